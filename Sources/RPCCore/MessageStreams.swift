@@ -1,0 +1,87 @@
+/// Where framed messages go: the transport's half of a writer.
+package protocol MessageSink: Sendable {
+    /// Takes a message whose prefix is filled in. Returns once less than the transport's limit waits for the peer.
+    ///
+    /// - Throws: the reason why the call is over, or RESOURCE_EXHAUSTED for a message beyond the limit.
+    func send(_ message: [UInt8]) async throws(RPCError)
+
+    /// Sends the response headers now, when they have not been sent, instead of with the first message.
+    func sendHeaders() async throws(RPCError)
+
+    /// Says that no message will follow.
+    func finish() async throws(RPCError)
+}
+
+/// Where messages come from: the transport's half of a stream.
+package protocol MessageSource: Sendable {
+    /// The next message, or nil after the last. One caller at a time.
+    ///
+    /// - Throws: the reason why the call is over.
+    func next() async throws(RPCError) -> ReceivedMessage?
+}
+
+/// Writes the responses of one call. Its end is the end of the handler.
+package struct ResponseWriter<Message: RPCMessage>: Sendable {
+    private let sink: any MessageSink
+
+    package init(_ sink: any MessageSink) { self.sink = sink }
+
+    /// Returns once the message is on its way, and suspends while the client does not read.
+    ///
+    /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
+    package func write(_ message: Message) async throws(RPCError) {
+        try await self.sink.send(message.framed())
+    }
+
+    /// Sends the initial metadata before there is a message to send.
+    package func sendHeaders() async throws(RPCError) {
+        try await self.sink.sendHeaders()
+    }
+}
+
+/// Writes the requests of one call.
+package struct RequestWriter<Message: RPCMessage>: Sendable {
+    private let sink: any MessageSink
+
+    package init(_ sink: any MessageSink) { self.sink = sink }
+
+    /// Returns once the message is on its way, and suspends while the server does not read.
+    package func write(_ message: Message) async throws(RPCError) {
+        try await self.sink.send(message.framed())
+    }
+
+    /// No request will follow. Idempotent.
+    package func finish() async throws(RPCError) {
+        try await self.sink.finish()
+    }
+}
+
+/// The messages of one direction of a call, decoded as they are asked for. What is not asked for stays with the sender.
+package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
+    package typealias Element = Message
+    package typealias Failure = RPCError
+
+    package struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate let source: any MessageSource
+
+        package mutating func next() async throws(RPCError) -> Message? {
+            try await self.source.next()?.decoded()
+        }
+
+        package mutating func next(isolation actor: isolated (any Actor)?) async throws(RPCError) -> Message? {
+            try await self.source.next()?.decoded()
+        }
+    }
+
+    private let source: any MessageSource
+
+    package init(_ source: any MessageSource) { self.source = source }
+
+    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(source: self.source) }
+}
+
+/// What a handler reads. Flow-control credit goes back to the client as it is consumed. To be read by one task.
+package typealias RequestStream<Message: RPCMessage> = MessageStream<Message>
+
+/// What a client reads. To be read by one task.
+package typealias ResponseStream<Message: RPCMessage> = MessageStream<Message>

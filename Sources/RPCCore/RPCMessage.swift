@@ -1,0 +1,11 @@
+/// A message that gRPC can carry. Generated types conform; hand-written ones may.
+package protocol RPCMessage: Sendable {
+    /// Decodes untrusted bytes.
+    ///
+    /// - Throws: INTERNAL for bytes that are not the type's encoding, INVALID_ARGUMENT for invalid UTF-8,
+    ///   RESOURCE_EXHAUSTED beyond a limit.
+    init(decoding bytes: RawSpan) throws(RPCError)
+
+    /// The encoding, preceded by `prefix` bytes left for the caller to fill (gRPC's five-byte message prefix).
+    func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]
+}

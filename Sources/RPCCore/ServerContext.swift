@@ -1,0 +1,57 @@
+internal import Synchronization
+
+/// What a handler and the interceptors before it know about the call, and what they add to its answer.
+///
+/// Safe from any task. Whether the call was cancelled is the task's own `Task.isCancelled`.
+package final class ServerContext: Sendable {
+    package let method: MethodDescriptor
+    package let requestMetadata: Metadata
+    /// When the caller stops waiting; nil without a deadline.
+    package let deadline: ContinuousClock.Instant?
+    /// Who called, as text: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711` or `unix:`.
+    package let peer: String
+    /// The connection's number in this process and the stream's number in it; together they name the call.
+    private let connection: UInt64
+    private let stream: Int32
+
+    private struct State {
+        var initialMetadata = Metadata()
+        var trailingMetadata = Metadata()
+        var principal: (any Sendable)?
+    }
+    private let state = Mutex(State())
+
+    package init(
+        method: MethodDescriptor, requestMetadata: Metadata = Metadata(), deadline: ContinuousClock.Instant? = nil, peer: String = "unix:",
+        connection: UInt64 = 0, stream: Int32 = 0
+    ) {
+        self.method = method
+        self.requestMetadata = requestMetadata
+        self.deadline = deadline
+        self.peer = peer
+        self.connection = connection
+        self.stream = stream
+    }
+
+    /// Names the call within this process, for logs.
+    package var requestID: String { "\(self.connection)-\(self.stream)" }
+
+    /// Who the caller is: set by the interceptor that found out, read by whoever has to decide. nil before that.
+    package var principal: (any Sendable)? {
+        get { self.state.withLock { $0.principal } }
+        set { self.state.withLock { $0.principal = newValue } }
+    }
+
+    /// The metadata sent before the first message. Without effect once the headers are out.
+    package func setInitialMetadata(_ metadata: Metadata) {
+        self.state.withLock { $0.initialMetadata = metadata }
+    }
+
+    /// Adds to the metadata sent with the status.
+    package func addTrailingMetadata(_ metadata: Metadata) {
+        self.state.withLock { $0.trailingMetadata.append(contentsOf: metadata) }
+    }
+
+    package var initialMetadata: Metadata { self.state.withLock { $0.initialMetadata } }
+    package var trailingMetadata: Metadata { self.state.withLock { $0.trailingMetadata } }
+}

@@ -1,0 +1,177 @@
+/// What is wanted of an instance now. What *is* stands in `InstanceState`; the two are never mixed.
+package enum DesiredState: String, Hashable, Sendable, Codable {
+    case running
+    case stopped
+    case deleted
+}
+
+/// What an instance is. See `novitai.v1.InstanceState` for the meaning of each.
+package enum InstanceState: String, Hashable, Sendable, Codable, CaseIterable {
+    case pending
+    case provisioning
+    case starting
+    case running
+    case restarting
+    case updating
+    case stopping
+    case stopped
+    case migrating
+    case suspended
+    case deleting
+    case deleted
+    case failed
+    case unrecognized
+
+    /// Nothing will ever happen to it again, and the provider has no machine of it.
+    package var isFinal: Bool { self == .deleted || self == .failed }
+}
+
+package enum StateReason: String, Hashable, Sendable, Codable {
+    case none
+    case requested
+    case noCapacity
+    case refused
+    case startupTimeout
+    case providerError
+    case reclaimed
+    case vanished
+    case orphaned
+    case superseded
+    case external
+}
+
+package enum Readiness: String, Hashable, Sendable, Codable {
+    case notReady
+    case ready
+}
+
+/// Where a machine is and what it costs, as quoted when it was asked for.
+package struct Placement: Hashable, Sendable, Codable {
+    package var productID: String
+    package var productName: String
+    package var clusterID: String
+    package var clusterName: String
+    package var billingMode: BillingMode
+    /// Per hour of the whole machine.
+    package var hourlyPrice: MicroUSD
+
+    package init(
+        productID: String, productName: String, clusterID: String, clusterName: String, billingMode: BillingMode,
+        hourlyPrice: MicroUSD
+    ) {
+        self.productID = productID
+        self.productName = productName
+        self.clusterID = clusterID
+        self.clusterName = clusterName
+        self.billingMode = billingMode
+        self.hourlyPrice = hourlyPrice
+    }
+}
+
+package struct Endpoint: Hashable, Sendable, Codable {
+    package var port: Int
+    package var `protocol`: PortProtocol
+    /// A URL for HTTP, host:port for TCP.
+    package var address: String
+
+    package init(port: Int, protocol: PortProtocol, address: String) {
+        self.port = port
+        self.protocol = `protocol`
+        self.address = address
+    }
+}
+
+/// What the provider last said of the machine.
+package struct UpstreamFacts: Hashable, Sendable, Codable {
+    package var id: UpstreamID
+    /// The provider's own word.
+    package var status: String
+    package var error: String
+    package var observedAt: Timestamp
+
+    package init(id: UpstreamID, status: String, error: String, observedAt: Timestamp) {
+        self.id = id
+        self.status = status
+        self.error = error
+        self.observedAt = observedAt
+    }
+}
+
+/// A machine at the provider that must go and has not yet been seen gone: the second of two that one request brought about.
+package struct Debt: Hashable, Sendable, Codable {
+    package var upstreamID: UpstreamID
+    package var hourlyPrice: MicroUSD
+    package var since: Timestamp
+
+    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp) {
+        self.upstreamID = upstreamID
+        self.hourlyPrice = hourlyPrice
+        self.since = since
+    }
+}
+
+/// One machine that a caller asked for: the wish, what is known of it, and why.
+package struct Instance: Hashable, Sendable, Codable, Identifiable {
+    package let id: InstanceID
+    package var name: String
+    package let tenant: TenantID
+    package var spec: InstanceSpec
+    package var labels: [String: String]
+    package var desiredState: DesiredState
+    package var state: InstanceState
+    package var stateReason: StateReason
+    /// For people.
+    package var stateMessage: String
+    package var readiness: Readiness
+    package var placement: Placement?
+    package var endpoints: [Endpoint]
+    package var upstream: UpstreamFacts?
+    package var debts: [Debt]
+    /// The newest job.
+    package var jobID: JobID?
+    package var deletionProtection: Bool
+    package let createdAt: Timestamp
+    package var updatedAt: Timestamp
+    package var runningSince: Timestamp?
+    package var deletedAt: Timestamp?
+    /// Stamped by the store.
+    package var revision: Revision
+
+    package init(
+        id: InstanceID, name: String, tenant: TenantID, spec: InstanceSpec, labels: [String: String] = [:],
+        deletionProtection: Bool = false, placement: Placement? = nil, jobID: JobID? = nil, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.name = name
+        self.tenant = tenant
+        self.spec = spec
+        self.labels = labels
+        self.desiredState = .running
+        self.state = .pending
+        self.stateReason = .requested
+        self.stateMessage = ""
+        self.readiness = .notReady
+        self.placement = placement
+        self.endpoints = []
+        self.upstream = nil
+        self.debts = []
+        self.jobID = jobID
+        self.deletionProtection = deletionProtection
+        self.createdAt = createdAt
+        self.updatedAt = createdAt
+        self.runningSince = nil
+        self.deletedAt = nil
+        self.revision = .zero
+    }
+
+    /// Machines not yet proven gone: what the ceiling `MAX_INSTANCES` counts. An intent counts as the machine it may become.
+    package var liableMachines: Int {
+        (self.state.isFinal ? 0 : 1) + self.debts.count
+    }
+
+    /// Dollars per hour of the same machines, by quoted price: what the ceiling `MAX_HOURLY_SPEND` counts.
+    package var liableHourlySpend: MicroUSD {
+        let own = self.state.isFinal ? .zero : (self.placement?.hourlyPrice ?? .zero)
+        return self.debts.reduce(own) { $0 + $1.hourlyPrice }
+    }
+}

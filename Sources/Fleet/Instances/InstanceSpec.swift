@@ -1,0 +1,73 @@
+/// How the provider bills a machine.
+package enum BillingMode: String, Hashable, Sendable, Codable, CaseIterable {
+    case onDemand
+    case spot
+}
+
+package enum PortProtocol: String, Hashable, Sendable, Codable {
+    case http
+    case tcp
+}
+
+package struct PortSpec: Hashable, Sendable, Codable {
+    package var port: Int
+    package var `protocol`: PortProtocol
+
+    package init(port: Int, protocol: PortProtocol) {
+        self.port = port
+        self.protocol = `protocol`
+    }
+}
+
+/// What a caller wants of a machine. The values of its environment are kept apart (`InstanceEnvironment`): a spec can be
+/// shown to anybody who may see the instance.
+package struct InstanceSpec: Hashable, Sendable, Codable {
+    /// Acceptable products, ids or names, in order of preference.
+    package var products: [String]
+    package var gpuCount: Int
+    /// Acceptable regions, ids or names, in order of preference; empty means any.
+    package var regions: [String]
+    package var image: String
+    package var registryCredentialID: String
+    package var command: String
+    package var entrypoint: String
+    package var environmentNames: [String]
+    package var ports: [PortSpec]
+    package var diskGB: Int
+    package var billingMode: BillingMode
+    /// Per hour of the whole machine.
+    package var maxHourlyPrice: MicroUSD?
+    package var minCUDAVersion: String
+
+    package init(
+        products: [String], gpuCount: Int = 1, regions: [String] = [], image: String, registryCredentialID: String = "",
+        command: String = "", entrypoint: String = "", environmentNames: [String] = [], ports: [PortSpec] = [], diskGB: Int = 60,
+        billingMode: BillingMode = .onDemand, maxHourlyPrice: MicroUSD? = nil, minCUDAVersion: String = ""
+    ) {
+        self.products = products
+        self.gpuCount = gpuCount
+        self.regions = regions
+        self.image = image
+        self.registryCredentialID = registryCredentialID
+        self.command = command
+        self.entrypoint = entrypoint
+        self.environmentNames = environmentNames
+        self.ports = ports
+        self.diskGB = diskGB
+        self.billingMode = billingMode
+        self.maxHourlyPrice = maxHourlyPrice
+        self.minCUDAVersion = minCUDAVersion
+    }
+}
+
+/// The environment of a machine's container: secrets. Cannot print itself.
+package struct InstanceEnvironment: Hashable, Sendable, Codable, CustomStringConvertible, CustomReflectable {
+    package var values: [String: String]
+
+    package init(_ values: [String: String] = [:]) {
+        self.values = values
+    }
+
+    package var description: String { "InstanceEnvironment(\(self.values.count) redacted)" }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -1,0 +1,91 @@
+package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
+    case createInstance
+    case startInstance
+    case stopInstance
+    case restartInstance
+    case deleteInstance
+}
+
+/// See `novitai.v1.JobState` for the meaning of each.
+package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
+    case scheduled
+    case ready
+    case running
+    case waiting
+    case succeeded
+    case failed
+    case cancelled
+
+    package var isFinal: Bool {
+        switch self {
+        case .scheduled, .ready, .running, .waiting: false
+        case .succeeded, .failed, .cancelled: true
+        }
+    }
+}
+
+/// A provider call made for a job that failed or stayed unclear.
+package struct JobAttempt: Hashable, Sendable, Codable {
+    package var number: Int
+    package var startedAt: Timestamp
+    package var step: String
+    package var error: String
+
+    package init(number: Int, startedAt: Timestamp, step: String, error: String) {
+        self.number = number
+        self.startedAt = startedAt
+        self.step = step
+        self.error = error
+    }
+}
+
+/// A change that outlives the call that asked for it: a row with a next step and the time when that is due.
+/// It holds a worker only while a step runs; waiting is a due time, never a suspended task.
+package struct Job: Hashable, Sendable, Codable, Identifiable {
+    /// Newest failed or unclear attempts that are kept.
+    package static let attemptsKept = 16
+
+    package let id: JobID
+    package let type: JobType
+    package let tenant: TenantID
+    package let instanceID: InstanceID
+    package var state: JobState
+    package var step: JobStep
+    /// When the next step may run; nil once the job has ended.
+    package var dueAt: Timestamp?
+    /// For people: what is going on.
+    package var progress: String
+    package var attempts: [JobAttempt]
+    package var attemptCount: Int
+    /// A word in capitals; empty unless failed or cancelled.
+    package var errorReason: String
+    package var errorMessage: String
+    package var requestID: String
+    package let createdAt: Timestamp
+    package var updatedAt: Timestamp
+    package var endedAt: Timestamp?
+    /// Stamped by the store.
+    package var revision: Revision
+
+    package init(
+        id: JobID, type: JobType, tenant: TenantID, instanceID: InstanceID, step: JobStep, requestID: String, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.type = type
+        self.tenant = tenant
+        self.instanceID = instanceID
+        self.state = .ready
+        self.step = step
+        self.dueAt = createdAt
+        self.progress = ""
+        self.attempts = []
+        self.attemptCount = 0
+        self.errorReason = ""
+        self.errorMessage = ""
+        self.requestID = requestID
+        self.createdAt = createdAt
+        self.updatedAt = createdAt
+        self.endedAt = nil
+        self.revision = .zero
+    }
+}

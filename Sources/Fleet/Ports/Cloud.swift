@@ -1,0 +1,159 @@
+/// How urgent a call to the provider is when the call budget is short; the first goes first.
+package enum CallPriority: Int, Comparable, Sendable, CaseIterable {
+    /// Deletes and everything that ends spending, and spot handling.
+    case release
+    /// What a caller waits for: create, start, stop, restart.
+    case mutation
+    /// Reads that move a transition on: polling a booting machine, settling.
+    case transition
+    /// The reconciler's sweeps and the catalogue.
+    case sweep
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// What goes with every call to the provider.
+package struct CloudCall: Sendable {
+    package var priority: CallPriority
+    /// Names the work in our log and travels to the provider as `X-Request-ID`.
+    package var requestID: String
+    /// The call is over by then, whatever happens; a call that could not be begun before is not begun.
+    package var deadline: Timestamp
+
+    package init(priority: CallPriority, requestID: String, deadline: Timestamp) {
+        self.priority = priority
+        self.requestID = requestID
+        self.deadline = deadline
+    }
+}
+
+/// An order for exactly one machine.
+package struct MachineOrder: Sendable, Hashable {
+    package var token: OwnershipToken
+    package var spec: InstanceSpec
+    package var environment: InstanceEnvironment
+    package var placement: Placement
+
+    package init(token: OwnershipToken, spec: InstanceSpec, environment: InstanceEnvironment, placement: Placement) {
+        self.token = token
+        self.spec = spec
+        self.environment = environment
+        self.placement = placement
+    }
+}
+
+/// What is known after a create call. Nothing else may be concluded from it.
+package enum CreateOutcome: Sendable {
+    case created(UpstreamID)
+    /// The provider said no, or nothing was ever sent: there is no machine, and there will be none from this call.
+    case refused(CloudError)
+    /// Anything else: there may be one now, or later.
+    case unclear(CloudError)
+}
+
+/// A failed call to the provider.
+package struct CloudError: Error, Sendable, Hashable {
+    /// What the caller can do about it (novita-style error names are folded into these).
+    package enum Code: String, Sendable, Codable, CaseIterable {
+        /// No such machine (any more).
+        case notFound
+        /// No capacity for this product in this place now; another candidate may do.
+        case capacity
+        /// The machine is in another state than the call needs: read it again, then judge.
+        case invalidState
+        case unauthorized
+        /// The account's balance or quota does not carry it.
+        case money
+        /// The provider does not accept the request as it is.
+        case invalidRequest
+        case rateLimited
+        /// 5xx, gateway pages.
+        case unavailable
+        /// No answer in time, or the connection was lost.
+        case transport
+        /// An answer that makes no sense.
+        case malformedReply
+        /// The call budget or the circuit breaker kept the call from being made.
+        case notAttempted
+    }
+
+    package var code: Code
+    /// For people; at most 500 characters, without secrets.
+    package var message: String
+    /// What the provider asked for, if it did.
+    package var retryAfter: Duration?
+
+    package init(_ code: Code, _ message: String, retryAfter: Duration? = nil) {
+        self.code = code
+        self.message = message
+        self.retryAfter = retryAfter
+    }
+}
+
+/// A machine as the provider describes it.
+package struct Machine: Sendable, Hashable, Identifiable {
+    package var id: UpstreamID
+    package var name: String
+    /// The provider's word, as it came.
+    package var status: String
+    package var statusError: String
+    /// The token in the name or in the environment, whichever can be read; nil when neither holds one.
+    package var token: OwnershipToken?
+    package var clusterID: String
+    package var productID: String
+    package var billingMode: BillingMode?
+    package var endpoints: [Endpoint]
+    package var spotStatus: String
+    package var spotReclaimAt: Timestamp?
+    package var createdAt: Timestamp?
+
+    package init(
+        id: UpstreamID, name: String, status: String, statusError: String = "", token: OwnershipToken? = nil, clusterID: String = "",
+        productID: String = "", billingMode: BillingMode? = nil, endpoints: [Endpoint] = [], spotStatus: String = "",
+        spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.status = status
+        self.statusError = statusError
+        self.token = token
+        self.clusterID = clusterID
+        self.productID = productID
+        self.billingMode = billingMode
+        self.endpoints = endpoints
+        self.spotStatus = spotStatus
+        self.spotReclaimAt = spotReclaimAt
+        self.createdAt = createdAt
+    }
+}
+
+/// A full listing: every page, duplicates dropped.
+package struct MachineListing: Sendable, Hashable {
+    package var machines: [Machine]
+    /// When its first page was asked for.
+    package var begunAt: Timestamp
+
+    package init(machines: [Machine], begunAt: Timestamp) {
+        self.machines = machines
+        self.begunAt = begunAt
+    }
+}
+
+/// The provider. Every call may take until its deadline; none is made inside a store transaction.
+package protocol Cloud: Sendable {
+    /// Asks for one machine, exactly once: never repeated inside, whatever happens.
+    func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome
+    /// One machine; nil when the provider says that there is none (`removed` included).
+    func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine?
+    /// All machines of the account, or those with one status word of the provider.
+    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing
+    func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    /// Accepted, or the machine is not known (any more). Proof of the end is only `machine` answering nil.
+    func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    /// What is on offer; may be as old as the cache's time to live, its `fetchedAt` says how old.
+    func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue
+    /// What the account can still spend.
+    func balance(call: CloudCall) async throws(CloudError) -> MicroUSD
+}

@@ -20,6 +20,12 @@ package struct SpotState: Hashable, Sendable {
     package var status: Status = .running
     /// Planned while `notified`, actual afterwards; nil while no reclaim is under way.
     package var reclaimTime: SimulatorTime?
+
+    package static let undisturbed = SpotState()
+
+    package static func notified(until time: SimulatorTime) -> Self {
+        SpotState(status: .notified, reclaimTime: time)
+    }
 }
 
 /// How to reach a running machine. New at each start.
@@ -90,7 +96,7 @@ package struct Machine: Sendable {
         self.billingMode = checked.billingMode
         self.createdAt = createdAt
         self.endTime = endTime
-        self.spot = checked.billingMode == .spot ? SpotState() : nil
+        self.spot = checked.billingMode == .spot ? SpotState.undisturbed : nil
     }
 
     package var name: String { self.request.name }

@@ -59,7 +59,7 @@ extension NovitaSimulator {
         let usual = self.configuration.timings.spotNotice
         let guaranteedUntil = (self.machines[index].lastStartedAt ?? self.now) + usual
         let planned = notice.map { self.now + $0 } ?? max(self.now + usual, guaranteedUntil)
-        self.machines[index].set(SpotState(status: .notified, reclaimTime: planned), at: self.now)
+        self.machines[index].set(.notified(until: planned), at: self.now)
         self.timeline.schedule(.reclaim(id: id), at: planned)
         return planned
     }

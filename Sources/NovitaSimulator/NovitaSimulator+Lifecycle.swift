@@ -34,7 +34,7 @@ extension NovitaSimulator {
         guard self.stock.take(self.machines[index].request.gpuCount, from: self.machines[index].pool) else { throw .insufficientResource }
         self.machines[index].holdsStock = true
         self.machines[index].statusError = nil
-        if self.machines[index].spot != nil { self.machines[index].set(SpotState(), at: self.now) }
+        if self.machines[index].spot != nil { self.machines[index].set(.undisturbed, at: self.now) }
         let timings = self.configuration.timings
         self.begin(
             [
@@ -229,7 +229,7 @@ extension NovitaSimulator {
         if spot.status == .reclaiming {
             spot.status = .terminated
         } else if spot.status == .notified {
-            spot = SpotState()
+            spot = .undisturbed
         }
         self.machines[index].set(spot, at: self.now)
     }

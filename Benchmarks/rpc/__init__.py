@@ -1,0 +1,1 @@
+"""`Benchmarks/run rpc`: unary calls of novitaid beside those of other gRPC servers. See ../README.md."""

@@ -1,0 +1,109 @@
+"""The two kinds of load: as many calls as the server takes (h2load), and calls at a fixed rate (pacer)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import Failure, Server, pinned
+
+# Connections and concurrent calls on each of them under full load.
+CONNECTIONS = 10
+STREAMS = 100
+# Requests that warm a server up and show how many fill the time of a measurement.
+WARM_UP_REQUESTS = 20_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, again and again."""
+
+    path: str
+    body: Path
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FullLoad:
+    requests_per_second: float
+    cpu_seconds_per_request: float
+    # Share of the time in which the server's core was busy with the server. Well below 1, the generator was the limit.
+    busy: float
+
+
+@dataclass(frozen=True)
+class FixedRate:
+    p50_seconds: float
+    p99_seconds: float
+    cpu_seconds_per_request: float
+    # Calls answered per second over calls due per second; well below 1, the server did not hold the rate.
+    held: float
+
+
+def full_load(server: Server, request: Request, core: int, seconds: float, reply_bytes: int) -> FullLoad:
+    """Loads the server for about `seconds`. Every answer must have a body of `reply_bytes` bytes."""
+    warm_up = _h2load(server, request, core, WARM_UP_REQUESTS, reply_bytes)
+    count = max(WARM_UP_REQUESTS, int(warm_up * seconds))
+    before = server.cpu_seconds()
+    rate = _h2load(server, request, core, count, reply_bytes)
+    cpu = server.cpu_seconds() - before
+    return FullLoad(rate, cpu / count, cpu * rate / count)
+
+
+def fixed_rate(server: Server, request: Request, core: int, seconds: float, rate: float, pacer: Path) -> FixedRate:
+    """Calls at `rate` per second for `seconds`, evenly spaced; times count from when a call was due."""
+    count = int(rate * seconds)
+    before = server.cpu_seconds()
+    fields = [f"{name}={value}" for name, value in request.fields.items()]
+    command = [pacer, server.port, request.path, request.body, rate, count, CONNECTIONS, *fields]
+    output = _run(command, core, limit_seconds=seconds * 5 + 10)
+    cpu = server.cpu_seconds() - before
+    times = [int(line) * 1e-9 for line in output.split()]
+    # A server that falls behind answers the last call late, by all the time that it lost.
+    held = seconds / (seconds + times[-1])
+    times.sort()
+    return FixedRate(quantile(times, 0.5), quantile(times, 0.99), cpu / count, held)
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """The nearest-rank quantile."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _h2load(server: Server, request: Request, core: int, count: int, reply_bytes: int) -> float:
+    """Sends `count` requests, returns requests per second.
+
+    h2load does not look at grpc-status, but an answer without its message is shorter: so the bytes are counted.
+    """
+    fields = [argument for name, value in request.fields.items() for argument in ("-H", f"{name}: {value}")]
+    command = [
+        "h2load", "-n", count, "-c", CONNECTIONS, "-m", STREAMS, "-t", 1, "-d", request.body, *fields,
+        f"http://{server.address}{request.path}",
+    ]  # fmt: skip
+    output = _run(command, core, limit_seconds=120)
+    succeeded = int(_find(r"(\d+) 2xx", output))
+    received = int(_find(r"\((\d+)\) data", output))
+    if succeeded != count or received != count * reply_bytes:
+        raise Failure(f"{succeeded} of {count} calls succeeded, with {received} bytes instead of {count * reply_bytes}:\n{output}")
+    return float(_find(r"finished in .*, ([0-9.]+) req/s", output))
+
+
+def _find(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise Failure(f"h2load said nothing like {pattern!r}:\n{text}")
+    return match.group(1)
+
+
+def _run(command: list[object], core: int, limit_seconds: float) -> str:
+    arguments = pinned(command, core)
+    try:
+        result = subprocess.run(arguments, capture_output=True, text=True, timeout=limit_seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{command[0]} is not done after {limit_seconds:.0f} s") from error
+    if result.returncode != 0:
+        raise Failure(f"{command[0]} ended with status {result.returncode}: {result.stderr.strip()}")
+    return result.stdout

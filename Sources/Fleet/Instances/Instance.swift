@@ -127,6 +127,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var endpoints: [Endpoint]
     package var upstream: UpstreamFacts?
     package var debts: [Debt]
+    /// What machines beyond the one that was asked for have cost, by quoted price, up to when each was proven gone.
+    package var wastedCost: MicroUSD
     /// The newest job.
     package var jobID: JobID?
     package var deletionProtection: Bool
@@ -155,6 +157,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.endpoints = []
         self.upstream = nil
         self.debts = []
+        self.wastedCost = .zero
         self.jobID = jobID
         self.deletionProtection = deletionProtection
         self.createdAt = createdAt
@@ -163,6 +166,10 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.deletedAt = nil
         self.revision = .zero
     }
+
+    /// There is or may be something at the provider for it: what a server keeps in memory, and what a snapshot holds. A final
+    /// instance lives on while it has debts.
+    package var isLiving: Bool { !self.state.isFinal || !self.debts.isEmpty }
 
     /// Machines not yet proven gone: what the ceiling `MAX_INSTANCES` counts. An intent counts as the machine it may become.
     package var liableMachines: Int {

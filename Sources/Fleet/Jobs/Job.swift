@@ -57,6 +57,14 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var progress: String
     package var attempts: [JobAttempt]
     package var attemptCount: Int
+    /// Create calls begun so far: the last ownership token's attempt. Never goes back, so that no token is used twice.
+    package var createCalls: Int
+    /// Candidates that the provider refused to this job; each is asked at most once.
+    package var refusedCandidates: [CandidateKey]
+    /// When the provider accepted the call of the present step; nil while that is not known.
+    package var acknowledgedAt: Timestamp?
+    /// Direct reads in a row that did not find the machine.
+    package var absences: Int
     /// A word in capitals; empty unless failed or cancelled.
     package var errorReason: String
     package var errorMessage: String
@@ -80,6 +88,10 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.progress = ""
         self.attempts = []
         self.attemptCount = 0
+        self.createCalls = 0
+        self.refusedCandidates = []
+        self.acknowledgedAt = nil
+        self.absences = 0
         self.errorReason = ""
         self.errorMessage = ""
         self.requestID = requestID

@@ -159,7 +159,8 @@ package struct LeaseRequest: Sendable, Hashable {
 /// Due jobs, leased; and when to ask again.
 package struct Leased: Sendable, Hashable {
     package var jobs: [Job]
-    /// The earliest due time or lease end among the jobs that were not leased; nil when there are none.
+    /// The earliest due time or lease end among the jobs that were not leased and are not held back by an older unfinished job of
+    /// their instance; nil when there are none.
     package var nextDueAt: Timestamp?
 
     package init(jobs: [Job], nextDueAt: Timestamp?) {
@@ -184,7 +185,7 @@ package struct Deployment: Sendable, Hashable {
 package struct Snapshot: Sendable, Hashable {
     package var deployment: Deployment
     package var revision: Revision
-    /// Not final.
+    /// The living ones: those with `Instance.isLiving`, which a final one with debts is too.
     package var instances: [Instance]
     /// Unfinished.
     package var jobs: [Job]

@@ -1,0 +1,41 @@
+/// What an operator decides about the fleet. Validated by who reads the configuration; see the environment table in the documentation.
+package struct FleetSettings: Sendable, Hashable {
+    /// `MAX_INSTANCES`, `MAX_HOURLY_SPEND`: over everything not yet proven gone.
+    package var ceilings: Ceilings
+    /// `INSTANCE_POLL_INTERVAL`: between two sweeps over the account.
+    package var pollInterval: Duration
+    /// `MAX_CONCURRENT_JOBS`: steps that run at one time.
+    package var maxConcurrentJobs: Int
+    /// `REQUEST_TIMEOUT`: one call to the provider.
+    package var requestTimeout: Duration
+    /// `SETTLE_WINDOW`: how long after its last byte a create may still bring a machine about.
+    package var settleWindow: Duration
+    /// `INSTANCE_STARTUP_TIMEOUT`: from accepted to running.
+    package var startupTimeout: Duration
+    /// `UPSTREAM_REQUESTS_PER_MINUTE`: calls that the provider takes.
+    package var upstreamRequestsPerMinute: Int
+    /// `DEFAULT_REGION`: where to look when a spec names no region; nil is anywhere.
+    package var defaultRegion: String?
+    /// `REVISION_RETENTION`: how long the log is kept, at least.
+    package var revisionRetention: Duration
+    /// `SHUTDOWN_GRACE`: how long running steps may take to end.
+    package var shutdownGrace: Duration
+
+    package init(
+        ceilings: Ceilings = Ceilings(maxInstances: 100, maxHourlySpend: .dollars(100)), pollInterval: Duration = .seconds(30),
+        maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
+        startupTimeout: Duration = .seconds(1200), upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
+        revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
+    ) {
+        self.ceilings = ceilings
+        self.pollInterval = pollInterval
+        self.maxConcurrentJobs = maxConcurrentJobs
+        self.requestTimeout = requestTimeout
+        self.settleWindow = settleWindow
+        self.startupTimeout = startupTimeout
+        self.upstreamRequestsPerMinute = upstreamRequestsPerMinute
+        self.defaultRegion = defaultRegion
+        self.revisionRetention = revisionRetention
+        self.shutdownGrace = shutdownGrace
+    }
+}

@@ -1,0 +1,121 @@
+internal import Synchronization
+
+/// One change as a watcher is told of it.
+package struct WatchChange: Hashable, Sendable {
+    package var event: Event
+    /// How many changes of the object it stands for; more than 1 when a slow reader is given only the latest.
+    package var changeCount: Int
+
+    package init(event: Event, changeCount: Int) {
+        self.event = event
+        self.changeCount = changeCount
+    }
+}
+
+/// What a watcher reads in one go.
+package struct WatchBatch: Hashable, Sendable {
+    /// In the log's order of the latest of each.
+    package var changes: [WatchChange]
+    /// Everything up to here is in `changes` or in earlier batches.
+    package var revision: Revision
+}
+
+extension View {
+    /// A watcher further behind than this is slow: it is given the latest state per object, or is cut.
+    package static let watchBacklogMax = 1024
+
+    /// What follows a position, from memory; nil when the position has fallen out of it and `Store.events` must be read instead.
+    /// - Throws: `watchTooSlow` when `everyChange` is asked for and the backlog is longer than `watchBacklogMax`;
+    ///   `unknownHistory` for a position that lies in the future.
+    package func changes(
+        after position: Revision, everyChange: Bool, where isWanted: (Event) -> Bool
+    ) throws(FleetError) -> WatchBatch? {
+        let (events, newest) = self.state.withLock { ($0.recent.after(position, limit: .max), $0.revision) }
+        guard position <= newest else { throw FleetError(.unknownHistory, "revision \(position.number) has not been reached") }
+        guard let events else { return nil }
+        let wanted = events.filter(isWanted)
+        guard wanted.count > Self.watchBacklogMax else {
+            return WatchBatch(changes: wanted.map { WatchChange(event: $0, changeCount: 1) }, revision: newest)
+        }
+        if everyChange { throw FleetError(.watchTooSlow, "\(wanted.count) changes behind; the most is \(Self.watchBacklogMax)") }
+        return WatchBatch(changes: Self.latestPerObject(wanted), revision: newest)
+    }
+
+    /// Folds events into the latest of each object with the number of changes it stands for.
+    package static func latestPerObject(_ events: [Event]) -> [WatchChange] {
+        var counts: [ObjectID: Int] = [:]
+        for event in events { counts[event.object.id, default: 0] += 1 }
+        var latest: [WatchChange] = []
+        for event in events.reversed() {
+            guard let count = counts.removeValue(forKey: event.object.id) else { continue }
+            latest.append(WatchChange(event: event, changeCount: count))
+        }
+        return latest.reversed()
+    }
+
+    /// Returns once there is something after `position`.
+    /// - Throws: `tooManyWaiters`, or `CancellationError`.
+    package func wait(after position: Revision) async throws {
+        while self.revision <= position {
+            guard await self.waiters.wait(for: .anything, unless: { self.revision > position }) else { throw Self.tooManyWaiters }
+            try Task.checkCancellation()
+        }
+    }
+
+    /// Returns once there is something after `position`, or at `deadline`: true when there is something.
+    package func wait(after position: Revision, until deadline: Timestamp, clock: some Clock) async throws -> Bool {
+        if self.revision > position { return true }
+        try await withTimeLimit(deadline, clock: clock) { try await self.wait(after: position) }
+        return self.revision > position
+    }
+
+    /// The job once it has ended, or as it is at `deadline`; nil for a job that is not here (any more): the store has it.
+    package func job(_ id: JobID, endedBefore deadline: Timestamp, clock: some Clock) async throws -> Job? {
+        guard let job = self.job(id) else { return nil }
+        if job.state.isFinal { return job }
+        try await withTimeLimit(deadline, clock: clock) { try await self.waitForEnd(of: id) }
+        return self.job(id)
+    }
+
+    private func waitForEnd(of id: JobID) async throws {
+        while let job = self.job(id), !job.state.isFinal {
+            let seen = job.revision
+            guard await self.waiters.wait(for: .job(id), unless: { self.job(id)?.revision != seen }) else { throw Self.tooManyWaiters }
+            try Task.checkCancellation()
+        }
+    }
+
+    private static let tooManyWaiters = FleetError(
+        .tooManyWaiters, "more than \(View.waitersMax) calls wait already", retryAfter: .seconds(5))
+}
+
+private enum ObjectID: Hashable {
+    case instance(InstanceID)
+    case job(JobID)
+}
+
+extension Event.Object {
+    fileprivate var id: ObjectID {
+        switch self {
+        case .instance(let instance): .instance(instance.id)
+        case .job(let job): .job(job.id)
+        }
+    }
+}
+
+/// Runs `body` until it ends or until `deadline`, whichever comes first; what is late is cancelled.
+func withTimeLimit(_ deadline: Timestamp, clock: some Clock, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        defer { group.cancelAll() }
+        group.addTask {
+            do {
+                try await body()
+            } catch is CancellationError {
+                // The time was over first, or the caller went away: the caller's own state says which.
+            }
+        }
+        group.addTask { await clock.sleep(until: deadline) }
+        try await group.next()
+    }
+    try Task.checkCancellation()
+}

@@ -1,0 +1,127 @@
+internal import Synchronization
+
+/// The read model: everything that lives, in memory, following the log. Every read is one short critical section without
+/// suspension, so that a call that only reads never leaves its thread; a commit is visible here before it returns to its caller.
+package final class View: LogFollower, Sendable {
+    /// Tasks that may wait at a time, over all watches and job waits.
+    package static let waitersMax = 10_000
+
+    enum Interest: Sendable {
+        case anything
+        case job(JobID)
+    }
+
+    let state: Mutex<ViewState>
+    let waiters = Waiters<Interest>(limit: View.waitersMax)
+    /// Made with the database.
+    private let identity: Mutex<Deployment?>
+
+    /// Empty until `begin`.
+    package init() {
+        let nothing = Deployment(id: DeploymentID(rawValue: ""), history: HistoryID(rawValue: ""), createdAt: Timestamp(microseconds: 0))
+        self.state = Mutex(ViewState(Snapshot(deployment: nothing, revision: .zero, instances: [], jobs: [])))
+        self.identity = Mutex(nil)
+    }
+
+    /// Attaches to the store: takes its living state over, then follows every event.
+    package func attach(to store: some Store) async throws(StoreError) {
+        let follower = AttachedFollower(view: self)
+        let snapshot = try await store.attach(follower)
+        self.identity.withLock { $0 = snapshot.deployment }
+        follower.begin(with: snapshot)
+    }
+
+    /// Nil until attached.
+    package var deployment: Deployment? { self.identity.withLock { $0 } }
+
+    /// The newest revision that is visible here.
+    package var revision: Revision { self.state.withLock { $0.revision } }
+
+    /// A living one, or one that ended not long ago.
+    package func instance(_ id: InstanceID) -> Instance? {
+        self.state.withLock { $0.instance(id) }
+    }
+
+    /// The one that holds the name: not final.
+    package func instance(named name: String, of tenant: TenantID) -> Instance? {
+        self.state.withLock { $0.instance(named: name, of: tenant) }
+    }
+
+    /// An unfinished one, or one that ended not long ago.
+    package func job(_ id: JobID) -> Job? {
+        self.state.withLock { $0.job(id) }
+    }
+
+    /// The living ones, oldest first, and the revision they are from.
+    package func livingInstances() -> (instances: [Instance], revision: Revision) {
+        self.state.withLock { ($0.livingInstances, $0.revision) }
+    }
+
+    /// Oldest first, and the revision they are from.
+    package func unfinishedJobs() -> (jobs: [Job], revision: Revision) {
+        self.state.withLock { ($0.unfinishedJobs, $0.revision) }
+    }
+
+    /// Oldest first: the first is at work, the others wait behind it.
+    package func unfinishedJobs(of id: InstanceID) -> [Job] {
+        self.state.withLock { $0.unfinishedJobs(of: id) }
+    }
+
+    package func committed(_ events: [Event]) {
+        guard !events.isEmpty else { return }
+        self.state.withLock { state in
+            for event in events where event.revision > state.revision { state.apply(event) }
+        }
+        self.wakeWaiters(for: events)
+    }
+
+    func begin(with snapshot: Snapshot, then events: [Event]) {
+        self.state.withLock { state in
+            state = ViewState(snapshot)
+            for event in events where event.revision > state.revision { state.apply(event) }
+        }
+        self.waiters.wake { _ in true }
+    }
+
+    private func wakeWaiters(for events: [Event]) {
+        self.waiters.wake { interest in
+            switch interest {
+            case .anything: true
+            case .job(let id): events.contains { $0.object.jobID == id }
+            }
+        }
+    }
+}
+
+/// Keeps the events that come while the snapshot is still on its way.
+private final class AttachedFollower: LogFollower {
+    private let view: View
+    /// Nil once the snapshot has been taken over. Bounded by what commits within one `attach` call.
+    private let early = Mutex<[Event]?>([])
+
+    init(view: View) {
+        self.view = view
+    }
+
+    func committed(_ events: [Event]) {
+        let isEarly = self.early.withLock { early in
+            guard early != nil else { return false }
+            early?.append(contentsOf: events)
+            return true
+        }
+        if !isEarly { self.view.committed(events) }
+    }
+
+    func begin(with snapshot: Snapshot) {
+        self.early.withLock { early in
+            self.view.begin(with: snapshot, then: early ?? [])
+            early = nil
+        }
+    }
+}
+
+extension Event.Object {
+    var jobID: JobID? {
+        if case .job(let job) = self { job.id } else { nil }
+    }
+}

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ class Novitaid(Contestant):
         self.simulator = ""
 
     def build(self) -> None:
+        if shutil.which("swift") is None:
+            raise Failure("novitaid needs Swift to be built, and swift is not in PATH; --only names the contestants that do without")
         swift = ["swift", "build", "--package-path", str(REPOSITORY), "--configuration", "release"]
         for product in ("novitaid", "novita-sim"):
             if subprocess.run([*swift, "--product", product], check=False).returncode != 0:

@@ -93,7 +93,7 @@ def warnings(samples: Samples) -> list[str]:
     """What a reader must know before using the figures."""
     late = [f"{name} did not hold the fixed rate: its latency says nothing" for name, rounds in samples.items() if _late(rounds)]
     idle = [
-        f"{name} left its core idle under full load: the load generator was the limit, so compare CPU per request"
+        f"{name} did not fill its core under full load: the load generator or another program was the limit; compare CPU per request"
         for name, rounds in samples.items()
         if statistics.median(sample.full.busy for sample in rounds) < 0.9
     ]

@@ -1,0 +1,135 @@
+import Foundation
+import Testing
+
+@testable import CurlClient
+
+/// `tls_server.py` as a child process.
+private final class TLSServer {
+    enum Mode: String {
+        case http1, http2
+        case http2Refuse = "http2-refuse"
+    }
+
+    let port: Int
+    private let process = Process()
+    private let input = Pipe()
+    private let output = Pipe()
+
+    init(_ certificate: Certificate, _ mode: Mode) throws {
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "tls_server.py").path
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["python3", script, certificate.file, certificate.keyFile, mode.rawValue]
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        var line: [UInt8] = []
+        while let byte = try output.fileHandleForReading.read(upToCount: 1)?.first, byte != UInt8(ascii: "\n") { line.append(byte) }
+        port = try #require(Int(String(decoding: line, as: UTF8.self)))
+    }
+
+    /// Ends the server and tells how many requests it has seen.
+    func stop() throws -> Int {
+        try input.fileHandleForWriting.close()
+        let lines = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return String(decoding: lines, as: UTF8.self).split(separator: "\n").count { $0 == "request" }
+    }
+}
+
+/// A self-signed certificate in a folder of its own.
+private struct Certificate {
+    let folder: URL
+    var file: String { folder.appending(path: "certificate.pem").path }
+    var keyFile: String { folder.appending(path: "key.pem").path }
+
+    init(name: String) throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "novitai-tls-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let openssl = Process()
+        openssl.executableURL = URL(filePath: "/usr/bin/env")
+        openssl.arguments = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
+        ]
+        openssl.standardError = FileHandle.nullDevice
+        try openssl.run()
+        openssl.waitUntilExit()
+        try #require(openssl.terminationStatus == 0)
+    }
+
+    func remove() throws { try FileManager.default.removeItem(at: folder) }
+}
+
+@Suite("TLS and HTTP/2")
+struct TLSTests {
+    /// Runs one server and a client that trusts its certificate, or the system's authorities.
+    private func withServer(
+        name: String = "IP:127.0.0.1", trusted: Bool = true, _ mode: TLSServer.Mode,
+        _ body: (HTTPClient, String) async throws -> Void
+    ) async throws -> Int {
+        let certificate = try Certificate(name: name)
+        let server = try TLSServer(certificate, mode)
+        try await withClient({ if trusted { $0.certificateAuthorityFile = certificate.file } }) {
+            try await body($0, "https://127.0.0.1:\(server.port)/")
+        }
+        try certificate.remove()
+        return try server.stop()
+    }
+
+    @Test(
+        "a peer that cannot prove who it is gets nothing",
+        arguments: [("IP:127.0.0.1", false), ("DNS:other.example", true)])
+    func untrusted(name: String, trusted: Bool) async throws {
+        let requests = try await withServer(name: name, trusted: trusted, .http1) { client, url in
+            let error = try await client.failure(.post(url, .once))
+            #expect(error.code == .tlsFailed)
+            #expect(!error.mayHaveBeenSent)
+        }
+        #expect(requests == 0)
+    }
+
+    @Test("HTTP/1.1 is spoken where the server knows nothing newer")
+    func http1() async throws {
+        let requests = try await withServer(.http1) { client, url in
+            let response = try await client.execute(.get(url))
+            #expect(response.status == 200)
+            #expect(!response.usedHTTP2)
+        }
+        #expect(requests == 1)
+    }
+
+    @Test("requests at the same time share one HTTP/2 connection")
+    func http2() async throws {
+        let requests = try await withServer(.http2) { client, url in
+            let newConnections = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        let response = try await client.execute(.get(url))
+                        #expect(response.status == 200)
+                        #expect(response.usedHTTP2)
+                        return response.usedNewConnection
+                    }
+                }
+                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(newConnections == 1)
+        }
+        #expect(requests == 20)
+    }
+
+    @Test("a refused HTTP/2 stream is not tried again when the request may be sent only once", arguments: [HTTPRequest.Delivery.once, .onceOnFreshConnection])
+    func refusedStream(delivery: HTTPRequest.Delivery) async throws {
+        let requests = try await withServer(.http2Refuse) { client, url in
+            let error = try await client.failure(.post(url, delivery))
+            #expect(error.mayHaveBeenSent)
+        }
+        #expect(requests == 1)
+    }
+
+    @Test("a refused HTTP/2 stream is tried again, a bounded number of times, when the request is repeatable")
+    func refusedStreamRepeatable() async throws {
+        let requests = try await withServer(.http2Refuse) { client, url in
+            _ = try await client.failure(.get(url))
+        }
+        #expect((2...10).contains(requests))
+    }
+}

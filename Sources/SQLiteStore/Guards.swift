@@ -1,0 +1,41 @@
+import Fleet
+
+extension Transaction {
+    /// Throws the error that says which condition does not hold.
+    func check(_ condition: Guard, for commit: Commit) throws {
+        switch condition {
+        case .lease(let id, let token):
+            guard try self.leaseToken(of: id) == token else { throw StoreError.leaseLost(id) }
+        case .instance(let id, let revision):
+            guard try self.instanceRevision(id) == revision else { throw StoreError.conflict(id) }
+        case .nameIsFree(let tenant, let name):
+            if let holder = try self.holder(ofName: name, tenant: tenant) { throw StoreError.nameTaken(holder) }
+        case .requestIsNew(let key):
+            if let existing = try self.request(key) { throw StoreError.requestExists(existing) }
+        case .ceilings(let ceilings):
+            try self.check(ceilings, for: commit)
+        }
+    }
+
+    private func check(_ ceilings: Ceilings, for commit: Commit) throws {
+        let inUse = try self.liability()
+        let requested = try self.liabilityAdded(by: commit)
+        try Self.check(.instances, limit: Int64(ceilings.maxInstances), inUse: inUse.machines, requested: requested.machines)
+        try Self.check(
+            .hourlySpend, limit: ceilings.maxHourlySpend.micros, inUse: inUse.hourlySpend, requested: requested.hourlySpend)
+    }
+
+    /// An instance that is written twice counts as it is written last.
+    private func liabilityAdded(by commit: Commit) throws -> Liability {
+        let written = Dictionary(commit.instances.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        return try written.values.reduce(.zero) { sum, instance in
+            sum + Liability(instance) - (try self.liability(of: instance.id))
+        }
+    }
+
+    private static func check(_ ceiling: CeilingReached.Ceiling, limit: Int64, inUse: Int64, requested: Int64) throws {
+        guard inUse + requested <= limit else {
+            throw StoreError.ceilingReached(CeilingReached(ceiling: ceiling, limit: limit, inUse: inUse, requested: requested))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Fleet
+import GRDB
+
+extension Transaction {
+    private static let columns = "id, revision, payload"
+
+    func instance(_ id: InstanceID) throws -> Instance? {
+        try self.row("SELECT \(Self.columns) FROM instance WHERE id = ?", [id.rawValue]).map(Self.instance)
+    }
+
+    func instanceRevision(_ id: InstanceID) throws -> Revision? {
+        try self.row("SELECT revision FROM instance WHERE id = ?", [id.rawValue]).map { Revision($0[0]) }
+    }
+
+    func livingInstances() throws -> [Instance] {
+        try self.rows("SELECT \(Self.columns) FROM instance WHERE is_living = 1 ORDER BY created_at, id", [], Self.instance)
+    }
+
+    func instances(_ query: HistoryQuery) throws -> [Instance] {
+        let page = HistoryPage(query)
+        return try self.rows("SELECT \(Self.columns) FROM instance \(page.clauses)", page.arguments, Self.instance)
+    }
+
+    /// Who has the name among the tenant's living instances.
+    func holder(ofName name: String, tenant: TenantID) throws -> InstanceID? {
+        try self.row("SELECT id FROM instance WHERE tenant = ? AND name = ? AND is_living = 1", [tenant.rawValue, name])
+            .map { InstanceID(rawValue: $0[0]) }
+    }
+
+    /// Machines not proven gone, and their dollars per hour, over all tenants.
+    func liability() throws -> Liability {
+        let sql = """
+            SELECT coalesce(sum(liable_machines), 0), coalesce(sum(liable_hourly_spend), 0) FROM instance WHERE liable_machines > 0
+            """
+        return try self.row(sql, []).map(Self.liability) ?? .zero
+    }
+
+    func liability(of id: InstanceID) throws -> Liability {
+        try self.row("SELECT liable_machines, liable_hourly_spend FROM instance WHERE id = ?", [id.rawValue]).map(Self.liability) ?? .zero
+    }
+
+    func write(_ instance: Instance, payload: String) throws {
+        let sql = """
+            INSERT INTO instance (id, tenant, name, is_living, liable_machines, liable_hourly_spend, created_at, revision, payload)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET name = excluded.name, is_living = excluded.is_living, liable_machines = excluded.liable_machines,
+                liable_hourly_spend = excluded.liable_hourly_spend, revision = excluded.revision, payload = excluded.payload
+            """
+        do {
+            try self.execute(
+                sql,
+                [
+                    instance.id.rawValue, instance.tenant.rawValue, instance.name, instance.isLiving, instance.liableMachines,
+                    instance.liableHourlySpend.micros, instance.createdAt.microseconds, instance.revision.number, payload,
+                ])
+        } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+            guard let holder = try self.holder(ofName: instance.name, tenant: instance.tenant) else { throw error }
+            throw StoreError.nameTaken(holder)
+        }
+    }
+
+    private static func instance(_ row: Row) throws -> Instance {
+        let id: String = row[0]
+        return try Instance.read(row[2], revision: row[1], row: "instance \(id)")
+    }
+
+    private static func liability(_ row: Row) -> Liability {
+        Liability(machines: row[0], hourlySpend: row[1])
+    }
+}
+
+/// What the ceilings count: machines, and millionths of a dollar per hour.
+struct Liability: Hashable {
+    var machines: Int64
+    var hourlySpend: Int64
+
+    static let zero = Liability(machines: 0, hourlySpend: 0)
+
+    init(machines: Int64, hourlySpend: Int64) {
+        self.machines = machines
+        self.hourlySpend = hourlySpend
+    }
+
+    init(_ instance: Instance) {
+        self.init(machines: Int64(instance.liableMachines), hourlySpend: instance.liableHourlySpend.micros)
+    }
+
+    static func + (left: Self, right: Self) -> Self {
+        Liability(machines: left.machines + right.machines, hourlySpend: left.hourlySpend + right.hourlySpend)
+    }
+
+    static func - (left: Self, right: Self) -> Self {
+        Liability(machines: left.machines - right.machines, hourlySpend: left.hourlySpend - right.hourlySpend)
+    }
+}

@@ -1,0 +1,53 @@
+import Fleet
+import Foundation
+
+/// The JSON of a domain value, keys sorted so that equal values are equal texts.
+enum Payload {
+    private static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }()
+    private static let decoder = JSONDecoder()
+
+    static func encode(_ value: some Encodable) throws(StoreError) -> String {
+        do {
+            return String(decoding: try self.encoder.encode(value), as: UTF8.self)
+        } catch {
+            throw .unavailable("a value cannot be encoded as JSON")
+        }
+    }
+
+    /// The error names the row only: what cannot be read may be a secret.
+    static func decode<Value: Decodable>(_ type: Value.Type, from text: String, row: String) throws(StoreError) -> Value {
+        do {
+            return try self.decoder.decode(type, from: Data(text.utf8))
+        } catch {
+            throw .unavailable("the payload of \(row) cannot be read")
+        }
+    }
+}
+
+/// A value that keeps its revision in a column instead of the payload.
+protocol Revisioned: Codable {
+    var revision: Revision { get set }
+}
+
+extension Instance: Revisioned {}
+extension Job: Revisioned {}
+
+extension Revisioned {
+    func stamped(_ revision: Revision) -> Self {
+        var copy = self
+        copy.revision = revision
+        return copy
+    }
+
+    func payload() throws(StoreError) -> String {
+        try Payload.encode(self.stamped(.zero))
+    }
+
+    static func read(_ payload: String, revision: Int64, row: String) throws(StoreError) -> Self {
+        try Payload.decode(Self.self, from: payload, row: row).stamped(Revision(revision))
+    }
+}

@@ -1,0 +1,197 @@
+package import Fleet
+import Foundation
+import GRDB
+import Synchronization
+
+/// The store as a synchronous value of one open file: a group of operations, one transaction, no suspension, no thread of its own.
+///
+/// One connection does everything. SQLite's exclusive locking mode keeps its log's index in this process's memory, so that no
+/// other program, a shell with the file open included, can write or checkpoint beside it (many versions of SQLite may corrupt a
+/// file when two connections do: the "WAL-reset bug").
+package final class SQLiteCore: Sendable {
+    private struct State {
+        var isClosed = false
+        var attachment: Transaction.Attachment?
+        /// Something was written since the last checkpoint.
+        var hasLog = false
+    }
+
+    package let limits: SQLiteLimits
+    private let file: DatabaseFile
+    private let queue: DatabaseQueue
+    private let state = Mutex(State())
+
+    /// Opens the file, or makes it with a new deployment.
+    ///
+    /// - Parameters:
+    ///   - now: the time of creation of a new deployment.
+    ///   - generator: makes the ids of a new deployment.
+    package init(
+        opening options: SQLiteOptions, now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) throws(SQLiteOpenError) {
+        self.limits = options.limits
+        self.file = try DatabaseFile(claiming: options.path)
+        do {
+            self.queue = try Self.open(self.file.path, options)
+        } catch {
+            self.file.release()
+            throw Self.openError(error, path: self.file.path)
+        }
+        do {
+            try Schema.prepare(self.queue, path: self.file.path)
+            try self.queue.write { try Deployment.create(in: $0, now: now, using: &generator) }
+        } catch {
+            self.close()
+            throw Self.openError(error, path: self.file.path)
+        }
+    }
+
+    /// Runs one operation in a transaction of its own.
+    package func perform<Value>(_ operation: StoreOperation<Value>) throws(StoreError) -> Value {
+        try self.transact { $0.attempt(operation) }.get()
+    }
+
+    /// Runs a group in one transaction. A refused operation fails alone; a failed transaction fails all of them. Every item is
+    /// answered before the call returns, and the follower is told before that.
+    package func apply(_ batch: [BatchItem]) {
+        do {
+            let answers = try self.transact { transaction in batch.map { $0.run(transaction) } }
+            for answer in answers { answer() }
+        } catch {
+            for item in batch { item.reject(error) }
+        }
+    }
+
+    /// Writes the log back when something was written since the last time; without `truncating` its file is kept and overwritten,
+    /// which makes later commits cheaper.
+    ///
+    /// - Returns: whether there was anything to do.
+    package func checkpoint(truncating: Bool = false) throws(StoreError) -> Bool {
+        do {
+            return try self.queue.inDatabase { database in
+                guard self.state.withLock({ !$0.isClosed && $0.hasLog }) else { return false }
+                _ = try database.checkpoint(truncating ? .truncate : .passive)
+                self.state.withLock { $0.hasLog = false }
+                return true
+            }
+        } catch {
+            throw StoreError(rolledBack: error)
+        }
+    }
+
+    /// The size of the write-ahead log's file; 0 when there is none.
+    package var walBytes: Int {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: self.file.walPath)
+        return (attributes?[.size] as? Int) ?? 0
+    }
+
+    /// Whether the log has outgrown its bound and must be written back although the store is busy.
+    package var needsCheckpoint: Bool { self.walBytes > self.limits.walBytesMax }
+
+    /// Writes the log back, closes the file and ends its lock. Later operations fail with `unavailable`.
+    package func close() {
+        self.queue.inDatabase { database in
+            let wasClosed = self.state.withLock { state in
+                defer { state.isClosed = true }
+                return state.isClosed
+            }
+            guard !wasClosed else { return }
+            // What cannot be written back now is read from the log at the next start: nothing is lost.
+            _ = try? database.checkpoint(.truncate)
+        }
+        try? self.queue.close()
+        self.file.release()
+    }
+}
+
+extension SQLiteCore {
+    private func transact<Result>(_ body: (Transaction) -> Result) throws(StoreError) -> Result {
+        do {
+            return try self.queue.writeWithoutTransaction { try self.transact(in: $0, body) }
+        } catch {
+            throw StoreError(rolledBack: error)
+        }
+    }
+
+    private func transact<Result>(in database: Database, _ body: (Transaction) -> Result) throws -> Result {
+        guard !self.state.withLock({ $0.isClosed }) else { throw StoreError.unavailable("the store is closed") }
+        let changesBefore = database.totalChangesCount
+        let (transaction, result) = try self.write(in: database, body)
+        do {
+            try database.commit()
+        } catch {
+            throw self.afterFailedCommit(error, in: database)
+        }
+        let hasWritten = database.totalChangesCount != changesBefore
+        self.publish(transaction, hasWritten: hasWritten)
+        return result
+    }
+
+    /// Everything but the commit: an error here leaves nothing behind.
+    private func write<Result>(in database: Database, _ body: (Transaction) -> Result) throws -> (Transaction, Result) {
+        do {
+            try database.beginTransaction(.deferred)
+            let transaction = try Transaction(database)
+            let result = body(transaction)
+            guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }
+            try transaction.writeRevision()
+            return (transaction, result)
+        } catch {
+            if database.isInsideTransaction { try? database.rollback() }
+            throw error
+        }
+    }
+
+    /// A commit may fail after its last bytes have reached the log's file, and a crash would then bring it back to life. The next
+    /// successful transaction overwrites those bytes: so one is made, and the commit is known not to be applied. Where that fails
+    /// as well, nobody knows.
+    private func afterFailedCommit(_ error: any Error, in database: Database) -> StoreError {
+        let reason = (error as? DatabaseError)?.summary ?? "commit failed"
+        do {
+            if database.isInsideTransaction { try database.rollback() }
+            try database.execute(sql: "UPDATE deployment SET fence = fence + 1")
+            return .unavailable(reason)
+        } catch {
+            return .unknown(reason)
+        }
+    }
+
+    private func publish(_ transaction: Transaction, hasWritten: Bool) {
+        let attachment = self.state.withLock { state in
+            if hasWritten { state.hasLog = true }
+            if let attachment = transaction.attachment { state.attachment = attachment }
+            return state.attachment
+        }
+        guard let attachment else { return }
+        let events = transaction.events.filter { $0.revision > attachment.revision }
+        if !events.isEmpty { attachment.follower.committed(events) }
+    }
+
+    private static func open(_ path: String, _ options: SQLiteOptions) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = "novitai.store"
+        configuration.foreignKeysEnabled = false
+        configuration.prepareDatabase { database in
+            // The locking mode must be set before the first access in WAL mode.
+            try database.execute(
+                sql: """
+                    PRAGMA locking_mode = EXCLUSIVE;
+                    PRAGMA journal_mode = WAL;
+                    PRAGMA synchronous = \(options.isDurable ? "FULL" : "OFF");
+                    PRAGMA wal_autocheckpoint = 0;
+                    PRAGMA cache_size = -\(options.limits.cacheBytes / 1024);
+                    PRAGMA trusted_schema = OFF;
+                    """)
+        }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    private static func openError(_ error: any Error, path: String) -> SQLiteOpenError {
+        switch error {
+        case let error as SQLiteOpenError: error
+        case let error as DatabaseError where error.resultCode == .SQLITE_BUSY: .inUse(path: path)
+        case let error as DatabaseError: .failed(path: path, reason: error.summary)
+        default: .failed(path: path, reason: "unexpected error of type \(type(of: error))")
+        }
+    }
+}

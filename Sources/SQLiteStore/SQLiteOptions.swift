@@ -1,0 +1,43 @@
+/// Where the database is and how it is kept.
+package struct SQLiteOptions: Sendable {
+    /// A file system path; relative ones count from the working directory.
+    package var path: String
+    /// False only where a crash is simulated inside one process: nothing is then forced to the disk.
+    package var isDurable: Bool
+    package var limits: SQLiteLimits
+
+    package init(path: String, isDurable: Bool = true, limits: SQLiteLimits = SQLiteLimits()) {
+        self.path = path
+        self.isDurable = isDurable
+        self.limits = limits
+    }
+
+    /// Reads `sqlite:PATH`, the form of `DATABASE_URL`; nil for any other text.
+    package static func path(inURL text: String) -> String? {
+        let scheme = "sqlite:"
+        guard text.hasPrefix(scheme), text.utf8.count > scheme.utf8.count, !text.utf8.contains(0) else { return nil }
+        return String(text.dropFirst(scheme.count))
+    }
+}
+
+/// Bounds of the store. Each protects memory, the disk or the latency of other callers.
+package struct SQLiteLimits: Sendable {
+    /// Operations that share one transaction and so one fsync. A larger group hardly costs less per operation, but makes everybody in it wait.
+    package var groupOperationsMax = 128
+    /// Payload bytes of one group. Keeps the transaction in SQLite's page cache; a single larger operation goes alone.
+    package var groupBytesMax = 1 << 20
+    /// Operations that wait for the store's thread; beyond it callers are refused at once instead of waiting for seconds.
+    package var queuedOperationsMax = 4096
+    /// Payload bytes that wait, which bounds the memory of a stalled disk.
+    package var queuedBytesMax = 32 << 20
+    /// Size of the write-ahead log above which it is written back even when the store is busy: bounds disk use and the time to open after a crash.
+    package var walBytesMax = 16 << 20
+    /// SQLite's page cache.
+    package var cacheBytes = 16 << 20
+    /// Log entries dropped in one transaction, a few milliseconds of work.
+    package var trimBatch = 1000
+    /// Quiet time after which the write-ahead log is written back. Shorter would double the fsyncs of a steady trickle of commits.
+    package var idleBeforeCheckpoint: Duration = .seconds(1)
+
+    package init() {}
+}

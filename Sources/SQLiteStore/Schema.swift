@@ -1,0 +1,109 @@
+import GRDB
+
+/// The tables, and how they came to be.
+///
+/// A release only adds: the one before it must run on what this one wrote, so unknown tables and columns are left alone.
+/// Removing something is a new generation, which older releases refuse to open.
+enum Schema {
+    /// What this release reads and writes; stands in the file's `user_version`.
+    static let generation = 1
+    /// Marks the file as ours ("NOVI").
+    static let applicationID: Int32 = 0x4E4F_5649
+
+    /// Refuses files that are not ours to change, then brings the schema up to date.
+    static func prepare(_ queue: DatabaseQueue, path: String) throws {
+        try queue.inDatabase { try self.check($0, path: path) }
+        try self.migrator.migrate(queue)
+    }
+
+    private static func check(_ database: Database, path: String) throws {
+        let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+        guard !isEmpty else { return }
+        let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id")
+        guard applicationID == self.applicationID else { throw SQLiteOpenError.notOurs(path: path) }
+        let generation = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard generation <= self.generation else {
+            throw SQLiteOpenError.schemaTooNew(path: path, generation: generation, supported: self.generation)
+        }
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
+        migrator.registerMigration("first slice") { try $0.execute(sql: self.firstSlice) }
+        return migrator
+    }
+
+    /// `payload` is the JSON of the domain's value, with revision 0: the column is the one place of the revision. Columns beside it are those
+    /// that a query or a constraint needs. Times are microseconds since 1970, money is millionths of a dollar.
+    private static let firstSlice = """
+        PRAGMA application_id = \(applicationID);
+        PRAGMA user_version = \(generation);
+
+        CREATE TABLE deployment (
+            singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+            id TEXT NOT NULL,
+            history TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            fence INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+
+        CREATE TABLE instance (
+            id TEXT PRIMARY KEY,
+            tenant TEXT NOT NULL,
+            name TEXT NOT NULL,
+            is_living INTEGER NOT NULL,
+            liable_machines INTEGER NOT NULL,
+            liable_hourly_spend INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            payload TEXT NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX instance_living_name ON instance (tenant, name) WHERE is_living = 1;
+        CREATE INDEX instance_liable ON instance (liable_machines, liable_hourly_spend) WHERE liable_machines > 0;
+        CREATE INDEX instance_history ON instance (created_at, id);
+        CREATE INDEX instance_tenant_history ON instance (tenant, created_at, id);
+
+        CREATE TABLE job (
+            sequence INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            tenant TEXT NOT NULL,
+            instance_id TEXT NOT NULL,
+            is_unfinished INTEGER NOT NULL,
+            due_at INTEGER,
+            lease_token TEXT,
+            lease_expires_at INTEGER,
+            created_at INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            payload TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX job_due ON job (due_at) WHERE is_unfinished = 1;
+        CREATE INDEX job_leased ON job (lease_expires_at) WHERE lease_token IS NOT NULL;
+        CREATE INDEX job_unfinished ON job (instance_id, sequence) WHERE is_unfinished = 1;
+        CREATE INDEX job_history ON job (created_at, id);
+        CREATE INDEX job_tenant_history ON job (tenant, created_at, id);
+
+        CREATE TABLE event (
+            revision INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            payload TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE request (
+            tenant TEXT NOT NULL,
+            method TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            payload_digest BLOB NOT NULL,
+            instance_id TEXT NOT NULL,
+            job_id TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            PRIMARY KEY (tenant, method, request_id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE environment (
+            instance_id TEXT PRIMARY KEY,
+            payload TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+}

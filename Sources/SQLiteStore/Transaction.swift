@@ -1,0 +1,85 @@
+import Fleet
+import GRDB
+
+/// An open transaction, shared by a group of operations: each runs in a savepoint, so that a failed one fails alone.
+final class Transaction {
+    struct Attachment: Sendable {
+        let follower: any LogFollower
+        /// Its snapshot includes everything up to here.
+        let revision: Revision
+    }
+
+    let database: Database
+    /// The newest one, the operations of this transaction included.
+    private(set) var revision: Revision
+    private(set) var events: [Event] = []
+    private(set) var attachment: Attachment?
+    private let startRevision: Revision
+
+    init(_ database: Database) throws {
+        self.database = database
+        self.revision = Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM deployment")) ?? 0)
+        self.startRevision = self.revision
+    }
+
+    func attempt<Value>(_ operation: StoreOperation<Value>) -> Result<Value, StoreError> {
+        // Some errors (a full disk, for example) may end the whole transaction, and what follows would run without one.
+        guard self.database.isInsideTransaction else { return .failure(.unavailable("the transaction was rolled back")) }
+        let before = (revision: self.revision, events: self.events.count, attachment: self.attachment)
+        do {
+            return .success(try self.savepoint { try operation.run(self) })
+        } catch {
+            self.revision = before.revision
+            self.events.removeSubrange(before.events...)
+            self.attachment = before.attachment
+            return .failure(StoreError(rolledBack: error))
+        }
+    }
+
+    /// Takes the next place in the log.
+    func nextRevision() -> Revision {
+        self.revision.number += 1
+        return self.revision
+    }
+
+    func append(_ event: Event) {
+        self.events.append(event)
+    }
+
+    func attach(_ follower: any LogFollower) {
+        self.attachment = Attachment(follower: follower, revision: self.revision)
+    }
+
+    /// Once for all operations: the counter's row is written last.
+    func writeRevision() throws {
+        guard self.revision != self.startRevision else { return }
+        try self.execute("UPDATE deployment SET revision = ?", [self.revision.number])
+    }
+
+    func execute(_ sql: String, _ arguments: StatementArguments) throws {
+        try self.database.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    func row(_ sql: String, _ arguments: StatementArguments) throws -> Row? {
+        try Row.fetchOne(self.database.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    /// Maps while stepping through the rows, so that only what is made of them is held in memory.
+    func rows<Element>(_ sql: String, _ arguments: StatementArguments, _ make: (Row) throws -> Element) throws -> [Element] {
+        let cursor = try Row.fetchCursor(self.database.cachedStatement(sql: sql), arguments: arguments)
+        var elements: [Element] = []
+        while let row = try cursor.next() {
+            elements.append(try make(row))
+        }
+        return elements
+    }
+
+    private func savepoint<Value>(_ body: () throws -> Value) throws -> Value {
+        var result: Result<Value, any Error> = .failure(StoreError.unavailable("the operation did not run"))
+        try self.database.inSavepoint {
+            result = .success(try body())
+            return .commit
+        }
+        return try result.get()
+    }
+}

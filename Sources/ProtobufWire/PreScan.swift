@@ -1,0 +1,107 @@
+internal import CProtobufC
+
+/// One pass over untrusted bytes before protobuf-c unpacks them: refuses what would make it recurse without bound, merge in
+/// quadratic time or turn few bytes into much memory.
+///
+/// Driven by protobuf-c's own descriptors, so that both agree on what is a nested message. Reads through a bounds-checked span and
+/// allocates nothing.
+struct PreScan {
+    private var fields = 0
+    private var unknownFields = 0
+    private var repeatedMessages = 0
+
+    /// Scans a whole message of the type that `descriptor` describes.
+    static func check(_ bytes: RawSpan, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>) throws(WireError) {
+        var scan = PreScan()
+        try unsafe scan.message(Span<UInt8>(_bytes: bytes), in: 0..<bytes.byteCount, as: descriptor, depth: 1)
+    }
+
+    private mutating func message(
+        _ bytes: Span<UInt8>, in range: Range<Int>, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>, depth: Int
+    ) throws(WireError) {
+        guard depth <= WireLimits.depth else { throw WireError(.tooDeep) }
+        var position = range.lowerBound
+        var lookup = unsafe FieldLookup(descriptor)
+        var seenMessages: UInt128 = 0
+        while position < range.upperBound {
+            let tag = try bytes.tag(at: &position, before: range.upperBound)
+            let content = try bytes.content(of: tag, at: &position, before: range.upperBound)
+            try self.countField()
+            guard let (index, field) = unsafe lookup.find(tag.number) else {
+                try self.countUnknownField()
+                continue
+            }
+            guard unsafe field.pointee.type.accepts(tag.wireType, isRepeated: field.pointee.label == PROTOBUF_C_LABEL_REPEATED) else { throw WireError(.malformed) }
+            guard unsafe field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else { continue }
+            if unsafe field.pointee.label != PROTOBUF_C_LABEL_REPEATED {
+                try self.countSingularMessage(index, in: &seenMessages)
+            }
+            guard let nested = unsafe field.pointee.descriptor else { throw WireError(.malformed) }
+            try unsafe self.message(
+                bytes, in: content, as: nested.assumingMemoryBound(to: ProtobufCMessageDescriptor.self), depth: depth + 1)
+        }
+    }
+
+    private mutating func countField() throws(WireError) {
+        self.fields += 1
+        guard self.fields <= WireLimits.fields else { throw WireError(.tooManyFields) }
+    }
+
+    private mutating func countUnknownField() throws(WireError) {
+        self.unknownFields += 1
+        guard self.unknownFields <= WireLimits.unknownFields else { throw WireError(.tooManyUnknownFields) }
+    }
+
+    private mutating func countSingularMessage(_ index: Int, in seen: inout UInt128) throws(WireError) {
+        // A shift beyond 127 gives 0, so an undeclared index would go unseen; the generator refuses such types.
+        let mark: UInt128 = 1 << UInt128(index)
+        if seen & mark != 0 {
+            self.repeatedMessages += 1
+            guard self.repeatedMessages <= WireLimits.repeatedSingularMessages else { throw WireError(.tooManyRepeats) }
+        }
+        seen |= mark
+    }
+}
+
+/// Finds the fields of one message type by number, whose descriptor lives as long as the process. Encoders write them in order, so the next one is tried first.
+@safe
+private struct FieldLookup {
+    private let fields: UnsafeBufferPointer<ProtobufCFieldDescriptor>
+    private var expected = 0
+
+    init(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) {
+        unsafe self.fields = UnsafeBufferPointer(start: descriptor.pointee.fields, count: Int(descriptor.pointee.n_fields))
+    }
+
+    /// The field's index and descriptor, or nil when the type has no such field.
+    mutating func find(_ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
+        if let found = unsafe self.at(self.expected, number) { return unsafe found }
+        if self.expected > 0, let found = unsafe self.at(self.expected - 1, number) { return unsafe found }  // a repeated field goes on
+        var low = 0
+        var high = unsafe self.fields.count
+        while low < high {
+            let middle = (low + high) / 2
+            if unsafe self.fields[middle].id < number { low = middle + 1 } else { high = middle }
+        }
+        return unsafe self.at(low, number)
+    }
+
+    private mutating func at(_ index: Int, _ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
+        guard unsafe index < self.fields.count, let base = unsafe self.fields.baseAddress, unsafe base[index].id == number else { return nil }
+        self.expected = index + 1
+        return unsafe (index, base + index)
+    }
+}
+
+extension ProtobufCType {
+    /// Whether a field of this type may have `wireType`. Repeated numbers may be packed or not, whatever the schema says.
+    fileprivate func accepts(_ wireType: WireType, isRepeated: Bool) -> Bool {
+        let isPacked = isRepeated && wireType == .lengthDelimited
+        switch self {
+        case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_MESSAGE: return wireType == .lengthDelimited
+        case PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_DOUBLE: return wireType == .fixed64 || isPacked
+        case PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FLOAT: return wireType == .fixed32 || isPacked
+        default: return wireType == .varint || isPacked
+        }
+    }
+}

@@ -1,0 +1,142 @@
+/// Start, stop, restart and delete of an instance that is there.
+///
+/// At most two jobs of an instance are unfinished: one at work and one behind it. A newer wish takes the place of an older one
+/// whose call has certainly not been sent (`JobStep.isUnsent`): sending is written down before it is done, with the instance, so that
+/// the guard on the instance's revision fails when a worker was faster. A create call whose outcome is open is never cut short:
+/// a delete waits behind it until it is known whether there is a machine.
+extension Admission {
+    package enum Change: String, Hashable, Sendable, CaseIterable {
+        case start, stop, restart, delete
+
+        var jobType: JobType {
+            switch self {
+            case .start: .startInstance
+            case .stop: .stopInstance
+            case .restart: .restartInstance
+            case .delete: .deleteInstance
+            }
+        }
+
+        var desiredState: DesiredState {
+            switch self {
+            case .start, .restart: .running
+            case .stop: .stopped
+            case .delete: .deleted
+            }
+        }
+    }
+
+    /// An instance with its unfinished jobs, oldest first.
+    package struct Subject: Sendable {
+        package var instance: Instance
+        package var jobs: [Job]
+
+        package init(instance: Instance, jobs: [Job]) {
+            self.instance = instance
+            self.jobs = jobs
+        }
+    }
+
+    /// - Parameters:
+    ///   - expectedRevision: refuse unless the instance still has it; nil checks nothing.
+    ///   - force: delete in spite of `deletionProtection`.
+    /// - Throws: `revisionMismatch`, `deletionProtected`, `invalidState`.
+    package func change(
+        _ change: Change, _ subject: Subject, expectedRevision: Revision? = nil, force: Bool = false, on occasion: Occasion
+    ) throws(FleetError) -> Admitted {
+        let instance = subject.instance
+        if let expectedRevision, expectedRevision != instance.revision {
+            throw FleetError(
+                .revisionMismatch, "the instance has revision \(instance.revision.number), not \(expectedRevision.number)",
+                instanceID: instance.id)
+        }
+        if change == .delete {
+            guard !instance.deletionProtection || force || instance.desiredState == .deleted else {
+                throw FleetError(.deletionProtected, "deletion protection is on", instanceID: instance.id)
+            }
+        } else if instance.desiredState == .deleted || instance.state.isFinal {
+            throw FleetError(
+                .invalidState, "the instance is being deleted or has ended: \(instance.state)", instanceID: instance.id)
+        }
+        if let newest = subject.jobs.last, newest.type == change.jobType {
+            return self.join(newest, of: instance, on: occasion)
+        }
+        return change == .delete ? self.delete(subject, on: occasion) : try self.run(change, subject, on: occasion)
+    }
+
+    /// The same thing is under way: the request stands for that job.
+    private func join(_ job: Job, of instance: Instance, on occasion: Occasion) -> Admitted {
+        let commit = Commit(guards: [.requestIsNew(occasion.request)], request: occasion.record(of: instance.id, job: job.id))
+        return Admitted(commit: commit, instance: instance, job: job)
+    }
+
+    private func run(_ change: Change, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        try Self.checkState(for: change, subject)
+        var job = Self.newJob(change, subject, on: occasion)
+        var instance = subject.instance
+        let superseded = subject.jobs.filter { $0.step.isUnsent && $0.type != .createInstance }
+        if superseded.count == subject.jobs.count, Self.isFulfilled(change, instance) {
+            job.end(.succeeded, progress: "nothing to do", at: occasion.now)
+        }
+        instance.desiredState = change.desiredState
+        return self.admitted(job, instance, superseding: superseded, on: occasion)
+    }
+
+    private func delete(_ subject: Subject, on occasion: Occasion) -> Admitted {
+        var job = Self.newJob(.delete, subject, on: occasion)
+        var instance = subject.instance
+        let superseded = subject.jobs.filter { !$0.step.isSettling }
+        instance.desiredState = .deleted
+        if !instance.state.isFinal { instance.state(.deleting, because: .requested, "") }
+        if instance.upstream == nil, superseded.count == subject.jobs.count {
+            if !instance.state.isFinal { instance.end(.deleted, because: .requested, "nothing had been asked of the provider", at: occasion.now) }
+            job.end(.succeeded, progress: "nothing to delete", at: occasion.now)
+        } else if instance.state.isFinal {
+            job.end(.succeeded, progress: "nothing to delete", at: occasion.now)
+        }
+        return self.admitted(job, instance, superseding: superseded, on: occasion)
+    }
+
+    private func admitted(_ job: Job, _ instance: Instance, superseding jobs: [Job], on occasion: Occasion) -> Admitted {
+        var instance = instance
+        instance.jobID = job.id
+        instance.updatedAt = occasion.now
+        let ended = jobs.map { job in
+            var job = job
+            job.supersede(at: occasion.now)
+            return Commit.JobWrite(job)
+        }
+        let commit = Commit(
+            guards: [.requestIsNew(occasion.request), .instance(instance.id, instance.revision)], instances: [instance],
+            jobs: ended + [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id))
+        return Admitted(commit: commit, instance: instance, job: job)
+    }
+
+    /// Later than every job before it, so that the store keeps their order.
+    private static func newJob(_ change: Change, _ subject: Subject, on occasion: Occasion) -> Job {
+        let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? occasion.now
+        return Job(
+            id: occasion.jobID, type: change.jobType, tenant: subject.instance.tenant, instanceID: subject.instance.id, step: .send,
+            requestID: occasion.request.requestID, createdAt: max(latest, occasion.now))
+    }
+
+    /// True when the provider already shows what is asked for and nothing is on its way.
+    private static func isFulfilled(_ change: Change, _ instance: Instance) -> Bool {
+        switch change {
+        case .start: instance.state == .running
+        case .stop: instance.state == .stopped
+        case .restart, .delete: false
+        }
+    }
+
+    private static func checkState(for change: Change, _ subject: Subject) throws(FleetError) {
+        let instance = subject.instance
+        let isStopped = instance.state == .stopped || instance.state == .stopping
+        if change == .restart, isStopped, subject.jobs.last?.type != .startInstance {
+            throw FleetError(.invalidState, "a stopped instance cannot be restarted; start it", instanceID: instance.id)
+        }
+        if instance.state == .suspended, change != .stop {
+            throw FleetError(.invalidState, "the provider has suspended the instance", instanceID: instance.id)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/// Decides what a caller's request becomes: one commit that makes it durable, or a refusal. Pure: it asks nothing and changes
+/// nothing. A commit that the store refuses for a conflict is decided again from what is there then.
+package struct Admission: Sendable {
+    let settings: FleetSettings
+
+    package init(settings: FleetSettings) {
+        self.settings = settings
+    }
+
+    /// What is known when a request is judged.
+    package struct Occasion: Sendable {
+        package var now: Timestamp
+        /// Fresh ids, for what the request may bring into being.
+        package var instanceID: InstanceID
+        package var jobID: JobID
+        package var request: RequestKey
+        /// See `RequestRecord.payloadDigest`.
+        package var payloadDigest: [UInt8]
+
+        package init(now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8]) {
+            self.now = now
+            self.instanceID = instanceID
+            self.jobID = jobID
+            self.request = request
+            self.payloadDigest = payloadDigest
+        }
+    }
+
+    /// A request that is granted.
+    package struct Admitted: Sendable {
+        package var commit: Commit
+        /// As they will be once the commit is applied, but for their revisions.
+        package var instance: Instance
+        package var job: Job
+    }
+
+    /// Everything that a create call says.
+    package struct NewInstance: Sendable {
+        package var tenant: TenantID
+        /// Empty: made from the id.
+        package var name: String
+        package var spec: InstanceSpec
+        package var environment: InstanceEnvironment
+        package var labels: [String: String]
+        package var deletionProtection: Bool
+
+        package init(
+            tenant: TenantID, name: String, spec: InstanceSpec, environment: InstanceEnvironment = InstanceEnvironment(),
+            labels: [String: String] = [:], deletionProtection: Bool = false
+        ) {
+            self.tenant = tenant
+            self.name = name
+            self.spec = spec
+            self.environment = environment
+            self.labels = labels
+            self.deletionProtection = deletionProtection
+        }
+    }
+
+    /// A new instance and the job that brings it about.
+    /// - Throws: `invalidArgument`, `noCandidate`, `noCapacity`.
+    package func create(_ new: NewInstance, planner: Planner, on occasion: Occasion) throws(FleetError) -> Admitted {
+        let placement = try self.bestPlacement(for: new, planner: planner, at: occasion.now)
+        var spec = new.spec
+        spec.environmentNames = new.environment.values.keys.sorted()
+        let name = new.name.isEmpty ? occasion.instanceID.rawValue : new.name
+        let job = Job(
+            id: occasion.jobID, type: .createInstance, tenant: new.tenant, instanceID: occasion.instanceID, step: .place,
+            requestID: occasion.request.requestID, createdAt: occasion.now)
+        let instance = Instance(
+            id: occasion.instanceID, name: name, tenant: new.tenant, spec: spec, labels: new.labels,
+            deletionProtection: new.deletionProtection, placement: placement, jobID: job.id, createdAt: occasion.now)
+        let commit = Commit(
+            guards: [.requestIsNew(occasion.request), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings)],
+            instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
+            environments: [instance.id: new.environment])
+        return Admitted(commit: commit, instance: instance, job: job)
+    }
+
+    /// All rules that a create call must satisfy, whatever is on offer and in use; what `validate_only` and `PlanInstance` check too.
+    package static func violations(of new: NewInstance) -> [FieldViolation] {
+        SpecRules.violations(ofName: new.name) + SpecRules.violations(of: new.spec) + SpecRules.violations(of: new.environment)
+            + SpecRules.violations(ofLabels: new.labels)
+    }
+
+    private func bestPlacement(for new: NewInstance, planner: Planner, at now: Timestamp) throws(FleetError) -> Placement {
+        let violations = Self.violations(of: new) + planner.unknownNames(in: new.spec)
+        guard violations.isEmpty else { throw .invalid(violations) }
+        let candidates = planner.candidates(for: new.spec, at: now)
+        if let best = candidates.first, best.verdict == .eligible { return best.placement }
+        throw Self.refusal(from: candidates.filter { $0.verdict != .notRequested })
+    }
+
+    /// Out of stock is worth another try; the rest is for the caller to change.
+    private static func refusal(from candidates: [Candidate]) -> FleetError {
+        let reasons = candidates.prefix(8).map { "\($0.placement.productName) in \($0.placement.clusterID): \($0.reason)" }
+            .joined(separator: "; ")
+        if candidates.contains(where: { $0.verdict == .unavailable || $0.verdict == .coolingDown }) {
+            return FleetError(.noCapacity, "no capacity now: \(reasons)", retryAfter: Cooldowns.duration)
+        }
+        if !candidates.isEmpty, candidates.allSatisfy({ $0.verdict == .diskOutOfRange || $0.verdict == .notInRegion }),
+            let disk = candidates.first(where: { $0.verdict == .diskOutOfRange })
+        {
+            return .invalid([FieldViolation("spec.disk_gb", disk.reason)])
+        }
+        return FleetError(.noCandidate, reasons.isEmpty ? "no offer fits" : "no offer fits: \(reasons)")
+    }
+}
+
+extension Admission.Occasion {
+    func record(of instance: InstanceID, job: JobID) -> RequestRecord {
+        RequestRecord(key: self.request, payloadDigest: self.payloadDigest, instanceID: instance, jobID: job, createdAt: self.now)
+    }
+}
+
+extension Planner {
+    /// Products and regions that the provider does not have.
+    package func unknownNames(in spec: InstanceSpec) -> [FieldViolation] {
+        spec.products.enumerated().filter { !$1.isEmpty && self.product($1) == nil }
+            .map { FieldViolation("spec.products[\($0)]", "no product is called \($1)") }
+            + spec.regions.enumerated().filter { self.cluster($1) == nil }
+            .map { FieldViolation("spec.regions[\($0)]", "no region is called \($1)") }
+    }
+}

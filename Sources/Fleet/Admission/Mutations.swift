@@ -1,0 +1,126 @@
+/// Carries a caller's request to a durable decision: decides from the read model, commits, decides again when something
+/// changed in between, and answers a repeated request id with what the first call made.
+package struct Mutations<FleetStore: Store, FleetClock: Clock>: Sendable {
+    /// Decisions made anew because the instance changed meanwhile. Each conflict means that somebody else got on, so few are enough.
+    static var conflictsMax: Int { 16 }
+
+    package struct Reply: Hashable, Sendable {
+        package var instance: Instance
+        package var job: Job
+        /// True when the request id had been used for the same payload before: nothing was changed by this call.
+        package var isRepeat: Bool
+    }
+
+    private let store: FleetStore
+    private let view: View
+    private let clock: FleetClock
+    private let admission: Admission
+    private let random: RandomSource
+
+    package init(store: FleetStore, view: View, clock: FleetClock, settings: FleetSettings, random: RandomSource) {
+        self.store = store
+        self.view = view
+        self.clock = clock
+        self.admission = Admission(settings: settings)
+        self.random = random
+    }
+
+    /// - Parameter isValidateOnly: everything is checked but the ceilings and the name, which only a transaction can; nothing is written.
+    package func create(
+        _ new: Admission.NewInstance, planner: Planner, request: RequestKey, payloadDigest: [UInt8], isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
+        let admitted = try self.admission.create(new, planner: planner, on: self.occasion(request, payloadDigest))
+        if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+        switch await self.commit(admitted) {
+        case .success(let reply): return reply
+        case .failure(.requestExists(let record)): return try await self.reply(to: record, payloadDigest: payloadDigest)
+        case .failure(let error): throw FleetError(error)
+        }
+    }
+
+    /// - Parameter instanceID: living or ended; `notFound` when there is none of the tenant.
+    package func change(
+        _ change: Admission.Change, of instanceID: InstanceID, expectedRevision: Revision? = nil, force: Bool = false,
+        request: RequestKey, payloadDigest: [UInt8], isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
+        for _ in 0..<Self.conflictsMax {
+            let subject = try await self.subject(instanceID, of: request.tenant)
+            let admitted = try self.admission.change(
+                change, subject, expectedRevision: expectedRevision, force: force, on: self.occasion(request, payloadDigest))
+            if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+            switch await self.commit(admitted) {
+            case .success(let reply): return reply
+            case .failure(.conflict): continue
+            case .failure(.requestExists(let record)): return try await self.reply(to: record, payloadDigest: payloadDigest)
+            case .failure(let error): throw FleetError(error)
+            }
+        }
+        throw FleetError(.contention, "the instance keeps changing", instanceID: instanceID, retryAfter: .seconds(1))
+    }
+
+    private func occasion(_ request: RequestKey, _ payloadDigest: [UInt8]) -> Admission.Occasion {
+        var random = self.random
+        return Admission.Occasion(
+            now: self.clock.now, instanceID: .random(using: &random), jobID: .random(using: &random), request: request,
+            payloadDigest: payloadDigest)
+    }
+
+    private func commit(_ admitted: Admission.Admitted) async -> Result<Reply, StoreError> {
+        do throws(StoreError) {
+            let committed = try await self.store.commit(admitted.commit)
+            var reply = Reply(instance: admitted.instance, job: admitted.job, isRepeat: false)
+            for event in committed.events {
+                switch event.object {
+                case .instance(let instance) where instance.id == reply.instance.id: reply.instance = instance
+                case .job(let job) where job.id == reply.job.id: reply.job = job
+                default: break
+                }
+            }
+            return .success(reply)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
+        let record: RequestRecord?
+        do throws(StoreError) { record = try await self.store.request(request) } catch { throw FleetError(error) }
+        guard let record else { return nil }
+        return try await self.reply(to: record, payloadDigest: payloadDigest)
+    }
+
+    private func reply(to record: RequestRecord, payloadDigest: [UInt8]) async throws(FleetError) -> Reply {
+        guard record.payloadDigest == payloadDigest else {
+            throw FleetError(
+                .requestIDReused, "request id \(record.key.requestID) was used before with another payload", instanceID: record.instanceID,
+                jobID: record.jobID)
+        }
+        do throws(StoreError) {
+            var instance = self.view.instance(record.instanceID)
+            if instance == nil { instance = try await self.store.instance(record.instanceID) }
+            var job = self.view.job(record.jobID)
+            if job == nil { job = try await self.store.job(record.jobID) }
+            if let instance, let job { return Reply(instance: instance, job: job, isRepeat: true) }
+        } catch {
+            throw FleetError(error)
+        }
+        throw FleetError(.notFound, "what the request made is no longer kept", instanceID: record.instanceID, jobID: record.jobID)
+    }
+
+    private func subject(_ id: InstanceID, of tenant: TenantID) async throws(FleetError) -> Admission.Subject {
+        if let instance = self.view.instance(id) {
+            guard instance.tenant == tenant else { throw Self.notFound(id) }
+            return Admission.Subject(instance: instance, jobs: self.view.unfinishedJobs(of: id))
+        }
+        let ended: Instance?
+        do throws(StoreError) { ended = try await self.store.instance(id) } catch { throw FleetError(error) }
+        guard let ended, ended.tenant == tenant else { throw Self.notFound(id) }
+        return Admission.Subject(instance: ended, jobs: [])
+    }
+
+    private static func notFound(_ id: InstanceID) -> FleetError {
+        FleetError(.notFound, "there is no instance \(id)", instanceID: id)
+    }
+}

@@ -1,0 +1,130 @@
+/// What the provider takes, checked before anything is written down. Limits are the provider's unless said otherwise.
+package enum SpecRules {
+    /// Ours: more than that is a list, not a preference.
+    package static let productsMax = 16
+    /// Ours, like `productsMax`.
+    package static let regionsMax = 16
+    package static let gpuCounts = 1...8
+    /// Characters.
+    package static let imageLengths = 1...500
+    /// Characters of the command and of the entry point.
+    package static let commandLengthMax = 2047
+    /// Variables. The provider takes 100; ten are ours.
+    package static let environmentMax = 90
+    /// Characters.
+    package static let environmentNameLengths = 1...511
+    /// Characters.
+    package static let environmentValueLengthMax = 4095
+    package static let portsMax = 15
+    /// The provider keeps them for itself.
+    package static let reservedPorts = 2222...2224
+    /// GB.
+    package static let diskSizes = 10...6144
+    /// Ours, as in the public protocol.
+    package static let nameLengthMax = 63
+    package static let labelsMax = 64
+    package static let labelKeyLengths = 1...63
+    package static let labelValueLengthMax = 255
+    /// Printable characters.
+    package static let requestIDLengths = 1...64
+
+    /// Everything that is wrong with a spec whatever is on offer; fields are named as in the public protocol.
+    package static func violations(of spec: InstanceSpec) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        func require(_ condition: Bool, _ field: String, _ rule: String) {
+            if !condition { found.append(FieldViolation("spec.\(field)", rule)) }
+        }
+        require((1...self.productsMax).contains(spec.products.count), "products", "name 1 to \(self.productsMax) products")
+        require(spec.products.allSatisfy { !$0.isEmpty }, "products", "must not hold an empty text")
+        require(self.gpuCounts.contains(spec.gpuCount), "gpu_count", "must be \(self.gpuCounts.words)")
+        require(spec.regions.count <= self.regionsMax, "regions", "name at most \(self.regionsMax) regions")
+        require(self.imageLengths.contains(spec.image.count), "image", "must have \(self.imageLengths.words) characters")
+        require(spec.command.count <= self.commandLengthMax, "command", "must have at most \(self.commandLengthMax) characters")
+        require(spec.entrypoint.count <= self.commandLengthMax, "entrypoint", "must have at most \(self.commandLengthMax) characters")
+        require(self.diskSizes.contains(spec.diskGB), "disk_gb", "must be \(self.diskSizes.words)")
+        if let limit = spec.maxHourlyPrice { require(limit > .zero, "max_hourly_price", "must be more than zero") }
+        require(self.isVersion(spec.minCUDAVersion), "min_cuda_version", "must look like 12.4")
+        return found + self.violations(ofPorts: spec.ports)
+    }
+
+    package static func violations(of environment: InstanceEnvironment) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        if environment.values.count > self.environmentMax {
+            found.append(FieldViolation("spec.environment", "must have at most \(self.environmentMax) variables"))
+        }
+        for (name, value) in environment.values.sorted(by: { $0.key < $1.key }) {
+            if !self.environmentNameLengths.contains(name.count) {
+                found.append(FieldViolation("spec.environment", "names must have \(self.environmentNameLengths.words) characters"))
+            }
+            if name == OwnershipToken.environmentName {
+                found.append(FieldViolation("spec.environment", "\(name) is kept for the ownership token"))
+            }
+            if value.count > self.environmentValueLengthMax {
+                found.append(
+                    FieldViolation("spec.environment[\(name)]", "must have at most \(self.environmentValueLengthMax) characters"))
+            }
+        }
+        return found
+    }
+
+    /// Empty is allowed: the name is then made from the id.
+    package static func violations(ofName name: String) -> [FieldViolation] {
+        guard !name.isEmpty else { return [] }
+        let bytes = Array(name.utf8)
+        let isValid =
+            bytes.count <= self.nameLengthMax && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(bytes[0])
+            && bytes.allSatisfy { (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
+        guard !isValid else { return [] }
+        return [
+            FieldViolation("name", "must have 1 to \(self.nameLengthMax) lower-case letters, digits or '-', and begin with a letter")
+        ]
+    }
+
+    package static func violations(ofLabels labels: [String: String]) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        if labels.count > self.labelsMax { found.append(FieldViolation("labels", "must have at most \(self.labelsMax) labels")) }
+        for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
+            if !self.labelKeyLengths.contains(key.count) {
+                found.append(FieldViolation("labels", "keys must have \(self.labelKeyLengths.words) characters"))
+            }
+            if value.count > self.labelValueLengthMax {
+                found.append(FieldViolation("labels[\(key)]", "must have at most \(self.labelValueLengthMax) characters"))
+            }
+        }
+        return found
+    }
+
+    /// Not empty: who has none makes one first.
+    package static func violations(ofRequestID requestID: String) -> [FieldViolation] {
+        let isValid =
+            self.requestIDLengths.contains(requestID.count) && requestID.unicodeScalars.allSatisfy { (0x20...0x7e).contains($0.value) }
+        return isValid ? [] : [FieldViolation("request_id", "must have \(self.requestIDLengths.words) printable ASCII characters")]
+    }
+
+    private static func violations(ofPorts ports: [PortSpec]) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        if ports.count > self.portsMax { found.append(FieldViolation("spec.ports", "must have at most \(self.portsMax) ports")) }
+        var seen: Set<Int> = []
+        for (position, port) in ports.enumerated() {
+            let field = "spec.ports[\(position)].port"
+            if !(1...65535).contains(port.port) { found.append(FieldViolation(field, "must be 1 to 65535")) }
+            if self.reservedPorts.contains(port.port) {
+                found.append(FieldViolation(field, "\(self.reservedPorts.words) are kept by the provider"))
+            }
+            if !seen.insert(port.port).inserted { found.append(FieldViolation(field, "port \(port.port) is named twice")) }
+        }
+        return found
+    }
+
+    /// Empty, or numbers with points between.
+    private static func isVersion(_ text: String) -> Bool {
+        guard !text.isEmpty else { return true }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return (1...3).contains(parts.count)
+            && parts.allSatisfy { (1...4).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+    }
+}
+
+extension ClosedRange<Int> {
+    fileprivate var words: String { "\(self.lowerBound) to \(self.upperBound)" }
+}

@@ -1,0 +1,55 @@
+extension JobStep {
+    /// No call to the provider made for this step or a later one can be under way: sending is written down before it is done.
+    package var isUnsent: Bool { self == .place || self == .send }
+
+    package var isSettling: Bool {
+        if case .settle = self { true } else { false }
+    }
+}
+
+extension Job {
+    mutating func end(_ state: JobState, progress: String, reason: String = "", message: String = "", at now: Timestamp) {
+        self.state = state
+        self.step = .end
+        self.dueAt = nil
+        self.progress = progress
+        self.errorReason = reason
+        self.errorMessage = message
+        self.endedAt = now
+        self.updatedAt = now
+    }
+
+    /// A later request took its place.
+    mutating func supersede(at now: Timestamp) {
+        self.end(
+            .cancelled, progress: "superseded", reason: "SUPERSEDED", message: "a later request took the place of this one", at: now)
+    }
+
+    /// Goes to `step`, which is due at `time`.
+    mutating func proceed(to step: JobStep, at time: Timestamp, progress: String) {
+        self.state = .waiting
+        self.step = step
+        self.dueAt = time
+        self.progress = progress
+    }
+
+    /// Remembers a call that failed or stayed unclear.
+    mutating func record(_ error: String, at now: Timestamp) {
+        self.attemptCount += 1
+        self.attempts.append(JobAttempt(number: self.attemptCount, startedAt: now, step: self.step.name, error: error))
+        if self.attempts.count > Self.attemptsKept { self.attempts.removeFirst(self.attempts.count - Self.attemptsKept) }
+    }
+
+    /// Equal in everything that users see, so that writing the one over the other is no event.
+    func looksLike(_ other: Job) -> Bool {
+        var copy = self
+        copy.dueAt = other.dueAt
+        copy.updatedAt = other.updatedAt
+        copy.absences = other.absences
+        copy.acknowledgedAt = other.acknowledgedAt
+        if case .settle(let attempt, _) = copy.step, case .settle(_, let absences) = other.step {
+            copy.step = .settle(attempt, absences: absences)
+        }
+        return copy == other
+    }
+}

@@ -1,0 +1,51 @@
+extension Instance {
+    /// Takes over what the provider shows. The state's reason and message stay, unless the state changes: then it is `reason`.
+    mutating func observe(_ machine: Machine, because reason: StateReason, at now: Timestamp) {
+        let phase = machine.phase
+        self.upstream = UpstreamFacts(id: machine.id, status: machine.status, error: machine.statusError, observedAt: now)
+        self.endpoints = Self.endpoints(from: machine, before: self.endpoints)
+        let state = phase.instanceState(hasRun: self.runningSince != nil)
+        if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
+        if state != self.state { self.state(state, because: machine.isReclaimed ? .reclaimed : reason, machine.statusError) }
+        let isReady = state == .running && self.spec.ports.allSatisfy { port in self.endpoints.contains { $0.port == port.port } }
+        self.readiness = isReady ? .ready : .notReady
+    }
+
+    /// Ports change with every start, so those of a machine that is down are void; a listing that leaves them out says nothing.
+    private static func endpoints(from machine: Machine, before: [Endpoint]) -> [Endpoint] {
+        switch machine.phase {
+        case .running: machine.endpoints.isEmpty ? before : machine.endpoints
+        case .unrecognized: before
+        default: []
+        }
+    }
+
+    mutating func state(_ state: InstanceState, because reason: StateReason, _ message: String) {
+        self.state = state
+        self.stateReason = reason
+        self.stateMessage = message
+        if state != .running { self.readiness = .notReady }
+    }
+
+    /// Nothing of it is left at the provider, debts aside.
+    mutating func end(_ state: InstanceState, because reason: StateReason, _ message: String, at now: Timestamp) {
+        self.state(state, because: reason, message)
+        self.endpoints = []
+        if state == .deleted { self.deletedAt = now }
+    }
+
+    /// Back to what the provider last said, after a change that did not come about.
+    mutating func revertToUpstream(because reason: StateReason, _ message: String) {
+        guard let upstream = self.upstream else { return }
+        let state = UpstreamPhase(status: upstream.status).instanceState(hasRun: self.runningSince != nil)
+        self.state(state, because: reason, message)
+    }
+
+    /// Equal in everything but when it was looked at: writing the one over the other is no event.
+    func looksLike(_ other: Instance) -> Bool {
+        var copy = self
+        copy.updatedAt = other.updatedAt
+        if let observedAt = other.upstream?.observedAt { copy.upstream?.observedAt = observedAt }
+        return copy == other
+    }
+}

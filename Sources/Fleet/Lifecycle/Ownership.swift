@@ -1,0 +1,49 @@
+/// Which machines of a listing belong to an instance, and which of several is kept.
+enum Ownership {
+    /// The instance's own by token, its debts left out, and what is on its way out last.
+    static func machines(of instance: Instance, deployment: DeploymentID, in machines: [Machine]) -> [Machine] {
+        machines.filter { machine in
+            machine.token?.deployment == deployment && machine.token?.instance == instance.id && machine.phase != .gone
+                && !instance.debts.contains { $0.upstreamID == machine.id }
+        }
+    }
+
+    /// Of several keep the running one, else the older; one that is leaving only when there is no other.
+    static func kept(of machines: [Machine]) -> Machine? {
+        machines.min { self.preference($0) < self.preference($1) }
+    }
+
+    private static func preference(_ machine: Machine) -> (Int, Int64, UpstreamID) {
+        let standing =
+            switch machine.phase {
+            case .running: 0
+            case .leaving: 2
+            default: 1
+            }
+        return (standing, machine.createdAt?.microseconds ?? .max, machine.id)
+    }
+}
+
+extension Instance {
+    /// A machine too many: it must go, and what it costs until then is waste.
+    mutating func owe(_ machine: Machine, at now: Timestamp) {
+        guard !self.debts.contains(where: { $0.upstreamID == machine.id }) else { return }
+        self.debts.append(
+            Debt(upstreamID: machine.id, hourlyPrice: self.placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now)))
+    }
+
+    /// The machine has been seen gone.
+    mutating func settleDebt(_ id: UpstreamID, at now: Timestamp) {
+        guard let position = self.debts.firstIndex(where: { $0.upstreamID == id }) else { return }
+        let debt = self.debts.remove(at: position)
+        self.wastedCost = self.wastedCost + debt.cost(until: now)
+    }
+}
+
+extension Debt {
+    /// By quoted price; each second that has begun counts.
+    func cost(until now: Timestamp) -> MicroUSD {
+        let seconds = max(0, ((now - self.since).wholeMicroseconds + 999_999) / 1_000_000)
+        return MicroUSD(micros: (self.hourlyPrice.micros * seconds + 1800) / 3600)
+    }
+}

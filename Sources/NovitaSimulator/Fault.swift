@@ -38,7 +38,8 @@ package struct Fault: Sendable {
             }
         }
 
-        var needsInstanceList: Bool {
+        /// True when it has a meaning for the list of instances only.
+        package var needsInstanceList: Bool {
             switch self {
             case .staleList, .shortPage: true
             default: false

@@ -1,0 +1,162 @@
+package import NovitaSimulator
+
+/// How the API words its answers where the world and the documentation differ. The defaults are the world's.
+package struct WireStyle: Sendable {
+    /// Write 64-bit numbers as numbers, as the documentation has them, and not as text.
+    package var usesDocumentedNumbers = false
+    /// Write `total` of a list as text.
+    package var writesTotalAsString = false
+    /// Answer a delete with an empty body and not with `{}`.
+    package var hasEmptyBodies = false
+
+    package init() {}
+
+    /// The body of a successful answer; empty text is an empty body.
+    package func body(of reply: Reply) -> String {
+        switch reply {
+        case .clusters(let clusters, let offered):
+            return JSONValue.object([.init("data", .array(clusters.map { Self.json(of: $0, offered: offered[$0.id] ?? []) }))]).text
+        case .products(let offers): return JSONValue.object([.init("data", .array(offers.map(self.json(of:))))]).text
+        case .created(let id): return JSONValue.object([.init("id", .string(id))]).text
+        case .instances(let page): return self.json(of: page).text
+        case .instance(let machine): return self.detail(of: machine).text
+        case .accepted(let id, let status):
+            return JSONValue.object([.init("instanceId", .string(id)), .init("state", .string(status.rawValue))]).text
+        case .empty: return self.hasEmptyBodies ? "" : "{}"
+        case .balance(let balance): return Self.json(of: balance).text
+        }
+    }
+
+    package static func body(of error: APIError) -> String {
+        let json: JSONValue = [
+            "code": .integer(Int64(error.status)), "reason": .string(error.reason), "message": .string(error.message), "metadata": [:],
+        ]
+        return json.text
+    }
+
+    // MARK: Parts
+
+    private func long(_ value: Int64) -> JSONValue {
+        self.usesDocumentedNumbers ? .integer(value) : .string(String(value))
+    }
+
+    private func long(_ value: Int) -> JSONValue {
+        self.long(Int64(value))
+    }
+
+    private static func seconds(_ time: SimulatorTime?) -> JSONValue {
+        .string(String(time?.unixSeconds ?? 0))
+    }
+
+    private static func json(of cluster: Cluster, offered: [String]) -> JSONValue {
+        [
+            "id": .string(cluster.id), "name": .string(cluster.name), "availableGpuType": .array(offered.map(JSONValue.string)),
+            "supportNetworkStorage": .bool(cluster.supportsNetworkStorage),
+            "supportInstanceNetwork": .bool(cluster.supportsInstanceNetwork),
+        ]
+    }
+
+    private func json(of offer: ProductOffer) -> JSONValue {
+        let product = offer.product
+        let monthly = product.monthlyPrice.map { [["price": .string(String($0)), "month": 1]] as [JSONValue] }
+        return [
+            "id": .string(product.id), "name": .string(product.name), "cpuPerGpu": .integer(Int64(product.cpuPerGPU)),
+            "memoryPerGpu": .integer(Int64(product.memoryPerGPU)), "diskPerGpu": .integer(Int64(product.diskPerGPU)),
+            "availableDeploy": .bool(offer.isDeployable), "inventoryState": .string(offer.inventory.rawValue), "minRootFS": 10,
+            "maxRootFS": .integer(Int64(product.maxRootFS)), "minLocalStorage": 0, "maxLocalStorage": .integer(Int64(product.maxRootFS)),
+            "regions": .array(offer.regions.map(JSONValue.string)), "price": self.long(product.price),
+            "spotPrice": .string(product.spotPrice.map { String($0) } ?? ""), "monthlyPrice": .array(monthly ?? []),
+            "billingMethods": .array(product.billingModes.map { .string($0.rawValue) }),
+        ]
+    }
+
+    private func json(of page: InstancePage) -> JSONValue {
+        let total = Int64(page.total)
+        return [
+            "instances": .array(page.instances.map(self.summary(of:))),
+            "total": self.writesTotalAsString ? .string(String(total)) : .integer(total),
+        ]
+    }
+
+    /// As a list shows it: with the state of spot, without the ways in.
+    private func summary(of machine: Machine) -> JSONValue {
+        .object(
+            self.common(of: machine) + [
+                .init("spotStatus", .string(machine.spot?.status.rawValue ?? "")),
+                .init("spotReclaimTime", Self.seconds(machine.spot?.reclaimTime)),
+            ])
+    }
+
+    /// As a read of one shows it: with the ways in, without the state of spot.
+    private func detail(of machine: Machine) -> JSONValue {
+        .object(
+            self.common(of: machine) + [
+                .init("network", ["id": "", "ip": ""]), .init("jobs", []),
+                .init("node", [["maxRootfsSize": .integer(Int64(machine.product.maxRootFS))]]),
+                .init("connectComponentSSH", Self.ssh(of: machine)),
+                .init("connectComponentWebTerminal", ["address": "", "username": "", "password": "", "isRunning": false]),
+                .init("connectComponentJupyter", nil), .init("connectComponentLog", Self.log(of: machine)),
+                .init("freeStorageSize", 60), .init("keepDataDay", 7),
+            ])
+    }
+
+    private func common(of machine: Machine) -> [JSONValue.Member] {
+        let request = machine.request
+        let gpus = request.gpuCount
+        return [
+            .init("id", .string(machine.id)), .init("name", .string(machine.name)), .init("clusterId", .string(machine.cluster.id)),
+            .init("clusterName", .string(machine.cluster.name)), .init("status", .string(machine.status.rawValue)),
+            .init(
+                "statusError",
+                [
+                    "state": .string(machine.statusError?.state ?? ""), "message": .string(machine.statusError?.message ?? ""),
+                ]), .init("imageUrl", .string(request.imageURL)), .init("imageAuthId", .string(request.imageAuthID)),
+            .init("command", .string(request.command)), .init("entrypoint", .string(request.entrypoint)),
+            .init("cpuNum", self.long(machine.product.cpuPerGPU * gpus)), .init("memory", self.long(machine.product.memoryPerGPU * gpus)),
+            .init("gpuNum", self.long(gpus)), .init("productId", .string(machine.product.id)),
+            .init("productName", .string(machine.product.name)), .init("rootfsSize", .integer(Int64(request.rootfsSize ?? 0))),
+            .init("kind", .string(request.kind)), .init("billingMode", .string(machine.billingMode.rawValue)),
+            .init("endTime", machine.endTime.map { Self.seconds($0) } ?? "-1"), .init("createdAt", Self.seconds(machine.createdAt)),
+            .init("lastStartedAt", Self.seconds(machine.lastStartedAt)), .init("lastStoppedAt", Self.seconds(machine.lastStoppedAt)),
+            .init("portMappings", .array(machine.ports.map { Self.mapping(of: $0, on: machine) })), .init("volumeMounts", []),
+            .init("envs", .array(request.environment.map { ["key": .string($0.key), "value": .string($0.value)] })),
+        ]
+    }
+
+    private static func mapping(of port: ExposedPort, on machine: Machine) -> JSONValue {
+        let domain = "\(machine.cluster.id).gpu-instance.novita.ai"
+        let endpoint: String =
+            switch (port.kind, machine.connection) {
+            case (_, nil): ""
+            case (.http, _?): "https://\(machine.id)-\(port.number).\(domain)"
+            case (.tcp, let connection?): "proxy.\(domain):\(connection.tcpPorts[port] ?? 0)"
+            }
+        return ["port": .integer(Int64(port.number)), "endpoint": .string(endpoint), "type": .string(port.kind.rawValue)]
+    }
+
+    private static func ssh(of machine: Machine) -> JSONValue {
+        guard let connection = machine.connection else { return ["sshCommand": "", "password": "", "isRunning": false] }
+        let host = "proxy.\(machine.cluster.id).gpu-instance.novita.ai"
+        return [
+            "sshCommand": .string("ssh -p \(connection.sshPort) root@\(host)"), "password": .string(connection.sshPassword),
+            "isRunning": true,
+        ]
+    }
+
+    private static func log(of machine: Machine) -> JSONValue {
+        [
+            "systemLogAddress": .string("https://logs.\(machine.cluster.id).gpu-instance.novita.ai/system/\(machine.id)"),
+            "instanceLogAddress": .string("https://logs.\(machine.cluster.id).gpu-instance.novita.ai/instance/\(machine.id)"),
+            "isRunning": .bool(machine.connection != nil),
+        ]
+    }
+
+    /// The billing API counts in 1/10 000 USD, a tenth of what prices are given in.
+    private static func json(of balance: Balance) -> JSONValue {
+        func amount(_ microUSD: Int64) -> JSONValue { .string(String(microUSD / 100)) }
+        return [
+            "availableBalance": amount(balance.available), "cashBalance": amount(balance.cash), "creditLimit": amount(balance.creditLimit),
+            "outstandingInvoices": amount(balance.outstanding),
+        ]
+    }
+}

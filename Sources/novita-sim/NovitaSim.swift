@@ -1,0 +1,156 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import NovitaSimulator
+import NovitaSimulatorHTTP
+import ServiceLifecycle
+import UnixSignals
+
+@main
+struct NovitaSim: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "novita-sim",
+        abstract: "A simulator of Novita.ai's GPU-instance API.",
+        discussion: """
+            It serves the API below /gpu-instance/openapi/v1 and /openapi/v1, for any bearer token, and its controls below /_sim/:
+
+              GET  /_sim/ledger     every machine ever billed, with its seconds and its amount
+              GET  /_sim/requests   what was called, and what the caller saw
+              POST /_sim/faults     arm a fault: {"path": "/gpu/instance/create", "kind": "drop_after", "times": 1}
+              POST /_sim/clock      {"advance_seconds": 60} or {"speed": 10}
+              POST /_sim/stock      {"product_id": "4090.16c62g", "free": 0}
+              POST /_sim/spot/ID/notify, /_sim/spot/ID/reclaim, /_sim/instances/ID/fail, /_sim/reset
+
+            Times are virtual: with --speed 60 a minute of the simulated world passes in a second.
+            """)
+
+    @Option(help: "Address: host:port or unix:PATH. Port 0 picks a free one. Default: $SIM_LISTEN, else 127.0.0.1:8090.")
+    var listen: String?
+
+    @Option(help: ArgumentHelp("Write the port (or the socket's path) to this file once calls are taken.", valueName: "path"))
+    var portFile: String?
+
+    @Option(help: "Seed of ids, ports, durations and faults.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Virtual seconds in a real one; 0 stands still.")
+    var speed = 1.0
+
+    @Option(help: "Start with so many running machines.")
+    var instances = 0
+
+    @Option(help: "Largest page of a list.")
+    var pageCap = 100
+
+    @Option(help: "The only API key that is good. Default: any.")
+    var apiKey: String?
+
+    @Option(help: "Status of the answer for an unknown instance: 400 or 404.")
+    var notFoundStatus = 400
+
+    @Flag(help: "Count pages from 0.")
+    var zeroBasedPages = false
+
+    @Flag(help: "Write the total of a list as text.")
+    var totalAsString = false
+
+    @Flag(help: "Write 64-bit numbers as numbers, as the documentation has them.")
+    var docsNumbers = false
+
+    @Flag(help: "Answer a delete with an empty body.")
+    var emptyBodies = false
+
+    @Option(help: "error, warning, info, debug or trace. Default: $LOG_LEVEL, else info.")
+    var logLevel: String?
+
+    private static let defaultAddress = "127.0.0.1:8090"
+    private static let instancesMax = 20_000
+
+    func run() async throws {
+        var logger = Logger(label: "novita-sim", factory: { StreamLogHandler.standardError(label: $0) })
+        let settings = try self.settings(logger)
+        logger.logLevel = settings.logLevel
+        let host = SimulatorHost(
+            configuration: self.simulatorConfiguration, seed: self.seed, speed: self.speed, startingAt: Self.wallClock)
+        let portFile = self.portFile
+        let server = SimulatorServer(
+            host: host, address: settings.address, style: self.style, key: self.apiKey, logger: Self.quiet(logger)
+        ) { [logger] address in
+            logger.info("listening", metadata: ["address": "\(address)"])
+            Self.write(address.portText, to: portFile, logger)
+        }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger)))
+        try await group.run()
+        logger.info("stopped")
+    }
+
+    // MARK: Settings
+
+    private struct Settings {
+        var address: ListenAddress
+        var logLevel: Logger.Level
+    }
+
+    /// EX_CONFIG of sysexits.h: settings that cannot be.
+    private static let invalidSettings = ExitCode(78)
+
+    /// Logs everything that is wrong, at once. A variable that is empty is one that is not there.
+    private func settings(_ logger: Logger) throws(ExitCode) -> Settings {
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        let listen = self.listen ?? environment["SIM_LISTEN"] ?? Self.defaultAddress
+        let level = self.logLevel ?? environment["LOG_LEVEL"] ?? "info"
+        var violations: [String] = []
+        let address = ListenAddress(listen)
+        let logLevel = Logger.Level(rawValue: level)
+        if address == nil { violations.append("listen (SIM_LISTEN): expected host:port or unix:PATH, got \"\(listen)\"") }
+        if logLevel == nil { violations.append("log-level (LOG_LEVEL): expected error, warning, info, debug or trace, got \"\(level)\"") }
+        if !(0...VirtualClock.speedMax).contains(self.speed) { violations.append("speed: expected 0...\(VirtualClock.speedMax)") }
+        if !(0...Self.instancesMax).contains(self.instances) { violations.append("instances: expected 0...\(Self.instancesMax)") }
+        if !(1...10_000).contains(self.pageCap) { violations.append("page-cap: expected 1...10000") }
+        if ![400, 404].contains(self.notFoundStatus) { violations.append("not-found-status: expected 400 or 404") }
+        guard violations.isEmpty, let address, let logLevel else {
+            for violation in violations { logger.error("invalid setting", metadata: ["violation": "\(violation)"]) }
+            throw Self.invalidSettings
+        }
+        return Settings(address: address, logLevel: logLevel)
+    }
+
+    private var simulatorConfiguration: SimulatorConfiguration {
+        var configuration = SimulatorConfiguration()
+        configuration.pageSizeMax = self.pageCap
+        configuration.initialInstances = self.instances
+        configuration.notFoundStatus = self.notFoundStatus
+        configuration.hasZeroBasedPages = self.zeroBasedPages
+        return configuration
+    }
+
+    private var style: WireStyle {
+        var style = WireStyle()
+        style.writesTotalAsString = self.totalAsString
+        style.usesDocumentedNumbers = self.docsNumbers
+        style.hasEmptyBodies = self.emptyBodies
+        return style
+    }
+
+    private static var wallClock: SimulatorTime {
+        SimulatorTime(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    }
+
+    /// The libraries' logger: our own line with the address comes first, so theirs are shown when something is wrong or when asked for.
+    private static func quiet(_ logger: Logger) -> Logger {
+        var quiet = logger
+        quiet.logLevel = logger.logLevel <= .debug ? logger.logLevel : max(.warning, logger.logLevel)
+        return quiet
+    }
+
+    private static func write(_ text: String, to path: String?, _ logger: Logger) {
+        guard let path else { return }
+        do {
+            try Data("\(text)\n".utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            logger.error("port file not written", metadata: ["path": "\(path)", "error": "\(error)"])
+        }
+    }
+}

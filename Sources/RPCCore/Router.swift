@@ -71,6 +71,8 @@ package struct Router: Sendable {
     /// The full names of all services, sorted, for reflection.
     package var services: [String] { Set(self.methods.values.map(\.descriptor.service)).sorted() }
 
+    var registeredMethods: [RegisteredMethod] { self.methods.keys.sorted().compactMap { self.methods[$0] } }
+
     private mutating func add(_ method: MethodDescriptor, _ handler: RegisteredMethod.Handler) {
         self.methods[method.path] = RegisteredMethod(
             method, waits: !method.kind.hasSingleResponse || self.waiting.contains(method), handler)

@@ -52,6 +52,13 @@ package final class ServerContext: Sendable {
         self.state.withLock { $0.trailingMetadata.append(contentsOf: metadata) }
     }
 
+    /// Both kinds of metadata; nil in the common case that the handler has set none.
+    package var responseMetadata: (initial: Metadata, trailing: Metadata)? {
+        self.state.withLock { state in
+            state.initialMetadata.isEmpty && state.trailingMetadata.isEmpty ? nil : (state.initialMetadata, state.trailingMetadata)
+        }
+    }
+
     package var initialMetadata: Metadata { self.state.withLock { $0.initialMetadata } }
     package var trailingMetadata: Metadata { self.state.withLock { $0.trailingMetadata } }
 }

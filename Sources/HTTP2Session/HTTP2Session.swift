@@ -1,0 +1,155 @@
+internal import CNghttp2
+
+/// One HTTP/2 connection without its socket: bytes go in, events and bytes come out.
+///
+/// It owns an nghttp2 session, which does the framing, HPACK, the stream states, the windows and the checks of RFC 9113.
+/// Its driver feeds what it read with `receive`, looks at `events` (never from within another call), submits, and sends what `drain` gives.
+/// Not responsible for: sockets, timers, what the messages mean. Bound to one thread at a time, like the driver that owns it.
+// Safe: the raw session is freed in `deinit` and never leaves this type; every call on it is made while this object lives.
+@safe package final class HTTP2Session {
+    package let role: HTTP2Role
+    let raw: OpaquePointer
+    let state: SessionState
+    /// What was received or sent and did not fit the driver's buffer.
+    private var leftover: [UInt8] = []
+    /// Set by the first unrecoverable error.
+    package private(set) var failure: HTTP2SessionError?
+
+    /// - Throws: when nghttp2 has no memory.
+    package init(role: HTTP2Role, configuration: HTTP2SessionConfiguration = HTTP2SessionConfiguration()) throws(HTTP2SessionError) {
+        let state = SessionState(role: role, configuration: configuration)
+        let options = try SessionOptions(configuration)
+        guard let raw = unsafe options.makeSession(role: role, context: Unmanaged.passUnretained(state).toOpaque()) else {
+            throw HTTP2SessionError(reason: "out_of_memory")
+        }
+        self.role = role
+        self.state = state
+        unsafe self.raw = raw
+        self.submitSettings(configuration)
+    }
+
+    deinit { unsafe nghttp2_session_del(self.raw) }
+
+    // MARK: In
+
+    /// Feeds bytes from the peer. `now` is in nanoseconds from any fixed moment, the same for the session's whole life.
+    ///
+    /// - Throws: when the connection cannot go on. What `drain` still gives should be sent, then the connection closed.
+    package func receive(_ bytes: Span<UInt8>, at now: UInt64) throws(HTTP2SessionError) {
+        self.state.now = now
+        let result = unsafe bytes.withUnsafeBufferPointer { bytes in unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, bytes.count) }
+        if result < 0 { throw self.fail(HTTP2SessionError(nghttp2Code: result)) }
+        if self.state.unconsumed > 0 {
+            // Fails only without memory, which the next call reports.
+            _ = unsafe nghttp2_session_consume_connection(self.raw, self.state.unconsumed)
+            self.state.unconsumed = 0
+        }
+        self.state.guardian.queueMeasured(unsafe nghttp2_session_get_outbound_queue_size(self.raw))
+        try self.checkGuard()
+    }
+
+    /// Moves what happened since the last time into `events`. To be called after `receive` and after `drain`.
+    /// Header blocks stay readable until `dropHeaders`.
+    package func takeEvents(into events: inout [HTTP2Event]) {
+        events.removeAll(keepingCapacity: true)
+        swap(&events, &self.state.events)
+    }
+
+    /// Forgets the header blocks of all events taken so far.
+    package func dropHeaders() { self.state.arena.removeAll() }
+
+    package func forEachField(of block: HeaderBlock, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
+        self.state.arena.forEachField(in: block.fields, body)
+    }
+
+    // MARK: Out
+
+    /// Bytes that `drain` wants to be free in its buffer.
+    package static let drainSizeMin = 2 * SessionState.frameSizeMax
+
+    /// Writes what is ready to be sent, as much as fits. Nothing written means that there is nothing to send now.
+    package func drain(into output: inout OutputRawSpan, at now: UInt64) {
+        self.state.now = now
+        unsafe output.withUnsafeMutableBytes { buffer, count in
+            guard let base = buffer.baseAddress else { return }
+            unsafe self.state.beginOutput(base + count)
+            self.drain(capacity: buffer.count - count)
+            self.state.endOutput()
+            count += self.state.outputCount
+        }
+    }
+
+    private func drain(capacity: Int) {
+        self.state.outputCapacity = capacity
+        if !self.leftover.isEmpty {
+            guard self.leftover.count <= capacity else { return }
+            unsafe self.leftover.withUnsafeBytes { unsafe self.state.write($0) }
+            self.leftover = []
+        }
+        while capacity - self.state.outputCount >= SessionState.frameSizeMax {
+            var bytes: UnsafePointer<UInt8>?
+            let count = unsafe nghttp2_session_mem_send(self.raw, &bytes)
+            if count < 0 { self.failure = self.failure ?? HTTP2SessionError(nghttp2Code: count) }
+            guard count > 0, let start = unsafe bytes else { return }
+            let chunk = unsafe UnsafeRawBufferPointer(start: start, count: count)
+            guard count <= capacity - self.state.outputCount else { return unsafe self.leftover.append(contentsOf: chunk) }
+            unsafe self.state.write(chunk)
+        }
+    }
+
+    // MARK: State
+
+    /// Whether there is something to send now: not so when all of it waits for the peer's windows.
+    package var wantsWrite: Bool { unsafe nghttp2_session_want_write(self.raw) != 0 || !self.leftover.isEmpty }
+
+    /// Whether the session is not over: after a GOAWAY and the last stream's end it is.
+    package var isAlive: Bool { unsafe nghttp2_session_want_read(self.raw) != 0 || self.wantsWrite }
+
+    package var openStreamCount: Int { self.state.streamCount }
+
+    /// Bytes of messages that wait to be sent, over all streams.
+    package var bufferedBytes: Int { self.state.bufferedBytes }
+
+    /// Frames that wait to be sent.
+    package var queuedFrameCount: Int { unsafe nghttp2_session_get_outbound_queue_size(self.raw) }
+
+    /// Streams that the peer lets us have open at once.
+    package var remoteMaxConcurrentStreams: UInt32 {
+        unsafe nghttp2_session_get_remote_settings(self.raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+    }
+
+    /// Bytes of a header list that the peer takes; `UInt32.max` when it did not say.
+    package var remoteHeaderListLimit: UInt32 {
+        unsafe nghttp2_session_get_remote_settings(self.raw, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE)
+    }
+
+    /// Ends every stream here, for when the connection is lost. No events are made.
+    package func abandonStreams() -> [HTTP2Stream] { self.state.removeAllStreams() }
+
+    func fail(_ error: HTTP2SessionError) -> HTTP2SessionError {
+        self.failure = self.failure ?? error
+        return error
+    }
+
+    /// Ends the connection of a peer that went too far.
+    private func checkGuard() throws(HTTP2SessionError) {
+        guard let verdict = self.state.guardian.verdict, self.failure == nil else { return }
+        self.submitGoAway(.enhanceYourCalm, debugText: verdict.reason)
+        throw self.fail(verdict)
+    }
+}
+
+extension HTTP2SessionError {
+    /// An error that nghttp2 reports for a whole session.
+    init(nghttp2Code code: Int) {
+        switch Int32(truncatingIfNeeded: code) {
+        case NGHTTP2_ERR_NOMEM.rawValue: self.init(reason: "out_of_memory")
+        case NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue: self.init(reason: "bad_preface")
+        case NGHTTP2_ERR_FLOODED.rawValue: self.init(reason: "flooded")
+        case NGHTTP2_ERR_CALLBACK_FAILURE.rawValue: self.init(reason: "callback_failure")
+        // The name has no macro in every version of the header; the code is the one of Debian's backport.
+        case -905: self.init(reason: "too_many_continuations")
+        default: self.init(reason: "nghttp2_error")
+        }
+    }
+}

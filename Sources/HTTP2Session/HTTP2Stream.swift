@@ -1,0 +1,32 @@
+/// One stream of a session. Lives until the session reports it closed, and as long as someone keeps it.
+package final class HTTP2Stream {
+    package internal(set) var id: Int32
+    /// What the session's driver knows about the stream. To be cleared when the stream is closed, for it usually points back here.
+    package var owner: AnyObject?
+
+    /// Whether the session has not reported it closed.
+    package internal(set) var isOpen = true
+    /// Whether the peer has ended its side.
+    package internal(set) var isRemoteEnded = false
+    /// Bytes given to the session for this stream and not yet sent.
+    package var bufferedBytes: Int { self.outbound.byteCount }
+
+    /// Where the session keeps it.
+    var slot = -1
+    var outbound = OutboundQueue()
+    /// nil while more may come.
+    var end: End?
+    /// Whether nghttp2 was told to wait for us with this stream's data.
+    var isDeferred = false
+    /// Whether the headers of our side have been submitted.
+    var isStarted = false
+    /// Whether the current header block grew beyond the limit, and its rest is skipped.
+    var isBlockTruncated = false
+
+    enum End {
+        case endStream
+        case trailers(OutgoingHeaders)
+    }
+
+    init(id: Int32) { self.id = id }
+}

@@ -1,0 +1,65 @@
+/// A header block as it was received: a view of its session's arena.
+package struct HeaderBlock: Sendable {
+    /// Indices of the fields in the arena.
+    let fields: Range<Int>
+    /// Whether fields were left out because the block is beyond the limit that we announced.
+    package let isTruncated: Bool
+}
+
+/// The header blocks received since the events were last dropped, in one piece of memory: a call's headers cost no allocation.
+///
+// The one owner of its memory: allocated here, freed in `deinit`, lent only to closures.
+@safe final class HeaderArena {
+    private var base: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    private(set) var byteCount = 0
+    /// Where each field's name and value end, by turns.
+    private var ends: [Int] = []
+
+    init(capacity: Int = 4096) {
+        unsafe self.base = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        self.capacity = capacity
+    }
+
+    deinit { unsafe self.base.deallocate() }
+
+    var fieldCount: Int { self.ends.count / 2 }
+
+    func removeAll() {
+        self.byteCount = 0
+        self.ends.removeAll(keepingCapacity: true)
+    }
+
+    /// The memory must be readable for the lengths given.
+    func append(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) {
+        self.reserve(nameLength + valueLength)
+        unsafe (self.base + self.byteCount).update(from: name, count: nameLength)
+        unsafe (self.base + self.byteCount + nameLength).update(from: value, count: valueLength)
+        self.byteCount += nameLength
+        self.ends.append(self.byteCount)
+        self.byteCount += valueLength
+        self.ends.append(self.byteCount)
+    }
+
+    func forEachField(in range: Range<Int>, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
+        var start = range.lowerBound == 0 ? 0 : self.ends[2 * range.lowerBound - 1]
+        for field in range {
+            let nameEnd = self.ends[2 * field], valueEnd = self.ends[2 * field + 1]
+            // Both lie within the bytes written, and nothing is appended while `body` runs.
+            let name = unsafe UnsafeBufferPointer(start: self.base + start, count: nameEnd - start)
+            let value = unsafe UnsafeBufferPointer(start: self.base + nameEnd, count: valueEnd - nameEnd)
+            body(unsafe name.span, unsafe value.span)
+            start = valueEnd
+        }
+    }
+
+    private func reserve(_ more: Int) {
+        guard self.byteCount + more > self.capacity else { return }
+        let capacity = max(2 * self.capacity, self.byteCount + more)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        unsafe larger.update(from: self.base, count: self.byteCount)
+        unsafe self.base.deallocate()
+        unsafe self.base = larger
+        self.capacity = capacity
+    }
+}

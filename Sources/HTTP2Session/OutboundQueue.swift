@@ -1,0 +1,54 @@
+/// Messages on their way out of one stream: kept as they were given, copied once, when they are sent.
+struct OutboundQueue {
+    private var current: [UInt8] = []
+    /// How much of `current` has been sent.
+    private var offset = 0
+    private var waiting: [[UInt8]] = []
+    private var firstWaiting = 0
+    /// All that has not been sent.
+    private(set) var byteCount = 0
+
+    mutating func append(_ message: [UInt8]) {
+        if self.byteCount == 0 {
+            self.current = message
+            self.offset = 0
+        } else {
+            self.waiting.append(message)
+        }
+        self.byteCount += message.count
+    }
+
+    mutating func removeAll() { self = OutboundQueue() }
+
+    /// Moves the next bytes to the front of `target`, as many as it holds.
+    ///
+    /// - Precondition: no more than `byteCount`.
+    mutating func copy(into target: UnsafeMutableRawBufferPointer) {
+        var filled = 0
+        while filled < target.count {
+            let count = min(target.count - filled, self.current.count - self.offset)
+            // Both ranges lie within their buffers: `count` is the least of what either has left.
+            unsafe self.current.withUnsafeBytes { source in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[filled..<(filled + count)])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[self.offset..<(self.offset + count)]))
+            }
+            filled += count
+            self.offset += count
+            if self.offset == self.current.count { self.advance() }
+        }
+        self.byteCount -= target.count
+    }
+
+    private mutating func advance() {
+        self.offset = 0
+        guard self.firstWaiting < self.waiting.count else {
+            self.current = []
+            self.waiting.removeAll(keepingCapacity: true)
+            self.firstWaiting = 0
+            return
+        }
+        self.current = self.waiting[self.firstWaiting]
+        self.waiting[self.firstWaiting] = []
+        self.firstWaiting += 1
+    }
+}

@@ -1,0 +1,121 @@
+internal import CNghttp2
+
+/// What the callbacks of one nghttp2 session read and write. Owned by its ``HTTP2Session``, which gives nghttp2 a pointer to it.
+@safe final class SessionState {
+    let role: HTTP2Role
+    let configuration: HTTP2SessionConfiguration
+    var events: [HTTP2Event] = []
+    let arena = HeaderArena()
+    var guardian: FloodGuard
+    /// The time of the feeding or draining under way, in nanoseconds.
+    var now: UInt64 = 0
+    /// Bytes of DATA received whose connection credit has not been given back.
+    var unconsumed = 0
+    /// Bytes waiting in all streams' queues.
+    var bufferedBytes = 0
+
+    /// The open streams. nghttp2's stream objects point to them without owning them.
+    private var streams: [HTTP2Stream?] = []
+    private var freeSlots: [Int] = []
+    private(set) var streamCount = 0
+
+    /// The header block being received.
+    private var blockStart = 0
+    private var blockBytes = 0
+    private var blockFields = 0
+    private var isBlockTruncated = false
+
+    /// Where the output goes while it is drained; nil at other times.
+    private var output: UnsafeMutableRawPointer?
+    private(set) var outputCount = 0
+    var outputCapacity = 0
+
+    init(role: HTTP2Role, configuration: HTTP2SessionConfiguration) {
+        self.role = role
+        self.configuration = configuration
+        self.guardian = FloodGuard(limits: configuration.floodLimits)
+    }
+
+    // MARK: Streams
+
+    func insert(_ stream: HTTP2Stream) {
+        if let slot = self.freeSlots.popLast() {
+            stream.slot = slot
+            self.streams[slot] = stream
+        } else {
+            stream.slot = self.streams.count
+            self.streams.append(stream)
+        }
+        self.streamCount += 1
+    }
+
+    func remove(_ stream: HTTP2Stream) {
+        self.bufferedBytes -= stream.outbound.byteCount
+        stream.outbound.removeAll()
+        stream.isOpen = false
+        self.streams[stream.slot] = nil
+        self.freeSlots.append(stream.slot)
+        self.streamCount -= 1
+    }
+
+    /// Every open stream, for when the connection is lost.
+    func removeAllStreams() -> [HTTP2Stream] {
+        let open = self.streams.compactMap { $0 }
+        for stream in open { self.remove(stream) }
+        return open
+    }
+
+    // MARK: Header blocks
+
+    func beginBlock() {
+        self.blockStart = self.arena.fieldCount
+        self.blockBytes = 0
+        self.blockFields = 0
+        self.isBlockTruncated = false
+    }
+
+    /// - Returns: false when the block is beyond all bearing.
+    func addField(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) -> Bool {
+        self.blockBytes += nameLength + valueLength + 32
+        self.blockFields += 1
+        let limits = self.configuration
+        if self.blockBytes > limits.headerListHardLimit || self.blockFields > limits.headerFieldLimit {
+            self.guardian.headerListOversized()
+            return false
+        }
+        if self.blockBytes > limits.headerListLimit || self.arena.byteCount > limits.headerArenaLimit { self.isBlockTruncated = true }
+        if !self.isBlockTruncated { unsafe self.arena.append(name: name, nameLength, value: value, valueLength) }
+        return true
+    }
+
+    func endBlock() -> HeaderBlock {
+        HeaderBlock(fields: self.blockStart..<self.arena.fieldCount, isTruncated: self.isBlockTruncated)
+    }
+
+    // MARK: Output
+
+    /// Bytes that a frame of ours may have: the payload that we never exceed, the frame's head, and padding, which we do not use.
+    static let frameSizeMax = 16_384 + 9
+
+    func beginOutput(_ base: UnsafeMutableRawPointer) {
+        unsafe self.output = base
+        self.outputCount = 0
+    }
+
+    func endOutput() { unsafe self.output = nil }
+
+    /// The caller has seen to it that the bytes fit.
+    func write(_ bytes: UnsafeRawBufferPointer) {
+        guard let output = unsafe self.output, let source = bytes.baseAddress else { return }
+        unsafe (output + self.outputCount).copyMemory(from: source, byteCount: bytes.count)
+        self.outputCount += bytes.count
+    }
+
+    /// Moves `count` bytes of the stream's messages to the output. The caller has seen to it that they fit.
+    func write(_ count: Int, from stream: HTTP2Stream) {
+        guard let output = unsafe self.output else { return }
+        unsafe stream.outbound.copy(into: UnsafeMutableRawBufferPointer(start: output + self.outputCount, count: count))
+        self.outputCount += count
+        self.bufferedBytes -= count
+    }
+}

@@ -1,0 +1,75 @@
+/// Cuts the bytes of a stream's DATA frames into messages. Frame borders mean nothing: a prefix may be cut anywhere, one frame may hold many.
+///
+/// A message beyond the limit is refused on its prefix, and memory grows as bytes arrive, never by what a prefix announces.
+package struct MessageReassembler: Sendable {
+    /// Bytes of a message, its prefix not counted.
+    private let limit: Int
+    private var chunk: [UInt8] = []
+    /// How much of `chunk` has been used.
+    private var offset = 0
+    /// The beginning of a message whose rest has not come.
+    private var partial: [UInt8] = []
+
+    package init(limit: Int) { self.limit = limit }
+
+    /// Bytes of a message that is not complete. Not zero at the end of the stream means that the message was cut.
+    package var partialCount: Int { self.partial.count + (self.chunk.count - self.offset) }
+
+    /// Adds bytes. `next` is to be called until it returns nil before more are added.
+    package mutating func append(_ bytes: [UInt8]) {
+        self.chunk = bytes
+        self.offset = 0
+    }
+
+    /// The next complete message.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag is not 0.
+    package mutating func next() throws(RPCError) -> ReceivedMessage? {
+        if self.partial.isEmpty, let message = try self.nextWithinChunk() { return message }
+        try self.growPartial()
+        guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else { return nil }
+        let message = ReceivedMessage(storage: self.partial, range: MessagePrefix.size..<self.partial.count)
+        self.partial = []
+        return message
+    }
+
+    /// The common case: the message lies within one frame, and is handed over without copying.
+    private mutating func nextWithinChunk() throws(RPCError) -> ReceivedMessage? {
+        guard let length = try self.announcedLength(self.chunk, at: self.offset) else { return nil }
+        let start = self.offset + MessagePrefix.size
+        guard self.chunk.count - start >= length else { return nil }
+        self.offset = start + length
+        return ReceivedMessage(storage: self.chunk, range: start..<(start + length))
+    }
+
+    /// Moves to `partial` what belongs to its message.
+    private mutating func growPartial() throws(RPCError) {
+        self.move(upTo: MessagePrefix.size)
+        if let length = try self.announcedLength(self.partial, at: 0) { self.move(upTo: MessagePrefix.size + length) }
+        if self.offset == self.chunk.count { self.chunk = [] ; self.offset = 0 }
+    }
+
+    private mutating func move(upTo size: Int) {
+        let count = min(size - self.partial.count, self.chunk.count - self.offset)
+        guard count > 0 else { return }
+        self.partial.append(contentsOf: self.chunk[self.offset..<(self.offset + count)])
+        self.offset += count
+    }
+
+    private func announcedLength(_ bytes: [UInt8], at start: Int) throws(RPCError) -> Int? {
+        guard bytes.count - start >= MessagePrefix.size else { return nil }
+        guard bytes[start] == 0 else { throw Self.refusal(ofFlag: bytes[start]) }
+        let length = bytes[(start + 1)..<(start + MessagePrefix.size)].reduce(0) { $0 << 8 | Int($1) }
+        guard length <= self.limit else {
+            throw RPCError(
+                code: .resourceExhausted, message: "the message has \(length) bytes, more than the limit of \(self.limit)")
+        }
+        return length
+    }
+
+    private static func refusal(ofFlag flag: UInt8) -> RPCError {
+        flag == 1
+            ? RPCError(code: .internal, message: "a message is compressed, but no grpc-encoding was given")
+            : RPCError(code: .internal, message: "a message has the flag \(flag), which means nothing")
+    }
+}

@@ -1,0 +1,204 @@
+internal import HTTP2Session
+internal import NIOCore
+
+/// Who makes sense of a connection's events: the server's side or the client's.
+protocol HTTP2DriverDelegate: AnyObject {
+    func connectionOpened()
+    func handle(_ event: HTTP2Event)
+    /// Something was sent, so there may be room for more.
+    func outputDrained()
+    /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way.
+    func connectionClosed(reason: HTTP2SessionError?)
+}
+
+/// Moves bytes between a socket and a session. One per connection, bound to its loop.
+///
+/// Output is collected in one buffer and flushed once per turn of the loop, and only while the socket takes it: what a peer does not read
+/// stays in the session, where it is bounded. Nothing is read from a peer that lets too much of our output wait.
+final class HTTP2Driver: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    struct Limits {
+        var unreadFramesMax: Int
+        var unreadBytesMax: Int
+        var lingerTimeout: Duration
+    }
+
+    private enum State {
+        case idle
+        case open
+        /// The last bytes are out; the peer may take a moment to read them before the socket is closed.
+        case lingering
+        case closed
+    }
+
+    let session: HTTP2Session
+    private let limits: Limits
+    /// Kept until the connection is closed.
+    private var delegate: (any HTTP2DriverDelegate)?
+    private var context: ChannelHandlerContext?
+    private var state = State.idle
+    private var failure: HTTP2SessionError?
+    private var buffer = ByteBuffer()
+    private var events: [HTTP2Event] = []
+    private var isFlushScheduled = false
+    private var isReadHeld = false
+    /// Bytes on the wire.
+    private(set) var receivedBytes = 0
+    private(set) var sentBytes = 0
+
+    /// Bytes that are collected before they are handed to the socket: the most that waits there.
+    static let outputSize = 64 << 10
+
+    init(session: HTTP2Session, limits: Limits, delegate: any HTTP2DriverDelegate) {
+        self.session = session
+        self.limits = limits
+        self.delegate = delegate
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { self.open() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.open()
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.state == .open else { return }
+        let bytes = self.unwrapInboundIn(data)
+        self.receivedBytes += bytes.readableBytes
+        do throws(HTTP2SessionError) {
+            try self.session.receive(bytes.readableBytesUInt8Span, at: NIODeadline.now().uptimeNanoseconds)
+            self.processEvents()
+        } catch {
+            self.processEvents()
+            self.fail(error)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { self.flush() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { self.flush() }
+
+    /// Where backpressure towards the peer begins.
+    func read(context: ChannelHandlerContext) {
+        if self.isOutputStuck { self.isReadHeld = true } else { context.read() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.failure = self.failure ?? HTTP2SessionError(reason: "socket_error")
+        context.close(promise: nil)
+    }
+
+    // MARK: Work
+
+    /// Sends what was submitted, later in this turn of the loop.
+    func scheduleFlush() {
+        guard !self.isFlushScheduled, let context = self.context else { return }
+        self.isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isFlushScheduled = false
+            self.flush()
+        }
+    }
+
+    /// Gives up the connection: sends what is queued (a GOAWAY), then closes.
+    func fail(_ error: HTTP2SessionError) {
+        guard self.state == .open else { return }
+        self.failure = error
+        self.drain()
+        self.context?.flush()
+        self.linger()
+    }
+
+    /// Closes at once.
+    func abort() { self.context?.close(promise: nil) }
+
+    private func open() {
+        guard self.state == .idle else { return }
+        self.state = .open
+        self.delegate?.connectionOpened()
+        self.flush()
+    }
+
+    func flush() {
+        guard self.state == .open, let context = self.context else { return }
+        let sentBefore = self.sentBytes
+        repeat {
+            self.drain()
+            self.delegate?.outputDrained()
+        } while self.processEvents()
+        if self.sentBytes != sentBefore { context.flush() }
+        if let failure = self.session.failure { return self.fail(failure) }
+        if !self.session.isAlive { return self.linger() }
+        if self.isReadHeld, !self.isOutputStuck {
+            self.isReadHeld = false
+            context.read()
+        }
+    }
+
+    private func drain() {
+        guard let context = self.context else { return }
+        let now = NIODeadline.now().uptimeNanoseconds
+        while context.channel.isWritable {
+            self.buffer.clear()
+            self.buffer.writeWithOutputRawSpan(minimumWritableBytes: Self.outputSize) { output in
+                self.session.drain(into: &output, at: now)
+            }
+            guard self.buffer.readableBytes > 0 else { return }
+            self.sentBytes += self.buffer.readableBytes
+            context.write(self.wrapOutboundOut(self.buffer), promise: nil)
+        }
+    }
+
+    /// - Returns: whether there were any.
+    @discardableResult
+    private func processEvents() -> Bool {
+        self.session.takeEvents(into: &self.events)
+        guard !self.events.isEmpty, let delegate = self.delegate else { return false }
+        for event in self.events { delegate.handle(event) }
+        self.events.removeAll(keepingCapacity: true)
+        self.session.dropHeaders()
+        return true
+    }
+
+    private var isOutputStuck: Bool {
+        guard let context = self.context, !context.channel.isWritable else { return false }
+        return self.session.queuedFrameCount > self.limits.unreadFramesMax || self.session.bufferedBytes > self.limits.unreadBytesMax
+    }
+
+    /// Ends our side, and leaves the peer a moment to read why before the socket is closed: closing with unread input would cut it off.
+    private func linger() {
+        guard self.state == .open, let context = self.context else { return }
+        self.state = .lingering
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: nil)
+        context.close(mode: .output, promise: nil)
+        let timeout = TimeAmount(self.limits.lingerTimeout)
+        context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.abort() }
+        self.closeDelegate()
+    }
+
+    private func finish() {
+        self.state = .closed
+        self.context = nil
+        self.closeDelegate()
+    }
+
+    private func closeDelegate() {
+        guard let delegate = self.delegate else { return }
+        self.delegate = nil
+        delegate.connectionClosed(reason: self.failure)
+    }
+}

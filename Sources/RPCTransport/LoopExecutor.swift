@@ -1,0 +1,50 @@
+package import NIOCore
+internal import Synchronization
+
+/// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
+///
+/// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
+// `@unchecked Sendable`: `queue` and `isDrainScheduled` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
+// constant.
+package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+    package let loop: any EventLoop
+    /// Each is run once: by `drain`, which forgets it.
+    private var queue: [UnownedJob] = []
+    private var isDrainScheduled = false
+    private let enqueues = Atomic<Int>(0)
+
+    package init(_ loop: any EventLoop) { self.loop = loop }
+
+    /// How many jobs were ever queued: what a test counts.
+    package var enqueueCount: Int { self.enqueues.load(ordering: .relaxed) }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        self.enqueues.wrappingAdd(1, ordering: .relaxed)
+        let job = UnownedJob(job)
+        if self.loop.inEventLoop {
+            self.append(job)
+        } else {
+            self.loop.execute {
+                self.queue.append(job)
+                self.drain()
+            }
+        }
+    }
+
+    private func append(_ job: UnownedJob) {
+        self.queue.append(job)
+        guard !self.isDrainScheduled else { return }
+        self.isDrainScheduled = true
+        self.loop.execute { self.drain() }
+    }
+
+    /// Runs what is queued. What that queues in turn waits for the next turn of the loop, so that sockets get theirs in between.
+    private func drain() {
+        self.loop.assertInEventLoop()
+        self.isDrainScheduled = false
+        let jobs = self.queue
+        self.queue = []
+        // The unowned reference lives for this call only, within a method of the executor that it refers to.
+        for job in jobs { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}

@@ -1,0 +1,166 @@
+internal import HTTP2Session
+internal import NIOCore
+internal import NIOPosix
+package import RPCCore
+internal import Synchronization
+
+/// A gRPC server on one address.
+///
+/// `run` listens, serves, and returns when the server has been drained: `beginGracefulShutdown`, or cancelling the task that runs it, makes it
+/// send its clients away, finish what runs, and end what is left when the grace is over.
+package final class RPCServer: Sendable {
+    private enum Phase {
+        case idle
+        case listening(any Channel)
+        /// No connection is accepted any more.
+        case draining
+    }
+
+    private struct State {
+        var phase = Phase.idle
+        var address: RPCAddress?
+        var connections: [UInt64: NIOLoopBound<ServerConnection>] = [:]
+        var connectionNumber: UInt64 = 0
+        var drained: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let shared: ServerShared
+    private let group: MultiThreadedEventLoopGroup
+    private let executors: [LoopExecutor]
+    private let state = Mutex(State())
+
+    package init(router: Router, configuration: RPCServerConfiguration) {
+        self.shared = ServerShared(routes: RouteTable(router), configuration: configuration)
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threadCount))
+        self.executors = self.group.makeIterator().map { LoopExecutor($0) }
+    }
+
+    /// Where the server listens, with the port that was picked; nil before it does.
+    package var boundAddress: RPCAddress? { self.state.withLock { $0.address } }
+
+    package var statistics: RPCServerStatistics { self.shared.counters.snapshot }
+
+    /// Jobs that were queued for handlers that suspended.
+    package var enqueueCount: Int { self.executors.reduce(0) { $0 + $1.enqueueCount } }
+
+    /// Listens. `run` does so itself when this was not called.
+    ///
+    /// - Throws: when the address cannot be listened on.
+    package func start() async throws {
+        guard self.boundAddress == nil else { return }
+        let channel = try await self.bind()
+        let isStopped = self.state.withLock { state in
+            if case .draining = state.phase { return true }
+            state.phase = .listening(channel)
+            state.address = Self.address(of: channel) ?? self.shared.configuration.address
+            return false
+        }
+        if isStopped { try await channel.close() }
+    }
+
+    /// Serves until the server is drained.
+    package func run() async throws {
+        try await withTaskCancellationHandler {
+            try await self.start()
+            await self.untilDrained()
+        } onCancel: {
+            self.beginGracefulShutdown()
+        }
+        try await self.group.shutdownGracefully()
+    }
+
+    /// Accepts nothing more and drains every connection. Idempotent.
+    package func beginGracefulShutdown() {
+        let (channel, connections) = self.state.withLock { state -> ((any Channel)?, [NIOLoopBound<ServerConnection>]) in
+            defer { state.phase = .draining }
+            switch state.phase {
+            case .idle: return (nil, [])
+            case .listening(let channel): return (channel, Array(state.connections.values))
+            case .draining: return (nil, [])
+            }
+        }
+        channel?.close(promise: nil)
+        for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
+        if !connections.isEmpty {
+            self.group.next().scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
+        }
+        self.finishIfDrained()
+    }
+
+    private func abortConnections() {
+        for connection in self.state.withLock({ Array($0.connections.values) }) {
+            connection.eventLoop.execute { connection.value.abort() }
+        }
+    }
+
+    private func untilDrained() async {
+        await withCheckedContinuation { continuation in
+            self.state.withLock { $0.drained.append(continuation) }
+            self.finishIfDrained()
+        }
+    }
+
+    private func finishIfDrained() {
+        let waiting = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            guard case .draining = state.phase, state.connections.isEmpty else { return [] }
+            defer { state.drained = [] }
+            return state.drained
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    // MARK: Connections
+
+    private func bind() async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(.backlog, value: 1024)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 65536))
+            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.accept(channel) } }
+        switch self.shared.configuration.address {
+        case .host(let host, let port):
+            return try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .bind(host: host, port: port).get()
+        case .unix(let path):
+            return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+        }
+    }
+
+    private func accept(_ channel: any Channel) throws {
+        guard let executor = self.executors.first(where: { $0.loop === channel.eventLoop }) else {
+            throw ChannelError.inappropriateOperationForState
+        }
+        let number = self.state.withLock { state in
+            state.connectionNumber += 1
+            return state.connectionNumber
+        }
+        let connection = try ServerConnection(
+            number: number, peer: Self.peer(of: channel), executor: executor, server: self.shared, onEnd: self.connectionEnded)
+        let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
+        let isDraining = self.state.withLock { state in
+            state.connections[number] = bound
+            if case .draining = state.phase { return true }
+            return false
+        }
+        try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
+        if isDraining { connection.beginDrain() }
+    }
+
+    private func connectionEnded(_ number: UInt64) {
+        self.state.withLock { _ = $0.connections.removeValue(forKey: number) }
+        self.finishIfDrained()
+    }
+
+    private static func address(of channel: any Channel) -> RPCAddress? {
+        guard let address = channel.localAddress else { return nil }
+        if let path = address.pathname, !path.isEmpty { return .unix(path: path) }
+        guard let host = address.ipAddress, let port = address.port else { return nil }
+        return .host(host, port: port)
+    }
+
+    private static func peer(of channel: any Channel) -> String {
+        guard let address = channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return "unix:" }
+        return host.contains(":") ? "ipv6:[\(host)]:\(port)" : "ipv4:\(host):\(port)"
+    }
+}

@@ -1,0 +1,41 @@
+internal import HTTP2Session
+internal import RPCCore
+
+/// The header blocks that a server sends. Those that never change are made once.
+enum ResponseFields {
+    static let ok = ConstantHeaders([(":status", "200"), ("content-type", "application/grpc")])
+    static let okProto = ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")])
+    static let statusOK = OutgoingHeaders(constant: ConstantHeaders([("grpc-status", "0")]))
+
+    /// What gRPC's own fields of a response's headers count in a header list, with room to spare.
+    static let headersSize = 256
+
+    static func headers(subtype: String, metadata: Metadata) -> OutgoingHeaders {
+        switch subtype {
+        case "": OutgoingHeaders(constant: self.ok, fields: self.fields(metadata.wireFields))
+        case "+proto": OutgoingHeaders(constant: self.okProto, fields: self.fields(metadata.wireFields))
+        default: OutgoingHeaders(fields: self.unusual(status: 200, subtype: subtype) + self.fields(metadata.wireFields))
+        }
+    }
+
+    static func refusal(_ refusal: RequestHead.Refusal, subtype: String, limit: Int) -> OutgoingHeaders {
+        let trailers = StatusTrailers.fields(for: refusal.error, limit: limit - self.headersSize)
+        let encodings = refusal.listsEncodings ? [HeaderField("grpc-accept-encoding", "identity")] : []
+        return OutgoingHeaders(fields: self.unusual(status: refusal.httpStatus, subtype: subtype) + encodings + self.fields(trailers))
+    }
+
+    static func fields(_ fields: [WireField]) -> [HeaderField] { fields.map { HeaderField($0.name, $0.value) } }
+
+    private static func unusual(status: Int, subtype: String) -> [HeaderField] {
+        [HeaderField(":status", "\(status)"), HeaderField("content-type", "application/grpc\(subtype)")]
+    }
+}
+
+/// `GET /livez`, for balancers that speak HTTP/2 and no gRPC.
+enum LivenessProbe {
+    static let path = "/livez"
+    static let headers = OutgoingHeaders(
+        constant: ConstantHeaders([(":status", "200"), ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]))
+    /// At least 64 bytes: some conformance tests want a body to look at.
+    static let body = Array("alive: this port speaks gRPC over HTTP/2 and its event loop answers requests\n".utf8)
+}

@@ -1,0 +1,257 @@
+internal import HTTP2Session
+internal import NIOCore
+internal import RPCCore
+
+/// One call on the server, from its headers until both its stream and its handler are over. Bound to the connection's loop.
+final class ServerCall {
+    let stream: HTTP2Stream
+    let method: RegisteredMethod
+    let context: ServerContext
+    /// Whether the handler has been started and has not returned. It holds its place among the running ones until it does.
+    var isHandlerRunning = false
+    /// Set when the handler was suspended.
+    var task: Task<Void, Never>?
+    /// Those that wait for room in the stream's buffer.
+    private(set) var writers: [Waiter<Void>] = []
+
+    private let connection: ServerConnection
+    private let subtype: String
+    private var machine: ServerStreamMachine
+    private var reassembler: MessageReassembler
+    private var credit = ReceiveCredit()
+    private var inbox = MessageInbox()
+    private var deadlineTimer: Scheduled<Void>?
+    /// Why there is nothing more to read or to write; set when the call is over.
+    private var ending: RPCError?
+    private var receivedBytes = 0
+    private var sentBytes = 0
+    /// nil when nobody wants to know.
+    private let startedAt: ContinuousClock.Instant?
+
+    init(
+        _ connection: ServerConnection, _ stream: HTTP2Stream, _ method: RegisteredMethod, _ context: ServerContext, subtype: String,
+        startedAt: ContinuousClock.Instant?
+    ) {
+        self.connection = connection
+        self.stream = stream
+        self.method = method
+        self.context = context
+        self.subtype = subtype
+        self.machine = ServerStreamMachine(kind: method.descriptor.kind)
+        self.reassembler = MessageReassembler(limit: connection.server.configuration.requestSizeMax)
+        self.startedAt = startedAt
+    }
+
+    /// Whether the status is out or the stream is gone.
+    var isOver: Bool { self.machine.isOver }
+
+    // MARK: Requests
+
+    func receive(_ bytes: [UInt8]) {
+        guard !self.machine.isOver else { return }
+        self.receivedBytes += bytes.count
+        self.credit.received(bytes.count)
+        self.reassembler.append(bytes)
+        do throws(RPCError) {
+            while !self.machine.isOver, let message = try self.reassembler.next() { try self.receive(message) }
+        } catch {
+            self.end(error)
+        }
+        self.giveCredit()
+    }
+
+    private func receive(_ message: ReceivedMessage) throws(RPCError) {
+        switch self.machine.messageReceived() {
+        case .start: self.connection.start(self, with: message)
+        case .deliver: self.inbox.deliver(message)
+        case .refuse(let error): throw error
+        case .drop: break
+        }
+    }
+
+    func requestsEnded() {
+        switch self.machine.requestsEnded(isWithinMessage: self.reassembler.partialCount > 0) {
+        case .none: break
+        case .endRequests: self.inbox.finish()
+        case .refuse(let error): self.end(error)
+        }
+    }
+
+    /// Lets the client send as much as was taken. A call whose request is one message always waits for it.
+    private func giveCredit() {
+        guard !self.stream.isRemoteEnded else { return }
+        let isAwaited = self.inbox.isAwaited || self.method.descriptor.kind.hasSingleRequest
+        let due = self.credit.due(queued: self.inbox.queuedBytes, partial: self.reassembler.partialCount, isAwaited: isAwaited)
+        guard due > 0 else { return }
+        self.connection.consume(due, on: self.stream)
+    }
+
+    // MARK: The end
+
+    /// Sends the reply and the status of a call that has one response.
+    func succeed(with reply: [UInt8]) {
+        do throws(RPCError) {
+            _ = try self.send(reply)
+            self.end(nil)
+        } catch {
+            self.end(error)
+        }
+    }
+
+    /// Sends the status, nil being OK. Without effect when the call is over.
+    func end(_ error: RPCError?) {
+        let step = self.machine.finish()
+        if case .drop = step { return }
+        let metadata = self.context.responseMetadata?.trailing
+        if case .trailers = step, error == nil, metadata == nil {
+            self.connection.session.finish(self.stream, trailers: ResponseFields.statusOK)
+        } else {
+            self.sendStatus(error, metadata: metadata ?? Metadata(), isTrailersOnly: step == .trailersOnly)
+        }
+        self.settle(error ?? RPCError(code: .ok, message: ""))
+        self.connection.scheduleFlush()
+    }
+
+    private func sendStatus(_ error: RPCError?, metadata: Metadata, isTrailersOnly: Bool) {
+        let session = self.connection.session
+        let limit = Int(session.remoteHeaderListLimit) - (isTrailersOnly ? ResponseFields.headersSize : 0)
+        let fields = ResponseFields.fields(StatusTrailers.fields(for: error, metadata: metadata, limit: limit))
+        if isTrailersOnly {
+            var headers = ResponseFields.headers(subtype: self.subtype, metadata: Metadata())
+            headers.fields += fields
+            session.submitResponse(self.stream, headers: headers, endStream: true)
+        } else {
+            session.finish(self.stream, trailers: OutgoingHeaders(fields: fields))
+        }
+    }
+
+    /// The deadline is over: the handler is cancelled and the client told, or its stream reset when it does not read.
+    func expire() {
+        guard !self.machine.isOver else { return }
+        let error = RPCError(code: .deadlineExceeded, message: "the deadline is over")
+        if self.stream.bufferedBytes > 0 {
+            _ = self.machine.closed()
+            self.connection.session.reset(self.stream, .cancel)
+            self.settle(error)
+            self.connection.scheduleFlush()
+        } else {
+            self.end(error)
+        }
+    }
+
+    /// The stream is gone: reset by the client, or with its connection.
+    func closed() {
+        guard self.machine.closed() else { return }
+        self.settle(RPCError(code: .cancelled, message: "the call was cancelled"))
+    }
+
+    /// What is left when nothing more goes over the wire: the handler learns of it, and so does who counts.
+    private func settle(_ outcome: RPCError) {
+        self.deadlineTimer?.cancel()
+        self.deadlineTimer = nil
+        let reason = outcome.code == .ok ? RPCError(code: .cancelled, message: "the call has ended") : outcome
+        self.ending = reason
+        self.inbox.fail(reason)
+        self.task?.cancel()
+        self.answerWriters(.failure(reason))
+        self.connection.callEnded(self)
+        guard let startedAt else { return }
+        let outcome = CallOutcome(
+            code: outcome.code, duration: .now - startedAt, receivedBytes: self.receivedBytes, sentBytes: self.sentBytes)
+        for interceptor in self.connection.server.routes.interceptors { interceptor.completed(self.context, outcome) }
+    }
+
+    /// Cancels the call when its deadline comes. Only calls that are not answered at once need it.
+    func armDeadline() {
+        guard let deadline = self.context.deadline, self.deadlineTimer == nil, !self.machine.isOver else { return }
+        let delay = TimeAmount(deadline - .now)
+        self.deadlineTimer = self.connection.loop.assumeIsolated().scheduleTask(in: delay) { self.expire() }
+    }
+
+    func answerWriters(_ result: Result<Void, RPCError>) {
+        let writers = self.writers
+        self.writers = []
+        for writer in writers { writer.answer(result) }
+    }
+}
+
+// MARK: - The handler's view
+
+extension ServerCall: CallEndpoint {
+    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>? {
+        defer { self.giveCredit() }
+        return self.inbox.takeNow()
+    }
+
+    func takeMessage(into reader: Waiter<ReceivedMessage?>) {
+        self.inbox.take(into: reader)
+        self.giveCredit()
+        self.connection.scheduleFlush()
+    }
+
+    func send(_ message: [UInt8]) throws(RPCError) -> Bool {
+        let limit = self.connection.server.configuration.responseSizeMax
+        guard message.count - MessagePrefix.size <= limit else {
+            throw RPCError(
+                code: .resourceExhausted,
+                message: "the response has \(message.count - MessagePrefix.size) bytes, more than the limit of \(limit)")
+        }
+        try self.sendHeaders()
+        self.sentBytes += message.count
+        self.connection.session.enqueue(message, on: self.stream)
+        self.connection.scheduleFlush()
+        return self.connection.hasRoom(for: self)
+    }
+
+    func sendHeaders() throws(RPCError) {
+        switch self.machine.send() {
+        case .alone: break
+        case .drop: throw self.ending ?? RPCError(code: .cancelled, message: "the call has ended")
+        case .afterHeaders:
+            let metadata = self.context.responseMetadata?.initial ?? Metadata()
+            self.connection.session.submitResponse(
+                self.stream, headers: ResponseFields.headers(subtype: self.subtype, metadata: metadata), endStream: false)
+            self.connection.scheduleFlush()
+        }
+    }
+
+    func waitForRoom(_ writer: Waiter<Void>) {
+        if let ending { return _ = writer.answer(.failure(ending)) }
+        if self.connection.hasRoom(for: self) { return _ = writer.answer(.success(())) }
+        if self.writers.isEmpty { self.connection.writerBlocked(self) }
+        self.writers.append(writer)
+    }
+
+    /// A handler ends its responses by returning.
+    func finishSending() {}
+}
+
+// MARK: - The handler's task
+
+extension ServerCall {
+    /// The body of the call's task. Runs on the connection's loop, up to the handler's first suspension even within the turn that starts it.
+    static func runHandler(_ bound: NIOLoopBound<ServerCall>, _ message: ReceivedMessage?, port: CallPort<ServerCall>?) async {
+        let context = bound.value.context
+        do {
+            switch (bound.value.method.handler, message, port) {
+            case (.unary(let handler), let message?, _):
+                let reply = try await handler(message, context)
+                bound.value.succeed(with: reply)
+            case (.serverStreaming(let handler), let message?, let port?):
+                try await handler(message, port, context)
+                bound.value.end(nil)
+            case (.clientStreaming(let handler), _, let port?):
+                let reply = try await handler(port, context)
+                bound.value.succeed(with: reply)
+            case (.bidirectionalStreaming(let handler), _, let port?):
+                try await handler(port, port, context)
+                bound.value.end(nil)
+            case (.unary, nil, _), (.serverStreaming, _, _), (.clientStreaming, _, nil), (.bidirectionalStreaming, _, nil):
+                bound.value.end(RPCError(code: .internal, message: "the handler was started without what it needs"))
+            }
+        } catch {
+            bound.value.end(RPCError(describing: error))
+        }
+        bound.value.connection.handlerReturned(bound.value)
+    }
+}

@@ -1,0 +1,273 @@
+internal import DequeModule
+internal import HTTP2Session
+internal import NIOCore
+internal import RPCCore
+
+/// The server's side of one connection: takes requests, starts handlers, and sends the client away when it is time.
+///
+/// Not responsible for: bytes (``HTTP2Driver``), one call's rules (``ServerCall``). Bound to the connection's loop.
+final class ServerConnection: HTTP2DriverDelegate {
+    let loop: any EventLoop
+    let server: ServerShared
+    let session: HTTP2Session
+    let number: UInt64
+    private let peer: String
+    private let executor: LoopExecutor
+    /// nil before and after.
+    private var driver: HTTP2Driver?
+
+    private enum Drain {
+        case none
+        /// The first GOAWAY is out; the second follows the answer to our PING, or the timer.
+        case announced(Scheduled<Void>)
+        case final
+    }
+
+    private var drain = Drain.none
+    private var handshakeTimer: Scheduled<Void>?
+    /// Handlers that have been started and have not returned: those that work, and those that wait.
+    private var runningCount = 0
+    private var waitingCount = 0
+    /// Calls whose handler has no place among the running ones yet. Bounded by the number of streams.
+    private var startQueue = Deque<(call: ServerCall, message: ReceivedMessage?)>()
+    /// Calls with a writer that waits for room.
+    private var blockedCalls: [ServerCall] = []
+    /// What happened since the server's counters were last told.
+    private var tally = RPCServerStatistics()
+    private var countedBytes = (received: 0, sent: 0, buffered: 0)
+    private var isClosed = false
+    /// Told once the connection is closed and no handler of it runs.
+    private let onEnd: @Sendable (UInt64) -> Void
+
+    init(
+        number: UInt64, peer: String, executor: LoopExecutor, server: ServerShared, onEnd: @escaping @Sendable (UInt64) -> Void
+    ) throws(HTTP2SessionError) {
+        self.number = number
+        self.peer = peer
+        self.executor = executor
+        self.loop = executor.loop
+        self.server = server
+        self.onEnd = onEnd
+        self.session = try HTTP2Session(role: .server, configuration: server.configuration.session)
+    }
+
+    /// The handler for the channel's pipeline.
+    func makeDriver() -> HTTP2Driver {
+        let configuration = self.server.configuration
+        let limits = HTTP2Driver.Limits(
+            unreadFramesMax: configuration.unreadFramesMax, unreadBytesMax: configuration.unreadBytesMax,
+            lingerTimeout: configuration.lingerTimeout)
+        let driver = HTTP2Driver(session: self.session, limits: limits, delegate: self)
+        self.driver = driver
+        return driver
+    }
+
+    // MARK: HTTP2DriverDelegate
+
+    func connectionOpened() {
+        self.tally.connections += 1
+        self.tally.connectionsNow += 1
+        self.handshakeTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.server.configuration.handshakeTimeout)) {
+            self.driver?.fail(HTTP2SessionError(reason: "handshake_timeout"))
+        }
+    }
+
+    func handle(_ event: HTTP2Event) {
+        switch event {
+        case .headers(let stream, let block, let endStream):
+            if stream.owner == nil { self.begin(stream, block) }
+            if endStream { (stream.owner as? ServerCall)?.requestsEnded() }
+        case .data(let stream, let bytes):
+            (stream.owner as? ServerCall)?.receive(bytes)
+        case .endStream(let stream):
+            (stream.owner as? ServerCall)?.requestsEnded()
+        case .closed(let stream, let code):
+            if code != .noError { self.tally.resets += 1 }
+            (stream.owner as? ServerCall)?.closed()
+            stream.owner = nil
+        case .settings:
+            self.handshakeTimer?.cancel()
+            self.handshakeTimer = nil
+        case .pingAcknowledged(let payload):
+            if payload == Self.drainPing { self.finishDrain() }
+        case .goAway:
+            // The client opens no more streams; when its last one ends, so does the session.
+            break
+        }
+    }
+
+    func outputDrained() {
+        if !self.blockedCalls.isEmpty { self.wakeWriters() }
+        self.report()
+    }
+
+    func connectionClosed(reason: HTTP2SessionError?) {
+        self.isClosed = true
+        self.handshakeTimer?.cancel()
+        self.handshakeTimer = nil
+        if case .announced(let timer) = self.drain { timer.cancel() }
+        if reason != nil { self.tally.refusedPeers += 1 }
+        self.tally.connectionsNow -= 1
+        for stream in self.session.abandonStreams() {
+            (stream.owner as? ServerCall)?.closed()
+            stream.owner = nil
+        }
+        self.startQueue.removeAll()
+        self.blockedCalls.removeAll()
+        self.report()
+        self.driver = nil
+        self.endIfDone()
+    }
+
+    // MARK: Calls
+
+    private func begin(_ stream: HTTP2Stream, _ block: HeaderBlock) {
+        var head = RequestHead(routes: self.server.routes)
+        self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
+        if head.httpMethod == .get, head.unknownPath == LivenessProbe.path { return self.answerProbe(stream) }
+        do throws(RequestHead.Refusal) {
+            let method = try head.judged(isTruncated: block.isTruncated)
+            self.begin(stream, head, method)
+        } catch {
+            let limit = Int(self.session.remoteHeaderListLimit)
+            self.session.submitResponse(
+                stream, headers: ResponseFields.refusal(error, subtype: head.contentSubtype, limit: limit), endStream: true)
+        }
+    }
+
+    private func begin(_ stream: HTTP2Stream, _ head: RequestHead, _ method: RegisteredMethod) {
+        let deadline = head.timeout.map { ContinuousClock.now + .nanoseconds(Int64($0.nanoseconds)) }
+        let context = ServerContext(
+            method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer, connection: self.number,
+            stream: stream.id)
+        let interceptors = self.server.routes.interceptors
+        let call = ServerCall(
+            self, stream, method, context, subtype: head.contentSubtype, startedAt: interceptors.isEmpty ? nil : .now)
+        stream.owner = call
+        self.tally.calls += 1
+        self.tally.callsNow += 1
+        do throws(RPCError) {
+            for interceptor in interceptors { try interceptor.admit(context) }
+            if method.waits, self.waitingCount >= self.server.waitingCallsMax {
+                throw RPCError(code: .resourceExhausted, message: "too many calls of this connection wait already")
+            }
+        } catch {
+            return call.end(error)
+        }
+        if !method.descriptor.kind.hasSingleRequest { self.start(call, with: nil) }
+    }
+
+    private func answerProbe(_ stream: HTTP2Stream) {
+        self.session.submitResponse(stream, headers: LivenessProbe.headers, endStream: false)
+        self.session.enqueue(LivenessProbe.body, on: stream)
+        self.session.finish(stream)
+    }
+
+    /// Runs the call's handler, now or when another one has returned.
+    func start(_ call: ServerCall, with message: ReceivedMessage?) {
+        if !call.method.waits, self.runningCount >= self.server.configuration.runningHandlersMax {
+            self.startQueue.append((call, message))
+            call.armDeadline()
+        } else {
+            self.launch(call, message)
+        }
+    }
+
+    private func launch(_ call: ServerCall, _ message: ReceivedMessage?) {
+        self.loop.assertInEventLoop()
+        call.isHandlerRunning = true
+        if call.method.waits { self.waitingCount += 1 } else { self.runningCount += 1 }
+        let bound = NIOLoopBound(call, eventLoop: self.loop)
+        let port = call.method.descriptor.kind == .unary ? nil : CallPort(call, loop: self.loop)
+        // The only unstructured task below the programs: a call has no scope that could own it. It ends with its handler, it is cancelled with
+        // its stream, and the server does not end before it. It runs here, on the loop, until the handler first suspends.
+        let task = Task.immediate(executorPreference: self.executor) { await ServerCall.runHandler(bound, message, port: port) }
+        guard call.isHandlerRunning else { return }
+        call.task = task
+        if call.isOver { task.cancel() } else { call.armDeadline() }
+    }
+
+    func handlerReturned(_ call: ServerCall) {
+        call.isHandlerRunning = false
+        call.task = nil
+        if call.method.waits { self.waitingCount -= 1 } else { self.runningCount -= 1 }
+        // From the queue's own turn, so that a chain of handlers that return at once is no recursion.
+        if !self.startQueue.isEmpty { self.loop.assumeIsolated().execute { self.startQueued() } }
+        if self.isClosed { self.endIfDone() }
+    }
+
+    private func startQueued() {
+        while self.runningCount < self.server.configuration.runningHandlersMax, let (call, message) = self.startQueue.popFirst() {
+            if !call.isOver { self.launch(call, message) }
+        }
+    }
+
+    func callEnded(_ call: ServerCall) { self.tally.callsNow -= 1 }
+
+    private func endIfDone() {
+        guard self.isClosed, self.runningCount == 0, self.waitingCount == 0 else { return }
+        self.onEnd(self.number)
+    }
+
+    // MARK: Output
+
+    func scheduleFlush() { self.driver?.scheduleFlush() }
+
+    func consume(_ count: Int, on stream: HTTP2Stream) {
+        self.session.consume(count, on: stream)
+        self.scheduleFlush()
+    }
+
+    func hasRoom(for call: ServerCall) -> Bool {
+        call.stream.bufferedBytes < self.server.configuration.streamBufferMax
+            && self.session.bufferedBytes < self.server.configuration.connectionBufferMax
+    }
+
+    func writerBlocked(_ call: ServerCall) { self.blockedCalls.append(call) }
+
+    private func wakeWriters() {
+        self.blockedCalls.removeAll { call in
+            guard call.isOver || self.hasRoom(for: call) else { return false }
+            call.answerWriters(.success(()))
+            return true
+        }
+    }
+
+    /// Tells the server's counters, once per turn of the loop.
+    private func report() {
+        guard let driver = self.driver else { return }
+        self.tally.receivedBytes = driver.receivedBytes - self.countedBytes.received
+        self.tally.sentBytes = driver.sentBytes - self.countedBytes.sent
+        self.tally.bufferedBytesNow = self.session.bufferedBytes - self.countedBytes.buffered
+        guard self.tally != RPCServerStatistics() else { return }
+        self.countedBytes = (driver.receivedBytes, driver.sentBytes, self.session.bufferedBytes)
+        self.server.counters.add(self.tally)
+        self.tally = RPCServerStatistics()
+    }
+
+    // MARK: Drain
+
+    private static let drainPing: UInt64 = 0x6e6f_7669_7461_6921
+
+    /// Sends the client away without losing a call: GOAWAY without a limit first, so that requests on their way are still taken, then, when
+    /// the client has surely seen it, GOAWAY with the last stream taken (RFC 9113, 6.8). What runs goes on.
+    func beginDrain() {
+        guard !self.isClosed, case .none = self.drain else { return }
+        self.session.submitShutdownNotice()
+        self.session.submitPing(Self.drainPing)
+        let delay = TimeAmount(self.server.configuration.goAwayDelay)
+        self.drain = .announced(self.loop.assumeIsolated().scheduleTask(in: delay) { self.finishDrain() })
+        self.scheduleFlush()
+    }
+
+    private func finishDrain() {
+        guard !self.isClosed, case .announced(let timer) = self.drain else { return }
+        timer.cancel()
+        self.drain = .final
+        self.session.submitGoAway(.noError, debugText: "graceful_stop")
+        self.scheduleFlush()
+    }
+
+    /// Ends the connection with whatever runs on it.
+    func abort() { self.driver?.abort() }
+}

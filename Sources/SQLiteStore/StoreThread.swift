@@ -1,0 +1,121 @@
+import Dispatch
+import Fleet
+import Foundation
+import Synchronization
+
+/// The thread that runs all operations of a store: whatever arrived while the last group was being made durable is the next group,
+/// so that concurrent commits share one fsync and a lone one does not wait for company.
+///
+/// It is a thread and not a task because an fsync blocks, and the threads that run tasks are few.
+final class StoreThread: Sendable {
+    private struct Closing {
+        var isOver = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let core: SQLiteCore
+    private let queue: Mutex<OperationQueue>
+    private let statistics = Mutex(SQLiteStatistics())
+    private let closing = Mutex(Closing())
+    private let wakeUp = DispatchSemaphore(value: 0)
+
+    init(_ core: SQLiteCore) {
+        self.core = core
+        self.queue = Mutex(OperationQueue(limits: core.limits))
+    }
+
+    func start() {
+        let thread = Thread { self.run() }
+        thread.name = "store"
+        thread.start()
+    }
+
+    func submit(_ item: BatchItem) {
+        switch self.queue.withLock({ $0.append(item, at: .now) }) {
+        case .accepted(let wakes):
+            if wakes { self.wakeUp.signal() }
+        case .refused(let error):
+            self.statistics.withLock { $0.refused += 1 }
+            item.reject(error)
+        }
+    }
+
+    /// What was submitted before is still done.
+    func requestClose() {
+        if self.queue.withLock({ $0.close() }) { self.wakeUp.signal() }
+    }
+
+    /// Returns when the file is closed.
+    func close() async {
+        self.requestClose()
+        await withCheckedContinuation { continuation in
+            let isOver = self.closing.withLock { closing in
+                if !closing.isOver { closing.waiters.append(continuation) }
+                return closing.isOver
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    func currentStatistics() -> SQLiteStatistics {
+        var statistics = self.statistics.withLock { $0 }
+        statistics.queued = self.queue.withLock { $0.count }
+        statistics.walBytes = self.core.walBytes
+        return statistics
+    }
+
+    private func run() {
+        while true {
+            switch self.queue.withLock({ $0.next() }) {
+            case .group(let group):
+                self.apply(group)
+                if self.core.needsCheckpoint { self.checkpoint(truncating: true) }
+            case .nothing:
+                self.sleep()
+            case .end:
+                self.core.close()
+                self.finishClosing()
+                return
+            }
+        }
+    }
+
+    private func apply(_ group: [OperationQueue.Entry]) {
+        let begin = ContinuousClock.now
+        self.core.apply(group.map(\.item))
+        let end = ContinuousClock.now
+        self.statistics.withLock { statistics in
+            statistics.groupSize.observe(Double(group.count))
+            statistics.groupLatency.observe((end - begin).inSeconds)
+            for entry in group { statistics.operationLatency.observe((end - entry.submittedAt).inSeconds) }
+        }
+    }
+
+    /// Until something arrives. Quiet time is used to write back the log.
+    private func sleep() {
+        let quiet = DispatchTimeInterval.microseconds(Int(self.core.limits.idleBeforeCheckpoint.wholeMicroseconds))
+        guard self.wakeUp.wait(timeout: .now() + quiet) == .timedOut else { return }
+        self.checkpoint(truncating: false)
+        self.wakeUp.wait()
+    }
+
+    private func checkpoint(truncating: Bool) {
+        let begin = ContinuousClock.now
+        do {
+            guard try self.core.checkpoint(truncating: truncating) else { return }
+            let duration = ContinuousClock.now - begin
+            self.statistics.withLock { $0.checkpointLatency.observe(duration.inSeconds) }
+        } catch {
+            self.statistics.withLock { $0.failedCheckpoints += 1 }
+        }
+    }
+
+    private func finishClosing() {
+        let waiters = self.closing.withLock { closing in
+            closing.isOver = true
+            defer { closing.waiters = [] }
+            return closing.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+}

@@ -1,8 +1,8 @@
 /// Carries a caller's request to a durable decision: decides from the read model, commits, decides again when something
 /// changed in between, and answers a repeated request id with what the first call made.
-package struct Mutations<FleetStore: Store, FleetClock: Clock>: Sendable {
+package struct Mutations: Sendable {
     /// Decisions made anew because the instance changed meanwhile. Each conflict means that somebody else got on, so few are enough.
-    static var conflictsMax: Int { 16 }
+    static let conflictsMax = 16
 
     package struct Reply: Hashable, Sendable {
         package var instance: Instance
@@ -11,13 +11,13 @@ package struct Mutations<FleetStore: Store, FleetClock: Clock>: Sendable {
         package var isRepeat: Bool
     }
 
-    private let store: FleetStore
+    private let store: any Store
     private let view: View
-    private let clock: FleetClock
+    private let clock: any Clock
     private let admission: Admission
     private let random: RandomSource
 
-    package init(store: FleetStore, view: View, clock: FleetClock, settings: FleetSettings, random: RandomSource) {
+    package init(store: any Store, view: View, clock: any Clock, settings: FleetSettings, random: RandomSource) {
         self.store = store
         self.view = view
         self.clock = clock

@@ -58,7 +58,8 @@ package struct Commit: Sendable {
     /// What happens to a written job's lease.
     package struct JobWrite: Hashable, Sendable {
         package var job: Job
-        /// False: only the row's bookkeeping (due time, lease) changed: no revision, no event.
+        /// False: nothing that users see changed (due time, lease, counters): the row is written whole, but the job keeps its revision
+        /// and there is no event.
         package var isVisible: Bool
         /// True: the worker goes on with the job under the same lease; false: the lease ends with this commit.
         package var keepsLease: Bool

@@ -13,6 +13,8 @@ package final class View: LogFollower, Sendable {
 
     let state: Mutex<ViewState>
     let waiters = Waiters<Interest>(limit: View.waitersMax)
+    /// Raised with every event of a job: the job runner waits for it.
+    package let jobsChanged = Signal()
     /// Made with the database.
     private let identity: Mutex<Deployment?>
 
@@ -67,6 +69,11 @@ package final class View: LogFollower, Sendable {
         self.state.withLock { $0.unfinishedJobs(of: id) }
     }
 
+    /// Machines whose state a job waits for.
+    package var machinesAwaited: Int {
+        self.state.withLock { $0.countUnfinishedJobs { $0.step == .boot || $0.step == .confirm } }
+    }
+
     package func committed(_ events: [Event]) {
         guard !events.isEmpty else { return }
         self.state.withLock { state in
@@ -81,6 +88,7 @@ package final class View: LogFollower, Sendable {
             for event in events where event.revision > state.revision { state.apply(event) }
         }
         self.waiters.wake { _ in true }
+        self.jobsChanged.raise()
     }
 
     private func wakeWaiters(for events: [Event]) {
@@ -90,6 +98,7 @@ package final class View: LogFollower, Sendable {
             case .job(let id): events.contains { $0.object.jobID == id }
             }
         }
+        if events.contains(where: { $0.object.jobID != nil }) { self.jobsChanged.raise() }
     }
 }
 

@@ -64,6 +64,10 @@ struct ViewState {
         self.unfinished.values.joined().compactMap { self.jobs[$0] }.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
     }
 
+    func countUnfinishedJobs(where fits: (Job) -> Bool) -> Int {
+        self.unfinished.values.reduce(0) { count, ids in count + ids.count { self.jobs[$0].map(fits) ?? false } }
+    }
+
     private mutating func put(_ instance: Instance) {
         let before = self.instances.updateValue(instance, forKey: instance.id)
         self.updateName(from: before, to: instance)

@@ -1,0 +1,67 @@
+internal import Synchronization
+
+/// What the engine last did: for health, metrics and the log. Written by the engine, read by anybody without suspension.
+package final class FleetMonitor: Sendable {
+    package struct Report: Sendable, Hashable {
+        /// Steps that run now.
+        package var runningSteps = 0
+        /// Since the start: steps begun, and those whose outcome could not be written down (the lease was lost, the store failed).
+        package var stepsBegun = 0
+        package var stepsAbandoned = 0
+        /// Create calls made.
+        package var createCalls = 0
+        package var lastSweep: Sweep?
+        /// The last failure of a call to the provider, and the last success of one.
+        package var lastUpstreamError: Failure?
+        package var lastUpstreamSuccessAt: Timestamp?
+        package var lastStoreError: Failure?
+        package var lastStoreSuccessAt: Timestamp?
+    }
+
+    package struct Failure: Sendable, Hashable {
+        package var text: String
+        package var at: Timestamp
+
+        package init(text: String, at: Timestamp) {
+            self.text = text
+            self.at = at
+        }
+    }
+
+    /// A sweep of the reconciler over the account.
+    package struct Sweep: Sendable, Hashable {
+        package var begunAt: Timestamp
+        package var endedAt: Timestamp
+        /// Machines on the account, and how many of them are not ours.
+        package var machines: Int
+        package var foreignMachines: Int
+        /// Differences that were looked into, and those left for the next sweep.
+        package var questions: Int
+        package var questionsLeft: Int
+        /// The listing lacked most of what is known, so nothing was concluded from what it did not show.
+        package var wasSuspicious: Bool
+
+        package init(
+            begunAt: Timestamp, endedAt: Timestamp, machines: Int, foreignMachines: Int, questions: Int, questionsLeft: Int,
+            wasSuspicious: Bool
+        ) {
+            self.begunAt = begunAt
+            self.endedAt = endedAt
+            self.machines = machines
+            self.foreignMachines = foreignMachines
+            self.questions = questions
+            self.questionsLeft = questionsLeft
+            self.wasSuspicious = wasSuspicious
+        }
+    }
+
+    private let state = Mutex(Report())
+
+    package init() {}
+
+    package var report: Report { self.state.withLock { $0 } }
+
+    package func update(_ change: (inout Report) -> Void) {
+        self.state.withLock { change(&$0) }
+    }
+}

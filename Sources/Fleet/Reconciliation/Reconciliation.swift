@@ -1,0 +1,199 @@
+/// A difference between a listing and our records. A listing may lag, shift or be cut: it raises the question, a direct read of
+/// the machine answers it.
+package struct ReconciliationQuestion: Hashable, Sendable {
+    package enum Kind: Int, Hashable, Sendable, Comparable {
+        /// A machine too many, known as such: is it gone?
+        case debt
+        /// One of ours that no living instance has.
+        case stranger
+        /// A second machine of a living instance.
+        case extra
+        /// Ours and not in the listing.
+        case missing
+        /// In another state than we hold, without a job of ours that would explain it.
+        case changed
+
+        package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    package var kind: Kind
+    package var instanceID: InstanceID
+    package var upstreamID: UpstreamID
+}
+
+/// What follows from a direct read.
+package enum ReconciliationAnswer: Sendable {
+    /// All is as we hold it, or a job sees to it.
+    case nothing
+    /// Was not found once; ask again in the next sweep before believing it.
+    case suspect
+    case commit(Commit)
+    /// A machine too many that still stands: delete it.
+    case release(UpstreamID)
+}
+
+/// Compares listings with records, and judges the answers. Pure; see design of money safety: nothing is stopped or deleted here but
+/// the second of two machines that one request brought about, and late machines of instances that were deleted or never came up.
+package struct Reconciliation: Sendable {
+    private let deployment: DeploymentID
+
+    package init(deployment: DeploymentID) {
+        self.deployment = deployment
+    }
+
+    /// - Parameters:
+    ///   - busy: instances with unfinished jobs, which look after the state of their machine themselves.
+    ///   - believesAbsence: false leaves out what only is not in the listing.
+    package func questions(
+        from listing: MachineListing, living: [Instance], busy: Set<InstanceID>, believesAbsence: Bool
+    ) -> [ReconciliationQuestion] {
+        let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
+        let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
+        let fromMachines = listing.machines.compactMap { self.question(about: $0, known: known) }
+        let fromRecords = living.flatMap { instance in
+            self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
+        }
+        return (fromMachines + fromRecords).sorted { ($0.kind, $0.instanceID, $0.upstreamID) < ($1.kind, $1.instanceID, $1.upstreamID) }
+    }
+
+    /// Machines on the account that are not ours.
+    package func foreignCount(in listing: MachineListing) -> Int {
+        listing.machines.count { $0.token?.deployment != self.deployment }
+    }
+
+    private func question(about machine: Machine, known: [InstanceID: Instance]) -> ReconciliationQuestion? {
+        guard let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return nil }
+        func ask(_ kind: ReconciliationQuestion.Kind) -> ReconciliationQuestion {
+            ReconciliationQuestion(kind: kind, instanceID: token.instance, upstreamID: machine.id)
+        }
+        guard let instance = known[token.instance] else { return ask(.stranger) }
+        if instance.debts.contains(where: { $0.upstreamID == machine.id }) { return nil }
+        if instance.state.isFinal { return ask(.stranger) }
+        // Without a machine yet, the create job settles what is listed.
+        guard let upstream = instance.upstream, upstream.id != machine.id else { return nil }
+        return ask(.extra)
+    }
+
+    private func questions(
+        about instance: Instance, listed: [UpstreamID: Machine], listing: MachineListing, isBusy: Bool, _ believesAbsence: Bool
+    ) -> [ReconciliationQuestion] {
+        func ask(_ kind: ReconciliationQuestion.Kind, _ id: UpstreamID) -> ReconciliationQuestion {
+            ReconciliationQuestion(kind: kind, instanceID: instance.id, upstreamID: id)
+        }
+        var questions = instance.debts.map { ask(.debt, $0.upstreamID) }
+        guard !isBusy, !instance.state.isFinal, let upstream = instance.upstream, upstream.observedAt < listing.begunAt else {
+            return questions
+        }
+        if let machine = listed[upstream.id] {
+            if self.differs(instance, from: machine) { questions.append(ask(.changed, upstream.id)) }
+        } else if believesAbsence {
+            questions.append(ask(.missing, upstream.id))
+        }
+        return questions
+    }
+
+    private func differs(_ instance: Instance, from machine: Machine) -> Bool {
+        var observed = instance
+        observed.observe(machine, because: .external, at: machine.createdAt ?? instance.createdAt)
+        observed.runningSince = instance.runningSince
+        return !observed.looksLike(instance) || (machine.phase == .running && instance.readiness == .notReady)
+    }
+
+    // MARK: Answers
+
+    /// - Parameters:
+    ///   - instance: as it is now: living, or from history; nil when there is no record at all.
+    ///   - machine: what the direct read brought; nil when there is none.
+    ///   - hourlyPrice: of a machine without a record, when it is known.
+    ///   - wasAbsent: the previous sweep did not find it either.
+    package func answer(
+        _ question: ReconciliationQuestion, instance: Instance?, machine: Machine?, wasAbsent: Bool, placement: Placement?, at now: Timestamp
+    ) -> ReconciliationAnswer {
+        switch question.kind {
+        case .debt: self.answerDebt(question, instance, machine, at: now)
+        case .stranger: self.answerStranger(instance, machine, placement, at: now)
+        case .extra: self.answerExtra(instance, machine, at: now)
+        case .missing, .changed: self.answerState(instance, machine, wasAbsent: wasAbsent, at: now)
+        }
+    }
+
+    private func answerDebt(
+        _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, at now: Timestamp
+    ) -> ReconciliationAnswer {
+        guard var instance else { return .nothing }
+        if let machine, !machine.isLeavingOrGone { return .release(machine.id) }
+        guard machine == nil || machine?.phase == .gone else { return .nothing }
+        let before = instance
+        instance.settleDebt(question.upstreamID, at: now)
+        return self.commit(instance, over: before, at: now)
+    }
+
+    private func answerStranger(_ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
+        guard let machine, let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return .nothing }
+        guard var instance else { return self.adopt(machine, token: token, placement, at: now) }
+        guard instance.state.isFinal else { return .nothing }
+        let before = instance
+        if instance.desiredState != .deleted, instance.upstream?.id == machine.id {
+            instance.deletedAt = nil
+            instance.observe(machine, because: .orphaned, at: now)
+            // Its name may have been given away since.
+            instance.name = instance.id.rawValue
+        } else {
+            instance.owe(machine, at: now)
+        }
+        return self.commit(instance, over: before, at: now)
+    }
+
+    /// A machine with our token and no record, as after a restored backup: shown, never touched without a command.
+    private func adopt(_ machine: Machine, token: OwnershipToken, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
+        let spec = InstanceSpec(
+            products: [machine.productID], image: "", ports: machine.endpoints.map { PortSpec(port: $0.port, protocol: $0.protocol) },
+            billingMode: machine.billingMode ?? .onDemand)
+        var instance = Instance(
+            id: token.instance, name: token.instance.rawValue, tenant: .default, spec: spec, placement: placement,
+            createdAt: machine.createdAt ?? now)
+        instance.observe(machine, because: .orphaned, at: now)
+        instance.stateReason = .orphaned
+        instance.stateMessage = "found at the provider without a record here"
+        return .commit(Commit(guards: [.nameIsFree(instance.tenant, instance.name)], instances: [instance]))
+    }
+
+    /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
+    private func answerExtra(_ instance: Instance?, _ machine: Machine?, at now: Timestamp) -> ReconciliationAnswer {
+        guard var instance, let machine, !machine.isLeavingOrGone, let upstream = instance.upstream, upstream.id != machine.id,
+            !instance.debts.contains(where: { $0.upstreamID == machine.id })
+        else { return .nothing }
+        let before = instance
+        if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
+            instance.owe(Machine(id: upstream.id, name: "", status: upstream.status), at: now)
+            instance.observe(machine, because: .requested, at: now)
+        } else {
+            instance.owe(machine, at: now)
+        }
+        return self.commit(instance, over: before, at: now)
+    }
+
+    private func answerState(_ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, at now: Timestamp) -> ReconciliationAnswer {
+        guard var instance, !instance.state.isFinal else { return .nothing }
+        let before = instance
+        if let machine, machine.phase != .gone {
+            guard machine.id == instance.upstream?.id else { return .nothing }
+            instance.observe(machine, because: .external, at: now)
+        } else {
+            guard wasAbsent else { return .suspect }
+            instance.end(.deleted, because: .vanished, "the provider has no such machine any more", at: now)
+        }
+        return self.commit(instance, over: before, at: now)
+    }
+
+    private func commit(_ instance: Instance, over before: Instance, at now: Timestamp) -> ReconciliationAnswer {
+        guard !instance.looksLike(before) else { return .nothing }
+        var instance = instance
+        instance.updatedAt = now
+        return .commit(Commit(guards: [.instance(before.id, before.revision)], instances: [instance]))
+    }
+}
+
+extension Machine {
+    var isLeavingOrGone: Bool { self.phase == .leaving || self.phase == .gone }
+}

@@ -1,0 +1,191 @@
+/// Start, stop, restart and delete of a machine: ask, then look until the provider shows it.
+extension JobStepper {
+    private var action: MachineAction {
+        switch self.job.type {
+        case .createInstance, .startInstance: .start
+        case .stopInstance: .stop
+        case .restartInstance: .restart
+        case .deleteInstance: .delete
+        }
+    }
+
+    func planLook() -> StepPlan {
+        guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
+        return .look(upstream.id, isDirect: self.job.absences > 0)
+    }
+
+    func planAction() -> StepPlan {
+        guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
+        if self.job.attemptCount == 0, self.isFulfilled { return .decided(self.succeeded(self.instance)) }
+        if self.isOverdue, self.job.type != .deleteInstance { return .decided(self.failed(.providerError, "not done in time", self.job)) }
+        return .act(self.action, upstream.id)
+    }
+
+    private var isFulfilled: Bool {
+        switch self.action {
+        case .start: self.instance.state == .running
+        case .stop: self.instance.state == .stopped
+        case .restart, .delete: false
+        }
+    }
+
+    /// The instance never had a machine, which is certain: an unsettled create would still be at work before this job.
+    private func withoutMachine() -> StepResult {
+        guard self.job.type == .deleteInstance else { return self.failed(.vanished, "the instance has no machine", self.job) }
+        return self.deleted()
+    }
+
+    // MARK: send
+
+    /// Writes down that the call may be under way; it is made after that.
+    package func sending(_ action: MachineAction, to id: UpstreamID) -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        job.step = .confirm
+        job.state = .running
+        job.dueAt = self.now
+        job.acknowledgedAt = nil
+        job.absences = 0
+        job.progress = "asking the provider to \(action.rawValue)"
+        instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : .requested, instance.stateMessage)
+        if action != .delete { instance.endpoints = [] }
+        return self.result(job, instance, call: .machine(action, id))
+    }
+
+    /// What the call brought; nil error: accepted. Called with the job as it was written down before the call.
+    package func sent(_ error: CloudError?) -> StepResult {
+        var job = self.job
+        guard let error else {
+            job.acknowledgedAt = self.now
+            job.proceed(to: .confirm, at: self.firstLook, progress: "accepted by the provider")
+            return self.result(job, self.instance)
+        }
+        job.record(error.description, at: self.now)
+        if self.job.type != .deleteInstance, let reason = error.code.endsChange(self.action) {
+            return self.failed(reason, error.message, job)
+        }
+        let wait: Duration
+        switch error.code {
+        case .invalidState, .notFound: wait = .seconds(2)
+        default: wait = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount, atMost: self.retryDelayMax))
+        }
+        job.proceed(to: .confirm, at: self.now + wait, progress: "the call did not go through; looking what the machine does")
+        return self.result(job, self.instance)
+    }
+
+    private var retryDelayMax: Duration {
+        self.job.type == .deleteInstance ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax
+    }
+
+    /// Most deletes are seen at the second look; the first comes early so that a fast provider is noticed.
+    private var firstLook: Timestamp { self.now + .seconds(2) }
+
+    // MARK: confirm
+
+    /// What the provider shows after the call; nil when a direct read did not find the machine.
+    package func confirmed(_ machine: Machine?) -> StepResult {
+        if let machine, machine.id != self.instance.upstream?.id { return self.returned() }
+        guard let machine else { return self.job.type == .deleteInstance ? self.deleted() : self.missed(at: self.nextLook) }
+        if machine.phase == .gone { return self.job.type == .deleteInstance ? self.deleted() : self.vanished() }
+        var (job, instance) = (self.job, self.instance)
+        job.absences = 0
+        instance.observe(machine, because: .requested, at: self.now)
+        if self.job.type == .deleteInstance { return self.stillThere(machine, job) }
+        if self.hasArrived(machine, job) { return self.action == .stop ? self.succeeded(instance) : self.running(job, instance) }
+        if self.isOverdue { return self.failed(.providerError, "not done in time", job, instance) }
+        if machine.phase.isTransitional {
+            if machine.phase == .restarting || machine.phase == .starting { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
+            job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
+            return self.result(job, instance)
+        }
+        return self.askAgain(job, instance)
+    }
+
+    /// A restart that was not seen to be taken up may not have happened, though the machine runs.
+    private func hasArrived(_ machine: Machine, _ job: Job) -> Bool {
+        switch self.action {
+        case .start: machine.phase == .running
+        case .stop: machine.phase == .stopped
+        case .restart: machine.phase == .running && job.acknowledgedAt != nil
+        case .delete: false
+        }
+    }
+
+    /// The machine does not move: an accepted call may take a moment to show, one that was not accepted is repeated.
+    private func askAgain(_ job: Job, _ instance: Instance) -> StepResult {
+        var (job, instance) = (job, instance)
+        if let acknowledgedAt = job.acknowledgedAt, self.now < acknowledgedAt + StepLimits.acknowledgedPatience {
+            // Not yet shown: the state stays the one under way.
+            instance.state(self.action.stateWhileUnderWay, because: .requested, "")
+            job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
+        } else {
+            job.proceed(to: .send, at: self.now + StepLimits.retryDelay(after: job.attemptCount), progress: "the machine does not move; asking again")
+        }
+        return self.result(job, instance)
+    }
+
+    // MARK: delete
+
+    /// Leaving: wait. Anything else: the delete is not taken up, so ask again, without end.
+    private func stillThere(_ machine: Machine, _ job: Job) -> StepResult {
+        var (job, instance) = (job, self.instance)
+        instance.upstream = UpstreamFacts(id: machine.id, status: machine.status, error: machine.statusError, observedAt: self.now)
+        let isTakenUp = machine.phase == .leaving
+        let isPatient = job.acknowledgedAt.map { self.now < $0 + StepLimits.acknowledgedPatience } ?? false
+        if isTakenUp || isPatient {
+            job.proceed(to: .confirm, at: self.nextLook, progress: "waiting until the provider shows it gone")
+        } else {
+            let delay = StepLimits.retryDelay(after: job.attemptCount, atMost: StepLimits.deleteDelayMax)
+            job.proceed(to: .send, at: self.now + delay, progress: "the provider still has the machine; asking again")
+        }
+        return self.result(job, instance)
+    }
+
+    /// A create that never came up ends as failed; everything else as deleted.
+    private func deleted() -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        let hasFailed = instance.stateReason == .startupTimeout || instance.stateReason == .providerError
+        instance.end(hasFailed ? .failed : .deleted, because: instance.stateReason, instance.stateMessage, at: self.now)
+        job.end(.succeeded, progress: "deleted", at: self.now)
+        return self.result(job, instance)
+    }
+
+    // MARK: ends
+
+    private func succeeded(_ instance: Instance) -> StepResult {
+        var job = self.job
+        job.end(.succeeded, progress: instance.state == .stopped ? "stopped" : "running", at: self.now)
+        return self.result(job, instance)
+    }
+
+    /// The change does not come about. Nothing is deleted for it; the instance is what the provider last said.
+    private func failed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
+        var job = job
+        var instance = instance ?? self.instance
+        instance.revertToUpstream(because: reason, message)
+        if self.action == .start { instance.desiredState = .stopped }
+        job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
+        return self.result(job, instance)
+    }
+}
+
+extension MachineAction {
+    fileprivate var stateWhileUnderWay: InstanceState {
+        switch self {
+        case .start: .starting
+        case .stop: .stopping
+        case .restart: .restarting
+        case .delete: .deleting
+        }
+    }
+}
+
+extension CloudError.Code {
+    /// Why no repeat can help; nil when one may.
+    fileprivate func endsChange(_ action: MachineAction) -> StateReason? {
+        switch self {
+        case .capacity: action == .start ? .noCapacity : nil
+        case .money, .invalidRequest, .unauthorized: .refused
+        case .notFound, .invalidState, .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted: nil
+        }
+    }
+}

@@ -1,0 +1,196 @@
+/// The way of a create: choose, write down, call once, settle, wait until it runs.
+extension JobStepper {
+    // MARK: place
+
+    /// Chooses the best candidate that has not refused this job, and writes the attempt down before it is made.
+    package func placed(planner: Planner) -> StepResult {
+        let candidates = planner.candidates(for: self.instance.spec, at: self.now)
+        guard let best = candidates.first(where: { $0.verdict == .eligible && !self.job.refusedCandidates.contains($0.key) }) else {
+            return self.failedWithoutMachine(.noCapacity, "no offer with capacity is left")
+        }
+        var (job, instance) = (self.job, self.instance)
+        job.createCalls += 1
+        let attempt = CreateAttempt(
+            number: job.createCalls, placement: best.placement, sentAt: self.now, callDeadline: self.now + self.settings.requestTimeout)
+        job.step = .settle(attempt, absences: 0)
+        job.state = .running
+        job.dueAt = self.now
+        job.progress = "asking for \(best.placement.productName) in \(best.placement.clusterID)"
+        let raisesPrice = best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
+        instance.placement = best.placement
+        var result = self.result(job, instance, call: .create(attempt))
+        if raisesPrice { result.commit.guards.append(.ceilings(self.settings.ceilings)) }
+        return result
+    }
+
+    /// The order that goes with an attempt.
+    package func order(for attempt: CreateAttempt, environment: InstanceEnvironment) -> MachineOrder {
+        MachineOrder(
+            token: OwnershipToken(deployment: self.deployment, instance: self.instance.id, attempt: attempt.number),
+            spec: self.instance.spec, environment: environment, placement: attempt.placement)
+    }
+
+    /// The dearer candidate does not fit under the ceilings.
+    package func refused(by ceiling: CeilingReached) -> StepResult {
+        self.failedWithoutMachine(.noCapacity, ceiling.description)
+    }
+
+    // MARK: settle
+
+    /// What the create call brought. Called with the job as it was written down before the call.
+    package func created(_ outcome: CreateOutcome, attempt: CreateAttempt) -> StepResult {
+        switch outcome {
+        case .created(let id):
+            // The first word of every machine; the next look brings the provider's own.
+            let machine = Machine(id: id, name: "", status: "toCreate", createdAt: self.now)
+            return self.adopted(machine, others: [])
+        case .refused(let error):
+            return self.refused(error, attempt: attempt)
+        case .unclear(let error):
+            var job = self.job
+            job.record(error.description, at: self.now)
+            job.proceed(
+                to: .settle(attempt, absences: 0), at: self.nextSettleLook(attempt),
+                progress: "the outcome of create call \(attempt.number) is unclear; looking for the machine")
+            return self.result(job, self.instance)
+        }
+    }
+
+    /// No machine came of the call, and none will.
+    private func refused(_ error: CloudError, attempt: CreateAttempt) -> StepResult {
+        var job = self.job
+        job.record(error.description, at: self.now)
+        switch error.code {
+        case .capacity, .notFound, .invalidState:
+            job.refusedCandidates.append(attempt.placement.candidate)
+            job.proceed(to: .place, at: self.now, progress: "refused by \(attempt.placement.clusterID); trying the next offer")
+        case .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted:
+            let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
+            job.proceed(to: .place, at: self.now + delay, progress: "the provider did not take the call; trying again")
+        case .unauthorized, .money, .invalidRequest:
+            return self.failedWithoutMachine(.refused, error.message, job: job)
+        }
+        return self.isSuperseded ? self.superseded(job) : self.result(job, self.instance)
+    }
+
+    /// What a full listing shows of an unsettled create. `isCredible`: see `ListingCredibility`.
+    package func settled(_ listing: MachineListing, isCredible: Bool) -> StepResult {
+        guard case .settle(let attempt, let absences) = self.job.step else { return self.returned() }
+        let own = Ownership.machines(of: self.instance, deployment: self.deployment, in: listing.machines)
+        if let kept = Ownership.kept(of: own) { return self.adopted(kept, others: own.filter { $0.id != kept.id }) }
+        let windowEnd = attempt.callDeadline + self.settings.settleWindow
+        let proof = listing.begunAt > windowEnd && isCredible ? absences + 1 : absences
+        if proof >= StepLimits.absencesProvingNoMachine { return self.absent(attempt) }
+        var job = self.job
+        job.proceed(to: .settle(attempt, absences: proof), at: self.nextSettleLook(attempt), progress: job.progress)
+        return self.result(job, self.instance)
+    }
+
+    /// There is none: a new attempt with a new token is safe.
+    private func absent(_ attempt: CreateAttempt) -> StepResult {
+        var job = self.job
+        job.record("create call \(attempt.number) brought no machine within the settle window", at: self.now)
+        job.proceed(to: .place, at: self.now, progress: "no machine came of create call \(attempt.number)")
+        return self.isSuperseded ? self.superseded(job) : self.result(job, self.instance)
+    }
+
+    private func superseded(_ job: Job) -> StepResult {
+        var job = job
+        job.supersede(at: self.now)
+        return self.result(job, self.instance)
+    }
+
+    private func adopted(_ machine: Machine, others: [Machine]) -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        instance.observe(machine, because: .requested, at: self.now)
+        for other in others { instance.owe(other, at: self.now) }
+        if self.isSuperseded {
+            instance.state(.deleting, because: .requested, "")
+            job.supersede(at: self.now)
+        } else {
+            job.proceed(to: .boot, at: self.nextLook, progress: "waiting until the machine runs")
+        }
+        return self.result(job, instance)
+    }
+
+    /// Soon at first, then further and further apart; the first look that can prove absence is not missed by more than one interval.
+    private func nextSettleLook(_ attempt: CreateAttempt) -> Timestamp {
+        let waited = max(.zero, self.now - attempt.sentAt)
+        let interval = min(StepLimits.settleIntervalMax, max(self.lookInterval, waited / 4))
+        return self.now.nextTick(of: interval)
+    }
+
+    // MARK: boot
+
+    /// What the provider shows of the new machine; nil when a direct read did not find it.
+    package func booted(_ machine: Machine?) -> StepResult {
+        if let machine, machine.id != self.instance.upstream?.id { return self.returned() }
+        guard let machine else { return self.missed(at: self.nextLook) }
+        var (job, instance) = (self.job, self.instance)
+        let hadError = !(instance.upstream?.error ?? "").isEmpty
+        instance.observe(machine, because: .requested, at: self.now)
+        job.absences = 0
+        if machine.phase == .running { return self.running(job, instance) }
+        if self.isOverdue { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
+        if hadError, !machine.statusError.isEmpty, machine.phase != .leaving {
+            return self.givenUp(job, instance, because: .providerError, machine.statusError)
+        }
+        job.proceed(to: .boot, at: self.nextLook, progress: job.progress)
+        return self.result(job, instance)
+    }
+
+    /// Done, unless endpoints are still missing and worth waiting for.
+    func running(_ job: Job, _ instance: Instance) -> StepResult {
+        var job = job
+        let isPatient = self.now < (instance.runningSince ?? self.now) + StepLimits.endpointPatience && !self.isOverdue
+        if instance.readiness == .ready || !isPatient {
+            job.end(.succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not every port has an endpoint", at: self.now)
+        } else {
+            job.proceed(to: job.step, at: self.nextLook, progress: "running; waiting for the endpoints")
+        }
+        return self.result(job, instance)
+    }
+
+    /// Once is no proof; twice in a row is.
+    func missed(at nextLook: Timestamp) -> StepResult {
+        var job = self.job
+        job.absences += 1
+        if job.absences >= StepLimits.absencesProvingGone { return self.vanished() }
+        job.proceed(to: job.step, at: nextLook, progress: job.progress)
+        return self.result(job, self.instance)
+    }
+
+    /// The machine will not come up: it must go, and the delete is a job of its own that never gives up.
+    private func givenUp(_ job: Job, _ instance: Instance, because reason: StateReason, _ message: String) -> StepResult {
+        var (job, instance) = (job, instance)
+        let delete = Job(
+            id: self.spareJobID, type: .deleteInstance, tenant: instance.tenant, instanceID: instance.id, step: .send,
+            requestID: job.requestID, createdAt: self.now)
+        instance.desiredState = .deleted
+        instance.jobID = delete.id
+        instance.state(.deleting, because: reason, message)
+        job.end(.failed, progress: "the machine did not come up", reason: reason.word, message: message, at: self.now)
+        return self.result(job, instance, starting: delete)
+    }
+
+    /// Ends the create with nothing at the provider.
+    func failedWithoutMachine(_ reason: StateReason, _ message: String, job: Job? = nil) -> StepResult {
+        var (job, instance) = (job ?? self.job, self.instance)
+        instance.desiredState = .deleted
+        instance.end(.failed, because: reason, message, at: self.now)
+        job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
+        return self.result(job, instance)
+    }
+}
+
+extension StateReason {
+    /// In capitals, as errors of jobs are named.
+    package var word: String {
+        var word = ""
+        for character in self.rawValue {
+            if character.isUppercase { word.append("_") }
+            word.append(contentsOf: character.uppercased())
+        }
+        return word
+    }
+}

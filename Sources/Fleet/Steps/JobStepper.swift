@@ -1,0 +1,152 @@
+/// What a job does to a machine that is there.
+package enum MachineAction: String, Hashable, Sendable, CaseIterable {
+    case start, stop, restart, delete
+
+    package var priority: CallPriority {
+        switch self {
+        case .stop, .delete: .release
+        case .start, .restart: .mutation
+        }
+    }
+}
+
+/// What a step needs to know of the world before it can be decided.
+package enum StepPlan: Sendable {
+    /// Nothing: this is what follows.
+    case decided(StepResult)
+    /// The offers.
+    case catalogue
+    /// A full listing, begun no earlier than the step was due.
+    case listing(CreateAttempt)
+    /// One machine; `isDirect` when a listing is not enough.
+    case look(UpstreamID, isDirect: Bool)
+    /// Nothing, but the result asks for a call that is made once it is committed.
+    case act(MachineAction, UpstreamID)
+}
+
+/// A decided step: what is written down, and what is called after that.
+package struct StepResult: Sendable {
+    package enum Call: Hashable, Sendable {
+        case create(CreateAttempt)
+        case machine(MachineAction, UpstreamID)
+    }
+
+    package var commit: Commit
+    /// Made only once the commit is durable, and only before its deadline.
+    package var call: Call?
+}
+
+/// Decides the steps of one job, purely. It is made anew from what the store holds for every decision; the engine only obeys.
+///
+/// Every result is guarded by the lease, and by the instance's revision when it writes the instance: a stale worker changes
+/// nothing, and a decision taken on old facts is taken again.
+///
+///     create:  place ─(written down, then called)→ settle ─(seen or answered)→ boot → end
+///                ↑___________(refused, or proven absent)___|
+///     others:  send ─(written down, then called)→ confirm → end;  back to send while the provider does not show it
+package struct JobStepper: Sendable {
+    package var job: Job
+    package var instance: Instance
+    package var lease: LeaseToken
+    package var now: Timestamp
+    package var settings: FleetSettings
+    package var deployment: DeploymentID
+    /// How far apart looks at machines in transition are now; see `PollPace`.
+    package var lookInterval: Duration
+    /// For a delete that a failed create may need.
+    package var spareJobID: JobID
+
+    package init(
+        job: Job, instance: Instance, lease: LeaseToken, now: Timestamp, settings: FleetSettings, deployment: DeploymentID,
+        lookInterval: Duration, spareJobID: JobID
+    ) {
+        self.job = job
+        self.instance = instance
+        self.lease = lease
+        self.now = now
+        self.settings = settings
+        self.deployment = deployment
+        self.lookInterval = lookInterval
+        self.spareJobID = spareJobID
+    }
+
+    /// What the due step needs.
+    package func plan() -> StepPlan {
+        if self.instance.state.isFinal || (self.isSuperseded && !self.job.step.isSettling) { return .decided(self.cutShort()) }
+        switch self.job.step {
+        case .place: return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
+        case .settle(let attempt, _): return .listing(attempt)
+        case .boot: return self.planLook()
+        case .send: return self.planAction()
+        case .confirm: return self.planLook()
+        case .end: return .decided(self.cutShort())
+        }
+    }
+
+    // MARK: Common parts of the decisions
+
+    /// A delete was asked for; only a delete goes on.
+    var isSuperseded: Bool { self.instance.desiredState == .deleted && self.job.type != .deleteInstance }
+
+    /// From accepted to running (or stopped, or restarted) it may take so long.
+    var deadline: Timestamp { self.job.createdAt + self.settings.startupTimeout }
+
+    var isOverdue: Bool { self.now >= self.deadline }
+
+    var nextLook: Timestamp { self.now.nextTick(of: self.lookInterval) }
+
+    /// The result that writes what changed and gives the lease back, or keeps it for a call.
+    func result(_ job: Job, _ instance: Instance, starting newJob: Job? = nil, call: StepResult.Call? = nil) -> StepResult {
+        var job = job
+        var commit = Commit(guards: [.lease(job.id, self.lease)])
+        let isVisible = !job.looksLike(self.job)
+        if isVisible { job.updatedAt = self.now }
+        // A job's end bumps the instance too: a request that was decided while the job was open must be decided again.
+        if !instance.looksLike(self.instance) || call != nil || job.state.isFinal {
+            var instance = instance
+            instance.updatedAt = self.now
+            commit.guards.append(.instance(instance.id, self.instance.revision))
+            commit.instances = [instance]
+        }
+        commit.jobs = [Commit.JobWrite(job, isVisible: isVisible || call != nil, keepsLease: call != nil)]
+        if let newJob { commit.jobs.append(Commit.JobWrite(newJob)) }
+        return StepResult(commit: commit, call: call)
+    }
+
+    /// The job is over before it was done: there is nothing left to do it to, or something newer is wanted.
+    private func cutShort() -> StepResult {
+        var job = self.job
+        if job.type == .deleteInstance {
+            job.end(.succeeded, progress: "deleted", at: self.now)
+        } else {
+            job.supersede(at: self.now)
+        }
+        return self.result(job, self.instance)
+    }
+
+    /// Tries the step again later; nothing was done.
+    package func postponed(_ error: CloudError) -> StepResult {
+        var job = self.job
+        job.record(error.description, at: self.now)
+        job.state = .waiting
+        job.dueAt = self.now + max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
+        return self.result(job, self.instance)
+    }
+
+    /// Gives the lease back unused: the step is due as it was.
+    package func returned() -> StepResult {
+        StepResult(commit: Commit(guards: [.lease(self.job.id, self.lease)], jobs: [Commit.JobWrite(self.job, isVisible: false)]), call: nil)
+    }
+
+    /// The machine is gone without a delete of ours.
+    func vanished() -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        instance.end(.deleted, because: .vanished, "the provider has no such machine any more", at: self.now)
+        job.end(.failed, progress: "the machine vanished", reason: "VANISHED", message: "the provider has no such machine any more", at: self.now)
+        return self.result(job, instance)
+    }
+}
+
+extension CloudError: CustomStringConvertible {
+    package var description: String { "\(self.code.rawValue): \(self.message)" }
+}

@@ -1,0 +1,34 @@
+/// The waits and repeats of job steps.
+package enum StepLimits {
+    /// Two looks at a machine in transition are at least so far apart. The provider's own advice is 5 to 10 s.
+    package static let transitionInterval: Duration = .seconds(5)
+    /// Looks for a machine whose create is unsettled come further and further apart, up to this.
+    package static let settleIntervalMax: Duration = .seconds(30)
+    /// Full listings without the machine, begun after the settle window, that prove that there is none.
+    package static let absencesProvingNoMachine = 2
+    /// Direct reads in a row without the machine that prove that it is gone.
+    package static let absencesProvingGone = 2
+    /// After an accepted change the provider may still show the old state for so long; then it is asked again.
+    package static let acknowledgedPatience: Duration = .seconds(30)
+    /// A machine runs, but its endpoints are still missing: the job waits so long for them, then it has done its part.
+    package static let endpointPatience: Duration = .seconds(120)
+    /// Between repeats of a failed call: doubled each time, from the first to the last.
+    package static let retryDelayMin: Duration = .seconds(1)
+    package static let retryDelayMax: Duration = .seconds(60)
+    /// Deletes are repeated without end; the growing delay ends here, so that a recovered provider is noticed.
+    package static let deleteDelayMax: Duration = .seconds(300)
+
+    /// The delay before the repeat that follows `failures` failures (1 or more).
+    package static func retryDelay(after failures: Int, atMost limit: Duration = retryDelayMax) -> Duration {
+        min(limit, self.retryDelayMin * (1 << min(max(failures - 1, 0), 12)))
+    }
+}
+
+extension Timestamp {
+    /// The next multiple of `interval` that is at least half of it away. Looks that fall on the same grid share one listing.
+    package func nextTick(of interval: Duration) -> Timestamp {
+        let width = max(1, interval.wholeMicroseconds)
+        let earliest = self.microseconds + width / 2
+        return Timestamp(microseconds: (earliest + width - 1) / width * width)
+    }
+}

@@ -1,0 +1,16 @@
+package import Fleet
+
+/// What the engine does, for the log and for tests. Told synchronously; whoever listens must not block.
+package enum EngineEvent: Sendable {
+    case stepBegan(Job)
+    /// The step's outcome is durable; the job as written.
+    case stepEnded(Job)
+    /// The step's outcome could not be written down; the row decides how it goes on.
+    case stepAbandoned(Job, String)
+    case createCalled(JobID, OwnershipToken)
+    case storeFailed(String)
+    case swept(FleetMonitor.Sweep)
+    case sweepFailed(String)
+    /// A machine too many is being deleted.
+    case releasing(InstanceID, UpstreamID)
+}

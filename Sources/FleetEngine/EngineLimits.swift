@@ -1,0 +1,24 @@
+/// Limits of the engine that are no operator's business.
+package enum EngineLimits {
+    /// A worker that has not renewed its lease for so long is taken for dead. Longer than any pause of a living process, shorter
+    /// than what a caller minds to wait after a crash.
+    package static let leaseDuration: Duration = .seconds(30)
+    /// Three renewals may fail before a lease is lost.
+    package static let heartbeatInterval: Duration = .seconds(8)
+    /// Decisions taken anew because the instance changed in between.
+    package static let conflictsMax = 8
+    /// Repeats of a commit that the store could not take, one `storeRetryDelay` apart; then the lease runs out and the step is
+    /// taken again from what the row says.
+    package static let storeRetriesMax = 5
+    package static let storeRetryDelay: Duration = .seconds(1)
+    /// The store says that a job is due but does not give it: somebody else is at it. Asked again no sooner.
+    package static let leaseRetryDelay: Duration = .seconds(1)
+    /// Direct reads that one sweep makes to settle differences; the rest waits for the next sweep.
+    package static let questionsPerSweepMax = 25
+    /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.
+    package static let suspiciousSweepsMax = 10
+    /// Between two trims of the log.
+    package static let trimInterval: Duration = .seconds(600)
+    /// Revisions that are kept whatever their age.
+    package static let revisionsKept = 100_000
+}

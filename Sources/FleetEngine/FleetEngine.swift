@@ -1,0 +1,48 @@
+package import Fleet
+internal import Synchronization
+
+/// What drives the fleet: job steps, sweeps, the trimming of the log. One task tree; everything it must remember is in the store, so
+/// that it can be cut off at any point and begun again.
+package final class FleetEngine: Sendable {
+    private let world: World
+    private let jobs: JobRunner
+    private let reconciler: Reconciler
+    private let shutdown = Signal()
+
+    /// - Parameter deployment: of the store that the world's view is attached to.
+    package init(world: World, deployment: DeploymentID) {
+        self.world = world
+        let observer = MachineObserver(world: world)
+        self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
+        self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
+    }
+
+    /// Returns after `beginGracefulShutdown`, once running steps have ended or given their lease back, or when cancelled.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.jobs.run() }
+            group.addTask { await self.reconciler.run() }
+            group.addTask { await self.trimLog() }
+        }
+    }
+
+    /// No new step is begun; what runs may end within `SHUTDOWN_GRACE`. Idempotent.
+    package func beginGracefulShutdown() {
+        self.shutdown.raise()
+        self.jobs.beginGracefulShutdown()
+        self.reconciler.beginGracefulShutdown()
+    }
+
+    private func trimLog() async {
+        while !Task.isCancelled, self.shutdown.count == 0 {
+            let now = self.world.clock.now
+            do throws(StoreError) {
+                try await self.world.store.trimLog(
+                    before: now - self.world.settings.revisionRetention, keeping: EngineLimits.revisionsKept)
+            } catch {
+                self.world.storeAnswered(error)
+            }
+            await self.shutdown.wait(after: 0, until: now + EngineLimits.trimInterval, clock: self.world.clock)
+        }
+    }
+}

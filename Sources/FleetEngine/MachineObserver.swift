@@ -1,0 +1,115 @@
+internal import Fleet
+internal import Synchronization
+
+/// Looks at machines for all who wait for one: looks that fall together share one listing, and a failed one is everybody's.
+final class MachineObserver: Sendable {
+    private struct State {
+        var latest: (listing: MachineListing, machines: [UpstreamID: Machine])?
+        /// Counts finished listings, failed ones included.
+        var finished = 0
+        var failure: CloudError?
+        var isUnderWay = false
+    }
+
+    private enum Turn {
+        case have(MachineListing)
+        case lead
+        case follow(finished: Int)
+    }
+
+    private let world: World
+    private let state = Mutex(State())
+    /// Steps and the reconciler; more than the steps there can be.
+    private let waiters = Waiters<Void>(limit: 4096)
+
+    init(world: World) {
+        self.world = world
+    }
+
+    /// How machines in transition are looked at now.
+    var pace: PollPace {
+        PollPace(
+            inTransition: self.world.view.machinesAwaited, accountMachines: self.state.withLock { $0.latest?.machines.count ?? 0 },
+            requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
+    }
+
+    /// One machine as it is at `time` or later; nil when a direct read does not find it.
+    func machine(
+        _ id: UpstreamID, of spec: InstanceSpec, since time: Timestamp, isDirect: Bool, requestID: String
+    ) async throws(CloudError) -> Machine? {
+        if !isDirect, self.pace.isByListing {
+            _ = try await self.listing(since: time, priority: .transition, requestID: requestID)
+            let listed = self.state.withLock { $0.latest?.machines[id] }
+            if let listed, !listed.needsDetail(for: spec) { return listed }
+        }
+        return try await self.read(id, priority: .transition, requestID: requestID)
+    }
+
+    /// A direct read.
+    func read(_ id: UpstreamID, priority: CallPriority, requestID: String) async throws(CloudError) -> Machine? {
+        do throws(CloudError) {
+            let machine = try await self.world.cloud.machine(id, call: self.world.call(priority, requestID: requestID))
+            self.world.upstreamAnswered(nil)
+            return machine
+        } catch {
+            self.world.upstreamAnswered(error)
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// A full listing that was begun at `time` or later.
+    func listing(since time: Timestamp, priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
+        while true {
+            switch self.turn(since: time) {
+            case .have(let listing): return listing
+            case .lead: return try await self.list(priority, requestID: requestID)
+            case .follow(let finished): try await self.follow(finished)
+            }
+        }
+    }
+
+    private func turn(since time: Timestamp) -> Turn {
+        self.state.withLock { state in
+            if let latest = state.latest, latest.listing.begunAt >= time { return .have(latest.listing) }
+            if state.isUnderWay { return .follow(finished: state.finished) }
+            state.isUnderWay = true
+            return .lead
+        }
+    }
+
+    private func list(_ priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
+        do throws(CloudError) {
+            let listing = try await self.world.cloud.machines(status: nil, call: self.world.call(priority, requestID: requestID))
+            self.finish(.success(listing))
+            return listing
+        } catch {
+            self.finish(.failure(error))
+            throw error
+        }
+    }
+
+    private func finish(_ result: Result<MachineListing, CloudError>) {
+        self.state.withLock { state in
+            state.isUnderWay = false
+            state.finished += 1
+            switch result {
+            case .success(let listing):
+                state.failure = nil
+                state.latest = (listing, Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first })
+            case .failure(let error):
+                state.failure = error
+            }
+        }
+        if case .failure(let error) = result { self.world.upstreamAnswered(error) } else { self.world.upstreamAnswered(nil) }
+        self.waiters.wake { true }
+    }
+
+    /// Waits for the listing under way; its failure is the follower's too, so that an outage does not cost one call each.
+    private func follow(_ finished: Int) async throws(CloudError) {
+        let hasRoom = await self.waiters.wait(for: (), unless: { self.state.withLock { $0.finished > finished } })
+        if !hasRoom { throw CloudError(.notAttempted, "too many wait for the listing") }
+        if Task.isCancelled { throw CloudError(.notAttempted, "cancelled") }
+        if let failure = self.state.withLock({ $0.finished > finished ? $0.failure : nil }) { throw failure }
+    }
+}

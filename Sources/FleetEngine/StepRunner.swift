@@ -1,0 +1,218 @@
+internal import Fleet
+
+/// Takes one step of one leased job: asks the world what the step needs, writes down what `JobStepper` decides, makes the call
+/// that the decision asks for, writes down what came of it.
+struct StepRunner: Sendable {
+    /// The step cannot be brought to an end here; what the row says counts.
+    private enum Stop: Error {
+        case abandoned(String)
+        case ceiling(CeilingReached)
+    }
+
+    private struct Applied {
+        var call: StepResult.Call?
+        /// As it was written down.
+        var job: Job
+    }
+
+    let world: World
+    let observer: MachineObserver
+    let deployment: DeploymentID
+
+    func run(_ job: Job, lease: LeaseToken) async {
+        self.world.report(.stepBegan(job))
+        do throws(Stop) {
+            try await self.step(job, lease)
+        } catch {
+            self.world.monitor.update { $0.stepsAbandoned += 1 }
+            switch error {
+            case .abandoned(let reason): self.world.report(.stepAbandoned(job, reason))
+            case .ceiling(let ceiling): self.world.report(.stepAbandoned(job, "\(ceiling)"))
+            }
+        }
+    }
+
+    private func step(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
+        switch self.stepper(job, instance, lease).plan() {
+        case .decided: try await self.applyDecided(job, lease)
+        case .catalogue: try await self.place(job, lease)
+        case .listing: try await self.settle(job, lease)
+        case .look(let id, let isDirect): try await self.look(job, lease, at: id, of: instance, isDirect: isDirect)
+        case .act: try await self.act(job, lease)
+        }
+    }
+
+    private func applyDecided(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        _ = try await self.apply(job, lease) { stepper in
+            if case .decided(let result) = stepper.plan() { result } else { stepper.returned() }
+        }
+    }
+
+    // MARK: Steps
+
+    private func place(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        let planner: Planner
+        do throws(CloudError) {
+            let catalogue = try await self.world.cloud.catalogue(call: self.world.call(.mutation, requestID: job.id.rawValue))
+            planner = Planner(catalogue: catalogue, cooldowns: self.world.cooldowns, defaultRegion: self.world.settings.defaultRegion)
+        } catch {
+            self.world.upstreamAnswered(error)
+            return try await self.postpone(job, lease, error)
+        }
+        let environment = try await self.environment(of: job.instanceID)
+        let applied: Applied
+        do throws(Stop) {
+            applied = try await self.apply(job, lease) { stepper in
+                if case .catalogue = stepper.plan() { stepper.placed(planner: planner) } else { stepper.returned() }
+            }
+        } catch .ceiling(let ceiling) {
+            _ = try await self.apply(job, lease) { $0.refused(by: ceiling) }
+            return
+        }
+        guard case .create(let attempt) = applied.call else { return }
+        try await self.create(attempt, environment, applied.job, lease)
+    }
+
+    /// The one place that buys something. The attempt is durable; what comes of the call is judged from the row that says so.
+    private func create(_ attempt: CreateAttempt, _ environment: InstanceEnvironment, _ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
+        let order = self.stepper(job, instance, lease).order(for: attempt, environment: environment)
+        let outcome = await self.call(order, attempt, job)
+        if case .refused(let error) = outcome, error.code == .capacity {
+            self.world.cooldowns.refused(attempt.placement.candidate, gpuCount: instance.spec.gpuCount, at: self.world.clock.now)
+        }
+        _ = try await self.apply(job, lease) { $0.created(outcome, attempt: attempt) }
+    }
+
+    /// Not begun once its deadline has passed: whoever looks for the machine counts from there.
+    private func call(_ order: MachineOrder, _ attempt: CreateAttempt, _ job: Job) async -> CreateOutcome {
+        guard self.world.clock.now < attempt.callDeadline, !Task.isCancelled else {
+            return .refused(CloudError(.notAttempted, "too late to begin the call"))
+        }
+        self.world.report(.createCalled(job.id, order.token))
+        self.world.monitor.update { $0.createCalls += 1 }
+        let call = CloudCall(priority: .mutation, requestID: job.id.rawValue, deadline: attempt.callDeadline)
+        let outcome = await self.world.cloud.create(order, call: call)
+        switch outcome {
+        case .created: self.world.upstreamAnswered(nil)
+        case .refused(let error), .unclear(let error): self.world.upstreamAnswered(error)
+        }
+        return outcome
+    }
+
+    private func settle(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        let listing: MachineListing
+        do throws(CloudError) {
+            listing = try await self.observer.listing(since: job.dueAt ?? self.world.clock.now, priority: .transition, requestID: job.id.rawValue)
+        } catch {
+            return try await self.postpone(job, lease, error)
+        }
+        let isCredible = ListingCredibility.isCredible(listing, known: self.world.view.livingInstances().instances)
+        _ = try await self.apply(job, lease) { stepper in
+            if case .listing = stepper.plan() { stepper.settled(listing, isCredible: isCredible) } else { stepper.returned() }
+        }
+    }
+
+    private func look(
+        _ job: Job, _ lease: LeaseToken, at id: UpstreamID, of instance: Instance, isDirect: Bool
+    ) async throws(Stop) {
+        let machine: Machine?
+        do throws(CloudError) {
+            machine = try await self.observer.machine(
+                id, of: instance.spec, since: job.dueAt ?? self.world.clock.now, isDirect: isDirect, requestID: job.id.rawValue)
+        } catch {
+            return try await self.postpone(job, lease, error)
+        }
+        _ = try await self.apply(job, lease) { stepper in
+            guard case .look(id, _) = stepper.plan() else { return stepper.returned() }
+            return stepper.job.step == .boot ? stepper.booted(machine) : stepper.confirmed(machine)
+        }
+    }
+
+    private func act(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        let applied = try await self.apply(job, lease) { stepper in
+            if case .act(let action, let id) = stepper.plan() { stepper.sending(action, to: id) } else { stepper.returned() }
+        }
+        guard case .machine(let action, let id) = applied.call else { return }
+        let error = await self.perform(action, on: id, requestID: job.id.rawValue)
+        _ = try await self.apply(applied.job, lease) { $0.sent(error) }
+    }
+
+    private func perform(_ action: MachineAction, on id: UpstreamID, requestID: String) async -> CloudError? {
+        let call = self.world.call(action.priority, requestID: requestID)
+        do throws(CloudError) {
+            switch action {
+            case .start: try await self.world.cloud.start(id, call: call)
+            case .stop: try await self.world.cloud.stop(id, call: call)
+            case .restart: try await self.world.cloud.restart(id, call: call)
+            case .delete: try await self.world.cloud.delete(id, call: call)
+            }
+            self.world.upstreamAnswered(nil)
+            return nil
+        } catch {
+            self.world.upstreamAnswered(error)
+            return error
+        }
+    }
+
+    private func postpone(_ job: Job, _ lease: LeaseToken, _ error: CloudError) async throws(Stop) {
+        _ = try await self.apply(job, lease) { $0.postponed(error) }
+    }
+
+    // MARK: Writing down
+
+    /// Decides and commits; decides again from fresh facts when the instance has changed in between.
+    private func apply(_ job: Job, _ lease: LeaseToken, _ decide: (JobStepper) -> StepResult) async throws(Stop) -> Applied {
+        var conflicts = 0
+        var failures = 0
+        while true {
+            guard let instance = try await self.instance(job.instanceID, isFresh: conflicts > 0) else { throw .abandoned("no instance") }
+            let result = decide(self.stepper(job, instance, lease))
+            switch await self.commit(result.commit) {
+            case nil:
+                let written = result.commit.jobs.first?.job ?? job
+                if result.call == nil { self.world.report(.stepEnded(written)) }
+                return Applied(call: result.call, job: written)
+            case .conflict:
+                conflicts += 1
+                guard conflicts <= EngineLimits.conflictsMax else { throw .abandoned("the instance keeps changing") }
+            case .unavailable(let text):
+                failures += 1
+                guard failures <= EngineLimits.storeRetriesMax, !Task.isCancelled else { throw .abandoned(text) }
+                await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.storeRetryDelay)
+            case .ceilingReached(let ceiling):
+                throw .ceiling(ceiling)
+            case .some(let error):
+                throw .abandoned("\(error)")
+            }
+        }
+    }
+
+    private func commit(_ commit: Commit) async -> StoreError? {
+        do throws(StoreError) {
+            _ = try await self.world.store.commit(commit)
+            self.world.storeAnswered(nil)
+            return nil
+        } catch {
+            self.world.storeAnswered(error)
+            return error
+        }
+    }
+
+    private func stepper(_ job: Job, _ instance: Instance, _ lease: LeaseToken) -> JobStepper {
+        var random = self.world.random
+        return JobStepper(
+            job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
+            deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random))
+    }
+
+    private func instance(_ id: InstanceID, isFresh: Bool) async throws(Stop) -> Instance? {
+        if !isFresh, let instance = self.world.view.instance(id) { return instance }
+        do throws(StoreError) { return try await self.world.store.instance(id) } catch { throw .abandoned("\(error)") }
+    }
+
+    private func environment(of id: InstanceID) async throws(Stop) -> InstanceEnvironment {
+        do throws(StoreError) { return try await self.world.store.environment(of: id) } catch { throw .abandoned("\(error)") }
+    }
+}

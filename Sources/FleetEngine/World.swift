@@ -1,0 +1,75 @@
+package import Fleet
+
+/// Everything that the engine reaches the outside through, and what it is told to hold to.
+package struct World: Sendable {
+    package let store: any Store
+    package let cloud: any Cloud
+    package let clock: any Clock
+    package let random: RandomSource
+    package let settings: FleetSettings
+    package let view: View
+    package let cooldowns: Cooldowns
+    package let monitor: FleetMonitor
+    package let report: @Sendable (EngineEvent) -> Void
+
+    /// - Parameters:
+    ///   - view: attached to the store before the engine runs.
+    ///   - cooldowns: shared with whoever plans for callers.
+    package init(
+        store: any Store, cloud: any Cloud, clock: any Clock, random: RandomSource, settings: FleetSettings, view: View,
+        cooldowns: Cooldowns, monitor: FleetMonitor = FleetMonitor(), report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.cloud = cloud
+        self.clock = clock
+        self.random = random
+        self.settings = settings
+        self.view = view
+        self.cooldowns = cooldowns
+        self.monitor = monitor
+        self.report = report
+    }
+
+    /// A call to the provider that is over after `REQUEST_TIMEOUT`.
+    func call(_ priority: CallPriority, requestID: String) -> CloudCall {
+        CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + self.settings.requestTimeout)
+    }
+
+    func upstreamAnswered(_ error: CloudError?) {
+        let now = self.clock.now
+        self.monitor.update { report in
+            if let error, error.code.isOutage {
+                report.lastUpstreamError = FleetMonitor.Failure(text: "\(error)", at: now)
+            } else {
+                report.lastUpstreamSuccessAt = now
+            }
+        }
+    }
+
+    func storeAnswered(_ error: StoreError?) {
+        let now = self.clock.now
+        var failure: String?
+        switch error {
+        case .unavailable(let text), .unknown(let text): failure = text
+        case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed: break
+        }
+        self.monitor.update { report in
+            if let failure {
+                report.lastStoreError = FleetMonitor.Failure(text: failure, at: now)
+            } else {
+                report.lastStoreSuccessAt = now
+            }
+        }
+        if let failure { self.report(.storeFailed(failure)) }
+    }
+}
+
+extension CloudError.Code {
+    /// The provider does not serve us, whatever we ask.
+    fileprivate var isOutage: Bool {
+        switch self {
+        case .unauthorized, .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted: true
+        case .notFound, .capacity, .invalidState, .money, .invalidRequest: false
+        }
+    }
+}

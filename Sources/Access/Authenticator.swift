@@ -1,0 +1,74 @@
+internal import Synchronization
+
+/// Finds out who calls from the value of the `authorization` header.
+package final class Authenticator: Sendable {
+    /// Verified header values that are remembered, so that a call on the hot path does not hash. All are forgotten when there are more.
+    package static let rememberedMax = 1024
+    /// Bytes of a header value that are looked at.
+    package static let valueBytesMax = 4096
+
+    /// Compared in constant time; hashed with the process' random key, so that neither says anything about a remembered token.
+    private struct Remembered: Hashable {
+        let bytes: [UInt8]
+
+        static func == (left: Self, right: Self) -> Bool { isEqualInConstantTime(left.bytes, right.bytes) }
+    }
+
+    private struct State {
+        var table: TokenTable?
+        /// Grows with every table, so that what was verified by an earlier one is not remembered.
+        var generation = 0
+        var remembered: [Remembered: TokenEntry] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let digest: @Sendable ([UInt8]) -> [UInt8]
+
+    /// - Parameters:
+    ///   - table: nil accepts every caller as `Principal.local`.
+    ///   - digest: SHA-256.
+    package init(_ table: TokenTable?, digest: @escaping @Sendable ([UInt8]) -> [UInt8]) {
+        self.state = Mutex(State(table: table))
+        self.digest = digest
+    }
+
+    /// Takes another table; what was remembered is forgotten.
+    package func replace(_ table: TokenTable?) {
+        self.state.withLock { $0 = State(table: table, generation: $0.generation + 1) }
+    }
+
+    /// - Parameter now: seconds since 1970.
+    package func principal(authorization value: String?, at now: Int64) throws(AccessRefusal) -> Principal {
+        let key = Remembered(bytes: value.map { Array($0.utf8.prefix(Self.valueBytesMax + 1)) } ?? [])
+        let (table, generation, known) = self.state.withLock { ($0.table, $0.generation, $0.remembered[key]) }
+        guard let table else { return .local }
+        if let known { return try Self.principal(of: known, at: now) }
+        guard key.bytes.count <= Self.valueBytesMax, let token = Self.bearerToken(key.bytes) else { throw .noCredentials }
+        guard let entry = table.entry(for: self.digest(token)) else { throw .unknownCredentials }
+        self.remember(entry, as: key, generation: generation)
+        return try Self.principal(of: entry, at: now)
+    }
+
+    private func remember(_ entry: TokenEntry, as key: Remembered, generation: Int) {
+        self.state.withLock { state in
+            guard state.generation == generation else { return }
+            if state.remembered.count >= Self.rememberedMax { state.remembered.removeAll() }
+            state.remembered[key] = entry
+        }
+    }
+
+    var rememberedCount: Int { self.state.withLock { $0.remembered.count } }
+
+    private static func principal(of entry: TokenEntry, at now: Int64) throws(AccessRefusal) -> Principal {
+        guard entry.isValid(at: now) else { throw .unknownCredentials }
+        return entry.principal
+    }
+
+    /// RFC 6750, section 2.1; the scheme's case does not matter (RFC 9110, section 11.1).
+    private static func bearerToken(_ value: [UInt8]) -> [UInt8]? {
+        let scheme = Array("bearer ".utf8)
+        guard value.count > scheme.count, zip(value, scheme).allSatisfy({ $0 == $1 || ($0 | 0x20) == $1 }) else { return nil }
+        let token = value.dropFirst(scheme.count).drop { $0 == UInt8(ascii: " ") }
+        return token.isEmpty ? nil : Array(token)
+    }
+}

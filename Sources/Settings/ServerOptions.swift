@@ -1,0 +1,98 @@
+/// Everything that can be set about `novitaid`. Ranges are those of the documented environment; where that names none, the bound only
+/// keeps out typing errors.
+enum ServerOptions {
+    // The provider.
+    static let apiKey = Option(
+        "NOVITA_API_KEY", Form<Secret>.headerSecret.optional, default: nil, isSecret: true,
+        "the provider's API key; required unless the upstream is on loopback")
+    static let apiBaseURL = Option("NOVITA_API_BASE_URL", .origin, default: novita, "the provider's origin")
+    static let requestTimeout = Option(
+        "REQUEST_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(30), "one request to the provider")
+    static let maxRetryAttempts = Option(
+        "MAX_RETRY_ATTEMPTS", .integer(1...10), default: 3, "repeats of one request that may be repeated; a create never is")
+    static let upstreamRequestsPerMinute = Option(
+        "UPSTREAM_REQUESTS_PER_MINUTE", .integer(10...10_000), default: 100, "requests that the provider is asked at most")
+    static let cacheTimeout = Option(
+        "CACHE_TIMEOUT", .duration(0...3600, in: .seconds), default: .seconds(300), "how long the provider's catalogue is kept")
+    static let settleWindow = Option(
+        "SETTLE_WINDOW", .duration(60...3600, in: .seconds), default: .seconds(600),
+        "how long after its last byte a create may still bring a machine about")
+
+    // State.
+    static let database = Option("DATABASE_URL", .database, default: .sqlite(path: ".novitai/novitai.db"), "the database")
+    static let secretsKey = Option(
+        "SECRETS_KEY", Form<Secret>.key32.optional, default: nil, isSecret: true, "the key that seals secrets in the database")
+    static let revisionRetention = Option(
+        "REVISION_RETENTION", .duration(1...31_536_000, in: .seconds), default: .seconds(86_400),
+        "how long the log of changes is kept for watchers, and at least 100000 changes")
+
+    // Callers.
+    static let listen = Option("RPC_LISTEN", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "where gRPC is served")
+    static let tlsCertificateFile = Option("TLS_CERT_FILE", Form<String>.path.optional, default: nil, "certificate chain, PEM")
+    static let tlsKeyFile = Option("TLS_KEY_FILE", Form<String>.path.optional, default: nil, "private key, PEM")
+    static let tlsClientCAFile = Option(
+        "TLS_CLIENT_CA_FILE", Form<String>.path.optional, default: nil, "issuers of client certificates, PEM")
+    static let authTokensFile = Option(
+        "AUTH_TOKENS_FILE", Form<String>.path.optional, default: nil, "principals and the hashes of their tokens")
+    static let rateLimitPerSecond = Option(
+        "RATE_LIMIT_PER_SECOND", .integer(1...10_000_000), default: 1000, "calls of one principal, in the long run")
+    static let rateLimitBurst = Option("RATE_LIMIT_BURST", .integer(1...10_000_000), default: 2000, "calls of one principal at once")
+    static let shutdownGrace = Option(
+        "SHUTDOWN_GRACE", .duration(0...3600, in: .seconds), default: .seconds(30), "how long running calls may take to end")
+
+    // The fleet.
+    static let maxInstances = Option("MAX_INSTANCES", .integer(0...1_000_000), default: 100, "machines not yet proven gone")
+    static let maxHourlySpend = Option(
+        "MAX_HOURLY_SPEND", .dollars(upTo: 1_000_000), default: Dollars(micros: 100_000_000),
+        "US dollars per hour of the same machines, by quoted price")
+    static let pollInterval = Option(
+        "INSTANCE_POLL_INTERVAL", .duration(1...300, in: .seconds), default: .seconds(30), "between two looks at the whole account")
+    static let maxConcurrentJobs = Option("MAX_CONCURRENT_JOBS", .integer(1...1000), default: 10, "job steps that run at one time")
+    static let defaultRegion = Option(
+        "DEFAULT_REGION", Form<String>.text("a region code of at most 64 characters") { $0.count <= 64 }.optional, default: nil,
+        "where machines stand when a request names no region")
+    static let startupTimeout = Option(
+        "INSTANCE_STARTUP_TIMEOUT", .duration(1...86_400, in: .seconds), default: .seconds(1200), "from accepted to running")
+
+    // What later features read; the values are held to their rules from the beginning.
+    static let probeTimeout = Option(
+        "HEALTH_CHECK_TIMEOUT_MS", .duration(100...120_000, in: .milliseconds), default: .seconds(10), "one probe of an instance's program")
+    static let probeAttempts = Option("HEALTH_CHECK_RETRY_ATTEMPTS", .integer(1...100), default: 3, "probes before giving up")
+    static let probeDelay = Option(
+        "HEALTH_CHECK_RETRY_DELAY_MS", .duration(0...600_000, in: .milliseconds), default: .seconds(2), "between two probes")
+    static let probeMaxWait = Option(
+        "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300), "all probes together")
+    static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, "stop idle instances")
+    static let autoStopIdle = Option(
+        "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200), "how long an instance may be idle")
+    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
+    static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
+    static let webhookURL = Option("WEBHOOK_URL", Form<String>.webURL.optional, default: nil, "where events are delivered")
+    static let webhookSecret = Option(
+        "WEBHOOK_SECRET", Form<Secret>.secret("1 to 1024 characters") { (1...1024).contains($0.count) }.optional, default: nil,
+        isSecret: true, "signs deliveries")
+    static let webhookTimeout = Option(
+        "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), "one delivery")
+    static let brakePerMinute = Option("BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, "automatic stops and deletes per minute")
+    static let brakePercent = Option(
+        "BRAKE_MAX_FLEET_PERCENT", .integer(1...100), default: 20, "automatic stops and deletes, as a share of the fleet")
+
+    private static let novita = Origin(isSecure: true, host: "api.novita.ai", port: nil)
+}
+
+extension Form<String> {
+    /// An absolute `http` or `https` URL.
+    static let webURL = Form.text("an http or https URL") { text in
+        guard let scheme = ["https://", "http://"].first(where: { text.lowercased().hasPrefix($0) }) else { return false }
+        let host = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
+        return !host.isEmpty && text.unicodeScalars.allSatisfy { $0.isASCII && $0.value > 0x20 && $0.value != 0x7f }
+    }
+}
+
+extension Origin {
+    fileprivate init(isSecure: Bool, host: String, port: Int?) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+}

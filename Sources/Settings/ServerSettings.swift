@@ -1,0 +1,130 @@
+/// The validated configuration of `novitaid`.
+package struct ServerSettings: Sendable {
+    package let apiKey: Secret?
+    package let apiBaseURL: Origin
+    package let requestTimeout: Duration
+    package let maxRetryAttempts: Int
+    package let upstreamRequestsPerMinute: Int
+    package let cacheTimeout: Duration
+    package let settleWindow: Duration
+    package let databasePath: String
+    package let revisionRetention: Duration
+    package let listen: ListenAddress
+    package let authTokensFile: String?
+    package let rateLimitPerSecond: Int
+    package let rateLimitBurst: Int
+    package let shutdownGrace: Duration
+    package let maxInstances: Int
+    package let maxHourlySpend: Dollars
+    package let pollInterval: Duration
+    package let maxConcurrentJobs: Int
+    package let defaultRegion: String?
+    package let startupTimeout: Duration
+    package let log: LogSettings
+    /// Every setting as it is in force, in the order of the documentation.
+    package let effective: [EffectiveSetting]
+    /// Settings that were given and have no effect in this version.
+    package let withoutEffect: [String]
+
+    /// - Throws: everything that is wrong, at once.
+    package init(_ sources: SettingsSources, readFile: @escaping SettingsReader.FileReader) throws(SettingsError) {
+        var reader = SettingsReader(sources, readFile: readFile)
+        self.init(reading: &reader)
+        reader.reportUnknownNames()
+        guard reader.violations.isEmpty else { throw SettingsError(reader.violations) }
+    }
+
+    /// All options without any value given, for `--help`.
+    package static var options: [EffectiveSetting] {
+        var reader = SettingsReader(SettingsSources(), readFile: { $0 })
+        return ServerSettings(reading: &reader).effective
+    }
+
+    private init(reading reader: inout SettingsReader) {
+        self.apiKey = reader.read(ServerOptions.apiKey)
+        self.apiBaseURL = reader.read(ServerOptions.apiBaseURL)
+        let database = reader.read(ServerOptions.database)
+        _ = reader.read(ServerOptions.secretsKey)
+        self.listen = reader.read(ServerOptions.listen)
+        Self.readTLS(&reader)
+        self.authTokensFile = reader.read(ServerOptions.authTokensFile)
+        self.maxInstances = reader.read(ServerOptions.maxInstances)
+        self.maxHourlySpend = reader.read(ServerOptions.maxHourlySpend)
+        self.pollInterval = reader.read(ServerOptions.pollInterval)
+        self.maxConcurrentJobs = reader.read(ServerOptions.maxConcurrentJobs)
+        self.cacheTimeout = reader.read(ServerOptions.cacheTimeout)
+        self.requestTimeout = reader.read(ServerOptions.requestTimeout)
+        self.maxRetryAttempts = reader.read(ServerOptions.maxRetryAttempts)
+        self.settleWindow = reader.read(ServerOptions.settleWindow)
+        self.upstreamRequestsPerMinute = reader.read(ServerOptions.upstreamRequestsPerMinute)
+        self.rateLimitPerSecond = reader.read(ServerOptions.rateLimitPerSecond)
+        self.rateLimitBurst = reader.read(ServerOptions.rateLimitBurst)
+        self.defaultRegion = reader.read(ServerOptions.defaultRegion)
+        self.startupTimeout = reader.read(ServerOptions.startupTimeout)
+        self.withoutEffect = Self.readSettingsWithoutEffect(&reader)
+        self.revisionRetention = reader.read(ServerOptions.revisionRetention)
+        self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
+        self.log = LogSettings(reading: &reader)
+        self.effective = reader.effective
+        if case .sqlite(let path) = database {
+            self.databasePath = path
+        } else {
+            self.databasePath = ""
+            reader.report("DATABASE_URL", "must be sqlite:PATH: this version has no PostgreSQL store")
+        }
+        self.checkUpstream(&reader)
+        self.checkIdentity(&reader)
+    }
+
+    private func checkUpstream(_ reader: inout SettingsReader) {
+        guard !self.apiBaseURL.isLoopback else { return }
+        if !self.apiBaseURL.isSecure {
+            reader.report("NOVITA_API_BASE_URL", "must be https beyond loopback: the API key goes with every request")
+        }
+        if !reader.isSet("NOVITA_API_KEY") {
+            reader.report("NOVITA_API_KEY", "is required, because the upstream \(self.apiBaseURL) is not on loopback")
+        }
+    }
+
+    private func checkIdentity(_ reader: inout SettingsReader) {
+        guard !self.listen.isLoopback else { return }
+        if self.authTokensFile == nil {
+            reader.report(
+                "RPC_LISTEN", "must be on loopback, because nobody is identified: set AUTH_TOKENS_FILE to listen on \(self.listen)")
+        }
+    }
+
+    /// A server asked for encryption must not answer in the clear.
+    private static func readTLS(_ reader: inout SettingsReader) {
+        for option in [ServerOptions.tlsCertificateFile, ServerOptions.tlsKeyFile, ServerOptions.tlsClientCAFile]
+        where reader.read(option) != nil {
+            reader.report(option.name, "cannot be used: this version does not encrypt its connections")
+        }
+    }
+
+    /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
+    private static func readSettingsWithoutEffect(_ reader: inout SettingsReader) -> [String] {
+        let known = reader.effective.count
+        let timeout = reader.read(ServerOptions.probeTimeout)
+        _ = reader.read(ServerOptions.probeAttempts)
+        _ = reader.read(ServerOptions.probeDelay)
+        if reader.read(ServerOptions.probeMaxWait) < timeout {
+            reader.report("HEALTH_CHECK_MAX_WAIT_TIME_MS", "must not be less than HEALTH_CHECK_TIMEOUT_MS")
+        }
+        if reader.read(ServerOptions.autoStop) {
+            reader.report("AUTO_STOP_ENABLED", "must be false: this version does not stop idle instances, which would go on billing")
+        }
+        _ = reader.read(ServerOptions.autoStopIdle)
+        _ = reader.read(ServerOptions.migration)
+        _ = reader.read(ServerOptions.migrationDryRun)
+        _ = reader.read(ServerOptions.webhookURL)
+        _ = reader.read(ServerOptions.webhookSecret)
+        _ = reader.read(ServerOptions.webhookTimeout)
+        _ = reader.read(ServerOptions.brakePerMinute)
+        _ = reader.read(ServerOptions.brakePercent)
+        if reader.isSet("SECRETS_KEY") {
+            reader.report("SECRETS_KEY", "cannot be used: this version does not seal secrets in the database")
+        }
+        return reader.effective[known...].filter { $0.origin != nil }.map(\.name)
+    }
+}

@@ -1,0 +1,139 @@
+import Synchronization
+import Testing
+
+@testable import Access
+
+/// Stands for SHA-256: any function will do that gives different tokens different digests.
+@Sendable private func digest(_ token: [UInt8]) -> [UInt8] { Array((token + Array(repeating: 0, count: 32)).prefix(32)) }
+
+private final class CountingDigest: Sendable {
+    private let count = Mutex(0)
+    var calls: Int { self.count.withLock { $0 } }
+    @Sendable func callAsFunction(_ token: [UInt8]) -> [UInt8] {
+        self.count.withLock { $0 += 1 }
+        return digest(token)
+    }
+}
+
+private let viewer = Principal(id: "t-1", tenant: "search", role: .viewer)
+private let table = TokenTable([
+    TokenEntry(digest: digest(Array("first".utf8)), principal: viewer, expiresAt: nil),
+    TokenEntry(digest: digest(Array("second".utf8)), principal: Principal(id: "t-2", tenant: "a", role: .operator), expiresAt: 100),
+])
+
+@Suite("Who calls")
+struct AuthenticatorTests {
+    @Test(
+        "a bearer token names its principal; anything else is refused",
+        arguments: [
+            ("Bearer first", .success("t-1")), ("bearer first", .success("t-1")), ("BEARER  first", .success("t-1")),
+            ("Bearer second", .success("t-2")), (nil, .failure(.noCredentials)), ("", .failure(.noCredentials)),
+            ("Bearer ", .failure(.noCredentials)), ("Bearer", .failure(.noCredentials)), ("Basic first", .failure(.noCredentials)),
+            ("first", .failure(.noCredentials)), ("Bearer third", .failure(.unknownCredentials)),
+            ("Bearer first ", .failure(.unknownCredentials)),
+            ("Bearer " + String(repeating: "x", count: 5000), .failure(.noCredentials)),
+        ] as [(String?, Result<String, AccessRefusal>)])
+    func token(_ value: String?, gives wanted: Result<String, AccessRefusal>) {
+        let authenticator = Authenticator(table, digest: digest)
+        for _ in 0..<2 {
+            let result = Result<Principal, AccessRefusal> { () throws(AccessRefusal) in
+                try authenticator.principal(authorization: value, at: 50)
+            }
+            #expect(result.map(\.id) == wanted)
+        }
+    }
+
+    @Test("a token ends at its time, also when it is remembered")
+    func expiry() throws {
+        let authenticator = Authenticator(table, digest: digest)
+        #expect(try authenticator.principal(authorization: "Bearer second", at: 99).id == "t-2")
+        #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer second", at: 100) }
+    }
+
+    @Test("a verified value is not hashed again, an unknown one is every time")
+    func remembered() throws {
+        let counting = CountingDigest()
+        let authenticator = Authenticator(table, digest: { counting($0) })
+        for _ in 0..<100 { _ = try authenticator.principal(authorization: "Bearer first", at: 0) }
+        #expect(counting.calls == 1)
+        for _ in 0..<5 { _ = try? authenticator.principal(authorization: "Bearer wrong", at: 0) }
+        #expect(counting.calls == 6)
+    }
+
+    @Test("a new table forgets what was verified by the old one")
+    func replaced() throws {
+        let authenticator = Authenticator(table, digest: digest)
+        _ = try authenticator.principal(authorization: "Bearer first", at: 0)
+        authenticator.replace(TokenTable([]))
+        #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer first", at: 0) }
+    }
+
+    @Test("what is remembered is bounded")
+    func bounded() throws {
+        let entries = (0..<(Authenticator.rememberedMax + 10)).map { number in
+            TokenEntry(
+                digest: digest(Array("token-\(number)".utf8)), principal: Principal(id: "\(number)", tenant: "t", role: .viewer),
+                expiresAt: nil)
+        }
+        let authenticator = Authenticator(TokenTable(entries), digest: digest)
+        for number in 0..<entries.count {
+            #expect(try authenticator.principal(authorization: "Bearer token-\(number)", at: 0).id == "\(number)")
+        }
+        #expect(authenticator.rememberedCount <= Authenticator.rememberedMax)
+    }
+
+    @Test("without a table every caller is the local one")
+    func local() throws {
+        #expect(try Authenticator(nil, digest: digest).principal(authorization: nil, at: 0) == .local)
+    }
+
+    @Test(
+        "equality in constant time is equality",
+        arguments: [([], [], true), ([1], [1], true), ([1], [2], false), ([1], [1, 2], false)] as [([UInt8], [UInt8], Bool)])
+    func equality(_ left: [UInt8], _ right: [UInt8], _ wanted: Bool) {
+        #expect(isEqualInConstantTime(left, right) == wanted)
+    }
+}
+
+@Suite("What a caller may do")
+struct AuthorizationTests {
+    private static let rules = AuthorizationTable(["/s/Health": .monitor, "/s/Get": .viewer, "/s/Create": .operator, "/s/Freeze": .admin])
+
+    @Test("a role includes the ones before it", arguments: Array(Role.allCases.enumerated()).map { ($0.offset, $0.element) })
+    func roles(_ rank: Int, _ role: Role) {
+        let principal = Principal(id: "p", tenant: "t", role: role)
+        for (needed, path) in ["/s/Health", "/s/Get", "/s/Create", "/s/Freeze"].enumerated() {
+            let isAllowed = (try? Self.rules.check(principal, for: path)) != nil
+            #expect(isAllowed == (needed <= rank))
+        }
+    }
+
+    @Test("a method that is not in the table is denied to everybody")
+    func denied() {
+        #expect(throws: AccessRefusal.notPermitted(needed: nil)) { try Self.rules.check(.local, for: "/s/Unknown") }
+    }
+}
+
+@Suite("How often a caller may call")
+struct RateLimiterTests {
+    @Test("a burst is allowed, then the rate, apart for each principal")
+    func buckets() throws {
+        let limiter = RateLimiter(perSecond: 10, burst: 3)
+        let other = Principal(id: "other", tenant: "t", role: .viewer)
+        for _ in 0..<3 { try limiter.admit(viewer, at: .zero) }
+        #expect(throws: AccessRefusal.tooManyCalls(retryAfter: .milliseconds(100))) { try limiter.admit(viewer, at: .zero) }
+        try limiter.admit(other, at: .zero)
+        try limiter.admit(viewer, at: .milliseconds(100))
+        #expect(throws: AccessRefusal.self) { try limiter.admit(viewer, at: .milliseconds(150)) }
+        for _ in 0..<3 { try limiter.admit(viewer, at: .seconds(1000)) }
+        #expect(throws: AccessRefusal.self) { try limiter.admit(viewer, at: .seconds(1000)) }
+    }
+
+    @Test("monitors have a bound of their own")
+    func monitor() throws {
+        let limiter = RateLimiter(perSecond: 1, burst: 1)
+        let monitor = Principal(id: "m", tenant: "t", role: .monitor)
+        for _ in 0..<RateLimiter.monitorPerSecond { try limiter.admit(monitor, at: .zero) }
+        #expect(throws: AccessRefusal.self) { try limiter.admit(monitor, at: .zero) }
+    }
+}

@@ -9,3 +9,10 @@ package protocol RPCMessage: Sendable {
     /// The encoding, preceded by `prefix` bytes left for the caller to fill (gRPC's five-byte message prefix).
     func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]
 }
+
+extension RPCMessage {
+    /// Decodes a message that is at hand as an array: a detail of an error, a message inside another.
+    package init(decoding bytes: [UInt8]) throws(RPCError) {
+        self = try withRawBytes(of: bytes, in: bytes.indices) { (bytes) throws(RPCError) in try Self(decoding: bytes) }
+    }
+}

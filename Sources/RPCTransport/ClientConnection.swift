@@ -1,0 +1,109 @@
+internal import HTTP2Session
+internal import NIOCore
+internal import RPCCore
+
+/// The client's side of one connection: puts calls on streams and gives them what comes. Bound to the channel's loop.
+final class ClientConnection: HTTP2DriverDelegate {
+    let session: HTTP2Session
+    private let transport: ClientTransport
+    private var driver: HTTP2Driver?
+    private var blockedCalls: [ClientCall] = []
+    /// The last stream that the server says it took, once it ends the connection.
+    private var lastProcessed: Int32?
+    private var isClosed = false
+
+    init(_ transport: ClientTransport) throws(HTTP2SessionError) {
+        self.transport = transport
+        self.session = try HTTP2Session(role: .client, configuration: transport.configuration.session)
+    }
+
+    func makeDriver() -> HTTP2Driver {
+        // A client reads whatever its output does: servers need no protection from themselves.
+        let limits = HTTP2Driver.Limits(unreadFramesMax: .max, unreadBytesMax: .max, lingerTimeout: .milliseconds(100))
+        let driver = HTTP2Driver(session: self.session, limits: limits, delegate: self)
+        self.driver = driver
+        return driver
+    }
+
+    var canTakeCall: Bool {
+        !self.isClosed && self.lastProcessed == nil && self.session.openStreamCount < Int(self.session.remoteMaxConcurrentStreams)
+    }
+
+    /// - Returns: whether the call is on its way. When not, the connection is of no use for new ones.
+    func start(_ call: ClientCall) -> Bool {
+        guard self.canTakeCall, let stream = self.session.submitRequest(headers: self.transport.headers(for: call)) else { return false }
+        stream.owner = call
+        call.start(on: self, stream)
+        self.scheduleFlush()
+        return true
+    }
+
+    func writerBlocked(_ call: ClientCall) { self.blockedCalls.append(call) }
+
+    func scheduleFlush() { self.driver?.scheduleFlush() }
+
+    /// Tells the server that no call will follow; the connection closes after the last one.
+    func close() {
+        guard !self.isClosed else { return }
+        self.lastProcessed = self.lastProcessed ?? .max
+        self.session.submitGoAway(.noError)
+        self.scheduleFlush()
+    }
+
+    func abort(_ error: HTTP2SessionError) { self.driver?.fail(error) }
+
+    // MARK: HTTP2DriverDelegate
+
+    func connectionOpened() {}
+
+    func handle(_ event: HTTP2Event) {
+        switch event {
+        case .headers(let stream, let block, let endStream):
+            var head = ResponseHead()
+            self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
+            (stream.owner as? ClientCall)?.receive(head, endStream: endStream)
+        case .data(let stream, let bytes):
+            (stream.owner as? ClientCall)?.receive(bytes)
+        case .endStream(let stream):
+            (stream.owner as? ClientCall)?.dataEnded()
+        case .closed(let stream, let code):
+            self.closed(stream, code)
+        case .settings:
+            self.transport.connectionReady(self)
+        case .goAway(let lastStream, _):
+            self.lastProcessed = lastStream
+            self.transport.connectionLeaving(self)
+        case .pingAcknowledged:
+            break
+        }
+    }
+
+    private func closed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
+        let call = stream.owner as? ClientCall
+        stream.owner = nil
+        let isUnprocessed = code == .refusedStream || stream.id > self.lastProcessed ?? .max
+        call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed)
+        self.transport.streamFreed()
+    }
+
+    func outputDrained() {
+        guard !self.blockedCalls.isEmpty else { return }
+        self.blockedCalls.removeAll { call in
+            call.outputDrained()
+            return !call.isBlocked
+        }
+    }
+
+    func connectionClosed(reason: HTTP2SessionError?) {
+        self.isClosed = true
+        self.transport.connectionClosed(self, reason: reason)
+        let lastProcessed = self.lastProcessed ?? .max
+        for stream in self.session.abandonStreams() {
+            let call = stream.owner as? ClientCall
+            stream.owner = nil
+            call?.closed(resetCode: nil, isUnprocessed: stream.id > lastProcessed)
+        }
+        self.blockedCalls.removeAll()
+        self.driver = nil
+    }
+}

@@ -1,0 +1,71 @@
+import RPCCore
+import Testing
+
+@Suite("Messages out of DATA frames")
+struct MessageReassemblerTests {
+    private static let wire: [UInt8] = frame([1, 2, 3]) + frame([]) + frame([UInt8](repeating: 9, count: 300))
+
+    static func frame(_ message: [UInt8], flag: UInt8 = 0) -> [UInt8] {
+        [flag, 0, 0, UInt8(message.count >> 8), UInt8(message.count & 255)] + message
+    }
+
+    @Test("frame borders mean nothing", arguments: 1...wire.count)
+    func borders(_ chunkSize: Int) throws {
+        var reassembler = MessageReassembler(limit: 1000)
+        var messages: [[UInt8]] = []
+        for start in stride(from: 0, to: Self.wire.count, by: chunkSize) {
+            reassembler.append(Array(Self.wire[start..<min(start + chunkSize, Self.wire.count)]))
+            while let message = try reassembler.next() { messages.append(Array(message.storage[message.range])) }
+        }
+        #expect(messages.map(\.count) == [3, 0, 300])
+        #expect(messages.first == [1, 2, 3])
+        #expect(reassembler.partialCount == 0)
+    }
+
+    @Test("a message that is not complete counts as partial", arguments: 1..<8)
+    func partial(_ count: Int) throws {
+        var reassembler = MessageReassembler(limit: 1000)
+        reassembler.append(Array(Self.wire[..<count]))
+        #expect(try reassembler.next() == nil)
+        #expect(reassembler.partialCount == count)
+    }
+
+    @Test("a message beyond the limit is refused on its prefix, one at the limit is not")
+    func limit() throws {
+        var exact = MessageReassembler(limit: 3)
+        exact.append(Self.frame([1, 2, 3]))
+        #expect(try exact.next()?.count == 3)
+        var beyond = MessageReassembler(limit: 3)
+        beyond.append([0, 0xFF, 0xFF, 0xFF, 0xFF])
+        #expect { try beyond.next() } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+    }
+
+    @Test("a prefix whose flag is not 0 is an error: nothing is compressed without grpc-encoding", arguments: [1, 2, 255] as [UInt8])
+    func flag(_ flag: UInt8) {
+        var reassembler = MessageReassembler(limit: 10)
+        reassembler.append(Self.frame([1], flag: flag))
+        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .internal }
+    }
+
+    @Test("the refused prefix may be cut")
+    func cutRefusal() throws {
+        var reassembler = MessageReassembler(limit: 3)
+        reassembler.append([0, 0])
+        #expect(try reassembler.next() == nil)
+        reassembler.append([0, 0, 4])
+        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+    }
+
+    @Test("credit goes back for what was taken, and for a part that is waited for")
+    func credit() {
+        var credit = ReceiveCredit()
+        credit.received(100)
+        #expect(credit.due(queued: 60, partial: 40, isAwaited: false) == 0)
+        #expect(credit.due(queued: 0, partial: 40, isAwaited: false) == 60)
+        #expect(credit.due(queued: 0, partial: 40, isAwaited: true) == 40)
+        credit.received(10)
+        // The part became a message of 50 bytes that nobody took: the 40 that went back early count for it.
+        #expect(credit.due(queued: 50, partial: 0, isAwaited: false) == 0)
+        #expect(credit.due(queued: 0, partial: 0, isAwaited: false) == 10)
+    }
+}

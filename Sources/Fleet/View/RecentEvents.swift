@@ -21,10 +21,9 @@ struct RecentEvents {
     }
 
     /// Events after `revision`, oldest first; nil when some of them are no longer here.
-    func after(_ revision: Revision, limit: Int) -> [Event]? {
+    func after(_ revision: Revision) -> [Event]? {
         guard revision >= self.floor else { return nil }
-        let first = self.firstPosition(after: revision)
-        return (first..<min(self.ring.count, first + limit)).map { self[$0] }
+        return (self.firstPosition(after: revision)..<self.ring.count).map { self[$0] }
     }
 
     private subscript(position: Int) -> Event {

@@ -30,7 +30,7 @@ extension View {
     package func changes(
         after position: Revision, everyChange: Bool, where isWanted: (Event) -> Bool
     ) throws(FleetError) -> WatchBatch? {
-        let (events, newest) = self.state.withLock { ($0.recent.after(position, limit: .max), $0.revision) }
+        let (events, newest) = self.state.withLock { ($0.recent.after(position), $0.revision) }
         guard position <= newest else { throw FleetError(.unknownHistory, "revision \(position.number) has not been reached") }
         guard let events else { return nil }
         let wanted = events.filter(isWanted)

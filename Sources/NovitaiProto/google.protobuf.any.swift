@@ -2,7 +2,7 @@
 // Source: google/protobuf/any.proto
 
 internal import CNovitaiProto
-internal import ProtobufWire
+package import ProtobufWire
 package import RPCCore
 
 extension GoogleProtobuf {
@@ -132,7 +132,7 @@ extension GoogleProtobuf.AnyMessage {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -146,5 +146,17 @@ extension GoogleProtobuf.AnyMessage {
         try unsafe c.pointee.type_url = .init(arena.string(self.typeUrl))
         try unsafe c.pointee.value = .init(arena.scalars(self.value))
         return unsafe c
+    }
+
+    /// `message` with its type's URL.
+    package init(packing message: some ProtobufMessage) throws(RPCError) {
+        self.typeUrl = "type.googleapis.com/\(type(of: message).protobufName)"
+        self.value = try message.encoded()
+    }
+
+    /// The message it holds; nil when that is not of type `Message`.
+    package func unpacked<Message: ProtobufMessage>(as type: Message.Type) throws(RPCError) -> Message? {
+        guard self.typeUrl.split(separator: "/").last.map(String.init) == type.protobufName else { return nil }
+        return try Message(decoding: self.value)
     }
 }

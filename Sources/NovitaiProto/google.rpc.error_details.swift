@@ -67,7 +67,7 @@ extension GoogleRpc.ErrorInfo {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -119,7 +119,7 @@ extension GoogleRpc.RetryInfo {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -154,7 +154,7 @@ extension GoogleRpc.DebugInfo {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -275,7 +275,7 @@ extension GoogleRpc.QuotaFailure {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -299,7 +299,7 @@ extension GoogleRpc.QuotaFailure.Violation {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -373,7 +373,7 @@ extension GoogleRpc.PreconditionFailure {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -397,7 +397,7 @@ extension GoogleRpc.PreconditionFailure.Violation {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -489,7 +489,7 @@ extension GoogleRpc.BadRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -513,7 +513,7 @@ extension GoogleRpc.BadRequest.FieldViolation {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -557,7 +557,7 @@ extension GoogleRpc.RequestInfo {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -607,7 +607,7 @@ extension GoogleRpc.ResourceInfo {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -658,7 +658,7 @@ extension GoogleRpc.Help {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -682,7 +682,7 @@ extension GoogleRpc.Help.Link {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -722,7 +722,7 @@ extension GoogleRpc.LocalizedMessage {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 

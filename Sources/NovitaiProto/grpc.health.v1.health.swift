@@ -21,7 +21,7 @@ extension GrpcHealthV1.HealthCheckRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -69,7 +69,7 @@ extension GrpcHealthV1.HealthCheckResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -99,7 +99,7 @@ extension GrpcHealthV1.HealthListRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -128,7 +128,7 @@ extension GrpcHealthV1.HealthListResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 

@@ -50,7 +50,7 @@ extension GrpcReflectionV1Alpha.ServerReflectionRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -111,7 +111,7 @@ extension GrpcReflectionV1Alpha.ExtensionRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -165,7 +165,7 @@ extension GrpcReflectionV1Alpha.ServerReflectionResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -226,7 +226,7 @@ extension GrpcReflectionV1Alpha.FileDescriptorResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -262,7 +262,7 @@ extension GrpcReflectionV1Alpha.ExtensionNumberResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -298,7 +298,7 @@ extension GrpcReflectionV1Alpha.ListServiceResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -333,7 +333,7 @@ extension GrpcReflectionV1Alpha.ServiceResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -367,7 +367,7 @@ extension GrpcReflectionV1Alpha.ErrorResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 

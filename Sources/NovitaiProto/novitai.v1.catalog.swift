@@ -35,7 +35,7 @@ extension NovitaiV1.Product {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -97,7 +97,7 @@ extension NovitaiV1.ListProductsRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -136,7 +136,7 @@ extension NovitaiV1.ListProductsResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -173,7 +173,7 @@ extension NovitaiV1.Region {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -209,7 +209,7 @@ extension NovitaiV1.ListRegionsRequest {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -244,7 +244,7 @@ extension NovitaiV1.ListRegionsResponse {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 

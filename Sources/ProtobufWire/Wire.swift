@@ -11,6 +11,17 @@ package protocol ProtobufMessage: RPCMessage, Equatable {
     init()
 }
 
+extension ProtobufMessage {
+    /// Decodes bytes that are kept in an array, as ``RPCMessage/init(decoding:)`` does.
+    package init(decoding bytes: [UInt8]) throws(RPCError) {
+        // Proof: a span's bytes are unsafe to see only where a type has padding, and `UInt8` has none.
+        self = unsafe try Self(decoding: bytes.span.bytes)
+    }
+
+    /// The encoding alone.
+    package func encoded() throws(RPCError) -> [UInt8] { try self.encoded(reserving: 0) }
+}
+
 /// An enum type that the generator made: any 32-bit value, the known ones with names.
 package protocol ProtobufEnum: RawRepresentable<Int32>, Hashable, Sendable, CustomStringConvertible {
     init(rawValue: Int32)

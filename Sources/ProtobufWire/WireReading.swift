@@ -4,10 +4,10 @@ extension Wire {
     @inlinable
     package static func string(_ data: UnsafePointer<UInt8>?, _ count: Int, _ field: StaticString) throws(WireError) -> String {
         guard count > 0 else { return "" }
-        guard let string = unsafe String(validating: UnsafeBufferPointer(start: data, count: count), as: UTF8.self) else {
+        guard let text = unsafe try? UTF8Span(validating: UnsafeBufferPointer(start: data, count: count).span) else {
             throw WireError(.invalidUTF8, field)
         }
-        return string
+        return String(copying: text)
     }
 
     @inlinable

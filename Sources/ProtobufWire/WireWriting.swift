@@ -17,19 +17,22 @@ extension Arena {
 
     @inlinable
     package func string(_ string: String) throws(WireError) -> (UnsafeMutablePointer<UInt8>?, Int) {
-        let utf8 = string.utf8
-        let count = utf8.count
-        guard count > 0 else { return (nil, 0) }
-        let memory = try unsafe self.space(for: UInt8.self, count: count)
-        _ = unsafe UnsafeMutableBufferPointer(start: memory, count: count).initialize(from: utf8)
-        return unsafe (memory, count)
+        let utf8 = string.utf8.span
+        guard !utf8.isEmpty else { return (nil, 0) }
+        let memory = try unsafe self.space(for: UInt8.self, count: utf8.count)
+        unsafe utf8.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { unsafe memory.initialize(from: start, count: source.count) }
+        }
+        return unsafe (memory, utf8.count)
     }
 
     @inlinable
     package func scalars<Value: BitwiseCopyable>(_ values: [Value]) throws(WireError) -> (UnsafeMutablePointer<Value>?, Int) {
         guard !values.isEmpty else { return (nil, 0) }
         let memory = try unsafe self.space(for: Value.self, count: values.count)
-        _ = unsafe UnsafeMutableBufferPointer(start: memory, count: values.count).initialize(from: values)
+        unsafe values.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { unsafe memory.initialize(from: start, count: source.count) }
+        }
         return unsafe (memory, values.count)
     }
 

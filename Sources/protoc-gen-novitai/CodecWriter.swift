@@ -17,7 +17,7 @@ struct CodecWriter {
             }
             text.line()
             text.block("package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]") { text in
-                text.line("do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }")
+                text.line("do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }")
                 text.line("catch { throw RPCError(error) }")
             }
             text.line()
@@ -29,6 +29,23 @@ struct CodecWriter {
                 self.writeWrites(to: &text)
                 text.line("return unsafe c")
             }
+            if self.message.fullName == "google.protobuf.Any" { self.writePacking(to: &text) }
+        }
+    }
+
+    /// `google.protobuf.Any` holds another message.
+    private func writePacking(to text: inout SourceText) {
+        text.line()
+        text.line("/// `message` with its type's URL.")
+        text.block("package init(packing message: some ProtobufMessage) throws(RPCError)") { text in
+            text.line("self.typeUrl = \"type.googleapis.com/\\(type(of: message).protobufName)\"")
+            text.line("self.value = try message.encoded()")
+        }
+        text.line()
+        text.line("/// The message it holds; nil when that is not of type `Message`.")
+        text.block("package func unpacked<Message: ProtobufMessage>(as type: Message.Type) throws(RPCError) -> Message?") { text in
+            text.line("guard self.typeUrl.split(separator: \"/\").last.map(String.init) == type.protobufName else { return nil }")
+            text.line("return try Message(decoding: self.value)")
         }
     }
 

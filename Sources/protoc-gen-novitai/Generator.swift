@@ -55,7 +55,11 @@ struct Generator {
         text.line("// Source: \(file.path)")
         text.line()
         if !file.messages.isEmpty { text.line("internal import \(self.modules.c)") }
-        if !file.messages.isEmpty || !file.enums.isEmpty { text.line("internal import ProtobufWire") }
+        if !file.messages.isEmpty || !file.enums.isEmpty {
+            // Only Any has ProtobufWire's types in its signatures.
+            let access = file.messages.contains { $0.fullName == "google.protobuf.Any" } ? "package" : "internal"
+            text.line("\(access) import ProtobufWire")
+        }
         if !file.messages.isEmpty || !file.services.isEmpty { text.line("package import RPCCore") }
         for enumeration in file.enums {
             text.line()

@@ -40,7 +40,7 @@ extension NovitaiTestV1.Leaf {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -174,7 +174,7 @@ extension NovitaiTestV1.EveryField {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -447,7 +447,7 @@ extension NovitaiTestV1.EveryField.Nested {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -473,7 +473,7 @@ extension NovitaiTestV1.EveryField.Nested.Inner {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -503,7 +503,7 @@ extension NovitaiTestV1.Nothing {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -549,7 +549,7 @@ extension NovitaiTestV1.Keywords {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -621,7 +621,7 @@ extension NovitaiTestV1.Tree {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -656,7 +656,7 @@ extension NovitaiTestV1.Older {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -693,7 +693,7 @@ extension NovitaiTestV1.Holder {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 
@@ -717,7 +717,7 @@ extension NovitaiTestV1.Holder.Inner {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix, self.write(in:)) }
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
         catch { throw RPCError(error) }
     }
 

@@ -93,11 +93,15 @@ package struct ArmedFault: Sendable {
 
 /// The armed faults, in the order of arming. The first that matches and whose draw succeeds strikes; a call meets at most one.
 struct FaultBook: Sendable {
+    /// Beyond so many the spent ones are dropped. They are kept until then, to tell how often they struck.
+    private static let spentMax = 100
+
     private(set) var armed: [ArmedFault] = []
     private var nextID: UInt64 = 1
 
     mutating func arm(_ fault: Fault) -> UInt64 {
         defer { self.nextID += 1 }
+        if self.armed.count > Self.spentMax { self.armed.removeAll { $0.fault.remaining == 0 } }
         self.armed.append(ArmedFault(id: self.nextID, fault: fault))
         return self.nextID
     }

@@ -8,6 +8,8 @@ struct ControlResponder: Sendable {
     private static let bodySizeMax = 1 << 16
     /// Ten years: further would only overflow something.
     private static let advanceSecondsMax = 315_360_000.0
+    /// Faults armed at a time; each call looks at all of them.
+    private static let faultsMax = 1000
     /// Calls shown by `GET /_sim/requests` when the caller does not say.
     private static let requestsShown = 1000
 
@@ -121,7 +123,10 @@ struct ControlResponder: Sendable {
 
     private func armFault(_ body: FieldReader) throws(APIError) -> JSONValue {
         let fault = try Fault(reading: body)
-        let id = self.host.withSimulator { simulator, _ in simulator.arm(fault) }
+        let id = try self.host.withSimulator { simulator, _ throws(APIError) in
+            guard simulator.armedFaults.count < Self.faultsMax else { throw .invalid("kind", "\(Self.faultsMax) faults are armed already") }
+            return simulator.arm(fault)
+        }
         return ["id": .integer(Int64(id))]
     }
 

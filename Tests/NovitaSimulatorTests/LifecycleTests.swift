@@ -22,13 +22,25 @@ import Testing
         func note(_ world: inout World) throws { seen.append(try world.status(id).rawValue) }
 
         try world.simulator.stopInstance(id, at: world.now)
-        for wait in [0, 1, 9] { world.pass(.seconds(wait)); try note(&world) }
+        for wait in [0, 1, 9] {
+            world.pass(.seconds(wait))
+            try note(&world)
+        }
         try world.simulator.startInstance(id, at: world.now)
-        for wait in [0, 1, 10, 2] { world.pass(.seconds(wait)); try note(&world) }
+        for wait in [0, 1, 10, 2] {
+            world.pass(.seconds(wait))
+            try note(&world)
+        }
         try world.simulator.restartInstance(id, at: world.now)
-        for wait in [0, 1, 8] { world.pass(.seconds(wait)); try note(&world) }
+        for wait in [0, 1, 8] {
+            world.pass(.seconds(wait))
+            try note(&world)
+        }
         try world.simulator.deleteInstance(id, at: world.now)
-        for wait in [0, 1, 3, 59] { world.pass(.seconds(wait)); try note(&world) }
+        for wait in [0, 1, 3, 59] {
+            world.pass(.seconds(wait))
+            try note(&world)
+        }
         world.pass(.seconds(1))
 
         #expect(
@@ -123,7 +135,12 @@ import Testing
     @Test("a monthly machine is prepaid, cannot be deleted before its end, and freezes at its end")
     func monthly() throws {
         var world = World()
-        let id = try world.createRunning(World.request { $0.month = 1; $0.gpuCount = 2; $0.billingMode = "onDemand" })
+        let id = try world.createRunning(
+            World.request {
+                $0.month = 1
+                $0.gpuCount = 2
+                $0.billingMode = "onDemand"
+            })
         #expect(try world.get(id).billingMode == .monthly)
         #expect(throws: APIError.self) { try world.simulator.deleteInstance(id, at: world.now) }
         world.pass(.seconds(30 * 86_400 - 36))

@@ -50,7 +50,11 @@ import Testing
             Case("billingMode") { $0.billingMode = "free" },
             Case("month") { $0.month = -1 },
             Case("month") { $0.billingMode = "monthly" },
-            Case("autoRenewMonth") { $0.month = 1; $0.autoRenew = true; $0.autoRenewMonth = 13 },
+            Case("autoRenewMonth") {
+                $0.month = 1
+                $0.autoRenew = true
+                $0.autoRenewMonth = 13
+            },
         ])
     func refused(_ wrong: Case) throws {
         var world = World()
@@ -64,8 +68,14 @@ import Testing
         "other refusals have their names",
         arguments: [
             Case("RESOURCE_NOT_FOUND") { $0.productID = "nothing" },
-            Case("UNSUPPORTED_BILLING_MODE") { $0.productID = "A100-80GB.14c240g"; $0.billingMode = "spot" },
-            Case("UNSUPPORTED_BILLING_MODE") { $0.productID = "H100-80GB.26c230g"; $0.month = 1 },
+            Case("UNSUPPORTED_BILLING_MODE") {
+                $0.productID = "A100-80GB.14c240g"
+                $0.billingMode = "spot"
+            },
+            Case("UNSUPPORTED_BILLING_MODE") {
+                $0.productID = "H100-80GB.26c230g"
+                $0.month = 1
+            },
             Case("INSUFFICIENT_RESOURCE") { $0.productID = "H100-80GB.26c230g" },
             Case("NETWORK_STORAGE_NOT_FOUND") { $0.networkStorages = [NetworkStorageMount(id: "s", mountPoint: "/n")] },
             Case("NETWORK_NOT_FOUND") { $0.networkID = "vpc-1" },

@@ -9,18 +9,18 @@ package struct SimulatorServer: Service {
     private static let controlPrefix = "/_sim/"
 
     private let host: SimulatorHost
-    private let address: ListenAddress
+    private let address: SimulatorAddress
     private let style: WireStyle
     private let key: String?
     private let logger: Logger
-    private let onListening: @Sendable (ListenAddress) -> Void
+    private let onListening: @Sendable (SimulatorAddress) -> Void
 
     /// - Parameters:
     ///   - key: the only good API key; nil takes any.
     ///   - onListening: told the real address once calls are taken, with the port that was picked for 0.
     package init(
-        host: SimulatorHost, address: ListenAddress, style: WireStyle = WireStyle(), key: String? = nil, logger: Logger,
-        onListening: @escaping @Sendable (ListenAddress) -> Void
+        host: SimulatorHost, address: SimulatorAddress, style: WireStyle = WireStyle(), key: String? = nil, logger: Logger,
+        onListening: @escaping @Sendable (SimulatorAddress) -> Void
     ) {
         self.host = host
         self.address = address
@@ -48,13 +48,13 @@ package struct SimulatorServer: Service {
 
     private var bindAddress: BindAddress {
         switch self.address {
-        case .host(let host, let port): .hostname(host, port: port)
+        case .tcp(let host, let port): .hostname(host, port: port)
         case .unix(let path): .unixDomainSocket(path: path)
         }
     }
 
-    private func boundAddress(of channel: any Channel) -> ListenAddress {
-        guard case .host(let host, _) = self.address, let port = channel.localAddress?.port else { return self.address }
-        return .host(host, port: port)
+    private func boundAddress(of channel: any Channel) -> SimulatorAddress {
+        guard case .tcp(let host, _) = self.address, let port = channel.localAddress?.port else { return self.address }
+        return .tcp(host: host, port: port)
     }
 }

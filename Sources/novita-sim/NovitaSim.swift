@@ -63,21 +63,20 @@ struct NovitaSim: AsyncParsableCommand {
     @Option(help: "error, warning, info, debug or trace. Default: $LOG_LEVEL, else info.")
     var logLevel: String?
 
-    private static let defaultAddress = "127.0.0.1:8090"
-    private static let instancesMax = 20_000
+    @Option(help: "json or text. Default: $LOG_FORMAT, else json.")
+    var logFormat: String?
 
     func run() async throws {
-        var logger = Logger(label: "novita-sim", factory: { StreamLogHandler.standardError(label: $0) })
-        let settings = try self.settings(logger)
-        logger.logLevel = settings.logLevel
+        let settings = try self.settings()
+        let logger = settings.makeLogger()
         let host = SimulatorHost(
             configuration: self.simulatorConfiguration, seed: self.seed, speed: self.speed, startingAt: Self.wallClock)
         let portFile = self.portFile
         let server = SimulatorServer(
             host: host, address: settings.address, style: self.style, key: self.apiKey, logger: Self.quiet(logger)
-        ) { [logger] address in
+        ) { address in
             logger.info("listening", metadata: ["address": "\(address)"])
-            Self.write(address.portText, to: portFile, logger)
+            Self.write(address, to: portFile, logger)
         }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -86,36 +85,26 @@ struct NovitaSim: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    // MARK: Settings
-
-    private struct Settings {
-        var address: ListenAddress
-        var logLevel: Logger.Level
-    }
-
-    /// EX_CONFIG of sysexits.h: settings that cannot be.
-    private static let invalidSettings = ExitCode(78)
-
-    /// Logs everything that is wrong, at once. A variable that is empty is one that is not there.
-    private func settings(_ logger: Logger) throws(ExitCode) -> Settings {
-        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
-        let listen = self.listen ?? environment["SIM_LISTEN"] ?? Self.defaultAddress
-        let level = self.logLevel ?? environment["LOG_LEVEL"] ?? "info"
-        var violations: [String] = []
-        let address = ListenAddress(listen)
-        let logLevel = Logger.Level(rawValue: level)
-        if address == nil { violations.append("listen (SIM_LISTEN): expected host:port or unix:PATH, got \"\(listen)\"") }
-        if logLevel == nil { violations.append("log-level (LOG_LEVEL): expected error, warning, info, debug or trace, got \"\(level)\"") }
-        if !(0...VirtualClock.speedMax).contains(self.speed) { violations.append("speed: expected 0...\(VirtualClock.speedMax)") }
-        if !(0...Self.instancesMax).contains(self.instances) { violations.append("instances: expected 0...\(Self.instancesMax)") }
-        if !(1...10_000).contains(self.pageCap) { violations.append("page-cap: expected 1...10000") }
-        if ![400, 404].contains(self.notFoundStatus) { violations.append("not-found-status: expected 400 or 404") }
-        guard violations.isEmpty, let address, let logLevel else {
-            for violation in violations { logger.error("invalid setting", metadata: ["violation": "\(violation)"]) }
-            throw Self.invalidSettings
+    /// Logs everything that is wrong, at once.
+    private func settings() throws(ExitCode) -> SimulatorSettings {
+        var settings = SimulatorSettings(
+            flags: ["SIM_LISTEN": self.listen, "LOG_LEVEL": self.logLevel, "LOG_FORMAT": self.logFormat].compactMapValues(\.self),
+            environment: ProcessInfo.processInfo.environment)
+        settings.check("--speed", "must be 0...\(VirtualClock.speedMax)", (0...VirtualClock.speedMax).contains(self.speed))
+        settings.check("--instances", "must be \(Self.instancesRange)", Self.instancesRange.contains(self.instances))
+        settings.check("--page-cap", "must be \(Self.pageCapRange)", Self.pageCapRange.contains(self.pageCap))
+        settings.check("--not-found-status", "must be 400 or 404", [400, 404].contains(self.notFoundStatus))
+        guard settings.violations.isEmpty else {
+            let logger = settings.makeLogger()
+            for violation in settings.violations { logger.error("invalid setting", metadata: ["violation": "\(violation)"]) }
+            throw ExitCode(SimulatorSettings.invalidStatus)
         }
-        return Settings(address: address, logLevel: logLevel)
+        return settings
     }
+
+    /// What the first product's stock can carry.
+    private static let instancesRange = 0...20_000
+    private static let pageCapRange = 1...10_000
 
     private var simulatorConfiguration: SimulatorConfiguration {
         var configuration = SimulatorConfiguration()
@@ -145,8 +134,13 @@ struct NovitaSim: AsyncParsableCommand {
         return quiet
     }
 
-    private static func write(_ text: String, to path: String?, _ logger: Logger) {
+    private static func write(_ address: SimulatorAddress, to path: String?, _ logger: Logger) {
         guard let path else { return }
+        let text: String =
+            switch address {
+            case .tcp(_, let port): String(port)
+            case .unix(let path): path
+            }
         do {
             try Data("\(text)\n".utf8).write(to: URL(filePath: path), options: .atomic)
         } catch {

@@ -44,7 +44,7 @@ import Testing
         while !FileManager.default.fileExists(atPath: portFile.path), run.process.isRunning { await Task.yield() }
         let port = try #require(Int(String(contentsOf: portFile, encoding: .utf8).trimmingCharacters(in: .newlines)))
         #expect(line.contains("127.0.0.1:\(port)"))
-        let client = RawClient(address: .host("127.0.0.1", port: port))
+        let client = RawClient(address: .tcp(host: "127.0.0.1", port: port))
         let list = try await client.send("GET", RunningSimulator.v1 + "/gpu/instances?pageSize=100")?.json
         #expect(list?["total"] == 3)
         guard case .array(let page)? = list?["instances"] else { return #expect(Bool(false), "no list") }
@@ -56,8 +56,8 @@ import Testing
     @Test(
         "settings that cannot be are told all at once, with status 78",
         arguments: [
-            (["--listen", "nowhere", "--page-cap", "0", "--speed=-1"], [:], ["listen", "page-cap", "speed"]),
-            ([], ["SIM_LISTEN": "nowhere", "LOG_LEVEL": "loud"], ["SIM_LISTEN", "LOG_LEVEL"]),
+            (["--listen", "nowhere", "--page-cap", "0", "--speed=-1"], [:], ["SIM_LISTEN", "page-cap", "speed"]),
+            ([], ["SIM_LISTEN": "nowhere", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml"], ["SIM_LISTEN", "LOG_LEVEL", "LOG_FORMAT"]),
             (["--instances", "20001", "--not-found-status", "500"], [:], ["instances", "not-found-status"]),
         ] as [([String], [String: String], [String])])
     func invalidSettings(arguments: [String], environment: [String: String], named: [String]) throws {

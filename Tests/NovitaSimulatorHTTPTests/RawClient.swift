@@ -38,7 +38,7 @@ struct RawClient: Sendable {
     /// No answer in the tests is larger (bytes).
     private static let responseSizeMax = 1 << 24
 
-    var address: ListenAddress
+    var address: SimulatorAddress
     var authorization: String? = "Bearer test-key"
 
     func send(_ method: String, _ path: String, body: String = "", headers: [String] = []) async throws -> RawResponse? {
@@ -64,7 +64,7 @@ struct RawClient: Sendable {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: false)
         switch self.address {
-        case .host(let host, let port):
+        case .tcp(let host, let port):
             return try await bootstrap.connect(host: host, port: port) { channel in
                 channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
             }

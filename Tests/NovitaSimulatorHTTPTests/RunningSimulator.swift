@@ -17,7 +17,7 @@ struct RunningSimulator: Sendable {
     /// Serves while `body` runs, then shuts down in order.
     static func serve(
         _ configure: (inout SimulatorConfiguration) -> Void = { _ in }, style: WireStyle = WireStyle(), key: String? = nil,
-        address: ListenAddress = .host("127.0.0.1", port: 0), _ body: (RunningSimulator) async throws -> Void
+        address: SimulatorAddress = .tcp(host: "127.0.0.1", port: 0), _ body: (RunningSimulator) async throws -> Void
     ) async throws {
         var configuration = SimulatorConfiguration()
         configuration.timings.pulling = .seconds(30) ... .seconds(30)
@@ -25,7 +25,7 @@ struct RunningSimulator: Sendable {
         configure(&configuration)
         let host = SimulatorHost(
             configuration: configuration, seed: 1, speed: 0, startingAt: SimulatorTime(unixSeconds: 1_767_225_600))
-        let (addresses, announce) = AsyncStream.makeStream(of: ListenAddress.self, bufferingPolicy: .bufferingNewest(1))
+        let (addresses, announce) = AsyncStream.makeStream(of: SimulatorAddress.self, bufferingPolicy: .bufferingNewest(1))
         var logger = Logger(label: "test", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .error
         let server = SimulatorServer(host: host, address: address, style: style, key: key, logger: logger) { announce.yield($0) }

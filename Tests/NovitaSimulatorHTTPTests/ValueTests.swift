@@ -25,18 +25,6 @@ import Testing
         #expect(JSONValue(parsing: text.utf8) == nil)
     }
 
-    @Test(
-        "addresses",
-        arguments: [
-            ("127.0.0.1:8090", .host("127.0.0.1", port: 8090)), ("localhost:0", .host("localhost", port: 0)),
-            ("[::1]:80", .host("::1", port: 80)), ("unix:/run/sim.sock", .unix(path: "/run/sim.sock")), ("unix:", nil), ("8090", nil),
-            (":8090", nil), ("host:", nil), ("host:65536", nil), ("::1:80", nil), ("host:-1", nil),
-        ] as [(String, ListenAddress?)])
-    func addresses(text: String, address: ListenAddress?) {
-        #expect(ListenAddress(text) == address)
-        if let address { #expect(address.description == text) }
-    }
-
     @Test("the clock runs at its speed, skips, and does not jump when the speed changes")
     func clock() {
         let real = ContinuousClock.now

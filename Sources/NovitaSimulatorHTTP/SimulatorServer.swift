@@ -5,7 +5,7 @@ internal import ServiceLifecycle
 
 /// The simulator on a socket. `run` returns after a graceful shutdown, when every call has been answered.
 package struct SimulatorServer: Service {
-    /// Requests under both are the API's (`/gpu-instance/openapi/v1`, `/openapi/v1`) or, below this, the controls.
+    /// What lies below is the controls'; everything else is the API's, also what the API does not have.
     private static let controlPrefix = "/_sim/"
 
     private let host: SimulatorHost

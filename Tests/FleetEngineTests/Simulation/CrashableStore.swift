@@ -1,0 +1,107 @@
+import Fleet
+import SQLiteStore
+import Synchronization
+
+/// Whether one server still lives, and which one it is.
+final class Life: Sendable {
+    let epoch: Int
+    private let alive = Mutex(true)
+
+    init(epoch: Int) {
+        self.epoch = epoch
+    }
+
+    var isAlive: Bool { self.alive.withLock { $0 } }
+
+    func end() {
+        self.alive.withLock { $0 = false }
+    }
+}
+
+/// The real store, which a crash cuts off: before an operation nothing of it has happened, after it nobody hears of it. Now and then
+/// it fails in either way without a crash.
+struct CrashableStore: Store {
+    let inner: InlineSQLiteStore
+    let life: Life
+    let dice: Dice
+    let trace: Trace
+    /// Of an operation to fail before it is done, and of its answer to be lost.
+    let failureProbability: Double
+    /// Told of every commit that was applied.
+    let onCommit: @Sendable (Commit) -> Void
+
+    private func perform<Value: Sendable>(
+        _ isFaulty: Bool = true, _ operation: () async throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        await Task.yield()
+        guard self.life.isAlive else { throw .unavailable("crashed") }
+        if isFaulty, self.dice.chance(self.failureProbability) { throw .unavailable("disk is full") }
+        let value = try await operation()
+        await Task.yield()
+        guard self.life.isAlive else { throw .unknown("crashed") }
+        if isFaulty, self.dice.chance(self.failureProbability) { throw .unknown("answer lost") }
+        return value
+    }
+
+    func attach(_ follower: any LogFollower) async throws(StoreError) -> Snapshot {
+        try await self.perform(false) { () async throws(StoreError) in try await self.inner.attach(follower) }
+    }
+
+    func commit(_ commit: Commit) async throws(StoreError) -> Committed {
+        try await self.perform { () async throws(StoreError) in
+            let committed = try await self.inner.commit(commit)
+            self.trace.add("commit \(committed.events.map(\.words).joined(separator: ", "))")
+            self.onCommit(commit)
+            return committed
+        }
+    }
+
+    func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased {
+        try await self.perform { () async throws(StoreError) in try await self.inner.lease(request) }
+    }
+
+    func renew(_ jobs: [JobID], token: LeaseToken, until expiresAt: Timestamp) async throws(StoreError) -> [JobID] {
+        try await self.perform { () async throws(StoreError) in try await self.inner.renew(jobs, token: token, until: expiresAt) }
+    }
+
+    func events(after revision: Revision, limit: Int) async throws(StoreError) -> [Event] {
+        try await self.perform { () async throws(StoreError) in try await self.inner.events(after: revision, limit: limit) }
+    }
+
+    func instance(_ id: InstanceID) async throws(StoreError) -> Instance? {
+        try await self.perform { () async throws(StoreError) in try await self.inner.instance(id) }
+    }
+
+    func job(_ id: JobID) async throws(StoreError) -> Job? {
+        try await self.perform { () async throws(StoreError) in try await self.inner.job(id) }
+    }
+
+    func request(_ key: RequestKey) async throws(StoreError) -> RequestRecord? {
+        try await self.perform { () async throws(StoreError) in try await self.inner.request(key) }
+    }
+
+    func environment(of id: InstanceID) async throws(StoreError) -> InstanceEnvironment {
+        try await self.perform { () async throws(StoreError) in try await self.inner.environment(of: id) }
+    }
+
+    func instances(_ query: HistoryQuery) async throws(StoreError) -> [Instance] {
+        try await self.perform { () async throws(StoreError) in try await self.inner.instances(query) }
+    }
+
+    func jobs(_ query: HistoryQuery) async throws(StoreError) -> [Job] {
+        try await self.perform { () async throws(StoreError) in try await self.inner.jobs(query) }
+    }
+
+    func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.trimLog(before: time, keeping: keeping) }
+    }
+}
+
+extension Event {
+    var words: String {
+        switch self.object {
+        case .instance(let instance): "\(self.revision.number) \(instance.id) \(instance.state) \(instance.stateReason) debts \(instance.debts.count)"
+        case .job(let job): "\(self.revision.number) \(job.id) \(job.type) \(job.state) \(job.step.name)"
+        }
+    }
+}

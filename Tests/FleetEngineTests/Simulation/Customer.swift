@@ -1,0 +1,107 @@
+import Fleet
+import Synchronization
+
+/// A program that uses the service the way it should be used: with request ids, repeating what stays unanswered.
+struct Customer: Sendable {
+    struct Plan: Sendable {
+        /// Deletes after that time without waiting for the create; nil: the whole journey.
+        var impatience: Duration?
+        var stopsAndStarts = false
+        var restarts = false
+        var ports: [PortSpec] = []
+    }
+
+    /// What became of the order.
+    struct Outcome: Sendable {
+        var instanceID: InstanceID
+        var createJob: Job?
+        var problems: [String] = []
+    }
+
+    /// Longest that any job may take before the customer calls it stuck.
+    static let patience: Duration = .seconds(4 * 3600)
+
+    let number: Int
+    let plan: Plan
+    let universe: Universe
+
+    func run() async -> Outcome {
+        let new = Admission.NewInstance(
+            tenant: .default, name: "customer-\(self.number)",
+            spec: InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports))
+        let reply = await self.persist("create") { server throws(FleetError) in
+            let planner = Planner(
+                catalogue: self.universe.provider.catalogue(at: self.universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
+            return try await server.mutations.create(new, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
+        }
+        var outcome = Outcome(instanceID: reply.instance.id)
+        if let impatience = self.plan.impatience {
+            await self.universe.clock.sleep(until: self.universe.clock.now + impatience)
+        } else {
+            let created = await self.end(of: reply.job)
+            outcome.createJob = created
+            if created.state == .succeeded { await self.use(reply.instance.id, &outcome) }
+        }
+        await self.change(.delete, reply.instance.id, "delete", &outcome)
+        outcome.createJob = await self.end(of: reply.job)
+        return outcome
+    }
+
+    private func use(_ id: InstanceID, _ outcome: inout Outcome) async {
+        if self.plan.stopsAndStarts {
+            await self.change(.stop, id, "stop", &outcome)
+            await self.change(.start, id, "start", &outcome)
+        }
+        if self.plan.restarts { await self.change(.restart, id, "restart", &outcome) }
+    }
+
+    private func change(_ change: Admission.Change, _ id: InstanceID, _ word: String, _ outcome: inout Outcome) async {
+        let reply = await self.persist(word) { server throws(FleetError) in
+            try await server.mutations.change(change, of: id, request: self.key(word), payloadDigest: [0])
+        }
+        let job = await self.end(of: reply.job)
+        if job.state != .succeeded { outcome.problems.append("\(word) ended \(job.state): \(job.errorMessage)") }
+    }
+
+    private func key(_ method: String) -> RequestKey {
+        RequestKey(tenant: .default, method: method, requestID: "customer \(self.number)")
+    }
+
+    /// Repeats until there is an answer, from whichever server is up.
+    private func persist(
+        _ word: String, _ call: (SimulatedServer) async throws(FleetError) -> Mutations.Reply
+    ) async -> Mutations.Reply {
+        while true {
+            if let server = self.universe.server, server.isServing {
+                do throws(FleetError) {
+                    let reply = try await call(server)
+                    self.universe.trace.add("customer \(self.number) \(word) -> \(reply.job.id)\(reply.isRepeat ? " again" : "")")
+                    return reply
+                } catch {
+                    self.universe.trace.add("customer \(self.number) \(word) -> \(error.code)")
+                }
+            }
+            await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.milliseconds(200...5000))
+        }
+    }
+
+    /// Waits on whichever server is up.
+    private func end(of job: Job) async -> Job {
+        let deadline = self.universe.clock.now + Self.patience
+        var latest = job
+        while !latest.state.isFinal, self.universe.clock.now < deadline {
+            guard let server = self.universe.server, server.isServing else {
+                await self.universe.clock.sleep(until: self.universe.clock.now + .seconds(1))
+                continue
+            }
+            let waited = try? await server.view.job(
+                job.id, endedBefore: self.universe.clock.now + .seconds(60), clock: self.universe.clock)
+            if let waited = waited ?? nil {
+                latest = waited
+            } else if let stored = try? await server.store.job(job.id) {
+                latest = stored
+            }
+        }
+        return latest
+    }
+}

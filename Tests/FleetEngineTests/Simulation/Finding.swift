@@ -1,0 +1,126 @@
+import Fleet
+import NovitaSimulator
+
+/// What a run left behind, and what must hold of it whatever happened.
+struct Finding: Sendable {
+    let scenario: Scenario
+    /// The durable log.
+    let events: [Event]
+    /// What the watcher was told.
+    let watched: [Event]
+    let ledger: [LedgerEntry]
+    let outcomes: [Int: Customer.Outcome]
+    let trace: [String]
+    let callTimes: [Timestamp]
+    let crashesByPhase: [CreatePhase: Int]
+    let crashesElsewhere: Int
+
+    /// Everything that does not hold; empty when all is well.
+    var violations: [String] {
+        self.machineViolations + self.logViolations + self.watchViolations + self.customerViolations + self.ceilingViolations
+            + self.tokenViolations + self.budgetViolations
+    }
+
+    var hasWaste: Bool { self.latestInstances.values.contains { $0.wastedCost > .zero } }
+
+    /// A create call was proven to have brought nothing, and another was made.
+    var hasSecondAttempt: Bool {
+        self.events.contains { event in
+            guard case .job(let job) = event.object else { return false }
+            return job.createCalls > 1 && job.attempts.contains { $0.error.contains("settle window") }
+        }
+    }
+
+    // MARK: Machines and money
+
+    private var machinesByInstance: [InstanceID: [LedgerEntry]] {
+        Dictionary(grouping: self.ledger) { OwnershipToken($0.name)?.instance ?? InstanceID(rawValue: $0.name) }
+    }
+
+    private var machineViolations: [String] {
+        var found = self.ledger.filter { $0.released == nil }.map { "machine \($0.id) of \($0.name) is never released" }
+        for (instance, machines) in self.machinesByInstance.sorted(by: { $0.key < $1.key }) where machines.count > 1 {
+            if !self.scenario.isBeyondSettleWindow {
+                found.append("\(instance) had \(machines.count) machines: \(machines.map(\.name))")
+            } else if self.latestInstances[instance]?.wastedCost == .zero {
+                found.append("\(instance) had \(machines.count) machines and nothing is accounted as waste")
+            }
+        }
+        for instance in self.latestInstances.values.sorted(by: { $0.id < $1.id }) {
+            if instance.isLiving { found.append("\(instance.id) lives on: \(instance.state), \(instance.debts.count) debts") }
+        }
+        return found
+    }
+
+    /// No token is ever used for two create calls.
+    private var tokenViolations: [String] {
+        let calls = self.trace.filter { $0.contains("create called") }.compactMap { $0.split(separator: " ").last.map(String.init) }
+        return Dictionary(grouping: calls) { $0 }.filter { $0.value.count > 1 }.keys.sorted().map { "token \($0) was used twice" }
+    }
+
+    private var latestInstances: [InstanceID: Instance] {
+        var latest: [InstanceID: Instance] = [:]
+        for case .instance(let instance) in self.events.map(\.object) { latest[instance.id] = instance }
+        return latest
+    }
+
+    /// At no revision do the machines that may exist, debts aside, exceed the ceiling.
+    private var ceilingViolations: [String] {
+        var living: [InstanceID: Instance] = [:]
+        for event in self.events {
+            guard case .instance(let instance) = event.object else { continue }
+            living[instance.id] = instance.state.isFinal ? nil : instance
+            if living.count > self.scenario.settings.ceilings.maxInstances {
+                return ["\(living.count) machines at revision \(event.revision.number)"]
+            }
+        }
+        return []
+    }
+
+    private var budgetViolations: [String] {
+        let limit = self.scenario.settings.upstreamRequestsPerMinute + 12
+        let times = self.callTimes
+        for (first, last) in zip(times, times.dropFirst(limit)) where self.scenario.crashes == 0 && last - first < .seconds(60) {
+            return ["more than \(limit) calls in a minute"]
+        }
+        return []
+    }
+
+    // MARK: The log
+
+    private var logViolations: [String] {
+        var found: [String] = []
+        var jobs: [JobID: Job] = [:]
+        for (position, event) in self.events.enumerated() {
+            if event.revision.number != Int64(position + 1) { found.append("revision \(event.revision.number) at place \(position + 1)") }
+            guard case .job(let job) = event.object else { continue }
+            if let before = jobs[job.id], before.state.isFinal { found.append("ended job \(job.id) changed at \(event.revision.number)") }
+            jobs[job.id] = job
+        }
+        for job in jobs.values.sorted(by: { $0.id < $1.id }) where !job.state.isFinal { found.append("job \(job.id) never ended: \(job.step)") }
+        return found
+    }
+
+    /// The watcher read every event once and in order, through all crashes.
+    private var watchViolations: [String] {
+        self.watched == self.events ? [] : ["the watcher saw \(self.watched.count) events of \(self.events.count), or others"]
+    }
+
+    // MARK: The customers
+
+    private var customerViolations: [String] {
+        var found: [String] = []
+        for (number, plan) in self.scenario.customers.enumerated() {
+            guard let outcome = self.outcomes[number] else {
+                found.append("customer \(number) never finished")
+                continue
+            }
+            let state = outcome.createJob?.state
+            let isFine = state == .succeeded || (plan.impatience != nil && state == .cancelled)
+            if !isFine { found.append("customer \(number): create ended \(String(describing: state)) \(outcome.createJob?.errorMessage ?? "")") }
+            found += outcome.problems.map { "customer \(number): \($0)" }
+            if self.latestInstances[outcome.instanceID]?.state != .deleted { found.append("customer \(number): not deleted") }
+        }
+        return found
+    }
+}

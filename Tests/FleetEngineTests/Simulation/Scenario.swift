@@ -1,0 +1,98 @@
+import Fleet
+import NovitaSimulator
+
+/// What happens in one run: drawn from its seed.
+struct Scenario: Sendable {
+    let seed: UInt64
+    let customers: [Customer.Plan]
+    let settings: FleetSettings
+    let faults: [ProviderFault]
+    let crashes: Int
+    /// Milliseconds.
+    let downTimeMax: Int
+    /// Of an operation of the store to fail, and of its answer to be lost.
+    let storeFailures: Double
+    /// Milliseconds within which the customers arrive.
+    let arrivalSpread: Int
+    /// A create shows later than the provider is trusted to show it: then there may be two, and one must go.
+    let isBeyondSettleWindow: Bool
+
+    static let settleWindow: Duration = .seconds(600)
+    /// How far a listing may lag: the window must hold the delay of a create and the lag together.
+    static let listLagMax = 60
+
+    init(seed: UInt64) {
+        let dice = Dice(seed: seed ^ 0x5CE7_A810)
+        self.seed = seed
+        let count = dice.number(1...3)
+        self.customers = (0..<count).map { _ in Self.plan(dice) }
+        self.isBeyondSettleWindow = dice.chance(0.1)
+        self.settings = FleetSettings(
+            ceilings: Ceilings(maxInstances: dice.chance(0.2) ? max(1, count - 1) : count, maxHourlySpend: .dollars(100)),
+            pollInterval: .seconds(60), maxConcurrentJobs: dice.number(1...4), settleWindow: Self.settleWindow,
+            startupTimeout: .seconds(4 * 3600))
+        self.faults = Self.createFaults(dice, isBeyondWindow: self.isBeyondSettleWindow) + Self.otherFaults(dice)
+        self.crashes = dice.chance(0.2) ? 0 : dice.number(1...5)
+        self.downTimeMax = dice.chance(0.5) ? 1000 : 60_000
+        self.storeFailures = dice.chance(0.3) ? 0.01 : 0
+        self.arrivalSpread = dice.chance(0.5) ? 100 : 60_000
+    }
+
+    /// After the last customer has gone: at least two sweeps, and as long as a create may be late.
+    var quietTime: Duration { self.isBeyondSettleWindow ? .seconds(1600) : .seconds(150) }
+
+    private static func plan(_ dice: Dice) -> Customer.Plan {
+        var plan = Customer.Plan()
+        if dice.chance(0.35) { plan.impatience = dice.milliseconds(0...(dice.chance(0.6) ? 1500 : 60_000)) }
+        plan.stopsAndStarts = dice.chance(0.3)
+        plan.restarts = dice.chance(0.3)
+        if dice.chance(0.5) { plan.ports = [PortSpec(port: 8080, protocol: .http)] }
+        return plan
+    }
+
+    private static func createFaults(_ dice: Dice, isBeyondWindow: Bool) -> [ProviderFault] {
+        if isBeyondWindow {
+            return [ProviderFault(.late(by: Self.settleWindow + dice.seconds(40...600)), on: .createInstance, times: 1)]
+        }
+        let within = Int(Self.settleWindow.components.seconds) - Self.listLagMax - 10
+        return (0..<dice.number(0...2)).map { _ in
+            let effect: ProviderFault.Effect =
+                switch dice.number(0...7) {
+                case 0: .dropBefore
+                case 1: .dropAfter
+                case 2: .late(by: dice.seconds(1...within))
+                case 3: .statusBefore(ProviderError(status: 500, reason: "UNKNOWN", message: "unknown error"))
+                case 4: .statusAfter(ProviderError(status: 502, reason: "UNKNOWN", message: "bad gateway"))
+                case 5: .rateLimit(retryAfter: dice.chance(0.5) ? dice.number(1...20) : nil)
+                case 6: .html(status: 503)
+                default: .delay
+                }
+            return ProviderFault(effect, on: .createInstance, times: 1, probability: 0.8, delay: dice.chance(0.3) ? dice.seconds(1...45) : .zero)
+        }
+    }
+
+    private static func otherFaults(_ dice: Dice) -> [ProviderFault] {
+        var faults: [ProviderFault] = []
+        if dice.chance(0.4) {
+            faults.append(
+                ProviderFault(.staleList(lag: dice.seconds(1...Self.listLagMax)), on: .listInstances, times: dice.number(1...8), probability: 0.5))
+        }
+        if dice.chance(0.3) { faults.append(ProviderFault(.shortPage, on: .listInstances, times: dice.number(1...5), probability: 0.5)) }
+        if dice.chance(0.3) { faults.append(ProviderFault(.dropBefore, on: .getInstance, times: dice.number(1...5), probability: 0.5)) }
+        if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .deleteInstance, times: dice.number(1...3))) }
+        if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .stopInstance, times: dice.number(1...2))) }
+        if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .startInstance, times: dice.number(1...2))) }
+        if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .restartInstance, times: dice.number(1...2))) }
+        return faults
+    }
+
+    private static func actionFault(_ dice: Dice) -> ProviderFault.Effect {
+        switch dice.number(0...4) {
+        case 0: .dropBefore
+        case 1: .dropAfter
+        case 2: .statusBefore(ProviderError(status: 503, reason: "UNKNOWN", message: "service unavailable"))
+        case 3: .statusAfter(ProviderError(status: 500, reason: "UNKNOWN", message: "unknown error"))
+        default: .rateLimit(retryAfter: 3)
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import Fleet
+import NovitaSimulator
+import Synchronization
+
+/// One server's way to the provider: a `Cloud` without HTTP, with deadlines, a call budget and a cached catalogue.
+final class SimulatedCloud: Cloud {
+    private let provider: SimulatedProvider
+    private let clock: VirtualClock
+    private let life: Life
+    private let requestsPerMinute: Int
+    private let nextSlot = Mutex<Timestamp?>(nil)
+
+    init(provider: SimulatedProvider, clock: VirtualClock, life: Life, requestsPerMinute: Int) {
+        self.provider = provider
+        self.clock = clock
+        self.life = life
+        self.requestsPerMinute = requestsPerMinute
+    }
+
+    func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
+        do throws(CloudError) {
+            guard case .created(let id) = try await self.exchange(.createInstance(Self.request(for: order)), call) else {
+                return .unclear(CloudError(.malformedReply, "no id"))
+            }
+            return .created(UpstreamID(rawValue: id))
+        } catch {
+            switch error.code {
+            case .unavailable, .transport, .malformedReply: return .unclear(error)
+            default: return .refused(error)
+            }
+        }
+    }
+
+    func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Fleet.Machine? {
+        do throws(CloudError) {
+            guard case .instance(let machine) = try await self.exchange(.getInstance(id: id.rawValue), call) else { return nil }
+            return machine.status == .removed ? nil : Self.machine(machine)
+        } catch where error.code == .notFound {
+            return nil
+        }
+    }
+
+    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+        let begunAt = self.clock.now
+        var found: [UpstreamID: Fleet.Machine] = [:]
+        var page = 1
+        while true {
+            let query = InstanceQuery(pageSize: 100, pageNumber: page, status: status ?? "")
+            guard case .instances(let answer) = try await self.exchange(.listInstances(query), call) else {
+                throw CloudError(.malformedReply, "no list")
+            }
+            let before = found.count
+            for machine in answer.instances { found[UpstreamID(rawValue: machine.id)] = Self.machine(machine) }
+            if found.count >= answer.total { break }
+            if found.count == before { throw CloudError(.malformedReply, "\(found.count) of \(answer.total) machines") }
+            page += 1
+        }
+        return MachineListing(machines: found.values.filter { $0.status != "removed" }.sorted { $0.id < $1.id }, begunAt: begunAt)
+    }
+
+    func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        _ = try await self.exchange(.startInstance(id: id.rawValue), call)
+    }
+
+    func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        _ = try await self.exchange(.stopInstance(id: id.rawValue), call)
+    }
+
+    func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        _ = try await self.exchange(.restartInstance(id: id.rawValue), call)
+    }
+
+    func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        do throws(CloudError) {
+            _ = try await self.exchange(.deleteInstance(id: id.rawValue), call)
+        } catch where error.code == .notFound {
+            return
+        }
+    }
+
+    /// Not a call: a cached answer is the usual case, and its failures are other tests' subject.
+    func catalogue(call: CloudCall) async throws(CloudError) -> Fleet.Catalogue {
+        await Task.yield()
+        return self.provider.catalogue(at: self.clock.now)
+    }
+
+    func balance(call: CloudCall) async throws(CloudError) -> MicroUSD {
+        guard case .balance(let balance) = try await self.exchange(.getBalance, call) else { throw CloudError(.malformedReply, "no balance") }
+        return MicroUSD(micros: balance.available)
+    }
+
+    // MARK: The exchange
+
+    private func exchange(_ operation: ProviderOperation, _ call: CloudCall) async throws(CloudError) -> ProviderReply {
+        try await self.takeSlot(before: call.deadline)
+        guard self.life.isAlive, self.clock.now < call.deadline, !Task.isCancelled else {
+            throw CloudError(.notAttempted, "not begun")
+        }
+        let reply = Arrival<ProviderExchange.Outcome?>()
+        self.provider.send(operation, requestID: call.requestID, epoch: self.life.epoch, reply: reply)
+        let timer = self.clock.schedule(at: call.deadline) { reply.come(nil) }
+        let outcome = await withTaskCancellationHandler {
+            await reply.value
+        } onCancel: {
+            reply.come(nil)
+        }
+        self.clock.cancel(timer)
+        switch outcome {
+        case .answered(.success(let reply)): return reply
+        case .answered(.failure(let error)): throw CloudError(error)
+        case .gatewayPage(let status): throw CloudError(.unavailable, "gateway page \(status)")
+        case .connectionClosed: throw CloudError(.transport, "connection closed")
+        case nil: throw CloudError(.transport, "no answer in time")
+        }
+    }
+
+    /// The call budget: calls are spread evenly, ten may come at once.
+    private func takeSlot(before deadline: Timestamp) async throws(CloudError) {
+        let interval = Duration.microseconds(60_000_000 / self.requestsPerMinute)
+        let now = self.clock.now
+        let slot: Timestamp? = self.nextSlot.withLock { next in
+            let slot = max(next ?? now - interval * 10, now - interval * 10)
+            guard max(slot, now) < deadline else { return nil }
+            next = slot + interval
+            return slot
+        }
+        guard let slot else { throw CloudError(.notAttempted, "no room in the call budget") }
+        if slot > now { await self.clock.sleep(until: slot) }
+    }
+}
+
+extension SimulatedCloud {
+    private static func request(for order: MachineOrder) -> CreateRequest {
+        var request = CreateRequest(
+            name: order.token.text, productID: order.placement.productID, gpuCount: order.spec.gpuCount, rootfsSize: order.spec.diskGB,
+            imageURL: order.spec.image)
+        request.clusterID = order.placement.clusterID
+        request.billingMode = order.placement.billingMode.rawValue
+        request.ports = order.spec.ports.map { "\($0.port)/\($0.protocol.rawValue)" }.joined(separator: ",")
+        request.environment = [EnvironmentVariable(key: OwnershipToken.environmentName, value: order.token.text)]
+        return request
+    }
+
+    private static func machine(_ machine: ProviderMachine) -> Fleet.Machine {
+        Fleet.Machine(
+            id: UpstreamID(rawValue: machine.id), name: machine.name, status: machine.status.rawValue,
+            statusError: machine.statusError?.message ?? "", token: OwnershipToken(machine.name), clusterID: machine.cluster.id,
+            productID: machine.product.id, billingMode: machine.billingMode == .spot ? .spot : .onDemand,
+            endpoints: machine.connection == nil ? [] : machine.ports.map { self.endpoint(Int($0.number), of: machine) },
+            spotStatus: machine.spot?.status.rawValue ?? "",
+            spotReclaimAt: machine.spot?.reclaimTime.map { Timestamp(microseconds: $0.microseconds) },
+            createdAt: Timestamp(seconds: machine.createdAt.unixSeconds))
+    }
+
+    private static func endpoint(_ port: Int, of machine: ProviderMachine) -> Fleet.Endpoint {
+        Fleet.Endpoint(port: port, protocol: .http, address: "https://\(machine.id)-\(port).example")
+    }
+}
+
+extension CloudError {
+    init(_ error: ProviderError) {
+        let code: Code =
+            switch (error.status, error.reason) {
+            case (429, _): .rateLimited
+            case (401, _), (403, _): .unauthorized
+            case (500..., _): .unavailable
+            case (_, "INSUFFICIENT_RESOURCE"): .capacity
+            case (_, "BALANCE_NOT_ENOUGH"), (_, "CREATE_INSTANCE_LIMIT"): .money
+            case (_, let reason) where reason.hasSuffix("NOT_FOUND"): .notFound
+            case _ where error.message == "invalid state change": .invalidState
+            default: .invalidRequest
+            }
+        self.init(code, error.message, retryAfter: error.retryAfter.map { .seconds($0) })
+    }
+}
+
+extension SimulatedProvider {
+    /// What is on offer, in the fleet's words.
+    func catalogue(at now: Timestamp) -> Fleet.Catalogue {
+        self.withSimulator { simulator, time in
+            let offers = simulator.listProducts(at: time)
+            let clusters = simulator.configuration.catalogue.clusters.map { Fleet.Cluster(id: $0.id, name: $0.name, productNames: []) }
+            let products = offers.map { offer in
+                Fleet.Product(
+                    id: offer.product.id, name: offer.product.name, cpuCount: offer.product.cpuPerGPU, memoryGB: offer.product.memoryPerGPU,
+                    minDiskGB: 10, maxDiskGB: offer.product.maxRootFS, onDemandPrice: MicroUSD(micros: offer.product.price * 10),
+                    spotPrice: offer.product.spotPrice.map { MicroUSD(micros: $0 * 10) }, clusterIDs: offer.product.clusterIDs,
+                    stock: offer.inventory.rawValue, isAvailable: offer.isDeployable)
+            }
+            return Fleet.Catalogue(products: products, clusters: clusters, fetchedAt: now)
+        }
+    }
+}

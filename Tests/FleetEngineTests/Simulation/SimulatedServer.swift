@@ -1,0 +1,75 @@
+import Fleet
+import FleetEngine
+import SQLiteStore
+import Synchronization
+
+/// One life of the server, from opening the file to its crash or its end.
+final class SimulatedServer: Sendable {
+    let store: CrashableStore
+    let view = View()
+    let mutations: Mutations
+    let life: Life
+    private let world: World
+    private let engine = Mutex<FleetEngine?>(nil)
+    private let root = Mutex<Task<Void, Never>?>(nil)
+    private let ended = Mutex(false)
+
+    init(
+        store: CrashableStore, cloud: SimulatedCloud, clock: VirtualClock, dice: Dice, settings: FleetSettings, trace: Trace, life: Life,
+        onEvent: @escaping @Sendable (EngineEvent) -> Void
+    ) {
+        self.store = store
+        self.life = life
+        let random = RandomSource(dice)
+        self.world = World(
+            store: store, cloud: cloud, clock: clock, random: random, settings: settings, view: self.view, cooldowns: Cooldowns()
+        ) { event in
+            trace.add("engine \(life.epoch) \(event.words)")
+            if life.isAlive { onEvent(event) }
+        }
+        self.mutations = Mutations(store: store, view: self.view, clock: clock, settings: settings, random: random)
+    }
+
+    /// Serves callers once it has attached.
+    var isServing: Bool { self.life.isAlive && self.engine.withLock { $0 != nil } }
+
+    var hasEnded: Bool { self.ended.withLock { $0 } }
+
+    func start(on executor: SeededExecutor) {
+        let root = Task(executorPreference: executor) {
+            if (try? await self.view.attach(to: self.store)) != nil, let deployment = self.view.deployment {
+                let engine = FleetEngine(world: self.world, deployment: deployment.id)
+                self.engine.withLock { $0 = engine }
+                await engine.run()
+            }
+            self.ended.withLock { $0 = true }
+        }
+        self.root.withLock { $0 = root }
+    }
+
+    /// Nothing that it still does has an effect.
+    func crash() {
+        self.life.end()
+        self.store.inner.close()
+        self.root.withLock { $0 }?.cancel()
+    }
+
+    func beginGracefulShutdown() {
+        self.engine.withLock { $0 }?.beginGracefulShutdown()
+    }
+}
+
+extension EngineEvent {
+    var words: String {
+        switch self {
+        case .stepBegan(let job): "began \(job.id) \(job.step.name)"
+        case .stepEnded(let job): "ended \(job.id) \(job.step.name)"
+        case .stepAbandoned(let job, let reason): "abandoned \(job.id) \(job.step.name): \(reason)"
+        case .createCalled(_, let token): "create called \(token.text)"
+        case .storeFailed(let text): "store failed: \(text)"
+        case .swept(let sweep): "swept \(sweep.machines) machines, \(sweep.questions) questions"
+        case .sweepFailed(let text): "sweep failed: \(text)"
+        case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import Fleet
+import FleetEngine
+import NovitaSimulator
+import SQLiteStore
+import Synchronization
+
+/// One simulated run: provider, servers one after the other, customers and a watcher, on one thread, one clock and one seed.
+final class Universe: Sendable {
+    let scenario: Scenario
+    let dice: Dice
+    let clock: VirtualClock
+    let executor = SeededExecutor()
+    let trace: Trace
+    let provider: SimulatedProvider
+    let crashes = CrashTally()
+    private let path: String
+
+    private struct State {
+        var server: SimulatedServer?
+        var past: [SimulatedServer] = []
+        var epoch = 0
+        var crashesLeft: Int
+        /// Jobs until the next crash; nil when none is planned.
+        var jobsToCrash: Int?
+        var outcomes: [Int: Customer.Outcome] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    init(_ scenario: Scenario, directory: String) {
+        self.scenario = scenario
+        self.dice = Dice(seed: scenario.seed)
+        self.clock = VirtualClock(startingAt: Timestamp(seconds: 1_800_000_000))
+        self.trace = Trace(clock: self.clock)
+        self.path = "\(directory)/fleet.db"
+        var simulator = NovitaSimulator(seed: scenario.seed, startingAt: SimulatorTime(microseconds: self.clock.now.microseconds))
+        for fault in scenario.faults { simulator.arm(fault) }
+        self.provider = SimulatedProvider(simulator: simulator, clock: self.clock, dice: self.dice, trace: self.trace)
+        self.state = Mutex(State(crashesLeft: scenario.crashes))
+    }
+
+    var server: SimulatedServer? { self.state.withLock { $0.server } }
+    var outcomes: [Int: Customer.Outcome] { self.state.withLock { $0.outcomes } }
+    var servers: [SimulatedServer] { self.state.withLock { $0.past + ($0.server.map { [$0] } ?? []) } }
+
+    // MARK: The run
+
+    /// More than any run needs: one that goes on longer never ends.
+    private static let jobsMax = 400_000
+
+    struct Stuck: Error {
+        var reason: String
+    }
+
+    func run() throws -> Finding {
+        self.provider.phase.withLock { $0 = { [weak self] in self?.reached($0, crashWithin: 3) } }
+        try self.boot()
+        self.planCrash()
+        let watcher = Watcher(universe: self)
+        let tasks = self.startCustomers() + [Task(executorPreference: self.executor) { await watcher.run() }]
+        try self.drain { self.outcomes.count == self.scenario.customers.count }
+        // Whatever may still come late comes now, and is found.
+        let quietUntil = self.clock.now + self.scenario.quietTime
+        self.clock.schedule(at: quietUntil) {}
+        self.state.withLock { $0.crashesLeft = 0 }
+        try self.drain { self.clock.now >= quietUntil && self.server?.isServing == true }
+        self.server?.beginGracefulShutdown()
+        try self.drain { self.server?.hasEnded == true }
+        let events = try self.readLog()
+        let ledger = self.provider.withSimulator { $0.ledger(at: $1, includingUnbilled: true) }
+        let finding = Finding(
+            scenario: self.scenario, events: events, watched: watcher.events, ledger: ledger, outcomes: self.outcomes,
+            trace: self.trace.all, callTimes: self.provider.callTimes,
+            crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere)
+        self.server?.crash()
+        for task in tasks { task.cancel() }
+        try self.drain { self.servers.allSatisfy(\.hasEnded) }
+        return finding
+    }
+
+    private func startCustomers() -> [Task<Void, Never>] {
+        self.scenario.customers.enumerated().map { number, plan in
+            Task(executorPreference: self.executor) {
+                await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...self.scenario.arrivalSpread))
+                let outcome = await Customer(number: number, plan: plan, universe: self).run()
+                self.state.withLock { $0.outcomes[number] = outcome }
+            }
+        }
+    }
+
+    private func drain(until isDone: () -> Bool) throws {
+        var jobs = 0
+        while !isDone() {
+            if self.executor.runOne(self.dice) {
+                jobs += 1
+                self.jobRan()
+            } else if !self.clock.advance() {
+                throw Stuck(reason: "nothing is left to happen")
+            }
+            if jobs > Self.jobsMax { throw Stuck(reason: "the run does not end") }
+        }
+    }
+
+    // MARK: Lives
+
+    private func boot() throws {
+        var dice = self.dice
+        let inner = try InlineSQLiteStore(
+            opening: SQLiteOptions(path: self.path, isDurable: false), now: self.clock.now, using: &dice)
+        let epoch = self.state.withLock { state in
+            state.epoch += 1
+            return state.epoch
+        }
+        let life = Life(epoch: epoch)
+        let store = CrashableStore(
+            inner: inner, life: life, dice: self.dice, trace: self.trace, failureProbability: self.scenario.storeFailures
+        ) { self.committed($0) }
+        let cloud = SimulatedCloud(
+            provider: self.provider, clock: self.clock, life: life, requestsPerMinute: self.scenario.settings.upstreamRequestsPerMinute)
+        let server = SimulatedServer(
+            store: store, cloud: cloud, clock: self.clock, dice: self.dice,
+            settings: self.scenario.settings, trace: self.trace, life: life
+        ) { self.reported($0) }
+        self.state.withLock { $0.server = server }
+        self.trace.add("server \(epoch) starts")
+        server.start(on: self.executor)
+    }
+
+    private func reported(_ event: EngineEvent) {
+        switch event {
+        case .stepBegan(let job) where job.step == .place:
+            self.reached(.beforeIntent, crashWithin: 4)
+        case .stepEnded(let job) where job.type == .createInstance && job.step == .boot: self.crashes.reached(nil)
+        default: break
+        }
+    }
+
+    private func committed(_ commit: Commit) {
+        for write in commit.jobs where write.job.type == .createInstance {
+            if write.keepsLease, write.job.step.isSettling {
+                self.reached(.intent, crashWithin: 4)
+            } else if write.job.step == .boot, write.isVisible {
+                self.reached(.applied, crashWithin: 3)
+            }
+        }
+    }
+
+    /// The moments around a create call are where money is lost: many of the crashes go there.
+    private func reached(_ phase: CreatePhase, crashWithin jobsMax: Int) {
+        self.crashes.reached(phase)
+        guard self.dice.chance(0.15) else { return }
+        let jobs = self.dice.number(1...jobsMax)
+        self.state.withLock { if $0.crashesLeft > 0 { $0.jobsToCrash = jobs } }
+    }
+
+    private func planCrash() {
+        let jobs = self.dice.number(1...1500)
+        self.state.withLock { if $0.crashesLeft > 0 { $0.jobsToCrash = jobs } }
+    }
+
+    private func jobRan() {
+        let isTime = self.state.withLock { state in
+            guard let jobs = state.jobsToCrash, state.server != nil, state.crashesLeft > 0 else { return false }
+            state.jobsToCrash = jobs - 1
+            return jobs <= 1
+        }
+        if isTime { self.crash() }
+    }
+
+    private func crash() {
+        let server = self.state.withLock { state in
+            defer {
+                state.past += state.server.map { [$0] } ?? []
+                state.server = nil
+            }
+            state.crashesLeft -= 1
+            state.jobsToCrash = nil
+            return state.server
+        }
+        guard let server else { return }
+        self.trace.add("server \(server.life.epoch) crashes")
+        self.crashes.crashed()
+        server.crash()
+        self.provider.serverDied(server.life.epoch)
+        self.clock.schedule(at: self.clock.now + self.dice.milliseconds(0...self.scenario.downTimeMax)) {
+            do {
+                try self.boot()
+            } catch {
+                self.trace.add("cannot boot: \(error)")
+            }
+            self.planCrash()
+        }
+    }
+
+    // MARK: The end
+
+    private func readLog() throws -> [Event] {
+        let read = Arrival<[Event]>()
+        let inner = self.server?.store.inner
+        let task = Task(executorPreference: self.executor) {
+            read.come((try? await inner?.events(after: .zero, limit: 1_000_000)) ?? [])
+        }
+        let result = Mutex<[Event]?>(nil)
+        let reader = Task(executorPreference: self.executor) {
+            let events = await read.value
+            result.withLock { $0 = events }
+        }
+        try self.drain { result.withLock { $0 != nil } }
+        _ = (task, reader)
+        return result.withLock { $0 } ?? []
+    }
+}

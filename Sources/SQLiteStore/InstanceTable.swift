@@ -50,7 +50,8 @@ extension Transaction {
             try self.execute(
                 sql,
                 [
-                    instance.id.rawValue, instance.tenant.rawValue, instance.name, instance.isLiving, instance.liableMachines,
+                    // An ended instance gives its name away, also while debts keep it living: the column then holds its id.
+                    instance.id.rawValue, instance.tenant.rawValue, instance.state.isFinal ? instance.id.rawValue : instance.name, instance.isLiving, instance.liableMachines,
                     instance.liableHourlySpend.micros, instance.createdAt.microseconds, instance.revision.number, payload,
                 ])
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {

@@ -74,7 +74,7 @@ final class ClientTransport {
     func headers(for call: ClientCall) -> OutgoingHeaders {
         var fields = [
             HeaderField(":path", call.method.path), HeaderField(":authority", self.authority),
-            HeaderField("user-agent", self.configuration.userAgent),
+            HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"), HeaderField("user-agent", self.configuration.userAgent),
         ]
         if let deadline = call.deadline {
             let left = Timeout(nanoseconds: UInt64(max(0, (deadline - .now()).nanoseconds)))
@@ -85,9 +85,7 @@ final class ClientTransport {
         return OutgoingHeaders(constant: Self.constantHeaders, fields: fields)
     }
 
-    private static let constantHeaders = ConstantHeaders([
-        (":method", "POST"), (":scheme", "http"), ("content-type", "application/grpc"), ("te", "trailers"),
-    ])
+    private static let constantHeaders = ConstantHeaders([(":method", "POST"), (":scheme", "http")])
 
     private var authority: String {
         if let authority = self.configuration.authority { return authority }
@@ -120,6 +118,8 @@ final class ClientTransport {
         let connection = try ClientConnection(self)
         try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
         self.connections[ObjectIdentifier(connection)] = connection
+        // Also when it never came to be: its handlers are then not told of an end.
+        channel.closeFuture.assumeIsolated().whenComplete { _ in self.forget(connection) }
         self.connectTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.connectTimeout)) {
             connection.abort(HTTP2SessionError(reason: "connect_timeout"))
         }
@@ -154,6 +154,11 @@ final class ClientTransport {
         case .idle, .connecting, .ready, .pausing: break
         case .shutDown: self.finishShutDown()
         }
+    }
+
+    private func forget(_ connection: ClientConnection) {
+        self.connections[ObjectIdentifier(connection)] = nil
+        if case .shutDown = self.state { self.finishShutDown() }
     }
 
     private func connectFailed(_ reason: String) {

@@ -108,7 +108,8 @@ class Simulator(Program):
             return json.loads(text) if text else None
 
     def ledger(self):
-        return self.get("/_sim/ledger")["machines"]
+        """Every machine that was ever made, billed or not."""
+        return self.get("/_sim/ledger?all=true")["machines"]
 
     def arm(self, path, kind, times=1, method="POST", **more):
         return self.post("/_sim/faults", {"method": method, "path": path, "kind": kind, "times": times, **more})

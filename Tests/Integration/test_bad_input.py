@@ -141,7 +141,7 @@ def test_bytes_that_are_no_message_are_refused(client):
 
 
 def test_the_hundred_and_first_instance_is_refused_with_ceiling_and_use(api, client, simulator):
-    simulator.post("/_sim/stock", {"product": "RTX 4090 24GB", "count": 1000})
+    simulator.post("/_sim/stock", {"free": 1000})
     for n in range(100):
         client.instances.CreateInstance(api.instance.CreateInstanceRequest(name=f"many-{n}", spec=spec(api)), timeout=10)
     error = refusal(client.instances.CreateInstance, api.instance.CreateInstanceRequest(name="many-100", spec=spec(api)))

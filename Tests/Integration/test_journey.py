@@ -139,7 +139,7 @@ def test_a_second_server_on_the_same_database_is_refused(api, server, simulator,
 def test_two_hundred_creates_are_asked_of_the_provider_without_waiting_for_each_others_boot(api, start, connect, tmp_path):
     # Boots take minutes of the wall's time here; asking for all of them takes seconds.
     simulator = start(Simulator(tmp_path, speed=1))
-    simulator.post("/_sim/stock", {"product": "RTX 4090 24GB", "count": 1000})
+    simulator.post("/_sim/stock", {"free": 1000})
     server = start(Server(tmp_path, simulator, MAX_INSTANCES="200", MAX_HOURLY_SPEND="1000", MAX_CONCURRENT_JOBS="10"))
     client = connect(server)
     pending = [
@@ -147,7 +147,7 @@ def test_two_hundred_creates_are_asked_of_the_provider_without_waiting_for_each_
         for n in range(200)
     ]
     assert len({call.result().instance.id for call in pending}) == 200
-    wait_for(lambda: len(simulator.get("/_sim/ledger")["machines"]) == 200, 60, "all 200 are asked of the provider")
+    wait_for(lambda: len(simulator.ledger()) == 200, 60, "all 200 are asked of the provider")
     states = {instance["status"] for instance in _listing(simulator)}
     assert "running" not in states
 

@@ -19,7 +19,7 @@ struct LogFormatTests {
             (-1, "1969-12-31T23:59:59.999Z"), (4_107_542_399_999_999, "2100-02-28T23:59:59.999Z"),
         ] as [(Int64, String)])
     func time(_ microseconds: Int64, is wanted: String) {
-        #expect(UTCTime(microseconds: microseconds).text == wanted)
+        #expect(LogRecord(time: microseconds, level: .info, label: "", message: "", metadata: [:]).timeText == wanted)
     }
 
     @Test("a JSON line is one object with flattened metadata")

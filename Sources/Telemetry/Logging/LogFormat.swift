@@ -1,3 +1,4 @@
+internal import CivilTime
 package import Logging
 
 /// One log message, as it is written.
@@ -16,6 +17,15 @@ package struct LogRecord: Sendable {
         self.label = label
         self.message = message
         self.metadata = metadata
+    }
+
+    /// In UTC, with milliseconds: `2027-01-31T23:59:59.000Z`.
+    var timeText: String {
+        let (seconds, microseconds) = self.time.quotientAndRemainder(dividingBy: 1_000_000)
+        let isEarlier = microseconds < 0
+        return RFC3339.text(
+            seconds: isEarlier ? seconds - 1 : seconds,
+            nanoseconds: Int32(isEarlier ? microseconds + 1_000_000 : microseconds) * 1000, digits: 3)
     }
 }
 
@@ -43,7 +53,7 @@ package enum LogFormat: String, Sendable, CaseIterable {
         var line: [UInt8] = []
         line.reserveCapacity(256)
         line.append(contentsOf: #"{"time":""#.utf8)
-        line.append(contentsOf: UTCTime(microseconds: record.time).text.utf8)
+        line.append(contentsOf: record.timeText.utf8)
         line.append(UInt8(ascii: "\""))
         self.appendMember("level", record.level.rawValue, to: &line)
         self.appendMember("label", record.label, to: &line)
@@ -64,7 +74,7 @@ package enum LogFormat: String, Sendable, CaseIterable {
     }
 
     private static func textLine(_ record: LogRecord) -> [UInt8] {
-        var line = Array("\(UTCTime(microseconds: record.time).text) \(record.level.rawValue) \(record.label): ".utf8)
+        var line = Array("\(record.timeText) \(record.level.rawValue) \(record.label): ".utf8)
         self.appendEscaped(record.message, to: &line)
         for (key, value) in self.flattened(record.metadata) {
             line.append(UInt8(ascii: " "))

@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The compiler holds the rules of the house: see docs/architecture.md. A target's dependencies are what it may import; nothing else.
+let rules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: rules)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: rules)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: rules)
+}
+
+func product(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package)
+}
+
+let argumentParser = product("ArgumentParser", "swift-argument-parser")
+let crypto = product("Crypto", "swift-crypto")
+let deque = product("DequeModule", "swift-collections")
+let grdb = product("GRDB", "GRDB.swift")
+let hummingbird = product("Hummingbird", "hummingbird")
+let logging = product("Logging", "swift-log")
+let nioCore = product("NIOCore", "swift-nio")
+let nioPosix = product("NIOPosix", "swift-nio")
+let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+let systemPackage = product("SystemPackage", "swift-system")
+let unixSignals = product("UnixSignals", "swift-service-lifecycle")
+
+let package = Package(
+    name: "novitai",
+    platforms: [.macOS(.v26)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
+    ],
+    targets: [
+        // The wire.
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CNovitaiProto", dependencies: ["CProtobufC"]),
+        library("HTTP2Session", ["CNghttp2"]),
+        library("RPCCore"),
+        library("RPCTransport", ["HTTP2Session", "RPCCore", deque, nioCore, nioPosix]),
+        library("ProtobufWire", ["CProtobufC", "RPCCore"]),
+        library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
+        program("protoc-gen-novitai", ["ProtobufWire"]),
+
+        // The domain and what drives it.
+        library("Fleet"),
+        library("FleetEngine", ["Fleet"]),
+        library("SQLiteStore", ["Fleet", deque, grdb]),
+
+        // The provider.
+        library("CurlClient", ["CCurl"]),
+        library("NovitaCloud", ["CurlClient", "Fleet", logging]),
+        library("NovitaSimulator"),
+        library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
+
+        // The service.
+        library("Access"),
+        library("CivilTime"),
+        library("Settings"),
+        library("Telemetry", ["CivilTime", logging, systemPackage]),
+        library("Services", ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto]),
+        library("Sidecar", ["CivilTime", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, serviceLifecycle]),
+
+        // The programs: wiring, no logic.
+        program(
+            "novitaid",
+            [
+                "Access", "CurlClient", "Fleet", "FleetEngine", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport", "SQLiteStore",
+                "Services", "Settings", "Telemetry", argumentParser, crypto, logging, serviceLifecycle, unixSignals,
+            ]),
+        program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
+        program("novitai-sidecar", ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),
+        program("novita-sim", ["NovitaSimulator", "NovitaSimulatorHTTP", "Settings", "Telemetry", argumentParser, logging, serviceLifecycle, unixSignals]),
+
+        // Test support and tests.
+        .target(name: "CTestProto", dependencies: ["CProtobufC"], path: "Tests/CTestProto"),
+        .target(
+            name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
+        .target(name: "StoreContract", dependencies: ["Fleet"], path: "Tests/StoreContract", swiftSettings: rules),
+        tests("CivilTimeTests", ["CivilTime"]),
+        tests("CurlClientTests", ["CurlClient"], exclude: ["tls_server.py"]),
+        tests("FleetTests", ["Fleet"]),
+        tests("HTTP2SessionTests", ["HTTP2Session"]),
+        tests("NovitaSimulatorTests", ["NovitaSimulator"]),
+        tests("NovitaSimulatorHTTPTests", ["NovitaSimulator", "NovitaSimulatorHTTP", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests("RPCCoreTests", ["RPCCore"]),
+        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract"]),
+    ]
+)

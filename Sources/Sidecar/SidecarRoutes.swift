@@ -1,0 +1,62 @@
+internal import FoundationEssentials
+internal import HTTPTypes
+package import Hummingbird
+internal import NIOCore
+internal import NovitaiProto
+package import RPCCore
+
+/// The HTTP/1 face of a server that is reached by RPC alone: what it answers is what any client would see, and a hung server shows as
+/// unhealthy.
+package struct SidecarRoutes: Sendable {
+    /// Longer than any healthy answer, shorter than an orchestrator's probe timeout (commonly 5 s).
+    static let callTimeout: Duration = .seconds(2)
+
+    private let admin: NovitaiV1.AdminServiceClient
+    private let options: CallOptions
+    private let metrics = SidecarMetrics()
+
+    /// - Parameter token: the bearer token for the server, if it wants one.
+    package init(channel: any RPCChannel, token: String?) throws(RPCError) {
+        self.admin = NovitaiV1.AdminServiceClient(channel)
+        var options = CallOptions(timeout: Self.callTimeout)
+        if let token { try options.metadata.append("Bearer \(token)", for: "authorization") }
+        self.options = options
+    }
+
+    package func router() -> Hummingbird.Router<BasicRequestContext> {
+        let router = Hummingbird.Router()
+        router.get("livez") { _, _ in self.answer("/livez", .ok, "alive\n", "text/plain; charset=utf-8") }
+        router.get("readyz") { _, _ in
+            let isReady = await self.health().isReady
+            return self.answer("/readyz", isReady ? .ok : .serviceUnavailable, isReady ? "ready\n" : "not ready\n", "text/plain; charset=utf-8")
+        }
+        router.get("health") { _, _ in
+            let report = await self.health()
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+            let body = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+            return self.answer("/health", report.status == .unhealthy ? .serviceUnavailable : .ok, body, "application/json")
+        }
+        router.get("metrics") { _, _ in
+            let server = try? await self.admin.getMetrics(NovitaiV1.GetMetricsRequest(), options: self.options).text
+            let text = (server ?? "") + self.metrics.text(isUp: server != nil)
+            return self.answer("/metrics", .ok, text, "text/plain; version=0.0.4; charset=utf-8")
+        }
+        return router
+    }
+
+    private func health() async -> HealthReport {
+        do throws(RPCError) {
+            return HealthReport(try await self.admin.getHealth(NovitaiV1.GetHealthRequest(), options: self.options))
+        } catch {
+            return HealthReport(unreachable: "\(error.code): \(error.message)")
+        }
+    }
+
+    private func answer(_ path: String, _ status: HTTPResponse.Status, _ body: String, _ contentType: String) -> Response {
+        self.metrics.count(path: path, status: status.code)
+        return Response(
+            status: status, headers: [.contentType: contentType, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    }
+}

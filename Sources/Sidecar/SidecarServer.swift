@@ -1,0 +1,48 @@
+package import Hummingbird
+package import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+
+/// The sidecar on a socket. `run` returns after a graceful shutdown, when every request has been answered.
+package struct SidecarServer: Service {
+    private let routes: SidecarRoutes
+    private let address: BindAddress
+    private let logger: Logger
+    private let onListening: @Sendable (SocketAddressText) -> Void
+
+    /// - Parameter onListening: told the real address once requests are taken, with the port that was picked for 0.
+    package init(
+        routes: SidecarRoutes, address: BindAddress, logger: Logger, onListening: @escaping @Sendable (SocketAddressText) -> Void
+    ) {
+        self.routes = routes
+        self.address = address
+        self.logger = logger
+        self.onListening = onListening
+    }
+
+    package func run() async throws {
+        let application = Application(
+            router: self.routes.router(),
+            configuration: ApplicationConfiguration(address: self.address, serverName: "novitai-sidecar"),
+            onServerRunning: { channel in self.onListening(SocketAddressText(channel.localAddress)) }, logger: self.logger)
+        try await application.run()
+    }
+}
+
+/// A bound address for people and for port files.
+package struct SocketAddressText: Sendable {
+    /// `127.0.0.1:8080` or `unix:PATH`.
+    package let text: String
+    /// The port, or the socket's path.
+    package let port: String
+
+    init(_ address: SocketAddress?) {
+        if let port = address?.port {
+            self.text = "\(address?.ipAddress ?? ""):\(port)"
+            self.port = String(port)
+        } else {
+            self.text = "unix:\(address?.pathname ?? "")"
+            self.port = address?.pathname ?? ""
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import Hummingbird
+import Logging
+import RPCTransport
+import Settings
+import Telemetry
+
+/// What can be set by the environment as well as by a flag.
+struct SidecarSettings {
+    private static let listen = Settings.Option<ListenAddress>(
+        "SIDECAR_LISTEN", .listenAddress, default: .tcp(host: "127.0.0.1", port: 8080), "where the sidecar takes requests")
+    private static let target = Settings.Option<ListenAddress>(
+        "NOVITAI_TARGET", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "the server")
+    private static let token = Settings.Option<String?>(
+        "NOVITAI_TOKEN", Form.text("a token") { !$0.isEmpty }.optional, default: nil, isSecret: true, "the bearer token for the server")
+
+    private let listen: ListenAddress
+    private let target: ListenAddress
+    let token: String?
+    private let log: LogSettings
+    let violations: [String]
+
+    /// - Parameter flags: by the variable's name.
+    init(flags: [String: String], environment: [String: String]) {
+        var reader = SettingsReader(SettingsSources(flags: flags, environment: environment)) { path in
+            try String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self)
+        }
+        self.listen = reader.read(Self.listen)
+        self.target = reader.read(Self.target)
+        self.token = reader.read(Self.token)
+        self.log = LogSettings(reading: &reader)
+        self.violations = reader.violations.map(\.description)
+    }
+
+    var bindAddress: BindAddress {
+        switch self.listen {
+        case .tcp(let host, let port): .hostname(host, port: port)
+        case .unix(let path): .unixDomainSocket(path: path)
+        }
+    }
+
+    var channel: HTTP2ChannelConfiguration {
+        let address: RPCAddress =
+            switch self.target {
+            case .tcp(let host, let port): .host(host, port: port)
+            case .unix(let path): .unix(path: path)
+            }
+        return HTTP2ChannelConfiguration(address: address)
+    }
+
+    func makeLogger() -> Logger {
+        let level = Logger.Level(rawValue: self.log.level.rawValue) ?? .info
+        let format = LogFormat(rawValue: self.log.format.rawValue) ?? .json
+        return Logger(label: "novitai-sidecar") { LineLogHandler(label: $0, level: level, format: format, write: StandardError.write) }
+    }
+}

@@ -1,0 +1,117 @@
+internal import ArgumentParser
+internal import NovitaiProto
+
+/// What is wanted of a machine.
+struct SpecOptions: ParsableArguments {
+    @Option(help: "A product, id or name as `products list` shows it; repeated in order of preference.")
+    var product: [String]
+
+    @Option(help: "GPUs, 1-8.")
+    var gpus: UInt32 = 1
+
+    @Option(help: "A region, id or name; repeated in order of preference. Any when none is given.")
+    var region: [String] = []
+
+    @Option(help: "The image to run.")
+    var image: String
+
+    @Option(help: ArgumentHelp("A port to reach from outside: 8080/http or 22/tcp; may be repeated.", valueName: "port"))
+    var port: [PortOption] = []
+
+    @Option(help: ArgumentHelp("A variable of the container's environment; may be repeated.", valueName: "name=value"))
+    var env: [KeyValue] = []
+
+    @Option(help: "Container disk in GB.")
+    var disk: UInt32 = 60
+
+    @Flag(help: "Spot: cheaper, may be reclaimed.")
+    var spot = false
+
+    @Option(help: "Highest acceptable price in USD per hour for the whole machine, as 0.50.")
+    var maxPrice: Dollars?
+
+    @Option(help: "Replaces the image's command.")
+    var command: String = ""
+
+    @Option(help: "Replaces the image's entry point.")
+    var entrypoint: String = ""
+
+    @Option(help: "Id of a stored registry credential.")
+    var registryCredential: String = ""
+
+    @Option(help: "Lowest CUDA version, as 12.4.")
+    var minCuda: String = ""
+
+    func message() throws -> NovitaiV1.InstanceSpec {
+        var spec = NovitaiV1.InstanceSpec()
+        spec.products = self.product
+        spec.gpuCount = self.gpus
+        spec.regions = self.region
+        spec.image = self.image
+        spec.ports = self.port.map(\.message)
+        spec.environment = KeyValue.dictionary(self.env)
+        spec.diskGb = self.disk
+        spec.billingMode = self.spot ? .spot : .onDemand
+        spec.maxHourlyPrice = self.maxPrice.map { price in
+            var money = NovitaiV1.Money()
+            money.currencyCode = "USD"
+            money.micros = price.micros
+            return money
+        }
+        spec.command = self.command
+        spec.entrypoint = self.entrypoint
+        spec.registryCredentialId = self.registryCredential
+        spec.minCudaVersion = self.minCuda
+        return spec
+    }
+}
+
+/// `8080/http`.
+struct PortOption: ExpressibleByArgument {
+    let message: NovitaiV1.PortSpec
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let port = UInt32(parts[0]) else { return nil }
+        var message = NovitaiV1.PortSpec()
+        message.port = port
+        switch parts.count == 2 ? parts[1] : "http" {
+        case "http": message.protocol = .http
+        case "tcp": message.protocol = .tcp
+        default: return nil
+        }
+        self.message = message
+    }
+}
+
+/// `name=value`; the value may hold further `=`.
+struct KeyValue: ExpressibleByArgument {
+    let key: String
+    let value: String
+
+    init?(argument: String) {
+        guard let separator = argument.firstIndex(of: "="), separator != argument.startIndex else { return nil }
+        self.key = String(argument[..<separator])
+        self.value = String(argument[argument.index(after: separator)...])
+    }
+
+    /// The last of several with one key wins, as in a shell.
+    static func dictionary(_ pairs: [KeyValue]) -> [String: String] {
+        Dictionary(pairs.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+    }
+}
+
+/// A decimal amount of dollars, kept as an integer: never a float.
+struct Dollars: ExpressibleByArgument {
+    let micros: Int64
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ".", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let whole = Int64(parts[0]), (0...1_000_000).contains(whole) else { return nil }
+        let decimals = parts.count == 2 ? parts[1] : "0"
+        guard (1...6).contains(decimals.count), decimals.allSatisfy({ $0.isASCII && $0.isNumber }),
+            let fraction = Int64(decimals + String(repeating: "0", count: 6 - decimals.count))
+        else { return nil }
+        self.micros = whole * 1_000_000 + fraction
+    }
+}

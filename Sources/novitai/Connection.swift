@@ -1,0 +1,71 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import NovitaiProto
+internal import RPCCore
+internal import RPCTransport
+
+/// How the server is reached and how answers are shown; the same for every command.
+struct ConnectionOptions: ParsableArguments {
+    @Option(help: "The server: host:port or unix:PATH. [NOVITAI_TARGET, else 127.0.0.1:50051]")
+    var target: String?
+
+    @Option(help: "The bearer token. [NOVITAI_TOKEN]")
+    var token: String?
+
+    @Option(help: "How long one call may take, in seconds.")
+    var timeout: Int = 30
+
+    @Option(help: "table or json.")
+    var output: OutputFormat = .table
+
+    func validate() throws {
+        guard (1...3600).contains(self.timeout) else { throw ValidationError("--timeout takes 1 to 3600 seconds") }
+    }
+
+    private var resolvedTarget: String { self.target ?? environment("NOVITAI_TARGET") ?? "127.0.0.1:50051" }
+
+    /// Options of a call that ends within `--timeout`.
+    var call: CallOptions {
+        get throws { try self.call(within: .seconds(self.timeout)) }
+    }
+
+    /// Options of a call that follows something: nil goes on until it is over.
+    func call(within timeout: Duration?) throws -> CallOptions {
+        var options = CallOptions(timeout: timeout)
+        if let token = self.token ?? environment("NOVITAI_TOKEN") {
+            do throws(RPCError) {
+                try options.metadata.append("Bearer \(token)", for: "authorization")
+            } catch {
+                throw CommandFailure(status: .configuration, message: "the token has characters that no token may have")
+            }
+        }
+        return options
+    }
+
+    /// Connects, runs the body, and closes the connection.
+    func withChannel<Result>(_ body: (any RPCChannel) async throws -> Result) async throws -> Result {
+        guard let address = RPCAddress(self.resolvedTarget) else {
+            throw CommandFailure(status: .configuration, message: "\(self.resolvedTarget): not host:port or unix:PATH")
+        }
+        let channel = HTTP2Channel(configuration: HTTP2ChannelConfiguration(address: address))
+        do {
+            let result = try await body(channel)
+            await channel.shutDown()
+            return result
+        } catch {
+            await channel.shutDown()
+            throw error
+        }
+    }
+}
+
+/// A variable that is set and not empty.
+func environment(_ name: String) -> String? {
+    guard let value = ProcessInfo.processInfo.environment[name], !value.isEmpty else { return nil }
+    return value
+}
+
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case table
+    case json
+}

@@ -1,0 +1,30 @@
+internal import RPCCore
+internal import SystemPackage
+
+/// What the calling script is told.
+enum ExitStatus: Int32 {
+    case refused = 1
+    case usage = 2
+    case unreachable = 69
+    case tryAgain = 75
+    case configuration = 78
+
+    init(_ code: RPCError.Code) {
+        switch code {
+        case .unavailable: self = .unreachable
+        case .resourceExhausted, .aborted, .deadlineExceeded: self = .tryAgain
+        default: self = .refused
+        }
+    }
+}
+
+/// A failure that is not the server's.
+struct CommandFailure: Error {
+    var status: ExitStatus
+    var message: String
+}
+
+/// A line for people, beside the answer on standard output. A closed standard error is nobody's loss.
+func printToStandardError(_ text: String, terminator: String = "\n") {
+    _ = try? FileDescriptor.standardError.writeAll((text + terminator).utf8)
+}

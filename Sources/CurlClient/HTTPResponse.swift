@@ -9,6 +9,14 @@ package struct HTTPResponse: Sendable {
     package var usedNewConnection: Bool
     package var usedHTTP2: Bool
 
+    package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = [], usedNewConnection: Bool = true, usedHTTP2: Bool = false) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.usedNewConnection = usedNewConnection
+        self.usedHTTP2 = usedHTTP2
+    }
+
     /// The first header of that name, compared without regard to case.
     package func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value

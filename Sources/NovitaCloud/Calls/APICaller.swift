@@ -1,0 +1,158 @@
+internal import CurlClient
+internal import Fleet
+internal import Synchronization
+
+/// Makes calls: waits for their turn, sends, judges the reply, repeats where that is harmless. All decisions are those of
+/// `CallBudget`, `CircuitBreaker`, `RetryPolicy` and `Refusal`.
+final class APICaller: Sendable {
+    private struct State: Sendable {
+        var budget: CallBudget
+        var breaker = CircuitBreaker()
+        var lastSuccessAt: Timestamp?
+        var lastFailure: CloudError?
+    }
+
+    private let configuration: NovitaCloudConfiguration
+    private let transport: NovitaCloud.Transport
+    private let clock: any Clock
+    private let random: RandomSource
+    private let report: @Sendable (CallReport) -> Void
+    private let retryPolicy: RetryPolicy
+    private let state: Mutex<State>
+
+    init(
+        configuration: NovitaCloudConfiguration, transport: @escaping NovitaCloud.Transport, clock: any Clock, random: RandomSource,
+        report: @escaping @Sendable (CallReport) -> Void
+    ) {
+        self.configuration = configuration
+        self.transport = transport
+        self.clock = clock
+        self.random = random
+        self.report = report
+        self.retryPolicy = RetryPolicy(retriesMax: configuration.retriesMax)
+        let budget = CallBudget(requestsPerMinute: configuration.requestsPerMinute, waitingMax: configuration.waitingMax)
+        self.state = Mutex(State(budget: budget))
+    }
+
+    var health: UpstreamHealth {
+        self.state.withLock {
+            UpstreamHealth(
+                isReachable: $0.breaker.isClosed, lastSuccessAt: $0.lastSuccessAt, lastFailure: $0.lastFailure,
+                waitingCalls: $0.budget.waitingCount)
+        }
+    }
+
+    /// The body of a reply with a good status.
+    ///
+    /// - Throws: how the last attempt failed. `mayHaveBeenProcessed` is about all attempts together.
+    func send(_ request: APIRequest, call: CloudCall) async throws(CallFailure) -> [UInt8] {
+        var retries = 0
+        var mayHaveBeenProcessed = false
+        while true {
+            do throws(CallFailure) {
+                return try await self.attempt(request, number: retries + 1, call: call)
+            } catch {
+                var failure = error
+                mayHaveBeenProcessed = mayHaveBeenProcessed || failure.mayHaveBeenProcessed
+                failure.mayHaveBeenProcessed = mayHaveBeenProcessed
+                var random = self.random
+                let delay = self.retryPolicy.delay(after: failure, of: request.repeatability, retries: retries, random: &random)
+                guard let delay, self.clock.now + delay < call.deadline, !Task.isCancelled else { throw failure }
+                await self.clock.sleep(until: self.clock.now + delay)
+                guard !Task.isCancelled else { throw failure }
+                retries += 1
+            }
+        }
+    }
+
+    /// The same as JSON; null for an empty body.
+    func json(_ request: APIRequest, call: CloudCall) async throws(CallFailure) -> JSON {
+        let body = try await self.send(request, call: call)
+        do throws(JSONError) {
+            return body.isEmpty ? .null : try JSON(parsing: body)
+        } catch {
+            throw .malformedReply("the reply is no JSON: \(error.message) at \(error.offset)")
+        }
+    }
+
+    private func attempt(_ request: APIRequest, number: Int, call: CloudCall) async throws(CallFailure) -> [UInt8] {
+        try await self.waitForTurn(call)
+        if let reopening = self.state.withLock({ $0.breaker.admit(at: self.clock.now) }) {
+            throw .notAttempted("the provider has been failing; calls are held back", retryAfter: reopening - self.clock.now)
+        }
+        let began = self.clock.now
+        let timeout = min(self.configuration.requestTimeout, call.deadline - began)
+        let httpRequest = request.httpRequest(
+            origin: self.configuration.origin, apiKey: self.configuration.apiKey, requestID: call.requestID, timeout: timeout)
+        let result = await self.transport(httpRequest)
+        let outcome = self.judge(result)
+        self.record(result, outcome)
+        self.report(
+            CallReport(
+                requestID: call.requestID, priority: call.priority, method: request.method.rawValue, path: request.path, attempt: number,
+                status: (try? result.get())?.status, error: outcome.failure?.error, duration: self.clock.now - began))
+        return try outcome.get()
+    }
+
+    /// Returns when it is the call's turn in the budget.
+    private func waitForTurn(_ call: CloudCall) async throws(CallFailure) {
+        guard let ticket = self.state.withLock({ $0.budget.enter(call.priority, at: self.clock.now) }) else {
+            throw .notAttempted("\(self.configuration.waitingMax) calls wait for the provider already")
+        }
+        defer { self.state.withLock { $0.budget.leave(ticket) } }
+        while true {
+            guard !Task.isCancelled else { throw .notAttempted("cancelled") }
+            guard self.clock.now < call.deadline else { throw .notAttempted("the call budget left no room before the deadline") }
+            guard let turn = self.state.withLock({ $0.budget.take(ticket, at: self.clock.now) }) else { return }
+            await self.clock.sleep(until: min(turn, call.deadline))
+        }
+    }
+
+    private func judge(_ result: Result<HTTPResponse, HTTPClientError>) -> Result<[UInt8], CallFailure> {
+        switch result {
+        case .success(let response) where (200..<300).contains(response.status):
+            return .success(response.body)
+        case .success(let response):
+            return .failure(self.redacted(Refusal(status: response.status, body: response.body).failure(retryAfter: response.retryAfter)))
+        case .failure(let error):
+            return .failure(self.redacted(CallFailure(error)))
+        }
+    }
+
+    private func redacted(_ failure: CallFailure) -> CallFailure {
+        var failure = failure
+        failure.error.message = self.configuration.apiKey.redact(failure.error.message)
+        return failure
+    }
+
+    private func record(_ result: Result<HTTPResponse, HTTPClientError>, _ outcome: Result<[UInt8], CallFailure>) {
+        let now = self.clock.now
+        self.state.withLock { state in
+            state.breaker.record(Self.verdict(result), at: now)
+            if let failure = outcome.failure {
+                state.lastFailure = failure.error
+                if failure.error.code == .rateLimited, let pause = failure.error.retryAfter { state.budget.pause(until: now + pause) }
+            } else {
+                state.lastSuccessAt = now
+            }
+        }
+    }
+
+    private static func verdict(_ result: Result<HTTPResponse, HTTPClientError>) -> CircuitBreaker.Verdict {
+        switch result {
+        case .success(let response): response.status >= 500 ? .failing : .alive
+        case .failure(let error):
+            switch error.code {
+            case .couldNotConnect, .tlsFailed, .timedOut, .connectionLost, .malformedResponse: .failing
+            case .responseTooLarge: .alive
+            case .invalidRequest, .queueFull, .closed, .cancelled, .internalFailure: .none
+            }
+        }
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let failure) = self { failure } else { nil }
+    }
+}

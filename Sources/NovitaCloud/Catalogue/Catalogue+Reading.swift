@@ -1,0 +1,61 @@
+internal import Fleet
+
+extension Cluster {
+    /// Nil without an id.
+    init?(_ json: JSON) {
+        let id = json["id"].string
+        guard !id.isEmpty else { return nil }
+        self.init(
+            id: id, name: json["name"].string, productNames: json["availableGpuType"].elements.map(\.string).filter { !$0.isEmpty })
+    }
+}
+
+/// The products as the provider lists them for each billing mode.
+struct ProductListings {
+    var onDemand: [JSON]
+    var spot: [JSON]
+
+    /// One product for each id, in the order of the listings. A price counts where its mode's listing offers the product now, so that
+    /// spot capacity does not make an on-demand machine look available.
+    func products(in clusters: [Cluster]) -> [Product] {
+        let spotByID = Dictionary(self.spot.map { ($0["id"].string, $0) }) { first, _ in first }
+        let onDemandIDs = Set(self.onDemand.map { $0["id"].string })
+        let both = self.onDemand.map { (id: $0["id"].string, onDemand: Optional($0), spot: spotByID[$0["id"].string]) }
+        let spotOnly = self.spot.filter { !onDemandIDs.contains($0["id"].string) }
+            .map { (id: $0["id"].string, onDemand: JSON?.none, spot: Optional($0)) }
+        return (both + spotOnly).filter { !$0.id.isEmpty }.compactMap { Self.product($0.onDemand, $0.spot, in: clusters) }
+    }
+
+    private static func product(_ onDemand: JSON?, _ spot: JSON?, in clusters: [Cluster]) -> Product? {
+        guard let json = onDemand ?? spot else { return nil }
+        let offered = [onDemand, spot].compactMap { $0 }.filter { $0["availableDeploy"].bool }
+        let isOffered: (JSON?) -> Bool = { listing in offered.isEmpty || listing?["availableDeploy"].bool ?? false }
+        return Product(
+            id: json["id"].string, name: json["name"].string, cpuCount: json["cpuPerGpu"].integer ?? 0,
+            memoryGB: json["memoryPerGpu"].integer ?? 0, minDiskGB: json["minRootFS"].integer ?? 0,
+            maxDiskGB: json["maxRootFS"].integer ?? 0,
+            onDemandPrice: isOffered(onDemand) ? self.price("price", .onDemand, onDemand) : nil,
+            spotPrice: isOffered(spot) ? self.price("spotPrice", .spot, spot) : nil,
+            clusterIDs: self.clusterIDs(json, in: clusters), stock: (offered.first ?? json)["inventoryState"].string,
+            isAvailable: !offered.isEmpty)
+    }
+
+    /// Nil also when the product says that it is not sold this way.
+    private static func price(_ key: String, _ mode: BillingMode, _ listing: JSON?) -> MicroUSD? {
+        guard let listing else { return nil }
+        let methods = listing["billingMethods"].elements.map(\.string)
+        return methods.isEmpty || methods.contains(mode.rawValue) ? listing[key].price : nil
+    }
+
+    /// Products name their clusters, with or without the place in brackets. A name that is not known is kept as it is: an empty list
+    /// would mean every cluster.
+    private static func clusterIDs(_ json: JSON, in clusters: [Cluster]) -> [String] {
+        json["regions"].elements.map(\.string).filter { !$0.isEmpty }.map { region in
+            clusters.first { $0.id == region || self.code($0.name) == self.code(region) }?.id ?? region
+        }
+    }
+
+    private static func code(_ name: String) -> String {
+        String(name.prefix { $0 != " " }).lowercased()
+    }
+}

@@ -1,0 +1,90 @@
+internal import Fleet
+internal import Synchronization
+
+/// Reads whole listings, page by page.
+final class MachineLister: Sendable {
+    /// More machines than any account has; a provider that sends new ones for ever is not followed.
+    private static let pagesMax = 2000
+
+    private let caller: APICaller
+    private let clock: any Clock
+    private let knowledge = Mutex(PagingKnowledge())
+
+    init(caller: APICaller, clock: any Clock) {
+        self.caller = caller
+        self.clock = clock
+    }
+
+    /// Every page. A listing that is short of the provider's own total is made a second time; both together must reach it, or the
+    /// second must confirm the first. Otherwise it is an error: nobody shall take a machine for gone because of a lost page.
+    func list(status: String?, call: CloudCall) async throws(CallFailure) -> MachineListing {
+        let begunAt = self.clock.now
+        let first = try await self.pass(status: status, call: call)
+        guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt) }
+        let second = try await self.pass(status: status, call: call)
+        let both = first.merged(with: second)
+        guard !both.isShort || Set(first.ids) == Set(second.ids) else {
+            throw .malformedReply("the listing has \(both.machines.count) machines, the provider says \(both.total ?? 0)")
+        }
+        return MachineListing(machines: both.machines, begunAt: begunAt)
+    }
+
+    private func pass(status: String?, call: CloudCall) async throws(CallFailure) -> PageCollector {
+        while true {
+            let knowledge = self.knowledge.withLock { $0 }
+            do throws(CallFailure) {
+                return try await self.pass(status: status, knowledge: knowledge, call: call)
+            } catch {
+                let isAboutSize = error.isReplyTooLarge || error.error.code == .invalidRequest
+                guard isAboutSize, self.knowledge.withLock({ $0.shrink(from: knowledge.pageSize) }) else { throw error }
+            }
+        }
+    }
+
+    private func pass(status: String?, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> PageCollector {
+        let size = knowledge.pageSize
+        var collector = PageCollector()
+        var number = knowledge.firstPage ?? 1
+        if knowledge.firstPage == nil {
+            collector.add(try await self.pageZero(status: status, size: size, call: call))
+        }
+        while true {
+            let page = try await self.page(number, status: status, size: size, call: call)
+            if PagingKnowledge.isCut(page, pageSize: size) { throw .pageCut }
+            // Page 1 may bring nothing new where page 0 was the same.
+            let isProbed = knowledge.firstPage == nil && number == 1
+            if isProbed { self.knowledge.withLock { $0.learn(page0: collector.ids, page1: page.machines.map(\.id)) } }
+            let hasNews = collector.add(page) || isProbed
+            if !hasNews || collector.isComplete(after: page, pageSize: size) { return collector }
+            number += 1
+            guard number < Self.pagesMax else { throw .malformedReply("the listing has no end") }
+        }
+    }
+
+    /// Empty where the provider counts from 1 and refuses page 0. A refusal of the size comes up again with page 1.
+    private func pageZero(status: String?, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
+        do throws(CallFailure) {
+            return try await self.page(0, status: status, size: size, call: call)
+        } catch {
+            guard error.error.code == .invalidRequest else { throw error }
+            return MachinePage(machines: [], total: nil)
+        }
+    }
+
+    private func page(_ number: Int, status: String?, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
+        var query = [(name: "pageSize", value: "\(size)"), (name: "pageNum", value: "\(number)")]
+        if let status { query.append((name: "status", value: status)) }
+        let json = try await self.caller.json(.get("/gpu/instances", query: query, responseBytesMax: APIRequest.listBytesMax), call: call)
+        guard let items = json.list("instances", "data") else { throw .malformedReply("the reply holds no list of machines") }
+        let machines = items.compactMap(Machine.init)
+        guard machines.count == items.count else { throw .malformedReply("a listed machine has no id") }
+        return MachinePage(machines: machines, total: json["total"].integer)
+    }
+}
+
+extension CallFailure {
+    /// The page has fewer machines than asked for, and the provider has more.
+    fileprivate static var pageCut: Self {
+        CallFailure(.invalidRequest, "the provider cuts pages", mayHaveBeenProcessed: false)
+    }
+}

@@ -1,0 +1,38 @@
+internal import Fleet
+
+extension MachineOrder {
+    /// The body of the create call. The ownership token travels twice: in the name and in the environment.
+    var json: JSON {
+        var members: [JSON.Member] = [
+            .init("name", .string(self.token.text)), .init("productId", .string(self.placement.productID)),
+            .init("gpuNum", .number("\(self.spec.gpuCount)")), .init("rootfsSize", .number("\(self.spec.diskGB)")),
+            .init("imageUrl", .string(self.spec.image)), .init("kind", .string("gpu")),
+            .init("billingMode", .string(self.placement.billingMode.rawValue)), .init("envs", self.variables),
+        ]
+        let optional = [
+            ("clusterId", self.placement.clusterID), ("imageAuthId", self.spec.registryCredentialID), ("command", self.spec.command),
+            ("entrypoint", self.spec.entrypoint), ("minCudaVersion", self.spec.minCUDAVersion), ("ports", self.ports),
+        ]
+        members += optional.filter { !$0.1.isEmpty }.map { .init($0.0, .string($0.1)) }
+        return .object(members)
+    }
+
+    private var variables: JSON {
+        var values = self.environment.values
+        values[OwnershipToken.environmentName] = self.token.text
+        return .array(
+            values.sorted { $0.key < $1.key }.map { .object([.init("key", .string($0.key)), .init("value", .string($0.value))]) })
+    }
+
+    /// A comma list here, although an array of objects elsewhere in the API.
+    private var ports: String {
+        self.spec.ports.map { "\($0.port)/\($0.protocol.rawValue)" }.joined(separator: ",")
+    }
+
+    /// The text without the values of the environment, should the provider have repeated one. Short values are left: they are no
+    /// secrets, and would be found everywhere.
+    func redact(_ text: String) -> String {
+        self.environment.values.values.filter { $0.count >= 6 }.sorted { ($0.count, $0) > ($1.count, $1) }
+            .reduce(text) { $0.replacing($1, with: "[redacted]") }
+    }
+}

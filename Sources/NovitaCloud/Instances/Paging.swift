@@ -1,0 +1,76 @@
+internal import Fleet
+
+/// What has been learned about the provider's paging, which its documentation leaves open.
+struct PagingKnowledge: Sendable, Equatable {
+    /// Asked for first; a page of this size keeps a sweep over 10 000 machines short, should the provider allow it.
+    private static let pageSizeWished = 500
+    /// The size that is known to be accepted.
+    private static let pageSizeUsual = 100
+    private static let pageSizeMin = 10
+
+    private(set) var pageSize = Self.pageSizeWished
+    /// 0 or 1; nil as long as nothing has been listed that would tell.
+    private(set) var firstPage: Int?
+
+    /// The provider cuts pages without a word. Whether it then counts by the size asked for or by its own nobody knows, so that only
+    /// a size that it grants is safe.
+    static func isCut(_ page: MachinePage, pageSize: Int) -> Bool {
+        pageSize > Self.pageSizeUsual && page.machines.count < pageSize && page.total.map { $0 > page.machines.count } ?? true
+    }
+
+    /// A page of this size was refused, cut, or too large to read: smaller ones from now on. False when there is none.
+    mutating func shrink(from size: Int) -> Bool {
+        guard size > Self.pageSizeMin else { return false }
+        self.pageSize = size > Self.pageSizeUsual ? Self.pageSizeUsual : max(Self.pageSizeMin, size / 2)
+        return true
+    }
+
+    /// Learns from pages 0 and 1 of the same list. Machines may come and go in between, so that a few differences, or a machine that
+    /// moved from one page to the other, prove nothing.
+    mutating func learn(page0: [UpstreamID], page1: [UpstreamID]) {
+        guard !page0.isEmpty || !page1.isEmpty else { return }
+        let shared = Set(page0).intersection(page1).count
+        let isSamePage = page0.isEmpty || shared * 2 >= max(page0.count, page1.count)
+        self.firstPage = isSamePage ? 1 : 0
+    }
+}
+
+struct MachinePage: Sendable {
+    var machines: [Machine]
+    /// How many machines the provider says there are in all pages; not always stated.
+    var total: Int?
+}
+
+/// Collects the pages of one listing. A pure value.
+struct PageCollector {
+    private(set) var machines: [Machine] = []
+    private var known: Set<UpstreamID> = []
+    /// The smallest total that a page has stated; machines may be deleted meanwhile.
+    private(set) var total: Int?
+
+    /// Takes a page in. - Returns: whether it brought a machine that was not known.
+    @discardableResult
+    mutating func add(_ page: MachinePage) -> Bool {
+        let before = self.machines.count
+        for machine in page.machines where self.known.insert(machine.id).inserted { self.machines.append(machine) }
+        if let total = page.total { self.total = min(self.total ?? total, total) }
+        return self.machines.count > before
+    }
+
+    /// Nothing can come after this page: it was not full, and everything that the provider counts has been seen.
+    func isComplete(after page: MachinePage, pageSize: Int) -> Bool {
+        page.machines.count < pageSize && page.total.map { self.machines.count >= $0 } ?? false
+    }
+
+    /// Fewer than the provider says that there are.
+    var isShort: Bool { self.total.map { self.machines.count < $0 } ?? false }
+
+    var ids: [UpstreamID] { self.machines.map(\.id) }
+
+    /// With what another pass over the same list has found. What it saw again is told as it saw it.
+    func merged(with later: PageCollector) -> PageCollector {
+        var merged = later
+        for machine in self.machines where merged.known.insert(machine.id).inserted { merged.machines.append(machine) }
+        return merged
+    }
+}

@@ -1,0 +1,158 @@
+package import CurlClient
+package import Fleet
+
+/// Novita.ai's REST API as the `Cloud` of the fleet.
+package final class NovitaCloud: Cloud {
+    /// One HTTP exchange; `HTTPClient.execute` in a running server.
+    package typealias Transport = @Sendable (HTTPRequest) async -> Result<HTTPResponse, HTTPClientError>
+
+    private let caller: APICaller
+    private let lister: MachineLister
+    private let cache: CatalogueCache
+    private let clock: any Clock
+
+    /// - Parameter report: told of every request, for the log and the metrics. Must not block.
+    package init(
+        _ configuration: NovitaCloudConfiguration, transport: @escaping Transport, clock: any Clock, random: RandomSource,
+        report: @escaping @Sendable (CallReport) -> Void
+    ) {
+        self.caller = APICaller(configuration: configuration, transport: transport, clock: clock, random: random, report: report)
+        self.lister = MachineLister(caller: self.caller, clock: clock)
+        self.cache = CatalogueCache(timeToLive: configuration.cacheTimeout, clock: clock, waitingMax: configuration.waitingMax)
+        self.clock = clock
+    }
+
+    package convenience init(
+        _ configuration: NovitaCloudConfiguration, client: HTTPClient, clock: any Clock, random: RandomSource,
+        report: @escaping @Sendable (CallReport) -> Void
+    ) {
+        let transport: Transport = { request in
+            do throws(HTTPClientError) {
+                return .success(try await client.execute(request))
+            } catch {
+                return .failure(error)
+            }
+        }
+        self.init(configuration, transport: transport, clock: clock, random: random, report: report)
+    }
+
+    package var health: UpstreamHealth { self.caller.health }
+
+    /// The next `catalogue` asks the provider.
+    package func clearCatalogue() { self.cache.clear() }
+}
+
+// MARK: - Machines
+
+extension NovitaCloud {
+    package func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
+        do throws(CallFailure) {
+            let reply = try await self.caller.json(.post("/gpu/instance/create", order.json, .never), call: call)
+            let id = [reply, reply["id"], reply["instanceId"], reply["data"]["id"]].map(\.string).first { !$0.isEmpty }
+            guard let id else { throw .malformedReply("the reply to create holds no id") }
+            return .created(UpstreamID(rawValue: id))
+        } catch {
+            var failure = error.error
+            failure.message = order.redact(failure.message)
+            if error.mayHaveBeenProcessed { return .unclear(failure) }
+            // What was not found is something that the order names.
+            if failure.code == .notFound { failure.code = .invalidRequest }
+            return .refused(failure)
+        }
+    }
+
+    package func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine? {
+        do throws(CallFailure) {
+            let reply = try await self.caller.json(.get("/gpu/instance", query: [("instanceId", id.rawValue)]), call: call)
+            guard let machine = Machine(reply) ?? Machine(reply["instance"]), machine.id == id else {
+                throw .malformedReply("the reply is not about this machine")
+            }
+            return UpstreamPhase(status: machine.status) == .gone ? nil : machine
+        } catch {
+            guard error.error.code == .notFound else { throw error.error }
+            return nil
+        }
+    }
+
+    package func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+        do throws(CallFailure) {
+            return try await self.lister.list(status: status, call: call)
+        } catch {
+            throw error.error
+        }
+    }
+
+    /// Repeated when unclear: a machine that is starting already answers `invalidState`, and the caller reads it again.
+    package func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        try await self.change("start", id, .always, call)
+    }
+
+    package func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        try await self.change("stop", id, .always, call)
+    }
+
+    /// A second restart would interrupt the machine again.
+    package func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        try await self.change("restart", id, .ifNotProcessed, call)
+    }
+
+    package func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        do throws(CloudError) {
+            try await self.change("delete", id, .always, call)
+        } catch {
+            guard error.code == .notFound else { throw error }
+        }
+    }
+
+    /// The reply's status alone says that the change was accepted: its body may be anything.
+    private func change(
+        _ verb: String, _ id: UpstreamID, _ repeatability: Repeatability, _ call: CloudCall
+    ) async throws(CloudError) {
+        let body = JSON.object([.init("instanceId", .string(id.rawValue))])
+        do throws(CallFailure) {
+            _ = try await self.caller.send(.post("/gpu/instance/\(verb)", body, repeatability), call: call)
+        } catch {
+            throw error.error
+        }
+    }
+}
+
+// MARK: - Offers and money
+
+extension NovitaCloud {
+    package func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue {
+        do throws(CallFailure) {
+            return try await self.cache.catalogue(deadline: call.deadline) { () async throws(CallFailure) in
+                try await self.fetchCatalogue(call)
+            }
+        } catch {
+            throw error.error
+        }
+    }
+
+    private func fetchCatalogue(_ call: CloudCall) async throws(CallFailure) -> Catalogue {
+        let fetchedAt = self.clock.now
+        let clusters = try await self.list("/clusters", [], call).compactMap(Cluster.init)
+        let listings = ProductListings(
+            onDemand: try await self.list("/products", [("billingMethod", BillingMode.onDemand.rawValue)], call),
+            spot: try await self.list("/products", [("billingMethod", BillingMode.spot.rawValue)], call))
+        return Catalogue(products: listings.products(in: clusters), clusters: clusters, fetchedAt: fetchedAt)
+    }
+
+    private func list(_ path: String, _ query: [(name: String, value: String)], _ call: CloudCall) async throws(CallFailure) -> [JSON] {
+        guard let items = try await self.caller.json(.get(path, query: query), call: call).list("data") else {
+            throw .malformedReply("the reply of \(path) holds no list")
+        }
+        return items
+    }
+
+    package func balance(call: CloudCall) async throws(CloudError) -> MicroUSD {
+        do throws(CallFailure) {
+            let reply = try await self.caller.json(.get("/billing/balance/detail", family: .open), call: call)
+            guard let balance = reply["availableBalance"].billingAmount else { throw .malformedReply("the reply holds no balance") }
+            return balance
+        } catch {
+            throw error.error
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import CurlClient
+import Fleet
+import Synchronization
+import Testing
+
+@testable import NovitaCloud
+
+@Suite("The catalogue")
+struct CatalogueTests {
+    private static let onDemand = """
+        {"data": [
+          {"id": "4090", "name": "RTX 4090 24GB", "cpuPerGpu": 16, "memoryPerGpu": "62", "availableDeploy": true, "inventoryState": "normal",
+           "minRootFS": 10, "maxRootFS": "1800", "regions": ["US-CA-06 (California)", "CN-HK-01", "XX-01 (Nowhere)"], "price": "35000",
+           "spotPrice": "18000", "billingMethods": ["onDemand", "monthly", "spot"]},
+          {"id": "L40S", "name": "L40S 48GB", "availableDeploy": true, "regions": [], "price": 67000, "spotPrice": "0"},
+          {"id": "H100", "name": "H100", "availableDeploy": false, "regions": null, "price": "200000", "billingMethods": ["onDemand", "spot"]},
+          {"id": "old", "name": "old", "availableDeploy": false, "price": "1000"},
+          {"name": "without id"}]}
+        """
+    private static let spot = """
+        {"data": [
+          {"id": "4090", "name": "RTX 4090 24GB", "availableDeploy": false, "price": "35000", "spotPrice": "18000"},
+          {"id": "H100", "name": "H100", "availableDeploy": true, "inventoryState": "low", "spotPrice": "90000", "billingMethods": ["onDemand", "spot"]},
+          {"id": "A6000", "name": "A6000", "availableDeploy": true, "spotPrice": 20000.55}]}
+        """
+
+    private static func answer(_ request: HTTPRequest) -> Result<HTTPResponse, HTTPClientError> {
+        if request.url.contains("/clusters") { return .reply(200, Fixtures.clusters) }
+        return .reply(200, request.parameter("billingMethod") == "spot" ? Self.spot : Self.onDemand)
+    }
+
+    private let clock = JumpingClock()
+
+    @Test("products of all billing modes are brought together, with the price of each mode that can be had")
+    func merge() async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        #expect(catalogue.clusters.map(\.id) == ["us-ca-6", "cn-hongkong-1"])
+        #expect(catalogue.clusters.map(\.productNames) == [["RTX 4090 24GB"], ["L40S 48GB"]])
+        #expect(catalogue.products.map(\.id) == ["4090", "L40S", "H100", "old", "A6000"])
+        let prices = catalogue.products.map { [$0.onDemandPrice?.micros, $0.spotPrice?.micros] }
+        #expect(prices == [[350_000, nil], [670_000, nil], [nil, 900_000], [10_000, nil], [nil, 200_005]])
+        #expect(catalogue.products.map(\.isAvailable) == [true, true, true, false, true])
+        #expect(catalogue.products.map(\.clusterIDs) == [["us-ca-6", "cn-hongkong-1", "XX-01 (Nowhere)"], [], [], [], []])
+        #expect(catalogue.products.map(\.stock) == ["normal", "", "low", "", ""])
+        let first = try #require(catalogue.products.first)
+        #expect([first.cpuCount, first.memoryGB, first.minDiskGB, first.maxDiskGB] == [16, 62, 10, 1800])
+    }
+
+    @Test("a catalogue is kept for its time to live", arguments: [(299, 3), (300, 6)])
+    func timeToLive(age: Int, requests: Int) async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        let first = try await cloud.catalogue(call: .test(of: self.clock))
+        self.clock.advance(by: .seconds(age))
+        let second = try await cloud.catalogue(call: .test(of: self.clock))
+        #expect(upstream.requests.count == requests)
+        #expect((first.fetchedAt == second.fetchedAt) == (requests == 3))
+    }
+
+    @Test("clearing makes the next call ask again")
+    func clear() async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        _ = try await cloud.catalogue(call: .test(of: self.clock))
+        cloud.clearCatalogue()
+        _ = try await cloud.catalogue(call: .test(of: self.clock))
+        #expect(upstream.requests.count == 6)
+    }
+
+    @Test("a failed fetch is not kept")
+    func failure() async throws {
+        let upstream = FakeUpstream { request, number in number == 0 ? .refusal(403, "FORBIDDEN") : Self.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        await #expect(throws: CloudError.self) { try await cloud.catalogue(call: .test(of: self.clock)) }
+        let catalogue = try await cloud.catalogue(call: .test(of: self.clock))
+        #expect(catalogue.products.count == 5)
+    }
+}
+
+@Suite("Coalescing")
+struct CatalogueCacheTests {
+    private static func catalogue(_ second: Int64) -> Catalogue {
+        Catalogue(products: [], clusters: [], fetchedAt: Timestamp(seconds: second))
+    }
+
+    /// A fetch that is under way until told to end.
+    private final class Fetch: Sendable {
+        private let started = AsyncStream<Void>.makeStream()
+        private let gate = Waiters<Void>(limit: 100)
+        private let state = Mutex((count: 0, isOpen: false))
+
+        var count: Int { self.state.withLock { $0.count } }
+
+        func callAsFunction(_ result: Result<Catalogue, CallFailure>) async throws(CallFailure) -> Catalogue {
+            self.state.withLock { $0.count += 1 }
+            self.started.continuation.yield()
+            _ = await self.gate.wait(for: (), unless: { self.state.withLock { $0.isOpen } })
+            if Task.isCancelled { throw .notAttempted("cancelled") }
+            return try result.get()
+        }
+
+        func hasStarted() async { for await _ in self.started.stream { return } }
+
+        func end() {
+            self.state.withLock { $0.isOpen = true }
+            self.gate.wake { _ in true }
+        }
+    }
+
+    private let clock = StandingClock()
+    private let deadline = Timestamp(seconds: 1_767_225_700)
+    private let cache: CatalogueCache
+    private let fetch = Fetch()
+
+    init() {
+        self.cache = CatalogueCache(timeToLive: .zero, clock: self.clock, waitingMax: 10)
+    }
+
+    private func get(_ result: Result<Catalogue, CallFailure>) async -> Result<Catalogue, CallFailure> {
+        do throws(CallFailure) {
+            return .success(
+                try await self.cache.catalogue(deadline: self.deadline) { () async throws(CallFailure) in try await self.fetch(result) })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Waits until so many wait for the one who fetches.
+    private func waiting(_ count: Int) async {
+        while self.cache.waitingCount < count { await Task.yield() }
+    }
+
+    @Test("many who ask at once share one fetch, even when nothing is kept")
+    func shared() async {
+        await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
+            for _ in 0..<5 { group.addTask { await self.get(.success(Self.catalogue(1))) } }
+            await self.waiting(4)
+            self.fetch.end()
+            for await result in group { #expect((try? result.get()) == Self.catalogue(1)) }
+        }
+        #expect(self.fetch.count == 1)
+    }
+
+    @Test("a failure is shared too")
+    func failure() async {
+        await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
+            for _ in 0..<3 { group.addTask { await self.get(.failure(CallFailure(.money, "no", mayHaveBeenProcessed: false))) } }
+            await self.waiting(2)
+            self.fetch.end()
+            for await result in group { #expect(throws: CallFailure.self) { try result.get() } }
+        }
+        #expect(self.fetch.count == 1)
+    }
+
+    @Test("when the one who fetches is cancelled, another fetches for those who wait")
+    func leaderCancelled() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { leader in
+                    leader.addTask { await self.get(.success(Self.catalogue(1))) }
+                    await self.waiting(2)
+                    leader.cancelAll()
+                    for await result in leader { #expect(throws: CallFailure.self) { try result.get() } }
+                }
+            }
+            await self.fetch.hasStarted()
+            for _ in 0..<2 {
+                group.addTask {
+                    let result = await self.get(.success(Self.catalogue(2)))
+                    #expect((try? result.get()) == Self.catalogue(2))
+                }
+            }
+            await self.fetch.hasStarted()
+            self.fetch.end()
+        }
+        #expect(self.fetch.count == 2)
+    }
+
+    @Test("when one who waits is cancelled, it leaves at once and the others get theirs")
+    func followerCancelled() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                let result = await self.get(.success(Self.catalogue(1)))
+                #expect((try? result.get()) == Self.catalogue(1))
+            }
+            await self.fetch.hasStarted()
+            await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { follower in
+                follower.addTask { await self.get(.success(Self.catalogue(2))) }
+                await self.waiting(1)
+                follower.cancelAll()
+                for await result in follower { #expect(throws: CallFailure.self) { try result.get() } }
+            }
+            self.fetch.end()
+        }
+        #expect(self.fetch.count == 1)
+    }
+}

@@ -1,0 +1,175 @@
+import CurlClient
+import Fleet
+import Synchronization
+import Testing
+
+@testable import NovitaCloud
+
+/// A provider's list of machines, with paging as it may be.
+private struct PagedFleet: Sendable {
+    enum Total: String, CaseIterable { case number, text, absent }
+
+    var count: Int
+    var firstPage = 1
+    /// Larger pages are cut to this; nil: they are refused.
+    var cap: Int? = 100
+    /// Counts the offset by the size asked for even where the page is cut.
+    var countsByAskedSize = false
+    /// Page 0 is an error where pages count from 1; otherwise it is page 1.
+    var refusesPageZero = false
+    var total = Total.number
+
+    func answer(_ request: HTTPRequest) -> Result<HTTPResponse, HTTPClientError> {
+        guard let asked = request.parameter("pageSize").flatMap(Int.init), let number = request.parameter("pageNum").flatMap(Int.init)
+        else { return .refusal(400, "VALIDATOR_PARAM") }
+        if asked > 100, self.cap == nil { return .refusal(400, "VALIDATOR_PARAM", "pageSize too large") }
+        if number < self.firstPage, self.refusesPageZero { return .refusal(400, "VALIDATOR_PARAM", "pageNum too small") }
+        let size = min(asked, self.cap ?? 100)
+        let start = max(0, number - self.firstPage) * (self.countsByAskedSize ? asked : size)
+        let ids = (start..<max(start, min(start + size, self.count)))
+        return .reply(200, Self.page(ids.map(Self.id), total: self.total, count: self.count))
+    }
+
+    static func id(_ number: Int) -> String { "machine-\(number)" }
+
+    static func page(_ ids: [String], total: Total, count: Int) -> String {
+        let items = ids.map { #"{"id": "\#($0)", "status": "running"}"# }.joined(separator: ",")
+        switch total {
+        case .number: return #"{"instances": [\#(items)], "total": \#(count)}"#
+        case .text: return #"{"instances": [\#(items)], "total": "\#(count)"}"#
+        case .absent: return #"{"instances": [\#(items)]}"#
+        }
+    }
+}
+
+@Suite("Listing machines")
+struct ListingTests {
+    private let clock = JumpingClock()
+
+    private func list(_ cloud: NovitaCloud, status: String? = nil) async throws -> [String] {
+        try await cloud.machines(status: status, call: .test(.sweep, within: .seconds(3600), of: self.clock)).machines.map(\.id.rawValue)
+    }
+
+    @Test(
+        "every machine is listed once, however the provider pages",
+        arguments: [0, 1, 99, 100, 101, 200, 250, 1250], PagedFleet.variants)
+    fileprivate func complete(count: Int, variant: PagedFleet) async throws {
+        var fleet = variant
+        fleet.count = count
+        let served = fleet
+        let upstream = FakeUpstream { request, _ in served.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        for _ in 0..<2 {
+            let ids = try await self.list(cloud)
+            #expect(ids.sorted() == (0..<count).map(PagedFleet.id).sorted())
+        }
+    }
+
+    @Test("what was learned about paging is not asked again")
+    func learned() async throws {
+        for (firstPage, pages) in [(0, ["0", "1", "2"]), (1, ["1", "2", "3"])] {
+            let fleet = PagedFleet(count: 250, firstPage: firstPage)
+            let upstream = FakeUpstream { request, _ in fleet.answer(request) }
+            let cloud = NovitaCloud.over(upstream, clock: self.clock)
+            _ = try await self.list(cloud)
+            let before = upstream.requests.count
+            _ = try await self.list(cloud, status: "toStart")
+            let later = upstream.requests.dropFirst(before)
+            #expect(later.compactMap { $0.parameter("pageNum") } == pages)
+            #expect(later.allSatisfy { $0.parameter("pageSize") == "100" && $0.parameter("status") == "toStart" })
+        }
+    }
+
+    @Test("a machine that moves from page to page while they are read is listed once, and does not change what was learned")
+    func shifting() {
+        var knowledge = PagingKnowledge()
+        let ids = (0..<200).map { UpstreamID(rawValue: "\($0)") }
+        knowledge.learn(page0: Array(ids[0..<100]), page1: [ids[99]])
+        #expect(knowledge.firstPage == 0)
+        knowledge.learn(page0: Array(ids[0..<100]), page1: Array(ids[2..<102]))
+        #expect(knowledge.firstPage == 1)
+        knowledge.learn(page0: [], page1: [])
+        #expect(knowledge.firstPage == 1)
+    }
+
+    @Test("a page that comes short once is made up for by a second pass")
+    func shortPageOnce() async throws {
+        let fleet = PagedFleet(count: 250)
+        let upstream = FakeUpstream { request, number in
+            guard number == 4 else { return fleet.answer(request) }
+            return .reply(200, PagedFleet.page((100..<150).map(PagedFleet.id), total: .number, count: 250))
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        for _ in 0..<2 {
+            let ids = try await self.list(cloud)
+            #expect(ids.count == 250)
+        }
+    }
+
+    @Test("a listing that stays short is an error as long as its content changes, and believed when it does not")
+    func shortAlways() async throws {
+        let stable = FakeUpstream(.reply(200, PagedFleet.page(["a", "b"], total: .number, count: 3)))
+        let stableCloud = NovitaCloud.over(stable, clock: self.clock)
+        #expect(try await self.list(stableCloud) == ["a", "b"])
+
+        let pages = Mutex(0)
+        let changing = FakeUpstream { request, _ in
+            let number = pages.withLock { pages in
+                if request.parameter("pageNum") == "1" { pages += 1 }
+                return pages
+            }
+            return .reply(200, PagedFleet.page(["a", "b\(number)"], total: .number, count: 9))
+        }
+        let error = await #expect(throws: CloudError.self) { try await self.list(.over(changing, clock: self.clock)) }
+        #expect(error?.code == .malformedReply)
+    }
+
+    @Test("a reply too large to read is asked for in smaller pages")
+    func tooLarge() async throws {
+        let fleet = PagedFleet(count: 60)
+        let upstream = FakeUpstream { request, _ in
+            guard let size = request.parameter("pageSize").flatMap(Int.init), size <= 25 else { return .failed(.responseTooLarge, sent: true) }
+            return fleet.answer(request)
+        }
+        #expect(try await self.list(.over(upstream, clock: self.clock) { $0.retriesMax = 0 }).count == 60)
+    }
+
+    @Test(
+        "what is not a listing is no empty listing",
+        arguments: ["null", "\"\"", #"{"message": "maintenance"}"#, #"{"instances": [{"name": "without id"}], "total": 1}"#, "<html>"])
+    func nonsense(_ body: String) async throws {
+        await #expect(throws: CloudError.self) { try await self.list(.over(FakeUpstream(.reply(200, body)), clock: self.clock)) }
+    }
+
+    @Test("a listing begins when its first page is asked for")
+    func begunAt() async throws {
+        let fleet = PagedFleet(count: 250)
+        let upstream = FakeUpstream { request, _ in
+            self.clock.advance(by: .seconds(1))
+            return fleet.answer(request)
+        }
+        let began = self.clock.now
+        let listing = try await NovitaCloud.over(upstream, clock: self.clock)
+            .machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
+        #expect(listing.begunAt == began)
+    }
+}
+
+extension PagedFleet {
+    fileprivate static var variants: [PagedFleet] {
+        var variants: [PagedFleet] = []
+        for total in Total.allCases {
+            for firstPage in [0, 1] {
+                for cap in [nil, 40, 100, 1000] as [Int?] {
+                    for refusesPageZero in firstPage == 1 ? [false, true] : [false] {
+                        variants.append(
+                            PagedFleet(count: 0, firstPage: firstPage, cap: cap, refusesPageZero: refusesPageZero, total: total))
+                    }
+                }
+            }
+        }
+        variants.append(PagedFleet(count: 0, firstPage: 1, cap: 100, countsByAskedSize: true))
+        variants.append(PagedFleet(count: 0, firstPage: 0, cap: 100, countsByAskedSize: true))
+        return variants
+    }
+}

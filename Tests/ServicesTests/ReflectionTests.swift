@@ -125,19 +125,25 @@ private typealias Question = Request.MessageRequestOneOf
         #expect(index.file(extending: "base.Message", number: 300) == nil)
     }
 
-    @Test("bytes that are no descriptor set are refused", arguments: [[0x0A], [0x0A, 0x05, 0x01], [0xFF], [0x0A, 0x02, 0x22, 0x7F]] as [[UInt8]])
+    @Test(
+        "bytes that are no descriptor set are refused",
+        arguments: [[0x0A], [0x0A, 0x05, 0x01], [0xFF], [0x0A, 0x02, 0x22, 0x7F]] as [[UInt8]])
     func malformed(_ bytes: [UInt8]) {
         #expect(throws: DescriptorIndex.Malformed.self) { try DescriptorIndex(descriptorSet: bytes) }
     }
 
-    @Test("both versions are served, answer in order, and list themselves", arguments: [
-        "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
-    ])
+    @Test(
+        "both versions are served, answer in order, and list themselves",
+        arguments: [
+            "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+        ])
     func versions(_ service: String) async throws {
         var router = Router()
         HealthService(HealthRegistry()).register(in: &router)
         ReflectionService.register(in: &router, self.index)
-        let exchange = Exchange([Self.request(.listServices("")), Self.request(.fileContainingSymbol("nonesuch")), Self.request(.listServices(""))])
+        let exchange = Exchange([
+            Self.request(.listServices("")), Self.request(.fileContainingSymbol("nonesuch")), Self.request(.listServices("")),
+        ])
         let path = Array("/\(service)/ServerReflectionInfo".utf8)
         let found = RouteTable(router).method(at: path.span)
         let method = try #require(found)

@@ -3,14 +3,17 @@ internal import Glibc
 
 /// Memory for the C form of one message: allocated by moving a pointer, given back all at once.
 ///
-/// Each thread has one and uses it for one message at a time. That holds because decoding and encoding never suspend:
-/// ``withThreadArena(budget:_:)`` begins and ends within one synchronous call, and generated code does not call it again inside.
+/// Each thread has one and uses it for one message at a time. That holds because decoding and encoding never suspend: ``Wire`` begins
+/// and resets it within one synchronous call, and the generated code that runs in between does not begin another.
 ///
 /// Safe to hand around within that call: it checks every size against what is left. Pointers into it are dead after the call.
 @safe
 @usableFromInline
 package struct Arena {
     /// Bookkeeping in memory of its own, because protobuf-c gets a pointer to it.
+    ///
+    /// Proof of every `unsafe` in this file: `state` lives as long as its thread, and only that thread has it. `next` and `end` point into
+    /// the newest block, which is freed by `reset()` or with the thread, and `next` never passes `end`.
     @usableFromInline
     @unsafe
     struct State {
@@ -36,12 +39,12 @@ package struct Arena {
     @inlinable
     @inline(__always)
     func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-        let rounded = (size &+ (Self.alignment - 1)) & ~(Self.alignment - 1)
-        guard unsafe rounded <= self.state.pointee.end - self.state.pointee.next, size >= 0 else {
+        let start = unsafe self.state.pointee.next
+        // Room for rounding up is asked for before the size is rounded, so that no size can overflow.
+        guard size >= 0, unsafe size <= self.state.pointee.end - start - (Self.alignment - 1) else {
             return unsafe self.allocateInNewBlock(size)
         }
-        let start = unsafe self.state.pointee.next
-        unsafe self.state.pointee.next = start + rounded
+        unsafe self.state.pointee.next = start + (size + Self.alignment - 1) / Self.alignment * Self.alignment
         return unsafe start
     }
 
@@ -84,7 +87,7 @@ package struct Arena {
 private let threadArenaKey: pthread_key_t = {
     var key = pthread_key_t()
     let status = unsafe pthread_key_create(&key) { state in
-        // The value is what `Arena.ofThread()` stored, and the thread that used it is over.
+        // Proof: the value is what `makeForThread()` stored, and the thread that used it is over.
         if let state = unsafe state?.assumingMemoryBound(to: Arena.State.self) { unsafe Arena(state: state).destroy() }
     }
     precondition(status == 0, "no thread-specific key left")
@@ -112,7 +115,7 @@ extension Arena {
         let kept = UnsafeMutableRawPointer.allocate(byteCount: WireLimits.arenaKept, alignment: Self.alignment)
         let allocator = unsafe ProtobufCAllocator(
             alloc: { state, size in
-                // protobuf-c hands back the `allocator_data` below.
+                // Proof: protobuf-c hands back the `allocator_data` below.
                 guard let state = unsafe state?.assumingMemoryBound(to: State.self), let size = Int(exactly: size) else { return nil }
                 return unsafe Arena(state: state).allocate(size)
             },

@@ -5,6 +5,8 @@ internal import CProtobufC
 ///
 /// Driven by protobuf-c's own descriptors, so that both agree on what is a nested message. Reads through a bounds-checked span and
 /// allocates nothing.
+///
+/// Proof of every `unsafe` in this file: descriptors are constants that protoc-gen-c made; their counts, pointers and types agree.
 struct PreScan {
     private var fields = 0
     private var unknownFields = 0
@@ -31,7 +33,9 @@ struct PreScan {
                 try self.countUnknownField()
                 continue
             }
-            guard unsafe field.pointee.type.accepts(tag.wireType, isRepeated: field.pointee.label == PROTOBUF_C_LABEL_REPEATED) else { throw WireError(.malformed) }
+            guard unsafe field.pointee.type.accepts(tag.wireType, isRepeated: field.pointee.label == PROTOBUF_C_LABEL_REPEATED) else {
+                throw WireError(.malformed)
+            }
             guard unsafe field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else { continue }
             if unsafe field.pointee.label != PROTOBUF_C_LABEL_REPEATED {
                 try self.countSingularMessage(index, in: &seenMessages)
@@ -87,7 +91,9 @@ private struct FieldLookup {
     }
 
     private mutating func at(_ index: Int, _ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
-        guard unsafe index < self.fields.count, let base = unsafe self.fields.baseAddress, unsafe base[index].id == number else { return nil }
+        guard unsafe index < self.fields.count, let base = unsafe self.fields.baseAddress, unsafe base[index].id == number else {
+            return nil
+        }
         self.expected = index + 1
         return unsafe (index, base + index)
     }

@@ -43,6 +43,9 @@ extension ProtobufEnum {
 }
 
 /// What generated code calls. Nothing here suspends, and no pointer outlives the call that made it.
+///
+/// Proof of every `unsafe` in here: generated code passes the descriptor, the initialiser and the C type of one and the same message; the
+/// arena outlives the structures, because it is reset only when the call that began it returns.
 @usableFromInline
 package enum Wire {
     /// Checks and unpacks `bytes`, and lets `read` make a Swift value of the result.

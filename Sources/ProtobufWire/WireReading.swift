@@ -1,5 +1,8 @@
 /// From protobuf-c's structures to Swift values. Everything is copied; `StaticString`s name the field for the error.
 extension Wire {
+    // Proof of every `unsafe` in this file: the structure was made by `unpack`, whose result lives in the arena until `decode` returns;
+    // its pointers and counts are protobuf-c's and belong together; what is read is copied before that.
+
     /// The text of a `string` field: `count` bytes that are checked to be UTF-8.
     @inlinable
     package static func string(_ data: UnsafePointer<UInt8>?, _ count: Int, _ field: StaticString) throws(WireError) -> String {

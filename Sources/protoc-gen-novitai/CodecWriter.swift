@@ -17,7 +17,9 @@ struct CodecWriter {
             }
             text.line()
             text.block("package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]") { text in
-                text.line("do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }")
+                text.line(
+                    "do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }"
+                )
                 text.line("catch { throw RPCError(error) }")
             }
             text.line()
@@ -77,9 +79,13 @@ struct CodecWriter {
         let property = "self.\(SwiftName.property(field.name))"
         let c = "c.pointee.\(CName.member(field.name))"
         let count = "c.pointee.n_\(CName.field(field.name))"
-        if let entry = self.types.mapEntry(of: field) { return "\(property) = try unsafe Wire.dictionary(\(c), \(count)) \(self.readEntry(entry, of: field))" }
+        if let entry = self.types.mapEntry(of: field) {
+            return "\(property) = try unsafe Wire.dictionary(\(c), \(count)) \(self.readEntry(entry, of: field))"
+        }
         if field.isRepeated { return "\(property) = \(self.readList(field, c, count))" }
-        if field.type == .message { return "\(property) = try unsafe \(self.presence(field))Wire.message(\(c), \(self.reader(field)))" + self.otherwiseNil(field) }
+        if field.type == .message {
+            return "\(property) = try unsafe \(self.presence(field))Wire.message(\(c), \(self.reader(field)))" + self.otherwiseNil(field)
+        }
         let value = self.readValue(field, from: c, label: self.label(field))
         return "\(property) = \(self.tryUnsafe(field)) \(self.presence(field))\(value)" + self.otherwiseNil(field)
     }
@@ -110,7 +116,8 @@ struct CodecWriter {
     private func readList(_ field: FieldSchema, _ c: String, _ count: String) -> String {
         switch field.type {
         case .message: return "try unsafe Wire.messages(\(c), \(count), \(self.reader(field)))"
-        case .string: return "try unsafe Wire.list(\(c), \(count)) { value throws(WireError) in try unsafe value.string(\"\(self.label(field))\") }"
+        case .string:
+            return "try unsafe Wire.list(\(c), \(count)) { value throws(WireError) in try unsafe value.string(\"\(self.label(field))\") }"
         case .bytes: return "try unsafe Wire.list(\(c), \(count)) { value throws(WireError) in unsafe value.bytes }"
         case .bool, .enum:
             return "try unsafe Wire.list(\(c), \(count)) { value throws(WireError) in \(self.readValue(field, from: "value", label: "")) }"
@@ -196,7 +203,10 @@ struct CodecWriter {
     private func writeList(_ field: FieldSchema, _ property: String, to text: inout SourceText) {
         let target = "try unsafe (c.pointee.\(CName.member(field.name)), c.pointee.n_\(CName.field(field.name))) ="
         if let entry = self.types.mapEntry(of: field) {
-            text.block("\(target) arena.entries(\(property), \(CName.prefix(entry.fullName))__init)", parameters: "entry, key, value throws(WireError)") { text in
+            text.block(
+                "\(target) arena.entries(\(property), \(CName.prefix(entry.fullName))__init)",
+                parameters: "entry, key, value throws(WireError)"
+            ) { text in
                 text.line(self.assign(entry.fields[0], "key", to: "entry", as: "key"))
                 text.line(self.assign(entry.fields[1], "value", to: "entry", as: "value"))
             }

@@ -1,6 +1,8 @@
 import Glibc
 
 /// Whole-file reads and writes on descriptors, and running another program between them.
+///
+/// Proof of every `unsafe` in here: the buffers that the system calls get are Swift's own, with their sizes, and live through the call.
 enum Process {
     /// Reads to the end.
     static func readAll(_ descriptor: Int32) throws -> [UInt8] {
@@ -36,7 +38,9 @@ enum Process {
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, inputReader, STDIN_FILENO)
         unsafe posix_spawn_file_actions_adddup2(&actions, outputWriter, STDOUT_FILENO)
-        for descriptor in [inputReader, inputWriter, outputReader, outputWriter] { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
+        for descriptor in [inputReader, inputWriter, outputReader, outputWriter] {
+            unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var process: pid_t = 0
         let status = unsafe program.withCString { name in
             var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [UnsafeMutablePointer(mutating: name), nil]

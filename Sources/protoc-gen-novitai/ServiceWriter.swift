@@ -23,7 +23,8 @@ struct ServiceWriter {
             for method in self.service.methods {
                 text.document(method.comment)
                 text.line(
-                    "package static let \(method.swiftName) = MethodDescriptor(service: name, method: \"\(method.name)\", kind: .\(method.kind))")
+                    "package static let \(method.swiftName) = MethodDescriptor(service: name, method: \"\(method.name)\", kind: .\(method.kind))"
+                )
             }
             let names = self.service.methods.map(\.swiftName).joined(separator: ", ")
             text.line("package static let methods: [MethodDescriptor] = [\(names)]")

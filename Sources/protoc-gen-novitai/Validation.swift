@@ -1,3 +1,5 @@
+import ProtobufWire
+
 /// What the generator refuses, with a text that names the culprit.
 struct GeneratorError: Error, Equatable {
     var message: String
@@ -7,9 +9,6 @@ struct GeneratorError: Error, Equatable {
 
 /// Checks that everything asked for can be generated and is safe to unpack.
 struct Validation {
-    /// As `WireLimits.declaredFields`: the pre-scan marks the fields it met in 128 bits.
-    static let fieldsMax = 128
-
     let types: TypeTable
 
     func check(_ files: [FileSchema]) throws(GeneratorError) {
@@ -21,8 +20,8 @@ struct Validation {
     }
 
     private func check(_ message: MessageSchema) throws(GeneratorError) {
-        guard message.fields.count <= Self.fieldsMax else {
-            throw GeneratorError("\(message.fullName): \(message.fields.count) fields, at most \(Self.fieldsMax) are supported")
+        guard message.fields.count <= WireLimits.declaredFields else {
+            throw GeneratorError("\(message.fullName): \(message.fields.count) fields, at most \(WireLimits.declaredFields) are supported")
         }
         for field in message.fields {
             guard field.type == .message || field.type == .enum else { continue }

@@ -14,7 +14,9 @@ struct NameTests {
 
     @Test(
         "a field becomes a property, in backticks when it is a keyword",
-        arguments: [("gpu_count", "gpuCount"), ("id", "id"), ("default", "`default`"), ("protocol", "`protocol`"), ("a__b", "aB"), ("x_2", "x2")])
+        arguments: [
+            ("gpu_count", "gpuCount"), ("id", "id"), ("default", "`default`"), ("protocol", "`protocol`"), ("a__b", "aB"), ("x_2", "x2"),
+        ])
     func property(_ name: String, _ wanted: String) { #expect(SwiftName.property(name) == wanted) }
 
     @Test(
@@ -27,13 +29,16 @@ struct NameTests {
         #expect(SwiftName.enumValue(value, of: enumeration) == wanted)
     }
 
-    @Test("type names that Swift reserves get a suffix", arguments: [("Any", "AnyMessage"), ("Type", "TypeMessage"), ("Instance", "Instance")])
+    @Test(
+        "type names that Swift reserves get a suffix",
+        arguments: [("Any", "AnyMessage"), ("Type", "TypeMessage"), ("Instance", "Instance")])
     func type(_ name: String, _ wanted: String) { #expect(SwiftName.type(name, suffix: "Message") == wanted) }
 
     @Test(
         "C names are protoc-gen-c's",
         arguments: [
-            ("novitai.v1.PortSpec", "Novitai__V1__PortSpec", "novitai__v1__port_spec"), ("a.b_c.HTTPProbe", "A__BC__HTTPProbe", "a__b_c__httpprobe"),
+            ("novitai.v1.PortSpec", "Novitai__V1__PortSpec", "novitai__v1__port_spec"),
+            ("a.b_c.HTTPProbe", "A__BC__HTTPProbe", "a__b_c__httpprobe"),
             ("p.Outer.LabelsEntry", "P__Outer__LabelsEntry", "p__outer__labels_entry"),
         ])
     func cNames(_ name: String, _ type: String, _ prefix: String) {
@@ -41,6 +46,8 @@ struct NameTests {
         #expect(CName.prefix(name) == prefix)
     }
 
-    @Test("C keywords get an underscore, and two words backticks", arguments: [("default", "default_"), ("UPPER", "upper"), ("self", "`self`"), ("init", "`init`")])
+    @Test(
+        "C keywords get an underscore, and two words backticks",
+        arguments: [("default", "default_"), ("UPPER", "upper"), ("self", "`self`"), ("init", "`init`")])
     func cFields(_ name: String, _ wanted: String) { #expect(CName.member(name) == wanted) }
 }

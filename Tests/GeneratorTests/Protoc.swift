@@ -22,15 +22,20 @@ struct Protoc {
             try Data(content.utf8).write(to: file)
         }
         let parameters = (parameter.isEmpty ? [] : [parameter]) + ["c_module=C", "swift_module=S"]
-        for module in ["C", "S"] { try FileManager.default.createDirectory(at: output.appending(path: module), withIntermediateDirectories: true) }
+        for module in ["C", "S"] {
+            try FileManager.default.createDirectory(at: output.appending(path: module), withIntermediateDirectories: true)
+        }
         let (status, errors) = try self.run(
-            ["--plugin=protoc-gen-novitai=\(self.plugin.path)", "-I", sources.path, "--novitai_out=\(output.path)",
-             "--novitai_opt=\(parameters.joined(separator: ","))"] + files.keys.sorted())
+            [
+                "--plugin=protoc-gen-novitai=\(self.plugin.path)", "-I", sources.path, "--novitai_out=\(output.path)",
+                "--novitai_opt=\(parameters.joined(separator: ","))",
+            ] + files.keys.sorted())
         return Outcome(status: status, errors: errors, files: try self.contents(of: output))
     }
 
     /// SwiftPM puts programs beside the test bundle.
-    private static let plugin = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "protoc-gen-novitai")
+    private static let plugin = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(
+        path: "protoc-gen-novitai")
 
     private static func run(_ arguments: [String]) throws -> (Int32, String) {
         let process = Process()

@@ -21,11 +21,16 @@ struct HostileInputTests {
     @Test(
         "what is not an encoding is INTERNAL",
         arguments: [
-            ("a tag alone", [0x08]), ("a varint without an end", [0x18, 0xFF]), ("a varint of eleven bytes", [0x18] + .init(repeating: 0x80, count: 10) + [1]),
-            ("four of eight bytes", [0x09, 0, 0, 0, 0]), ("a length beyond the end", [0x72, 5, 65]), ("a huge length", [0x72, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
-            ("a length of 2^64 - 1", [0x72] + .init(repeating: 0xFF, count: 9) + [1]), ("field number 0", [0x00, 0x00]), ("a group", [0x0B, 0x0C]),
-            ("the end of a group", [0x0C]), ("wire type 6", [0x0E]), ("wire type 7", [0x0F]), ("a tag of more than 32 bits", [0x88, 0x80, 0x80, 0x80, 0x10, 0]),
-            ("a known field with another wire type", [0x70, 1]), ("a packed singular number", [0x1A, 1, 1]), ("packed doubles of 7 bytes", [0xCA, 0x02, 7, 0, 0, 0, 0, 0, 0, 0]),
+            ("a tag alone", [0x08]), ("a varint without an end", [0x18, 0xFF]),
+            ("a varint of eleven bytes", [0x18] + .init(repeating: 0x80, count: 10) + [1]),
+            ("four of eight bytes", [0x09, 0, 0, 0, 0]), ("a length beyond the end", [0x72, 5, 65]),
+            ("a huge length", [0x72, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
+            ("a length of 2^64 - 1", [0x72] + .init(repeating: 0xFF, count: 9) + [1]), ("field number 0", [0x00, 0x00]),
+            ("a group", [0x0B, 0x0C]),
+            ("the end of a group", [0x0C]), ("wire type 6", [0x0E]), ("wire type 7", [0x0F]),
+            ("a tag of more than 32 bits", [0x88, 0x80, 0x80, 0x80, 0x10, 0]),
+            ("a known field with another wire type", [0x70, 1]), ("a packed singular number", [0x1A, 1, 1]),
+            ("packed doubles of 7 bytes", [0xCA, 0x02, 7, 0, 0, 0, 0, 0, 0, 0]),
             ("a packed varint without an end", [0xDA, 0x02, 1, 0xFF]), ("a nested message cut off", [0x8A, 0x01, 2, 0x0A, 5]),
         ] as [(String, [UInt8])])
     func malformed(_ what: String, _ bytes: [UInt8]) {
@@ -68,7 +73,10 @@ struct HostileInputTests {
         key.append(text, to: 1)
         var map = WireWriter()
         map.append(key.bytes, to: 61)
-        let cases = [("a_string", singular), ("strings", repeated), ("choice_string", member), ("optional_string", optional), ("strings_by_string", map)]
+        let cases = [
+            ("a_string", singular), ("strings", repeated), ("choice_string", member), ("optional_string", optional),
+            ("strings_by_string", map),
+        ]
         for (field, writer) in cases {
             #expect(throws: RPCError(code: .invalidArgument, message: "EveryField.\(field): not valid UTF-8")) {
                 try NovitaiTestV1.EveryField(decoding: writer.bytes)
@@ -85,7 +93,9 @@ struct HostileInputTests {
 
     // MARK: Depth
 
-    @Test("64 levels are read, the 65th is refused", arguments: [(1, RPCError.Code.ok), (64, .ok), (65, .invalidArgument), (100_000, .invalidArgument)])
+    @Test(
+        "64 levels are read, the 65th is refused",
+        arguments: [(1, RPCError.Code.ok), (64, .ok), (65, .invalidArgument), (100_000, .invalidArgument)])
     func depth(_ levels: Int, _ wanted: RPCError.Code) {
         #expect(code(NovitaiTestV1.Tree.self, nestedTree(levels: levels)) == wanted)
     }
@@ -108,7 +118,8 @@ struct HostileInputTests {
 
     // MARK: Quantity
 
-    @Test("a singular message repeated is merged, 16 repetitions are the most", arguments: [(16, RPCError.Code.ok), (17, .resourceExhausted)])
+    @Test(
+        "a singular message repeated is merged, 16 repetitions are the most", arguments: [(16, RPCError.Code.ok), (17, .resourceExhausted)])
     func merging(_ repetitions: Int, _ wanted: RPCError.Code) {
         let bytes = holder(items: 1) + [UInt8](repeatingPattern: [0x0A, 2, 0x0A, 0], count: repetitions)
         #expect(code(NovitaiTestV1.Holder.self, bytes) == wanted)
@@ -151,7 +162,9 @@ struct HostileInputTests {
         return writer.bytes
     }
 
-    @Test("unknown fields are dropped, 1000 are the most", arguments: [(1000, RPCError.Code.ok), (1001, .resourceExhausted), (2_000_000, .resourceExhausted)])
+    @Test(
+        "unknown fields are dropped, 1000 are the most",
+        arguments: [(1000, RPCError.Code.ok), (1001, .resourceExhausted), (2_000_000, .resourceExhausted)])
     func unknownFields(_ count: Int, _ wanted: RPCError.Code) {
         #expect(code(NovitaiTestV1.Nothing.self, [UInt8](repeatingPattern: [0x18, 1], count: count)) == wanted)
     }
@@ -165,7 +178,9 @@ struct HostileInputTests {
         #expect(known.aString.isEmpty && known.aLeaf == newer.aLeaf)
     }
 
-    @Test("empty items are two bytes each; 100 000 fields are the most", arguments: [(99_999, RPCError.Code.ok), (100_000, .resourceExhausted), (2_000_000, .resourceExhausted)])
+    @Test(
+        "empty items are two bytes each; 100 000 fields are the most",
+        arguments: [(99_999, RPCError.Code.ok), (100_000, .resourceExhausted), (2_000_000, .resourceExhausted)])
     func emptyItems(_ count: Int, _ wanted: RPCError.Code) {
         #expect(code(NovitaiTestV1.Holder.self, holder(items: count)) == wanted)
     }
@@ -192,7 +207,9 @@ struct HostileInputTests {
     @Test("of several map entries with one key the last counts; a missing key or value is the default")
     func maps() throws {
         var writer = WireWriter()
-        for entry in [[0x0A, 1, 97, 0x12, 1, 49], [0x0A, 1, 97, 0x12, 1, 50], [0x12, 1, 51], [0x0A, 1, 98]] as [[UInt8]] { writer.append(entry, to: 61) }
+        for entry in [[0x0A, 1, 97, 0x12, 1, 49], [0x0A, 1, 97, 0x12, 1, 50], [0x12, 1, 51], [0x0A, 1, 98]] as [[UInt8]] {
+            writer.append(entry, to: 61)
+        }
         writer.append([0x08, 5], to: 63)
         let message = try NovitaiTestV1.EveryField(decoding: writer.bytes)
         #expect(message.stringsByString == ["a": "2", "": "3", "b": ""])
@@ -228,7 +245,8 @@ struct HostileInputTests {
     @Test(
         "a Duration out of range or of two signs is INVALID_ARGUMENT, read or written",
         arguments: [
-            (315_576_000_000, 999_999_999, true), (-1, -1, true), (0, -999_999_999, true), (315_576_000_001, 0, false), (-315_576_000_001, 0, false),
+            (315_576_000_000, 999_999_999, true), (-1, -1, true), (0, -999_999_999, true), (315_576_000_001, 0, false),
+            (-315_576_000_001, 0, false),
             (1, -1, false), (-1, 1, false), (0, 1_000_000_000, false), (.min, 0, false),
         ] as [(Int64, Int32, Bool)])
     func durations(_ seconds: Int64, _ nanos: Int32, _ isValid: Bool) throws {

@@ -17,7 +17,9 @@ struct Loopback: RPCChannel {
     nonisolated(nonsending) func unary<Q: RPCMessage, R: RPCMessage>(
         _ request: Q, method: MethodDescriptor, options: CallOptions
     ) async throws(RPCError) -> R {
-        guard case .unary(let call) = try self.handler(of: method) else { throw RPCError(code: .internal, message: "another kind of method") }
+        guard case .unary(let call) = try self.handler(of: method) else {
+            throw RPCError(code: .internal, message: "another kind of method")
+        }
         do {
             return try await Self.received(call(Self.received(request.framed()), ServerContext(method: method))).decoded()
         } catch {
@@ -28,7 +30,9 @@ struct Loopback: RPCChannel {
     nonisolated(nonsending) func serverStreaming<Q: RPCMessage, R: RPCMessage, Result>(
         _ request: Q, method: MethodDescriptor, options: CallOptions, _ body: (ResponseStream<R>) async throws -> Result
     ) async throws -> Result {
-        guard case .serverStreaming(let call) = try self.handler(of: method) else { throw RPCError(code: .internal, message: "another kind of method") }
+        guard case .serverStreaming(let call) = try self.handler(of: method) else {
+            throw RPCError(code: .internal, message: "another kind of method")
+        }
         let responses = MessageQueue()
         try await call(Self.received(request.framed()), responses, ServerContext(method: method))
         return try await body(ResponseStream(responses))
@@ -37,7 +41,9 @@ struct Loopback: RPCChannel {
     nonisolated(nonsending) func clientStreaming<Q: RPCMessage, R: RPCMessage>(
         method: MethodDescriptor, options: CallOptions, _ body: (RequestWriter<Q>) async throws -> Void
     ) async throws -> R {
-        guard case .clientStreaming(let call) = try self.handler(of: method) else { throw RPCError(code: .internal, message: "another kind of method") }
+        guard case .clientStreaming(let call) = try self.handler(of: method) else {
+            throw RPCError(code: .internal, message: "another kind of method")
+        }
         let requests = MessageQueue()
         try await body(RequestWriter(requests))
         return try await Self.received(call(requests, ServerContext(method: method))).decoded()

@@ -93,7 +93,9 @@ struct ServiceTests {
         var router = Router()
         Echo().register(in: &router)
         #expect(router.services == [NovitaiTestV1.EveryKind.name])
-        #expect(NovitaiTestV1.EveryKind.methods.map(\.path) == ["Unary", "ClientStreaming", "ServerStreaming", "BidirectionalStreaming"].map { "/novitai.test.v1.EveryKind/\($0)" })
+        #expect(
+            NovitaiTestV1.EveryKind.methods.map(\.path)
+                == ["Unary", "ClientStreaming", "ServerStreaming", "BidirectionalStreaming"].map { "/novitai.test.v1.EveryKind/\($0)" })
         #expect(NovitaiTestV1.EveryKind.methods.map(\.kind) == [.unary, .clientStreaming, .serverStreaming, .bidirectionalStreaming])
     }
 }

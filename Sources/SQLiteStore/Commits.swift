@@ -1,8 +1,8 @@
-import Fleet
+package import Fleet
 
 extension StoreOperation {
     /// Encodes at once, on the caller's thread: the transaction only writes.
-    static func commit(_ commit: Commit) throws(StoreError) -> StoreOperation<Committed> {
+    package static func commit(_ commit: Commit) throws(StoreError) -> StoreOperation<Committed> {
         let encoded = try EncodedCommit(commit)
         return StoreOperation<Committed>(bytes: encoded.bytes) { try $0.apply(encoded) }
     }
@@ -60,6 +60,7 @@ extension Transaction {
 
     private func apply(_ instance: Instance, payload: String) throws {
         let stamped = instance.stamped(self.nextRevision())
+        try self.noteLiability(of: stamped)
         try self.write(stamped, payload: payload)
         try self.writeEvent(stamped, payload: payload)
     }

@@ -21,14 +21,13 @@ extension Transaction {
         return try self.rows("SELECT \(Self.columns) FROM instance \(page.clauses)", page.arguments, Self.instance)
     }
 
-    /// Who has the name among the tenant's living instances.
+    /// Who of the tenant's instances has the name. One that has ended gives it away, also while debts keep it living.
     func holder(ofName name: String, tenant: TenantID) throws -> InstanceID? {
-        try self.row("SELECT id FROM instance WHERE tenant = ? AND name = ? AND is_living = 1", [tenant.rawValue, name])
+        try self.row("SELECT id FROM instance WHERE tenant = ? AND name = ? AND has_ended = 0", [tenant.rawValue, name])
             .map { InstanceID(rawValue: $0[0]) }
     }
 
-    /// Machines not proven gone, and their dollars per hour, over all tenants.
-    func liability() throws -> Liability {
+    func sumOfLiabilities() throws -> Liability {
         let sql = """
             SELECT coalesce(sum(liable_machines), 0), coalesce(sum(liable_hourly_spend), 0) FROM instance WHERE liable_machines > 0
             """
@@ -41,18 +40,20 @@ extension Transaction {
 
     func write(_ instance: Instance, payload: String) throws {
         let sql = """
-            INSERT INTO instance (id, tenant, name, is_living, liable_machines, liable_hourly_spend, created_at, revision, payload)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET name = excluded.name, is_living = excluded.is_living, liable_machines = excluded.liable_machines,
-                liable_hourly_spend = excluded.liable_hourly_spend, revision = excluded.revision, payload = excluded.payload
+            INSERT INTO instance
+                (id, tenant, name, is_living, has_ended, liable_machines, liable_hourly_spend, created_at, revision, payload)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET name = excluded.name, is_living = excluded.is_living, has_ended = excluded.has_ended,
+                liable_machines = excluded.liable_machines, liable_hourly_spend = excluded.liable_hourly_spend,
+                revision = excluded.revision, payload = excluded.payload
             """
         do {
             try self.execute(
                 sql,
                 [
-                    // An ended instance gives its name away, also while debts keep it living: the column then holds its id.
-                    instance.id.rawValue, instance.tenant.rawValue, instance.state.isFinal ? instance.id.rawValue : instance.name, instance.isLiving, instance.liableMachines,
-                    instance.liableHourlySpend.micros, instance.createdAt.microseconds, instance.revision.number, payload,
+                    instance.id.rawValue, instance.tenant.rawValue, instance.name, instance.isLiving, instance.state.isFinal,
+                    instance.liableMachines, instance.liableHourlySpend.micros, instance.createdAt.microseconds,
+                    instance.revision.number, payload,
                 ])
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
             guard let holder = try self.holder(ofName: instance.name, tenant: instance.tenant) else { throw error }
@@ -67,30 +68,5 @@ extension Transaction {
 
     private static func liability(_ row: Row) -> Liability {
         Liability(machines: row[0], hourlySpend: row[1])
-    }
-}
-
-/// What the ceilings count: machines, and millionths of a dollar per hour.
-struct Liability: Hashable {
-    var machines: Int64
-    var hourlySpend: Int64
-
-    static let zero = Liability(machines: 0, hourlySpend: 0)
-
-    init(machines: Int64, hourlySpend: Int64) {
-        self.machines = machines
-        self.hourlySpend = hourlySpend
-    }
-
-    init(_ instance: Instance) {
-        self.init(machines: Int64(instance.liableMachines), hourlySpend: instance.liableHourlySpend.micros)
-    }
-
-    static func + (left: Self, right: Self) -> Self {
-        Liability(machines: left.machines + right.machines, hourlySpend: left.hourlySpend + right.hourlySpend)
-    }
-
-    static func - (left: Self, right: Self) -> Self {
-        Liability(machines: left.machines - right.machines, hourlySpend: left.hourlySpend - right.hourlySpend)
     }
 }

@@ -11,6 +11,8 @@ import Synchronization
 package final class SQLiteCore: Sendable {
     private struct State {
         var isClosed = false
+        /// A failed commit may still be in the log's file; see `fence`.
+        var isInDoubt = false
         var attachment: Transaction.Attachment?
         /// Something was written since the last checkpoint.
         var hasLog = false
@@ -115,26 +117,31 @@ extension SQLiteCore {
 
     private func transact<Result>(in database: Database, _ body: (Transaction) -> Result) throws -> Result {
         guard !self.state.withLock({ $0.isClosed }) else { throw StoreError.unavailable("the store is closed") }
+        // Reads go on without the fence.
+        if self.state.withLock({ $0.isInDoubt }) { try? self.fence(database) }
         let changesBefore = database.totalChangesCount
-        let (transaction, result) = try self.write(in: database, body)
+        let (transaction, result) = try self.run(body, in: database, changesBefore: changesBefore)
         do {
             try database.commit()
         } catch {
             throw self.afterFailedCommit(error, in: database)
         }
-        let hasWritten = database.totalChangesCount != changesBefore
-        self.publish(transaction, hasWritten: hasWritten)
+        self.publish(transaction, hasWritten: database.totalChangesCount != changesBefore)
         return result
     }
 
     /// Everything but the commit: an error here leaves nothing behind.
-    private func write<Result>(in database: Database, _ body: (Transaction) -> Result) throws -> (Transaction, Result) {
+    private func run<Result>(
+        _ body: (Transaction) -> Result, in database: Database, changesBefore: Int
+    ) throws -> (Transaction, Result) {
         do {
             try database.beginTransaction(.deferred)
             let transaction = try Transaction(database)
             let result = body(transaction)
             guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }
             try transaction.writeRevision()
+            let hasWritten = database.totalChangesCount != changesBefore
+            if hasWritten, self.state.withLock({ $0.isInDoubt }) { throw StoreError.unavailable("the file cannot be written") }
             return (transaction, result)
         } catch {
             if database.isInsideTransaction { try? database.rollback() }
@@ -142,18 +149,24 @@ extension SQLiteCore {
         }
     }
 
-    /// A commit may fail after its last bytes have reached the log's file, and a crash would then bring it back to life. The next
-    /// successful transaction overwrites those bytes: so one is made, and the commit is known not to be applied. Where that fails
-    /// as well, nobody knows.
     private func afterFailedCommit(_ error: any Error, in database: Database) -> StoreError {
         let reason = (error as? DatabaseError)?.summary ?? "commit failed"
         do {
             if database.isInsideTransaction { try database.rollback() }
-            try database.execute(sql: "UPDATE deployment SET fence = fence + 1")
+            self.state.withLock { $0.isInDoubt = true }
+            try self.fence(database)
             return .unavailable(reason)
         } catch {
             return .unknown(reason)
         }
+    }
+
+    /// A commit may fail after its last bytes have reached the log's file, and a crash would then bring it back to life. The next
+    /// successful transaction overwrites those bytes, so one is made: then the failed commit is known not to be applied. Until it
+    /// succeeds nothing else is written: only the commit that failed first is in doubt, and none after it.
+    private func fence(_ database: Database) throws {
+        try database.execute(sql: "UPDATE deployment SET fence = fence + 1")
+        self.state.withLock { $0.isInDoubt = false }
     }
 
     private func publish(_ transaction: Transaction, hasWritten: Bool) {

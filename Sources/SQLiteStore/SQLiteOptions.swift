@@ -22,7 +22,8 @@ package struct SQLiteOptions: Sendable {
 
 /// Bounds of the store. Each protects memory, the disk or the latency of other callers.
 package struct SQLiteLimits: Sendable {
-    /// Operations that share one transaction and so one fsync. A larger group hardly costs less per operation, but makes everybody in it wait.
+    /// Operations that share one transaction and so one fsync. A larger group hardly costs less per operation, but makes everybody
+    /// in it wait.
     package var groupOperationsMax = 128
     /// Payload bytes of one group. Keeps the transaction in SQLite's page cache; a single larger operation goes alone.
     package var groupBytesMax = 1 << 20
@@ -30,7 +31,8 @@ package struct SQLiteLimits: Sendable {
     package var queuedOperationsMax = 4096
     /// Payload bytes that wait, which bounds the memory of a stalled disk.
     package var queuedBytesMax = 32 << 20
-    /// Size of the write-ahead log above which it is written back even when the store is busy: bounds disk use and the time to open after a crash.
+    /// Size of the write-ahead log above which it is written back even when the store is busy: bounds disk use and the time to open
+    /// after a crash.
     package var walBytesMax = 16 << 20
     /// SQLite's page cache.
     package var cacheBytes = 16 << 20

@@ -33,8 +33,8 @@ enum Schema {
         return migrator
     }
 
-    /// `payload` is the JSON of the domain's value, with revision 0: the column is the one place of the revision. Columns beside it are those
-    /// that a query or a constraint needs. Times are microseconds since 1970, money is millionths of a dollar.
+    /// `payload` is the JSON of the domain's value, with revision 0: the column is the one place of the revision. Columns beside it
+    /// are those that a query or a constraint needs. Times are microseconds since 1970, money is millionths of a dollar.
     private static let firstSlice = """
         PRAGMA application_id = \(applicationID);
         PRAGMA user_version = \(generation);
@@ -53,13 +53,15 @@ enum Schema {
             tenant TEXT NOT NULL,
             name TEXT NOT NULL,
             is_living INTEGER NOT NULL,
+            has_ended INTEGER NOT NULL,
             liable_machines INTEGER NOT NULL,
             liable_hourly_spend INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             revision INTEGER NOT NULL,
             payload TEXT NOT NULL
         ) STRICT;
-        CREATE UNIQUE INDEX instance_living_name ON instance (tenant, name) WHERE is_living = 1;
+        CREATE UNIQUE INDEX instance_name ON instance (tenant, name) WHERE has_ended = 0;
+        CREATE INDEX instance_living ON instance (created_at, id) WHERE is_living = 1;
         CREATE INDEX instance_liable ON instance (liable_machines, liable_hourly_spend) WHERE liable_machines > 0;
         CREATE INDEX instance_history ON instance (created_at, id);
         CREATE INDEX instance_tenant_history ON instance (tenant, created_at, id);

@@ -14,6 +14,8 @@ final class Transaction {
     private(set) var revision: Revision
     private(set) var events: [Event] = []
     private(set) var attachment: Attachment?
+    /// Summed once for the group, by the first that asks, and then kept up to date with each write.
+    private var knownLiability: Liability?
     private let startRevision: Revision
 
     init(_ database: Database) throws {
@@ -25,13 +27,12 @@ final class Transaction {
     func attempt<Value>(_ operation: StoreOperation<Value>) -> Result<Value, StoreError> {
         // Some errors (a full disk, for example) may end the whole transaction, and what follows would run without one.
         guard self.database.isInsideTransaction else { return .failure(.unavailable("the transaction was rolled back")) }
-        let before = (revision: self.revision, events: self.events.count, attachment: self.attachment)
+        let before = (self.revision, self.events.count, self.attachment, self.knownLiability)
         do {
             return .success(try self.savepoint { try operation.run(self) })
         } catch {
-            self.revision = before.revision
-            self.events.removeSubrange(before.events...)
-            self.attachment = before.attachment
+            self.events.removeSubrange(before.1...)
+            (self.revision, _, self.attachment, self.knownLiability) = before
             return .failure(StoreError(rolledBack: error))
         }
     }
@@ -48,6 +49,20 @@ final class Transaction {
 
     func attach(_ follower: any LogFollower) {
         self.attachment = Attachment(follower: follower, revision: self.revision)
+    }
+
+    /// Machines not proven gone, and their dollars per hour, over all tenants.
+    func liability() throws -> Liability {
+        if let known = self.knownLiability { return known }
+        let sum = try self.sumOfLiabilities()
+        self.knownLiability = sum
+        return sum
+    }
+
+    /// To be called before the instance is written.
+    func noteLiability(of instance: Instance) throws {
+        guard let known = self.knownLiability else { return }
+        self.knownLiability = known + Liability(instance) - (try self.liability(of: instance.id))
     }
 
     /// Once for all operations: the counter's row is written last.

@@ -4,7 +4,7 @@ package enum Guard: Hashable, Sendable {
     case lease(JobID, LeaseToken)
     /// The instance has not changed since it was read.
     case instance(InstanceID, Revision)
-    /// No living instance of the tenant has the name.
+    /// No instance of the tenant has the name. One that has ended gives it away, also while debts keep it living.
     case nameIsFree(TenantID, String)
     /// The request id is not in use.
     case requestIsNew(RequestKey)

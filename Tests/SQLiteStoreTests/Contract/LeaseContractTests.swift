@@ -8,7 +8,9 @@ struct LeaseContractTests {
         _ = try await store.commit(Commit(jobs: jobs.map { .init($0) }))
     }
 
-    @Test("Due jobs are leased in order of due time, at most as many as asked for, and the rest tells when to ask again", arguments: StoreKind.all)
+    @Test(
+        "Due jobs are leased in order of due time, at most as many as asked for, and the rest tells when to ask again",
+        arguments: StoreKind.all)
     func order(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
             let dueAt: [Int64] = [50, 10, 40, 20, 30, 500]
@@ -89,7 +91,9 @@ struct LeaseContractTests {
         }
     }
 
-    @Test("Jobs of one instance run one at a time, in the order in which they were made, whatever their due times", arguments: StoreKind.all)
+    @Test(
+        "Jobs of one instance run one at a time, in the order in which they were made, whatever their due times",
+        arguments: StoreKind.all)
     func blocking(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
             let create = Sample.job(1, of: 1, dueAt: Sample.time(300))

@@ -44,7 +44,9 @@ struct LogContractTests {
         }
     }
 
-    @Test("Under concurrent commits revisions have no gap, each commit's are together, and the follower is told the log, in order", arguments: StoreKind.all)
+    @Test(
+        "Under concurrent commits revisions have no gap, each commit's are together, and the follower is told the log, in order",
+        arguments: StoreKind.all)
     func concurrent(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
             let follower = RecordingFollower()

@@ -20,7 +20,8 @@ struct ReadingContractTests {
             var instance = Sample.instance(1)
             instance.state = .running
             instance.endpoints = [Endpoint(port: 8080, protocol: .http, address: "https://example.com/a?b=c&d")]
-            instance.upstream = UpstreamFacts(id: UpstreamID(rawValue: "m"), status: "running", error: "\u{1F4A5} \\ \"", observedAt: Sample.start)
+            instance.upstream = UpstreamFacts(
+                id: UpstreamID(rawValue: "m"), status: "running", error: "\u{1F4A5} \\ \"", observedAt: Sample.start)
             instance.debts = [Debt(upstreamID: UpstreamID(rawValue: "n"), hourlyPrice: MicroUSD(micros: .max), since: Sample.start)]
             instance.placement = nil
             instance.runningSince = Timestamp(microseconds: -1)
@@ -38,7 +39,9 @@ struct ReadingContractTests {
         }
     }
 
-    @Test("Pages of history run newest first, without repeats or gaps, also over equal times, and keep to a tenant", arguments: StoreKind.all, [1, 2, 3, 7, 100])
+    @Test(
+        "Pages of history run newest first, without repeats or gaps, also over equal times, and keep to a tenant",
+        arguments: StoreKind.all, [1, 2, 3, 7, 100])
     func pages(_ kind: StoreKind, _ pageSize: Int) async throws {
         try await kind.withStore { store in
             let other = TenantID(rawValue: "other")
@@ -53,8 +56,12 @@ struct ReadingContractTests {
                 _ = try await store.commit(commit)
             }
             for (tenant, expected) in [(nil, [4, 7, 0, 6, 3, 2, 1, 5]), (other, [2, 5]), (Sample.tenant, [4, 7, 0, 6, 3, 1])] {
-                let instances = try await self.walk(pageSize, tenant) { try await store.instances($0).map { ($0.id.rawValue, $0.createdAt) } }
-                let jobs = try await self.walk(pageSize, tenant) { try await store.jobs($0).map { ($0.id.rawValue, $0.createdAt) } }
+                let instances = try await self.walk(pageSize, tenant) { query in
+                    try await store.instances(query).map { ($0.id.rawValue, $0.createdAt) }
+                }
+                let jobs = try await self.walk(pageSize, tenant) { query in
+                    try await store.jobs(query).map { ($0.id.rawValue, $0.createdAt) }
+                }
                 #expect(instances == expected.map { "i-\($0)" })
                 #expect(jobs == expected.map { "j-\($0)" })
             }

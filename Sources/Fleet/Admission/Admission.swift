@@ -116,9 +116,9 @@ extension Admission.Occasion {
 extension Planner {
     /// Products and regions that the provider does not have.
     package func unknownNames(in spec: InstanceSpec) -> [FieldViolation] {
-        spec.products.enumerated().filter { !$1.isEmpty && self.product($1) == nil }
+        spec.products.prefix(SpecRules.productsMax).enumerated().filter { !$1.isEmpty && self.product($1) == nil }
             .map { FieldViolation("spec.products[\($0)]", "no product is called \($1)") }
-            + spec.regions.enumerated().filter { self.cluster($1) == nil }
+            + spec.regions.prefix(SpecRules.regionsMax).enumerated().filter { self.cluster($1) == nil }
             .map { FieldViolation("spec.regions[\($0)]", "no region is called \($1)") }
     }
 }

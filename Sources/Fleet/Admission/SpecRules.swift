@@ -38,9 +38,12 @@ package enum SpecRules {
         require(spec.products.allSatisfy { !$0.isEmpty }, "products", "must not hold an empty text")
         require(self.gpuCounts.contains(spec.gpuCount), "gpu_count", "must be \(self.gpuCounts.words)")
         require(spec.regions.count <= self.regionsMax, "regions", "name at most \(self.regionsMax) regions")
-        require(self.imageLengths.contains(spec.image.count), "image", "must have \(self.imageLengths.words) characters")
-        require(spec.command.count <= self.commandLengthMax, "command", "must have at most \(self.commandLengthMax) characters")
-        require(spec.entrypoint.count <= self.commandLengthMax, "entrypoint", "must have at most \(self.commandLengthMax) characters")
+        require(self.imageLengths.contains(spec.image.unicodeScalars.count), "image", "must have \(self.imageLengths.words) characters")
+        require(
+            spec.command.unicodeScalars.count <= self.commandLengthMax, "command", "must have at most \(self.commandLengthMax) characters")
+        require(
+            spec.entrypoint.unicodeScalars.count <= self.commandLengthMax, "entrypoint",
+            "must have at most \(self.commandLengthMax) characters")
         require(self.diskSizes.contains(spec.diskGB), "disk_gb", "must be \(self.diskSizes.words)")
         if let limit = spec.maxHourlyPrice { require(limit > .zero, "max_hourly_price", "must be more than zero") }
         require(self.isVersion(spec.minCUDAVersion), "min_cuda_version", "must look like 12.4")
@@ -53,13 +56,13 @@ package enum SpecRules {
             found.append(FieldViolation("spec.environment", "must have at most \(self.environmentMax) variables"))
         }
         for (name, value) in environment.values.sorted(by: { $0.key < $1.key }) {
-            if !self.environmentNameLengths.contains(name.count) {
+            if !self.environmentNameLengths.contains(name.unicodeScalars.count) {
                 found.append(FieldViolation("spec.environment", "names must have \(self.environmentNameLengths.words) characters"))
             }
             if name == OwnershipToken.environmentName {
                 found.append(FieldViolation("spec.environment", "\(name) is kept for the ownership token"))
             }
-            if value.count > self.environmentValueLengthMax {
+            if value.unicodeScalars.count > self.environmentValueLengthMax {
                 found.append(
                     FieldViolation("spec.environment[\(name)]", "must have at most \(self.environmentValueLengthMax) characters"))
             }
@@ -84,10 +87,10 @@ package enum SpecRules {
         var found: [FieldViolation] = []
         if labels.count > self.labelsMax { found.append(FieldViolation("labels", "must have at most \(self.labelsMax) labels")) }
         for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
-            if !self.labelKeyLengths.contains(key.count) {
+            if !self.labelKeyLengths.contains(key.unicodeScalars.count) {
                 found.append(FieldViolation("labels", "keys must have \(self.labelKeyLengths.words) characters"))
             }
-            if value.count > self.labelValueLengthMax {
+            if value.unicodeScalars.count > self.labelValueLengthMax {
                 found.append(FieldViolation("labels[\(key)]", "must have at most \(self.labelValueLengthMax) characters"))
             }
         }
@@ -97,7 +100,8 @@ package enum SpecRules {
     /// Not empty: who has none makes one first.
     package static func violations(ofRequestID requestID: String) -> [FieldViolation] {
         let isValid =
-            self.requestIDLengths.contains(requestID.count) && requestID.unicodeScalars.allSatisfy { (0x20...0x7e).contains($0.value) }
+            self.requestIDLengths.contains(requestID.unicodeScalars.count)
+            && requestID.unicodeScalars.allSatisfy { (0x20...0x7e).contains($0.value) }
         return isValid ? [] : [FieldViolation("request_id", "must have \(self.requestIDLengths.words) printable ASCII characters")]
     }
 
@@ -105,7 +109,7 @@ package enum SpecRules {
         var found: [FieldViolation] = []
         if ports.count > self.portsMax { found.append(FieldViolation("spec.ports", "must have at most \(self.portsMax) ports")) }
         var seen: Set<Int> = []
-        for (position, port) in ports.enumerated() {
+        for (position, port) in ports.prefix(self.portsMax).enumerated() {
             let field = "spec.ports[\(position)].port"
             if !(1...65535).contains(port.port) { found.append(FieldViolation(field, "must be 1 to 65535")) }
             if self.reservedPorts.contains(port.port) {

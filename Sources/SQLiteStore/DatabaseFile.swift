@@ -40,7 +40,8 @@ final class DatabaseFile: Sendable {
         guard let handle = FileHandle(forUpdatingAtPath: lockPath) else {
             throw .failed(path: path, reason: "lock file \(lockPath) cannot be opened")
         }
-        guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+        // A program that this one starts must not go on holding the lock.
+        guard fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0, flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             throw code == EWOULDBLOCK ? .inUse(path: path) : .failed(path: path, reason: "lock file \(lockPath): errno \(code)")
         }

@@ -4,7 +4,7 @@ import StoreContract
 import Testing
 
 /// Serialized: they wait for processes, and would take each other's time.
-@Suite("Crashes of the process", .serialized)
+@Suite("Crashes of the process", .serialized, .timeLimit(.minutes(2)))
 struct CrashTests {
     @Test("After kill -9 in a storm of commits every acknowledged one is there, whole, and nothing is half there")
     func killed() async throws {

@@ -64,12 +64,41 @@ struct OpeningTests {
         }
     }
 
-    @Test("A file has one owner at a time; closing or losing the store frees it")
+    @Test("A file has one owner at a time; closing it frees it")
     func ownership() async throws {
         try await withFile { file in
             let first = try file.openInline()
             #expect(self.openError(file.path) == .inUse(path: file.path))
             first.close()
+            #expect(self.openError(file.path) == nil)
+        }
+    }
+
+    @Test("A program started by this process does not inherit the lock")
+    func closeOnExec() async throws {
+        try await withFile { file in
+            let store = try file.openInline()
+            let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter { number in
+                let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) ?? ""
+                return target.contains(URL(fileURLWithPath: file.directory).lastPathComponent) && target.hasSuffix(".lock")
+            }
+            #expect(!descriptors.isEmpty)
+            for number in descriptors {
+                let info = try String(contentsOfFile: "/proc/self/fdinfo/\(number)", encoding: .utf8)
+                let flags = info.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t").last
+                #expect(try #require(Int(flags ?? "", radix: 8)) & 0o2000000 != 0)
+            }
+            store.close()
+        }
+    }
+
+    @Test("A lost store ends its thread and frees the file")
+    func lost() async throws {
+        try await withFile { file in
+            var store: SQLiteStore? = try file.open()
+            _ = try await store?.commit(Sample.creation(1))
+            store = nil
+            while self.openError(file.path) == .inUse(path: file.path) { await Task.yield() }
             #expect(self.openError(file.path) == nil)
         }
     }

@@ -44,17 +44,14 @@ let package = Package(
     platforms: [.macOS(.v26)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
     ],
     targets: [
         // The wire.
@@ -76,7 +73,7 @@ let package = Package(
 
         // The provider.
         library("CurlClient", ["CCurl"]),
-        library("NovitaCloud", ["CurlClient", "Fleet", logging]),
+        library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet"]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
@@ -85,32 +82,52 @@ let package = Package(
         library("CivilTime"),
         library("Settings"),
         library("Telemetry", ["CivilTime", logging, systemPackage]),
-        library("Services", ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto]),
+        library("Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto, logging]),
         library("Sidecar", ["CivilTime", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, serviceLifecycle]),
 
         // The programs: wiring, no logic.
         program(
             "novitaid",
             [
-                "Access", "CurlClient", "Fleet", "FleetEngine", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport", "SQLiteStore",
-                "Services", "Settings", "Telemetry", argumentParser, crypto, logging, serviceLifecycle, unixSignals,
+                "Access", "CurlClient", "Fleet", "FleetEngine", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services", "Settings",
+                "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
-        program("novitai-sidecar", ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),
-        program("novita-sim", ["NovitaSimulator", "NovitaSimulatorHTTP", "Settings", "Telemetry", argumentParser, logging, serviceLifecycle, unixSignals]),
+        program(
+            "novitai-sidecar",
+            ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),
+        program(
+            "novita-sim",
+            ["NovitaSimulator", "NovitaSimulatorHTTP", "Settings", "Telemetry", argumentParser, logging, serviceLifecycle, unixSignals]),
 
         // Test support and tests.
         .target(name: "CTestProto", dependencies: ["CProtobufC"], path: "Tests/CTestProto"),
         .target(
             name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
         .target(name: "StoreContract", dependencies: ["Fleet"], path: "Tests/StoreContract", swiftSettings: rules),
+        .executableTarget(
+            name: "StoreCrashChild", dependencies: ["Fleet", "SQLiteStore", "StoreContract"], path: "Tests/StoreCrashChild",
+            swiftSettings: rules),
+        tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
         tests("CurlClientTests", ["CurlClient"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet"]),
+        tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
+        tests("GeneratorTests", ["ProtobufWire", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Session"]),
+        tests(
+            "NovitaCloudTests",
+            ["CurlClient", "Fleet", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", logging, serviceLifecycle]),
         tests("NovitaSimulatorTests", ["NovitaSimulator"]),
-        tests("NovitaSimulatorHTTPTests", ["NovitaSimulator", "NovitaSimulatorHTTP", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests(
+            "NovitaSimulatorHTTPTests",
+            ["NovitaSimulator", "NovitaSimulatorHTTP", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
-        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract"]),
+        tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", nioCore, nioPosix], exclude: ["clients"]),
+        tests("ServicesTests", ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", logging]),
+        tests("SettingsTests", ["Settings"]),
+        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", grdb]),
+        tests("TelemetryTests", ["Telemetry", logging]),
     ]
 )

@@ -53,8 +53,8 @@ class Novitaid(Contestant):
             "DATABASE_URL": f"sqlite:{fixture.folder / 'novitai.db'}",
             "AUTH_TOKENS_FILE": str(write_tokens_file(fixture)),
             # The limit stays on the way of every call, but must not be what is measured.
-            "RATE_LIMIT_PER_SECOND": "1000000000",
-            "RATE_LIMIT_BURST": "1000000000",
+            "RATE_LIMIT_PER_SECOND": "10000000",
+            "RATE_LIMIT_BURST": "10000000",
             "INSTANCE_POLL_INTERVAL": "300",
         }
 
@@ -81,14 +81,14 @@ def inherited_environment() -> dict[str, str]:
 
 
 def write_tokens_file(fixture: Fixture) -> Path:
-    path = fixture.folder / "principals"
+    path = fixture.folder / "tokens.json"
     principal = {
-        "name": "benchmark",
+        "id": "benchmark",
         "tenant": "benchmark",
         "role": "operator",
-        "token_sha256": hashlib.sha256(fixture.token.encode()).hexdigest(),
+        "sha256": hashlib.sha256(fixture.token.encode()).hexdigest(),
     }
-    path.write_text(json.dumps(principal) + "\n")
+    path.write_text(json.dumps({"tokens": [principal]}) + "\n")
     path.chmod(0o600)
     return path
 

@@ -186,7 +186,8 @@ struct RefusalTests {
             "", "127.0.0.1", "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "ldap://127.0.0.1/", "http://example.com/",
             "http://10.0.0.1/", "http://127.example.com/", "http://1270.0.0.1/", "http://a@127.0.0.1/", "http://a:b@127.0.0.1/",
             "https://a@b/", "http://127.0.0.1@example.com/", "http://example.com#@127.0.0.1/", "http://127.0.0.1\\@example.com/",
-            "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/\0", "http://127.0.0.1:99999/", "http://[::2]/", "https://é.example/",
+            "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/\0", "http://127.0.0.1:99999/", "http://[::2]/",
+            "https://é.example/",
         ])
     func url(_ url: String) async throws {
         let error = try await withClient { try await $0.failure(.get(url)) }
@@ -269,7 +270,9 @@ struct MisbehaviourTests {
         #expect(error.mayHaveBeenSent)
     }
 
-    @Test("closing instead of answering", arguments: ["", "HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"])
+    @Test(
+        "closing instead of answering",
+        arguments: ["", "HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"])
     func closes(after text: String) async throws {
         let error = try await failure { connection in
             connection.readRequest()
@@ -430,12 +433,13 @@ struct LifecycleTests {
         let closed = AsyncStream<Void>.makeStream()
 
         func run<Result>(_ body: (ScriptedServer) async throws -> Result) async throws -> Result {
-            try await ScriptedServer.run({ [received, closed] connection in
-                guard connection.readRequest() != nil else { return }
-                received.continuation.yield()
-                connection.waitForClose()
-                closed.continuation.yield()
-            }, body)
+            try await ScriptedServer.run(
+                { [received, closed] connection in
+                    guard connection.readRequest() != nil else { return }
+                    received.continuation.yield()
+                    connection.waitForClose()
+                    closed.continuation.yield()
+                }, body)
         }
 
         func requestReceived() async { for await _ in received.stream { return } }

@@ -48,7 +48,8 @@ private struct Certificate {
         let openssl = Process()
         openssl.executableURL = URL(filePath: "/usr/bin/env")
         openssl.arguments = [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
+            "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
         ]
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
@@ -116,7 +117,9 @@ struct TLSTests {
         #expect(requests == 20)
     }
 
-    @Test("a refused HTTP/2 stream is not tried again when the request may be sent only once", arguments: [HTTPRequest.Delivery.once, .onceOnFreshConnection])
+    @Test(
+        "a refused HTTP/2 stream is not tried again when the request may be sent only once",
+        arguments: [HTTPRequest.Delivery.once, .onceOnFreshConnection])
     func refusedStream(delivery: HTTPRequest.Delivery) async throws {
         let requests = try await withServer(.http2Refuse) { client, url in
             let error = try await client.failure(.post(url, delivery))

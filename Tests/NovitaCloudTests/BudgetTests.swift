@@ -178,7 +178,8 @@ struct RetryPolicyTests {
         arguments: [
             (.transport, true, .always, true), (.transport, true, .ifNotProcessed, false), (.transport, false, .ifNotProcessed, true),
             (.unavailable, true, .always, true), (.unavailable, true, .ifNotProcessed, false), (.rateLimited, false, .always, true),
-            (.rateLimited, false, .ifNotProcessed, true), (.malformedReply, true, .always, true), (.malformedReply, true, .ifNotProcessed, false),
+            (.rateLimited, false, .ifNotProcessed, true), (.malformedReply, true, .always, true),
+            (.malformedReply, true, .ifNotProcessed, false),
             (.notFound, false, .always, false), (.capacity, false, .always, false), (.invalidState, false, .always, false),
             (.unauthorized, false, .always, false), (.money, false, .always, false), (.invalidRequest, false, .always, false),
             (.notAttempted, false, .always, false),

@@ -20,7 +20,8 @@ struct JSONTests {
     @Test(
         "what is not JSON is refused",
         arguments: [
-            "", " ", "nul", "tru", "[1,]", "[1 2]", "[", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "'a'", "\"", "\"\\x\"", "\"\\u12\"",
+            "", " ", "nul", "tru", "[1,]", "[1 2]", "[", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "'a'", "\"", "\"\\x\"",
+            "\"\\u12\"",
             "\"\\u+123\"", "\"\n\"", "01", "1.", ".5", "-", "+1", "1e", "1 1", "{} x", "\u{FEFF}{}", "NaN", "<html>",
         ])
     func invalid(_ text: String) {
@@ -66,7 +67,8 @@ struct JSONTests {
         "amounts are exact",
         arguments: [
             (.string("35000"), 10, 350_000), (.number("35000"), 10, 350_000), (.string("0"), 10, 0), (.string("1.5"), 10, 15),
-            (.string("1.59"), 10, 15), (.string("-2.5"), 100, -250), (.string("0.1"), 1, 0), (.number("922337203685477580"), 10, 9_223_372_036_854_775_800),
+            (.string("1.59"), 10, 15), (.string("-2.5"), 100, -250), (.string("0.1"), 1, 0),
+            (.number("922337203685477580"), 10, 9_223_372_036_854_775_800),
             (.string(""), 10, nil), (.string("abc"), 10, nil), (.string("1e5"), 10, nil), (.string("--1"), 1, nil), (.string("1-"), 1, nil),
             (.number("922337203685477581"), 10, nil), (.string("99999999999999999999"), 1, nil), (.null, 1, nil), (.bool(true), 1, nil),
             (.array([.number("1")]), 1, nil),
@@ -98,7 +100,8 @@ struct JSONTests {
     @Test(
         "lists",
         arguments: [
-            ("[1]", 1), (#"{"data": [1, 2]}"#, 2), (#"{"Instances": null}"#, 0), ("{}", 0), (#"{"total": "0"}"#, 0), ("null", nil), ("\"x\"", nil),
+            ("[1]", 1), (#"{"data": [1, 2]}"#, 2), (#"{"Instances": null}"#, 0), ("{}", 0), (#"{"total": "0"}"#, 0), ("null", nil),
+            ("\"x\"", nil),
             (#"{"message": "internal"}"#, nil),
         ] as [(String, Int?)])
     func lists(_ text: String, count: Int?) throws {

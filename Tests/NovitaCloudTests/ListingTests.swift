@@ -52,7 +52,7 @@ struct ListingTests {
 
     @Test(
         "every machine is listed once, however the provider pages",
-        arguments: [0, 1, 99, 100, 101, 200, 250, 1250], PagedFleet.variants)
+        arguments: [0, 1, 100, 101, 250], PagedFleet.variants)
     fileprivate func complete(count: Int, variant: PagedFleet) async throws {
         var fleet = variant
         fleet.count = count
@@ -128,7 +128,9 @@ struct ListingTests {
     func tooLarge() async throws {
         let fleet = PagedFleet(count: 60)
         let upstream = FakeUpstream { request, _ in
-            guard let size = request.parameter("pageSize").flatMap(Int.init), size <= 25 else { return .failed(.responseTooLarge, sent: true) }
+            guard let size = request.parameter("pageSize").flatMap(Int.init), size <= 25 else {
+                return .failed(.responseTooLarge, sent: true)
+            }
             return fleet.answer(request)
         }
         #expect(try await self.list(.over(upstream, clock: self.clock) { $0.retriesMax = 0 }).count == 60)
@@ -158,16 +160,13 @@ struct ListingTests {
 extension PagedFleet {
     fileprivate static var variants: [PagedFleet] {
         var variants: [PagedFleet] = []
-        for total in Total.allCases {
-            for firstPage in [0, 1] {
-                for cap in [nil, 40, 100, 1000] as [Int?] {
-                    for refusesPageZero in firstPage == 1 ? [false, true] : [false] {
-                        variants.append(
-                            PagedFleet(count: 0, firstPage: firstPage, cap: cap, refusesPageZero: refusesPageZero, total: total))
-                    }
-                }
+        for firstPage in [0, 1] {
+            for cap in [nil, 100] as [Int?] {
+                for total in Total.allCases { variants.append(PagedFleet(count: 0, firstPage: firstPage, cap: cap, total: total)) }
             }
+            for cap in [40, 1000] { variants.append(PagedFleet(count: 0, firstPage: firstPage, cap: cap)) }
         }
+        for cap in [nil, 100] as [Int?] { variants.append(PagedFleet(count: 0, cap: cap, refusesPageZero: true)) }
         variants.append(PagedFleet(count: 0, firstPage: 1, cap: 100, countsByAskedSize: true))
         variants.append(PagedFleet(count: 0, firstPage: 0, cap: 100, countsByAskedSize: true))
         return variants

@@ -27,10 +27,13 @@ struct CreateTests {
         #expect(
             String(decoding: request.body, as: UTF8.self) == #"{"name":"deployment.i-1.2","productId":"4090.16c62g","gpuNum":2,"#
                 + #""rootfsSize":80,"imageUrl":"team/image:1","kind":"gpu","billingMode":"spot","envs":"# + envs
-                + #","clusterId":"us-ca-6","imageAuthId":"credential","command":"run \"it\"","minCudaVersion":"12.4","ports":"8080/http,22/tcp"}"#)
+                + #","clusterId":"us-ca-6","imageAuthId":"credential","command":"run \"it\"","minCudaVersion":"12.4","ports":"8080/http,22/tcp"}"#
+        )
     }
 
-    @Test("the id is found in all its forms", arguments: [#"{"Id": "x"}"#, #"{"instanceId": "x"}"#, #"{"data": {"id": "x"}}"#, "\"x\"", #"{"id": 17}"#])
+    @Test(
+        "the id is found in all its forms",
+        arguments: [#"{"Id": "x"}"#, #"{"instanceId": "x"}"#, #"{"data": {"id": "x"}}"#, "\"x\"", #"{"id": 17}"#])
     func forms(_ body: String) async throws {
         guard case .created = await self.create(FakeUpstream(.reply(200, body))) else { throw UnexpectedOutcome() }
     }
@@ -41,7 +44,8 @@ struct CreateTests {
             (.refusal(400, "INSUFFICIENT_RESOURCE"), .capacity), (.refusal(400, "BALANCE_NOT_ENOUGH"), .money),
             (.refusal(400, "VALIDATOR_PARAM"), .invalidRequest), (.refusal(400, "NETWORK_STORAGE_NOT_FOUND"), .invalidRequest),
             (.refusal(403, "INVALID_API_KEY"), .unauthorized), (.refusal(429, "RATE_LIMIT_EXCEEDED"), .rateLimited),
-            (.reply(403, "<html>"), .unauthorized), (.failed(.couldNotConnect, sent: false), .transport), (.failed(.tlsFailed, sent: false), .transport),
+            (.reply(403, "<html>"), .unauthorized), (.failed(.couldNotConnect, sent: false), .transport),
+            (.failed(.tlsFailed, sent: false), .transport),
             (.failed(.timedOut, sent: false), .transport), (.failed(.queueFull, sent: false), .notAttempted),
             (.failed(.cancelled, sent: false), .notAttempted),
         ] as [(Result<HTTPResponse, HTTPClientError>, CloudError.Code)])
@@ -55,7 +59,8 @@ struct CreateTests {
     @Test(
         "unclear: there may be a machine, and create was called once",
         arguments: [
-            .reply(500, #"{"reason": "UNKNOWN"}"#), .reply(502, "<html>"), .reply(504), .reply(200), .reply(200, "{}"), .reply(200, #"{"id": ""}"#),
+            .reply(500, #"{"reason": "UNKNOWN"}"#), .reply(502, "<html>"), .reply(504), .reply(200), .reply(200, "{}"),
+            .reply(200, #"{"id": ""}"#),
             .reply(200, "not json"), .reply(302), .reply(404, "404 page not found"), .reply(408), .refusal(503, "INSUFFICIENT_RESOURCE"),
             .failed(.timedOut, sent: true), .failed(.connectionLost, sent: true), .failed(.cancelled, sent: true),
             .failed(.responseTooLarge, sent: true), .failed(.closed, sent: true), .failed(.malformedResponse, sent: true),
@@ -99,7 +104,8 @@ struct MachineCallTests {
                     endpoints: [
                         Endpoint(port: 8080, protocol: .http, address: "https://5c1e0a97d2b34f68-8080.us-ca-6.gpu-instance.novita.ai"),
                         Endpoint(port: 22, protocol: .tcp, address: "proxy.us-ca-6.gpu-instance.novita.ai:42155"),
-                    ], spotStatus: "notified", spotReclaimAt: Timestamp(seconds: 1_767_229_200), createdAt: Timestamp(seconds: 1_767_225_600)))
+                    ], spotStatus: "notified", spotReclaimAt: Timestamp(seconds: 1_767_229_200),
+                    createdAt: Timestamp(seconds: 1_767_225_600)))
     }
 
     @Test("the key that the call needs is in the query, encoded")
@@ -116,7 +122,8 @@ struct MachineCallTests {
             ("by hand", "", nil),
         ] as [(String, String, String?)])
     func token(name: String, variable: String, instance: String?) throws {
-        let json = try JSON(parsing: Array(#"{"id": "x", "name": "\#(name)", "envs": [{"key": "NOVITAI_OWNER", "value": "\#(variable)"}]}"#.utf8))
+        let json = try JSON(
+            parsing: Array(#"{"id": "x", "name": "\#(name)", "envs": [{"key": "NOVITAI_OWNER", "value": "\#(variable)"}]}"#.utf8))
         #expect(Machine(json)?.token?.instance.rawValue == instance)
     }
 
@@ -133,8 +140,10 @@ struct MachineCallTests {
     @Test(
         "nothing else is proof that a machine is gone",
         arguments: [
-            (.reply(404, "404 page not found"), .unavailable), (.reply(404, "<html>not found</html>"), .unavailable), (.reply(200), .malformedReply),
-            (.reply(200, "{}"), .malformedReply), (.reply(200, "null"), .malformedReply), (.reply(200, #"{"id": "another"}"#), .malformedReply),
+            (.reply(404, "404 page not found"), .unavailable), (.reply(404, "<html>not found</html>"), .unavailable),
+            (.reply(200), .malformedReply),
+            (.reply(200, "{}"), .malformedReply), (.reply(200, "null"), .malformedReply),
+            (.reply(200, #"{"id": "another"}"#), .malformedReply),
             (.reply(500, #"{"message": "not found"}"#), .unavailable), (.refusal(403, "FORBIDDEN"), .unauthorized),
             (.refusal(400, "USER_NOT_FOUND"), .unauthorized), (.failed(.connectionLost, sent: true), .transport),
         ] as [(Result<HTTPResponse, HTTPClientError>, CloudError.Code)])
@@ -143,7 +152,9 @@ struct MachineCallTests {
         #expect(error?.code == code)
     }
 
-    @Test("changes are accepted by their status, whatever the body", arguments: ["", "{}", "null", "\"ok\"", #"{"instanceId": "x", "state": "toStop"}"#, "<html>"])
+    @Test(
+        "changes are accepted by their status, whatever the body",
+        arguments: ["", "{}", "null", "\"ok\"", #"{"instanceId": "x", "state": "toStop"}"#, "<html>"])
     func changes(_ body: String) async throws {
         let upstream = FakeUpstream(.reply(200, body))
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
@@ -170,7 +181,9 @@ struct MachineCallTests {
         #expect(error?.code == .money)
     }
 
-    @Test("the balance is in ten-thousandths of a dollar", arguments: [(#"{"availableBalance": "123456"}"#, 12_345_600), (#"{"availableBalance": -5}"#, -500)])
+    @Test(
+        "the balance is in ten-thousandths of a dollar",
+        arguments: [(#"{"availableBalance": "123456"}"#, 12_345_600), (#"{"availableBalance": -5}"#, -500)])
     func balance(body: String, micros: Int64) async throws {
         let upstream = FakeUpstream(.reply(200, body))
         let balance = try await NovitaCloud.over(upstream, clock: self.clock).balance(call: .test(.sweep, of: self.clock))
@@ -302,7 +315,9 @@ struct CallingTests {
         #expect(upstream.requests.count == 10)
     }
 
-    @Test("an id that is no header value does not spoil the call", arguments: [("a\r\nX: y", "aX:y"), ("é", nil), ("", nil)] as [(String, String?)])
+    @Test(
+        "an id that is no header value does not spoil the call",
+        arguments: [("a\r\nX: y", "aX:y"), ("é", nil), ("", nil)] as [(String, String?)])
     func requestID(id: String, header: String?) async throws {
         let upstream = FakeUpstream(.reply(200))
         let clock = JumpingClock()

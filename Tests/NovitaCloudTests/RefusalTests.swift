@@ -11,10 +11,12 @@ struct RefusalTests {
         arguments: [
             (401, "UNAUTHORIZED", .unauthorized), (403, "FORBIDDEN", .unauthorized), (403, "INVALID_API_KEY", .unauthorized),
             (400, "INVALID_USER_TOKEN", .unauthorized), (400, "USER_NOT_FOUND", .unauthorized), (400, "VALIDATOR_PARAM", .invalidRequest),
-            (400, "INVALID_COMMAND_PARAM", .invalidRequest), (400, "UNSUPPORTED_BILLING_MODE", .invalidRequest), (400, "CONFLICT", .invalidState),
+            (400, "INVALID_COMMAND_PARAM", .invalidRequest), (400, "UNSUPPORTED_BILLING_MODE", .invalidRequest),
+            (400, "CONFLICT", .invalidState),
             (429, "RATE_LIMIT_EXCEEDED", .rateLimited), (400, "RATE_LIMIT_EXCEEDED", .rateLimited), (500, "UNKNOWN", .unavailable),
             (400, "RESOURCE_NOT_FOUND", .notFound), (404, "RESOURCE_NOT_FOUND", .notFound), (400, "IMAGE_NOT_FOUND", .notFound),
-            (400, "NETWORK_STORAGE_NOT_FOUND", .notFound), (500, "WALLET_NOT_FOUND", .unavailable), (400, "INSUFFICIENT_RESOURCE", .capacity),
+            (400, "NETWORK_STORAGE_NOT_FOUND", .notFound), (500, "WALLET_NOT_FOUND", .unavailable),
+            (400, "INSUFFICIENT_RESOURCE", .capacity),
             (400, "MIGRATE_INSUFFICIENT_RESOURCE", .capacity), (400, "GPU_SPEC_USED", .capacity), (400, "NODE_STATUS", .capacity),
             (400, "DEPENDENT_RESOURCE_STATE", .invalidState), (400, "BALANCE_NOT_ENOUGH", .money),
             (400, "EXPIRED_OR_BALANCE_NOT_ENOUGH", .money), (400, "CREATE_INSTANCE_LIMIT", .money),
@@ -68,7 +70,10 @@ struct RefusalTests {
         #expect(message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
     }
 
-    @Test("Retry-After", arguments: [("5", 5), ("0", 0), ("999999", 300), ("-1", nil), ("Wed, 21 Oct 2026 07:28:00 GMT", nil), ("", nil)] as [(String, Int?)])
+    @Test(
+        "Retry-After",
+        arguments: [("5", 5), ("0", 0), ("999999", 300), ("-1", nil), ("Wed, 21 Oct 2026 07:28:00 GMT", nil), ("", nil)] as [(String, Int?)]
+    )
     func retryAfter(_ value: String, seconds: Int?) {
         let response = HTTPResponse(status: 429, headers: [HTTPHeader("retry-after", value)])
         #expect(response.retryAfter == seconds.map { .seconds($0) })

@@ -101,10 +101,12 @@ struct SimulatorTests {
         style.usesDocumentedNumbers = isDocumented
         style.writesTotalAsString = isDocumented
         style.hasEmptyBodies = isDocumented
-        try await World.run({
-            $0.notFoundStatus = variant.notFoundStatus
-            $0.hasZeroBasedPages = variant.isZeroBased
-        }, style: style) { world in
+        try await World.run(
+            {
+                $0.notFoundStatus = variant.notFoundStatus
+                $0.hasZeroBasedPages = variant.isZeroBased
+            }, style: style
+        ) { world in
             let catalogue = try await world.cloud.catalogue(call: world.call)
             let product = try #require(catalogue.products.first { $0.id == "4090.16c62g" })
             #expect(product.onDemandPrice == MicroUSD(micros: 350_000))
@@ -186,7 +188,9 @@ struct SimulatorTests {
         }
     }
 
-    @Test("reads outlast what goes wrong", arguments: [.dropBefore, .dropAfter, .html(status: 503), .rateLimit(retryAfter: 2)] as [Fault.Effect])
+    @Test(
+        "reads outlast what goes wrong",
+        arguments: [.dropBefore, .dropAfter, .html(status: 503), .rateLimit(retryAfter: 2)] as [Fault.Effect])
     func reads(_ effect: Fault.Effect) async throws {
         try await World.run({ $0.initialInstances = 3 }) { world in
             world.arm(Fault(effect, times: 2))

@@ -22,7 +22,9 @@ struct Refusal: Equatable {
         let nested = json?["error"] ?? .null
         let code = json?["code"] ?? .null
         let names = [json?["reason"], code.integer == nil ? code : nil, nested["code"]].compactMap { $0?.string }
-        let texts = [json?["message"], json?["errorMessage"], nested, nested["message"], json?["reason"], json?["title"]].compactMap { $0?.string }
+        let texts = [json?["message"], json?["errorMessage"], nested, nested["message"], json?["reason"], json?["title"]].compactMap {
+            $0?.string
+        }
         self.status = status
         self.name = names.first { !$0.isEmpty } ?? ""
         let text = texts.first { !$0.isEmpty }
@@ -37,7 +39,8 @@ struct Refusal: Equatable {
     func failure(retryAfter: Duration?) -> CallFailure {
         let code = self.code
         // A 4xx of the API is its word that nothing was done. 5xx, 3xx and gateways give no such word.
-        let isFinal = (400..<500).contains(self.status) && self.status != 408 && (self.isFromAPI || code == .unauthorized || code == .rateLimited)
+        let isFinal =
+            (400..<500).contains(self.status) && self.status != 408 && (self.isFromAPI || code == .unauthorized || code == .rateLimited)
         let message = self.text.isEmpty ? "status \(self.status)" : "\(self.status) \(self.text)"
         return CallFailure(code, message, retryAfter: retryAfter, mayHaveBeenProcessed: !isFinal)
     }

@@ -15,7 +15,9 @@ struct RetryPolicy: Sendable {
     /// - Parameters:
     ///   - retries: those already made.
     ///   - random: spreads callers that failed together.
-    func delay(after failure: CallFailure, of repeatability: Repeatability, retries: Int, random: inout some RandomNumberGenerator) -> Duration? {
+    func delay(after failure: CallFailure, of repeatability: Repeatability, retries: Int, random: inout some RandomNumberGenerator)
+        -> Duration?
+    {
         guard retries < self.retriesMax, self.isRetryable(failure, repeatability) else { return nil }
         let full = min(Self.longestDelay, Self.firstDelay * (1 << min(retries, 10)))
         let jitter = Duration.microseconds(Int64.random(in: 0...full.wholeMicroseconds / 2, using: &random))

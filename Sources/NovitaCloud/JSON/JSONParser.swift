@@ -108,7 +108,10 @@ private struct JSONParser {
     /// Ill-formed UTF-8 and lone surrogates become U+FFFD: a name that somebody else gave must not hide a whole listing.
     private mutating func parseString() throws(JSONError) -> String {
         self.position += 1
-        var text: [UInt8] = []
+        let start = self.position
+        while let byte = self.current, byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { self.position += 1 }
+        // Most strings have no escape.
+        var text = self.bytes[start..<self.position]
         while let byte = self.current {
             self.position += 1
             switch byte {

@@ -18,6 +18,7 @@ extension HTTP2Session {
 
     /// Opens a stream with the headers of a request, to be followed by messages and an end. nil when no stream can be opened any more.
     package func submitRequest(headers: OutgoingHeaders) -> HTTP2Stream? {
+        guard unsafe nghttp2_session_check_request_allowed(self.raw) != 0 else { return nil }
         let stream = HTTP2Stream(id: 0)
         var provider = unsafe Self.provider(of: stream)
         let id = unsafe headers.withNameValues { fields in
@@ -91,17 +92,13 @@ extension HTTP2Session {
     }
 
     /// Sends a PING with `payload`, which its acknowledgement brings back.
-    package func submitPing(_ payload: UInt64) {
-        let result = unsafe withUnsafeBytes(of: payload.bigEndian) { bytes in
-            unsafe nghttp2_submit_ping(
-                self.raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
-        }
-        self.check(result)
-    }
+    package func submitPing(_ payload: UInt64) { self.check(unsafe nghttp2Ping(self.raw, payload)) }
 
     /// The first GOAWAY of a graceful shutdown: no stream should be opened any more, and none is refused yet (RFC 9113, 6.8).
-    package func submitShutdownNotice() {
+    /// A PING with `payload` follows it, whose answer says that the peer has seen it.
+    package func submitShutdownNotice(ping payload: UInt64) {
         guard self.role == .server else { return }
+        self.state.pingAfterGoAway = payload
         self.check(unsafe nghttp2_submit_shutdown_notice(self.raw))
     }
 

@@ -24,6 +24,7 @@ internal import CNghttp2
         unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, onDataChunk)
         unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(table, onFrameReceived)
         unsafe nghttp2_session_callbacks_set_on_frame_send_callback(table, onFrameSent)
+        unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(table, onFrameNotSent)
         unsafe nghttp2_session_callbacks_set_on_stream_close_callback(table, onStreamClose)
         unsafe nghttp2_session_callbacks_set_send_data_callback(table, onSendData)
     }
@@ -141,13 +142,36 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
     case NGHTTP2_RST_STREAM.rawValue:
         let code = unsafe HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code)
         if code != .noError && code != .cancel { state.guardian.resetProvoked(at: state.now) }
+    case NGHTTP2_GOAWAY.rawValue:
+        guard let payload = state.pingAfterGoAway else { return }
+        state.pingAfterGoAway = nil
+        // Fails only without memory; the driver's timer then does what the answer would.
+        _ = unsafe nghttp2Ping(session, payload)
     default:
         break
     }
 }
 
+/// nghttp2's answer to a PING with `payload`, for `HTTP2Session.check`.
+func nghttp2Ping(_ session: OpaquePointer?, _ payload: UInt64) -> Int32 {
+    unsafe withUnsafeBytes(of: payload.bigEndian) { bytes in
+        unsafe nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    }
+}
+
+/// A request that could not go out, because the server's GOAWAY came first. nghttp2 may or may not have a stream to close for it.
+private let onFrameNotSent: nghttp2_on_frame_not_send_callback = { _, frame, _, context in
+    guard let frame = unsafe frame else { return 0 }
+    let state = unsafe state(context)
+    let header = unsafe frame.pointee.hd
+    guard state.role == .client, UInt32(header.type) == NGHTTP2_HEADERS.rawValue, let stream = state.stream(id: header.stream_id) else { return 0 }
+    state.events.append(.closed(stream, .refusedStream))
+    state.remove(stream)
+    return 0
+}
+
 private let onStreamClose: nghttp2_on_stream_close_callback = { session, id, code, context in
-    guard let stream = unsafe stream(session, id) else { return 0 }
+    guard let stream = unsafe stream(session, id), stream.isOpen else { return 0 }
     let state = unsafe state(context)
     state.events.append(.closed(stream, HTTP2ErrorCode(rawValue: code)))
     state.remove(stream)

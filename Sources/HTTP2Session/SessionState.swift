@@ -14,6 +14,9 @@ internal import CNghttp2
     /// Bytes waiting in all streams' queues.
     var bufferedBytes = 0
 
+    /// The PING that is to follow the next GOAWAY. nghttp2 sends PINGs before everything else, so it is not submitted earlier.
+    var pingAfterGoAway: UInt64?
+
     /// The open streams. nghttp2's stream objects point to them without owning them.
     private var streams: [HTTP2Stream?] = []
     private var freeSlots: [Int] = []
@@ -57,6 +60,9 @@ internal import CNghttp2
         self.freeSlots.append(stream.slot)
         self.streamCount -= 1
     }
+
+    /// The stream with `id`, by a search: for what happens seldom.
+    func stream(id: Int32) -> HTTP2Stream? { self.streams.lazy.compactMap { $0 }.first { $0.id == id } }
 
     /// Every open stream, for when the connection is lost.
     func removeAllStreams() -> [HTTP2Stream] {

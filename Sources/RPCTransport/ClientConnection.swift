@@ -11,6 +11,8 @@ final class ClientConnection: HTTP2DriverDelegate {
     /// The last stream that the server says it took, once it ends the connection.
     private var lastProcessed: Int32?
     private var isClosed = false
+    /// Until the server's first SETTINGS.
+    private var handshakeTimer: Scheduled<Void>?
 
     init(_ transport: ClientTransport) throws(HTTP2SessionError) {
         self.transport = transport
@@ -50,11 +52,13 @@ final class ClientConnection: HTTP2DriverDelegate {
         self.scheduleFlush()
     }
 
-    func abort(_ error: HTTP2SessionError) { self.driver?.fail(error) }
-
     // MARK: HTTP2DriverDelegate
 
-    func connectionOpened() {}
+    func connectionOpened() {
+        self.handshakeTimer = self.transport.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.transport.configuration.connectTimeout)) {
+            self.driver?.fail(HTTP2SessionError(reason: "connect_timeout"))
+        }
+    }
 
     func handle(_ event: HTTP2Event) {
         switch event {
@@ -69,6 +73,7 @@ final class ClientConnection: HTTP2DriverDelegate {
         case .closed(let stream, let code):
             self.closed(stream, code)
         case .settings:
+            self.handshakeTimer?.cancel()
             self.transport.connectionReady(self)
         case .goAway(let lastStream, _):
             self.lastProcessed = lastStream
@@ -96,7 +101,8 @@ final class ClientConnection: HTTP2DriverDelegate {
 
     func connectionClosed(reason: HTTP2SessionError?) {
         self.isClosed = true
-        self.transport.connectionClosed(self, reason: reason)
+        self.handshakeTimer?.cancel()
+        self.transport.connectionClosed(self, wasOpen: self.handshakeTimer != nil, reason: reason)
         let lastProcessed = self.lastProcessed ?? .max
         for stream in self.session.abandonStreams() {
             let call = stream.owner as? ClientCall

@@ -26,7 +26,6 @@ final class ClientTransport {
     private var failures = 0
     /// Every connection that is not closed: the one in use, one being made, and those that finish their last calls.
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
-    private var connectTimer: Scheduled<Void>?
     private var shutDownWaiters: [Waiter<Void>] = []
 
     init(loop: any EventLoop, configuration: HTTP2ChannelConfiguration) {
@@ -115,21 +114,15 @@ final class ClientTransport {
     }
 
     private func add(_ channel: any Channel) throws {
+        guard case .connecting = self.state else { throw ChannelError.ioOnClosedChannel }
         let connection = try ClientConnection(self)
-        try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
         self.connections[ObjectIdentifier(connection)] = connection
-        // Also when it never came to be: its handlers are then not told of an end.
-        channel.closeFuture.assumeIsolated().whenComplete { _ in self.forget(connection) }
-        self.connectTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.configuration.connectTimeout)) {
-            connection.abort(HTTP2SessionError(reason: "connect_timeout"))
-        }
+        try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
     }
 
     /// The server has shown that it speaks HTTP/2. Later SETTINGS may allow more streams.
     func connectionReady(_ connection: ClientConnection) {
         if case .connecting = self.state {
-            self.connectTimer?.cancel()
-            self.connectTimer = nil
             self.failures = 0
             self.state = .ready(connection)
         }
@@ -143,10 +136,11 @@ final class ClientTransport {
         if !self.waiting.isEmpty { self.connect() }
     }
 
-    func connectionClosed(_ connection: ClientConnection, reason: HTTP2SessionError?) {
+    /// `wasOpen` is false for an attempt that failed, of which the attempt itself tells.
+    func connectionClosed(_ connection: ClientConnection, wasOpen: Bool, reason: HTTP2SessionError?) {
         self.connections[ObjectIdentifier(connection)] = nil
         switch self.state {
-        case .connecting where self.connections.allSatisfy({ !$0.value.canTakeCall }):
+        case .connecting where wasOpen && self.connections.allSatisfy({ !$0.value.canTakeCall }):
             self.connectFailed(reason?.reason ?? "the server closed the connection")
         case .ready(let current) where current === connection:
             self.state = .idle
@@ -156,15 +150,8 @@ final class ClientTransport {
         }
     }
 
-    private func forget(_ connection: ClientConnection) {
-        self.connections[ObjectIdentifier(connection)] = nil
-        if case .shutDown = self.state { self.finishShutDown() }
-    }
-
     private func connectFailed(_ reason: String) {
         guard case .connecting = self.state else { return }
-        self.connectTimer?.cancel()
-        self.connectTimer = nil
         self.failures += 1
         let error = RPCError(code: .unavailable, message: "cannot connect to \(self.configuration.address): \(reason)")
         let delay = self.configuration.backoff.delay(afterFailures: self.failures, random: .random(in: -1...1))
@@ -188,7 +175,6 @@ final class ClientTransport {
     func shutDown(_ waiter: Waiter<Void>) {
         if case .pausing(let timer, _) = self.state { timer.cancel() }
         self.state = .shutDown
-        self.connectTimer?.cancel()
         self.shutDownWaiters.append(waiter)
         let calls = self.waiting
         self.waiting = []

@@ -7,7 +7,7 @@ protocol HTTP2DriverDelegate: AnyObject {
     func handle(_ event: HTTP2Event)
     /// Something was sent, so there may be room for more.
     func outputDrained()
-    /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way.
+    /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way, or never came to be.
     func connectionClosed(reason: HTTP2SessionError?)
 }
 
@@ -96,6 +96,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.finish()
         context.fireChannelInactive()
     }
+
+    /// A channel that is closed before it was ever active says so in no other way.
+    func handlerRemoved(context: ChannelHandlerContext) { self.finish() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         self.failure = self.failure ?? HTTP2SessionError(reason: "socket_error")

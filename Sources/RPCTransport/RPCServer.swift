@@ -12,8 +12,8 @@ package final class RPCServer: Sendable {
     private enum Phase {
         case idle
         case listening(any Channel)
-        /// No connection is accepted any more.
-        case draining
+        /// No connection is accepted any more. The loops are needed until every connection has been told.
+        case draining(isAnnounced: Bool)
     }
 
     private struct State {
@@ -71,19 +71,24 @@ package final class RPCServer: Sendable {
 
     /// Accepts nothing more and drains every connection. Idempotent.
     package func beginGracefulShutdown() {
-        let (channel, connections) = self.state.withLock { state -> ((any Channel)?, [NIOLoopBound<ServerConnection>]) in
-            defer { state.phase = .draining }
+        let drained = self.state.withLock { state -> ((any Channel)?, [NIOLoopBound<ServerConnection>])? in
             switch state.phase {
-            case .idle: return (nil, [])
-            case .listening(let channel): return (channel, Array(state.connections.values))
-            case .draining: return (nil, [])
+            case .draining: return nil
+            case .idle:
+                state.phase = .draining(isAnnounced: false)
+                return (nil, [])
+            case .listening(let channel):
+                state.phase = .draining(isAnnounced: false)
+                return (channel, Array(state.connections.values))
             }
         }
+        guard let (channel, connections) = drained else { return }
         channel?.close(promise: nil)
         for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
         if !connections.isEmpty {
             self.group.next().scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
         }
+        self.state.withLock { $0.phase = .draining(isAnnounced: true) }
         self.finishIfDrained()
     }
 
@@ -102,7 +107,7 @@ package final class RPCServer: Sendable {
 
     private func finishIfDrained() {
         let waiting = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard case .draining = state.phase, state.connections.isEmpty else { return [] }
+            guard case .draining(isAnnounced: true) = state.phase, state.connections.isEmpty else { return [] }
             defer { state.drained = [] }
             return state.drained
         }

@@ -35,6 +35,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// What happened since the server's counters were last told.
     private var tally = RPCServerStatistics()
     private var countedBytes = (received: 0, sent: 0, buffered: 0)
+    private var isOpened = false
     private var isClosed = false
     /// Told once the connection is closed and no handler of it runs.
     private let onEnd: @Sendable (UInt64) -> Void
@@ -65,6 +66,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     // MARK: HTTP2DriverDelegate
 
     func connectionOpened() {
+        self.isOpened = true
         self.tally.connections += 1
         self.tally.connectionsNow += 1
         self.handshakeTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.server.configuration.handshakeTimeout)) {
@@ -107,7 +109,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.handshakeTimer = nil
         if case .announced(let timer) = self.drain { timer.cancel() }
         if reason != nil { self.tally.refusedPeers += 1 }
-        self.tally.connectionsNow -= 1
+        if self.isOpened { self.tally.connectionsNow -= 1 }
         for stream in self.session.abandonStreams() {
             (stream.owner as? ServerCall)?.closed()
             stream.owner = nil
@@ -253,8 +255,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// the client has surely seen it, GOAWAY with the last stream taken (RFC 9113, 6.8). What runs goes on.
     func beginDrain() {
         guard !self.isClosed, case .none = self.drain else { return }
-        self.session.submitShutdownNotice()
-        self.session.submitPing(Self.drainPing)
+        self.session.submitShutdownNotice(ping: Self.drainPing)
         let delay = TimeAmount(self.server.configuration.goAwayDelay)
         self.drain = .announced(self.loop.assumeIsolated().scheduleTask(in: delay) { self.finishDrain() })
         self.scheduleFlush()

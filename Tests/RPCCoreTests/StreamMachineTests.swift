@@ -123,12 +123,12 @@ struct ClientStreamMachineTests {
     }
 
     @Test("a status carries its message, details and metadata")
-    func status() {
+    func status() throws {
         var head = ResponseHead()
         let fields = [("grpc-status", "9"), ("grpc-message", "a%20%E2%98%BA"), ("grpc-status-details-bin", "CAk"), ("x", "y"), ("z-bin", "!")]
         for (name, value) in fields { head.add(name: Array(name.utf8).span, value: Array(value.utf8).span) }
         var machine = ClientStreamMachine(kind: .unary)
-        guard case .end(let end) = machine.receive(head, endStream: true) else { return Issue.record("no end") }
+        guard case .end(let end) = machine.receive(head, endStream: true) else { throw RPCError(code: .unknown, message: "no end") }
         #expect(end.error?.code == .failedPrecondition)
         #expect(end.error?.message == "a ☺")
         #expect(end.error?.details == [8, 9])

@@ -1,0 +1,177 @@
+import HTTP2Session
+import Testing
+
+/// The attacks of the HTTP/2 advisories, as bytes. Time is virtual.
+@Suite("Floods")
+struct FloodTests {
+    /// Feeds until the session gives up.
+    ///
+    /// - Returns: how many feedings it bore, and why it gave up.
+    static func bear(_ limit: Int, _ session: HTTP2Session, at time: (Int) -> UInt64 = { _ in 0 }, _ bytes: (UInt32) -> [UInt8]) -> (Int, String?) {
+        for index in 0..<limit {
+            do throws(HTTP2SessionError) {
+                try session.feed(bytes(UInt32(2 * index + 1)), at: time(index))
+                _ = session.output(at: time(index))
+                _ = session.events()
+                session.dropHeaders()
+                if !session.isAlive { return (index, "goaway") }
+            } catch {
+                return (index, error.reason)
+            }
+        }
+        return (limit, nil)
+    }
+
+    @Test("rapid resets are cut by the library's own limit (CVE-2023-44487)")
+    func rapidReset() throws {
+        let (count, reason) = Self.bear(5000, try .server()) { Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8) }
+        #expect(count >= 2000 && count < 3000, "\(count)")
+        #expect(reason != nil)
+    }
+
+    @Test("provoked resets are cut at a hundred (CVE-2025-8671)")
+    func provokedReset() throws {
+        let (count, reason) = Self.bear(1000, try .server()) { Frame.headers($0, Frame.request()) + Frame.windowUpdate($0, 0x7FFF_FFFF) }
+        #expect((100...102).contains(count))
+        #expect(reason == "provoked_resets")
+    }
+
+    @Test("provoked resets that come slowly are borne")
+    func slowProvokedReset() throws {
+        let (_, reason) = Self.bear(300, try .server(), at: { UInt64($0) * 100_000_000 }) {
+            Frame.headers($0, Frame.request()) + Frame.windowUpdate($0, 0x7FFF_FFFF)
+        }
+        #expect(reason == nil)
+    }
+
+    @Test("CONTINUATION frames are counted (CVE-2024-28182): four are borne, more are not", arguments: [(4, true), (6, false), (20, false)])
+    func continuations(_ count: Int, isBorne: Bool) throws {
+        let server = try HTTP2Session.server()
+        var bytes = Frame.headers(1, Frame.request(), end: true, endHeaders: false)
+        for index in 1...count { bytes += Frame.continuation(1, endHeaders: index == count) }
+        if isBorne {
+            try server.feed(bytes)
+            #expect(server.openStreamCount == 1)
+        } else {
+            #expect(throws: HTTP2SessionError(reason: "too_many_continuations")) { try server.feed(bytes) }
+        }
+    }
+
+    @Test("a header list beyond what we announced comes truncated, far beyond it resets the stream, thrice ends the connection")
+    func headerList() throws {
+        let server = try HTTP2Session.server()
+        let large = (0..<20).map { ("x\($0)", String(repeating: "v", count: 1000)) }
+        try server.feed(Frame.headers(1, Frame.request()) + Frame.raw(type: 1, flags: 0, stream: 3, Frame.block(Frame.request())))
+        for field in large.chunked(10) { try server.feed(Frame.continuation(3, field, endHeaders: field.last?.0 == "x19")) }
+        guard case .headers(_, let block, _)? = server.events().last else { throw HTTP2SessionError(reason: "no request") }
+        #expect(block.isTruncated)
+        #expect(server.fields(of: block).count < 25)
+        let many = (0..<300).map { ("y\($0)", "") }
+        var reasons: [String] = []
+        for stream in [5, 7, 9] as [UInt32] {
+            do throws(HTTP2SessionError) { try server.feed(Frame.headers(stream, Frame.request() + many)) } catch { reasons.append(error.reason) }
+        }
+        #expect(reasons == ["oversized_headers"])
+    }
+
+    @Test("an HPACK bomb is not unfolded: a kilobyte that stands for megabytes is skipped")
+    func bomb() throws {
+        let server = try HTTP2Session.server()
+        // One entry of 3.9 KB into the table, then references to it of one byte each (RFC 7541, 6.1).
+        let entry: [UInt8] = [0x40, 1, UInt8(ascii: "x")] + [127, 0x80 | 0x7D - 127 & 0x7F, 30] + [UInt8](repeating: 97, count: 30 * 128 + 124)
+        try? server.feed(Frame.raw(type: 1, flags: 5, stream: 1, Frame.block(Frame.request()) + entry + [UInt8](repeating: 0xBE, count: 4000)))
+        for case .headers(_, let block, _) in server.events() {
+            #expect(block.isTruncated)
+            #expect(server.fields(of: block).reduce(0) { $0 + $1.utf8.count } < 32_768)
+        }
+    }
+
+    @Test("empty DATA frames in a row are cut (CVE-2019-9518)")
+    func emptyData() throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.headers(1, Frame.request()))
+        let (count, reason) = Self.bear(30, server) { _ in Frame.data(1, []) }
+        #expect(count == 10)
+        #expect(reason == "empty_data_frames")
+    }
+
+    @Test("PINGs every ten seconds are borne, faster ones strike three times")
+    func pings() throws {
+        #expect(Self.bear(50, try .server(), at: { UInt64($0) * 10_000_000_000 }) { _ in Frame.ping() }.1 == nil)
+        let server = try HTTP2Session.server()
+        let (count, reason) = Self.bear(50, server, at: { UInt64($0) * 1_000_000_000 }) { _ in Frame.ping() }
+        #expect(count == 3)
+        #expect(reason == "too_many_pings")
+        #expect(server.frames().map(\.summary).last == "GOAWAY(11 too_many_pings)")
+    }
+
+    @Test("a PING after we sent a response is no strike: clients probe the round trip so")
+    func pingsBetweenResponses() throws {
+        let server = try HTTP2Session.server()
+        let (_, reason) = Self.bear(50, server, at: { UInt64($0) * 100_000_000 }) { stream in
+            // What was answered in the last round was sent before this one.
+            for case .headers(let stream, _, _) in server.events() {
+                server.submitResponse(stream, headers: HTTP2SessionTests.okHeaders, endStream: true)
+            }
+            return Frame.ping() + Frame.headers(stream, Frame.request(), end: true)
+        }
+        #expect(reason == "too_many_pings", "requests alone do not excuse PINGs")
+        let answering = try HTTP2Session.server()
+        for index in 0..<50 {
+            let now = UInt64(index) * 100_000_000
+            try answering.feed(Frame.ping() + Frame.headers(UInt32(2 * index + 1), Frame.request(), end: true), at: now)
+            answering.submitResponse(try answering.request(), headers: HTTP2SessionTests.okHeaders, endStream: true)
+            #expect(answering.output(at: now).count > 0)
+        }
+    }
+
+    @Test("SETTINGS are counted (CVE-2019-9515)")
+    func settings() throws {
+        let (count, reason) = Self.bear(100, try .server()) { _ in Frame.settings() }
+        #expect(count < 15)
+        #expect(reason == "settings_flood")
+    }
+
+    @Test("frames queued for a peer that does not read are limited (CVE-2019-9514)")
+    func unreadResets() throws {
+        var configuration = HTTP2SessionConfiguration()
+        configuration.floodLimits.provokedResets = 1_000_000
+        configuration.floodLimits.queuedFrames = 500
+        let server = try HTTP2Session.server(configuration)
+        var reason: String?
+        for stream in stride(from: UInt32(1), to: 2000, by: 2) where reason == nil {
+            do throws(HTTP2SessionError) {
+                try server.feed(Frame.headers(stream, Frame.request()) + Frame.windowUpdate(stream, 0x7FFF_FFFF))
+            } catch { reason = error.reason }
+        }
+        #expect(reason == "queued_frames")
+    }
+
+    @Test("what is no HTTP/2 ends the session", arguments: ["GET / HTTP/1.1\r\n\r\n                    ", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}          garbage"])
+    func preface(_ text: String) throws {
+        let session = try HTTP2Session(role: .server)
+        #expect(throws: HTTP2SessionError(reason: "bad_preface")) { try session.feed(Array(text.utf8)) }
+    }
+
+    @Test("random bytes never do more than end the session", arguments: 0..<40)
+    func noise(_ seed: Int) throws {
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1
+        func next() -> UInt8 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return UInt8(truncatingIfNeeded: state >> 24)
+        }
+        let server = try HTTP2Session.server()
+        let (_, _) = Self.bear(200, server) { _ in
+            Frame.raw(type: next() % 10, flags: next() & 0x2D, stream: UInt32(next() % 8), (0..<Int(next() % 40)).map { _ in next() })
+        }
+        #expect(server.bufferedBytes == 0)
+    }
+}
+
+extension Array {
+    fileprivate func chunked(_ size: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: size).map { Array(self[$0..<Swift.min($0 + size, self.count)]) }
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import RPCTransport
+import Synchronization
+import Testing
+
+/// Real clients of others: grpcio (C-core), and raw HTTP/2 frames by h2. `clients/cases.py` makes the calls and says what it saw.
+@Suite("Calls of other clients to our server")
+struct ForeignClientTests {
+    static let cases = [
+        // grpcio
+        "unary", "empty_unary", "large_unary", "server_stream", "client_stream", "ping_pong", "empty_stream", "custom_metadata",
+        "status_code_and_message", "special_status_message", "status_details", "large_details_are_dropped", "stray_error",
+        "unimplemented_method", "unimplemented_service", "deadline", "cancel_unary", "cancel_stream", "cancel_after_first_response",
+        "large_request_refused", "compressed_request_refused", "early_end", "thousand_concurrent", "slow_reader", "half_read_upload",
+        // raw frames
+        "livez", "get_405", "content_type_415", "bad_timeout_400", "bad_binary_400", "zero_timeout", "large_headers", "no_message",
+        "two_messages", "cut_message", "compressed_flag", "unknown_flag", "huge_prefix", "unary_without_end", "unknown_encoding",
+        "subtype_echoed", "ping_flood", "http1", "silent_client", "bad_first_frame", "leaked_streams",
+    ]
+
+    private static let verdicts = Task { try await run() }
+
+    @Test("sees what the specification says", arguments: cases)
+    func verdict(_ name: String) async throws {
+        let verdicts = try await Self.verdicts.value
+        #expect(verdicts[name] == "ok", "\(verdicts[name] ?? "no verdict")")
+    }
+
+    @Test("every case of the script is asked for")
+    func complete() async throws {
+        #expect(try await Set(Self.verdicts.value.keys) == Set(Self.cases))
+    }
+
+    private static func run() async throws -> [String: String] {
+        let python = try #require(ProcessInfo.processInfo.environment["NOVITAI_TEST_PYTHON"], "NOVITAI_TEST_PYTHON names no interpreter")
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "clients/cases.py").path()
+        let output = Mutex("")
+        try await Rig.run({ $0.handshakeTimeout = .milliseconds(300) }) { rig in
+            let text = try await Self.output(of: python, [script, rig.address.description])
+            output.withLock { $0 = text }
+        }
+        var verdicts: [String: String] = [:]
+        for line in output.withLock({ $0 }).split(separator: "\n") {
+            let parts = line.split(separator: " ", maxSplits: 1)
+            if parts.count == 2 { verdicts[String(parts[0])] = String(parts[1]) }
+        }
+        return verdicts
+    }
+
+    private static func output(of program: String, _ arguments: [String]) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        return try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { _ in
+                let data = (try? pipe.fileHandleForReading.readToEnd()) ?? Data()
+                continuation.resume(returning: String(decoding: data, as: UTF8.self))
+            }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+    }
+}

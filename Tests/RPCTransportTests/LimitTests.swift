@@ -1,0 +1,155 @@
+import HTTP2Session
+import RPCCore
+import RPCTransport
+import Testing
+
+@Suite("Limits and flow control")
+struct LimitTests {
+    @Test("a client that stops reading stops the handler, and the server keeps no more than its limits")
+    func slowReader() async throws {
+        try await Rig.run { rig in
+            try await rig.channel.serverStreaming(BytesMessage(), method: TestService.flood, options: CallOptions()) {
+                (responses: ResponseStream<BytesMessage>) in
+                var replies = responses.makeAsyncIterator()
+                _ = try await replies.next()
+                // Many round trips on the same connection, in which a handler without brakes would have written hundreds of megabytes.
+                for _ in 0..<300 { _ = try await rig.echo("x") }
+                let held = rig.service.floodedBytes.value
+                #expect(held <= (1 << 20) + (64 << 10) + 20_000, "the client's window, our buffer, and a message at either end")
+                #expect(rig.server.statistics.bufferedBytesNow <= (64 << 10) + 10_005)
+                // It goes on when the client does.
+                for _ in 0..<1000 { _ = try await replies.next() }
+                #expect(rig.service.floodedBytes.value > held)
+            }
+        }
+    }
+
+    @Test("all streams of a connection together keep no more than their limit")
+    func connectionBuffer() async throws {
+        try await Rig.run({ $0.connectionBufferMax = 100_000 }) { rig in
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        try await rig.channel.serverStreaming(BytesMessage(), method: TestService.flood, options: CallOptions()) {
+                            (responses: ResponseStream<BytesMessage>) in
+                            var replies = responses.makeAsyncIterator()
+                            _ = try await replies.next()
+                            await rig.service.started.reaches(20)
+                            try await rig.service.gate.wait()
+                        }
+                    }
+                }
+                await rig.service.started.reaches(20)
+                for _ in 0..<200 { _ = try await rig.echo("x") }
+                // Each stream may add one message while it finds out.
+                #expect(rig.server.statistics.bufferedBytesNow <= 100_000 + 20 * 10_005)
+                rig.service.gate.open()
+                try await group.waitForAll()
+            }
+            await rig.service.cancelled.reaches(20)
+        }
+    }
+
+    @Test("a handler that does not read stops its client")
+    func slowHandler() async throws {
+        try await Rig.run { rig in
+            let written = Counter()
+            let call = Task {
+                let _: BytesMessage = try await rig.channel.clientStreaming(method: TestService.deaf, options: CallOptions()) {
+                    (requests: RequestWriter<BytesMessage>) in
+                    while true {
+                        try await requests.write(BytesMessage([UInt8](repeating: 1, count: 10_000)))
+                        written.add(10_000)
+                    }
+                }
+            }
+            await rig.service.started.reaches(1)
+            for _ in 0..<300 { _ = try await rig.echo("x") }
+            #expect(written.value <= 65_535 + (64 << 10) + 20_000, "the server's window, the client's buffer, and a message at either end")
+            call.cancel()
+            #expect(await code { try await call.value } == .cancelled)
+            await rig.service.cancelled.reaches(1)
+        }
+    }
+
+    @Test("no more handlers run for a connection than allowed; the others follow")
+    func runningHandlers() async throws {
+        try await Rig.run({ $0.runningHandlersMax = 3 }) { rig in
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<10 { group.addTask { try await rig.hang() } }
+                await rig.service.started.reaches(3)
+                // Streaming calls are not counted among them, so the connection is still of use.
+                for _ in 0..<20 {
+                    try await rig.channel.serverStreaming(BytesMessage("1"), method: TestService.repeated, options: CallOptions()) {
+                        (responses: ResponseStream<BytesMessage>) in for try await _ in responses {}
+                    }
+                }
+                #expect(rig.service.started.value == 3)
+                rig.service.gate.open()
+                try await group.waitForAll()
+                #expect(rig.service.started.value == 10)
+            }
+        }
+    }
+
+    @Test("a handler that is cancelled keeps its place until it returns")
+    func stubbornHandler() async throws {
+        let stubborn = TestService.method("Stubborn", .unary)
+        let release = Gate()
+        let entered = Counter()
+        try await Rig.run({ $0.runningHandlersMax = 1 }, router: { router in
+            router.register(unary: stubborn) { (request: BytesMessage, _) in
+                entered.add()
+                // Not cancelled with the call: a task of its own.
+                await Task.detached { try? await release.wait() }.value
+                return request
+            }
+        }) { rig in
+            for _ in 0..<5 {
+                #expect(await code {
+                    let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: stubborn, options: CallOptions(timeout: .milliseconds(10)))
+                } == .deadlineExceeded)
+            }
+            #expect(entered.value == 1)
+            release.open()
+            try await rig.expectEcho("x")
+            #expect(entered.value == 1, "calls that were over before their turn are not started")
+        }
+    }
+
+    @Test("calls that wait may have half of the streams, so that others still get through")
+    func waitingCalls() async throws {
+        try await Rig.run({ $0.session.maxConcurrentStreams = 6 }) { rig in
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<3 {
+                    group.addTask {
+                        try await rig.channel.serverStreaming(BytesMessage(), method: TestService.flood, options: CallOptions()) {
+                            (responses: ResponseStream<BytesMessage>) in try await rig.service.gate.wait()
+                        }
+                    }
+                }
+                await rig.service.started.reaches(3)
+                #expect(await code {
+                    try await rig.channel.serverStreaming(BytesMessage("1"), method: TestService.repeated, options: CallOptions()) {
+                        (responses: ResponseStream<BytesMessage>) in for try await _ in responses {}
+                    }
+                } == .resourceExhausted)
+                try await rig.expectEcho("x")
+                rig.service.gate.open()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("a client at the server's limit of streams queues")
+    func streamLimit() async throws {
+        try await Rig.run({ $0.session.maxConcurrentStreams = 2 }) { rig in
+            try await withThrowingTaskGroup { group in
+                for index in 0..<100 {
+                    group.addTask { try await rig.expectEcho("\(index)") } }
+                try await group.waitForAll()
+            }
+            #expect(rig.server.statistics.connections == 1)
+        }
+    }
+}

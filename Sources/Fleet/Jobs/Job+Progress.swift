@@ -8,6 +8,8 @@ extension JobStep {
 }
 
 extension Job {
+    var awaitsMachine: Bool { self.step == .boot || self.step == .confirm }
+
     mutating func end(_ state: JobState, progress: String, reason: String = "", message: String = "", at now: Timestamp) {
         self.state = state
         self.step = .end

@@ -93,7 +93,15 @@ package struct JobStepper: Sendable {
 
     var isOverdue: Bool { self.now >= self.deadline }
 
-    var nextLook: Timestamp { self.now.nextTick(of: self.lookInterval) }
+    var nextLook: Timestamp {
+        let waited = max(.zero, self.now - self.job.createdAt)
+        return self.tick(after: min(StepLimits.transitionIntervalMax, waited / 12))
+    }
+
+    /// A tick of the grid that all looks fall on, about so far away: those that fall together share one listing.
+    func tick(after wait: Duration) -> Timestamp {
+        (self.now + max(.zero, wait - self.lookInterval)).nextTick(of: self.lookInterval)
+    }
 
     /// The result that writes what changed and gives the lease back, or keeps it for a call.
     func result(_ job: Job, _ instance: Instance, starting newJob: Job? = nil, call: StepResult.Call? = nil) -> StepResult {

@@ -2,6 +2,8 @@
 package enum StepLimits {
     /// Two looks at a machine in transition are at least so far apart. The provider's own advice is 5 to 10 s.
     package static let transitionInterval: Duration = .seconds(5)
+    /// What takes long is looked at less often: after a twelfth of the time it has taken so far, up to this.
+    package static let transitionIntervalMax: Duration = .seconds(30)
     /// Looks for a machine whose create is unsettled come further and further apart, up to this.
     package static let settleIntervalMax: Duration = .seconds(30)
     /// Full listings without the machine, begun after the settle window, that prove that there is none.
@@ -25,7 +27,7 @@ package enum StepLimits {
 }
 
 extension Timestamp {
-    /// The next multiple of `interval` that is at least half of it away. Looks that fall on the same grid share one listing.
+    /// The next multiple of `interval` that is at least half of it away.
     package func nextTick(of interval: Duration) -> Timestamp {
         let width = max(1, interval.wholeMicroseconds)
         let earliest = self.microseconds + width / 2

@@ -71,7 +71,7 @@ package final class View: LogFollower, Sendable {
 
     /// Machines whose state a job waits for.
     package var machinesAwaited: Int {
-        self.state.withLock { $0.countUnfinishedJobs { $0.step == .boot || $0.step == .confirm } }
+        self.state.withLock { $0.awaitingCount }
     }
 
     package func committed(_ events: [Event]) {

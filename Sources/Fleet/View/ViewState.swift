@@ -26,6 +26,8 @@ struct ViewState {
     private var order: [Place] = []
     private var jobs: [JobID: Job] = [:]
     private var unfinished: [InstanceID: [JobID]] = [:]
+    /// Jobs that wait for a machine to show another state.
+    private(set) var awaitingCount = 0
     private var endedInstances = EndedQueue<InstanceID>()
     private var endedJobs = EndedQueue<JobID>()
 
@@ -64,10 +66,6 @@ struct ViewState {
         self.unfinished.values.joined().compactMap { self.jobs[$0] }.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
     }
 
-    func countUnfinishedJobs(where fits: (Job) -> Bool) -> Int {
-        self.unfinished.values.reduce(0) { count, ids in count + ids.count { self.jobs[$0].map(fits) ?? false } }
-    }
-
     private mutating func put(_ instance: Instance) {
         let before = self.instances.updateValue(instance, forKey: instance.id)
         self.updateName(from: before, to: instance)
@@ -95,6 +93,7 @@ struct ViewState {
 
     private mutating func put(_ job: Job) {
         let before = self.jobs.updateValue(job, forKey: job.id)
+        self.awaitingCount += (job.awaitsMachine ? 1 : 0) - (before?.awaitsMachine == true ? 1 : 0)
         if job.state.isFinal {
             guard before?.state.isFinal != true else { return }
             self.unfinished[job.instanceID]?.removeAll { $0 == job.id }

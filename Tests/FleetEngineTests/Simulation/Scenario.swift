@@ -1,9 +1,10 @@
 import Fleet
 import NovitaSimulator
 
-/// What happens in one run: drawn from its seed.
+/// What happens in one run.
 struct Scenario: Sendable {
     let seed: UInt64
+    var provider = SimulatorConfiguration()
     let customers: [Customer.Plan]
     let settings: FleetSettings
     let faults: [ProviderFault]
@@ -21,6 +22,21 @@ struct Scenario: Sendable {
     /// How far a listing may lag: the window must hold the delay of a create and the lag together.
     static let listLagMax = 60
 
+    /// Nothing goes wrong by itself.
+    init(settings: FleetSettings = FleetSettings(), provider: SimulatorConfiguration = SimulatorConfiguration()) {
+        self.seed = 1
+        self.provider = provider
+        self.customers = []
+        self.settings = settings
+        self.faults = []
+        self.crashes = 0
+        self.downTimeMax = 1000
+        self.storeFailures = 0
+        self.arrivalSpread = 0
+        self.isBeyondSettleWindow = false
+    }
+
+    /// Drawn from the seed.
     init(seed: UInt64) {
         let dice = Dice(seed: seed ^ 0x5CE7_A810)
         self.seed = seed

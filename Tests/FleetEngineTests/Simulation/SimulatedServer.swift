@@ -10,6 +10,7 @@ final class SimulatedServer: Sendable {
     let mutations: Mutations
     let life: Life
     private let world: World
+    var monitor: FleetMonitor { self.world.monitor }
     private let engine = Mutex<FleetEngine?>(nil)
     private let root = Mutex<Task<Void, Never>?>(nil)
     private let ended = Mutex(false)

@@ -33,7 +33,8 @@ final class Universe: Sendable {
         self.clock = VirtualClock(startingAt: Timestamp(seconds: 1_800_000_000))
         self.trace = Trace(clock: self.clock)
         self.path = "\(directory)/fleet.db"
-        var simulator = NovitaSimulator(seed: scenario.seed, startingAt: SimulatorTime(microseconds: self.clock.now.microseconds))
+        var simulator = NovitaSimulator(
+            configuration: scenario.provider, seed: scenario.seed, startingAt: SimulatorTime(microseconds: self.clock.now.microseconds))
         for fault in scenario.faults { simulator.arm(fault) }
         self.provider = SimulatedProvider(simulator: simulator, clock: self.clock, dice: self.dice, trace: self.trace)
         self.state = Mutex(State(crashesLeft: scenario.crashes))
@@ -88,7 +89,7 @@ final class Universe: Sendable {
         }
     }
 
-    private func drain(until isDone: () -> Bool) throws {
+    func drain(until isDone: () -> Bool) throws {
         var jobs = 0
         while !isDone() {
             if self.executor.runOne(self.dice) {
@@ -103,7 +104,7 @@ final class Universe: Sendable {
 
     // MARK: Lives
 
-    private func boot() throws {
+    func boot() throws {
         var dice = self.dice
         let inner = try InlineSQLiteStore(
             opening: SQLiteOptions(path: self.path, isDurable: false), now: self.clock.now, using: &dice)
@@ -167,7 +168,7 @@ final class Universe: Sendable {
         if isTime { self.crash() }
     }
 
-    private func crash() {
+    func crash() {
         let server = self.state.withLock { state in
             defer {
                 state.past += state.server.map { [$0] } ?? []
@@ -194,19 +195,21 @@ final class Universe: Sendable {
 
     // MARK: The end
 
-    private func readLog() throws -> [Event] {
-        let read = Arrival<[Event]>()
-        let inner = self.server?.store.inner
+    /// Runs the world until `body` has ended.
+    func result<Value: Sendable>(of body: @escaping @Sendable () async -> Value) throws -> Value {
+        let result = Mutex<Value?>(nil)
         let task = Task(executorPreference: self.executor) {
-            read.come((try? await inner?.events(after: .zero, limit: 1_000_000)) ?? [])
-        }
-        let result = Mutex<[Event]?>(nil)
-        let reader = Task(executorPreference: self.executor) {
-            let events = await read.value
-            result.withLock { $0 = events }
+            let value = await body()
+            result.withLock { $0 = value }
         }
         try self.drain { result.withLock { $0 != nil } }
-        _ = (task, reader)
-        return result.withLock { $0 } ?? []
+        _ = task
+        guard let value = result.withLock({ $0 }) else { throw Stuck(reason: "no result") }
+        return value
+    }
+
+    private func readLog() throws -> [Event] {
+        let inner = self.server?.store.inner
+        return try self.result { (try? await inner?.events(after: .zero, limit: 1_000_000)) ?? [] }
     }
 }

@@ -1,0 +1,125 @@
+import Fleet
+import NovitaSimulator
+import Testing
+
+@Suite("Reconciler")
+struct ReconcilerTests {
+    @Test("A machine stopped elsewhere is shown as stopped, with the reason")
+    func external() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready()
+            try universe.provider.withSimulator { simulator, now in
+                try simulator.stopInstance(universe.firstMachine(&simulator, now), at: now)
+            }
+            await universe.sleep(.seconds(90))
+            let after = try await universe.instance(instance.id)
+            #expect(after?.state == .stopped && after?.stateReason == .external && after?.readiness == .notReady)
+            #expect(after?.desiredState == .running, "what is wanted is the caller's word")
+        }
+    }
+
+    @Test("A reclaimed spot machine is stopped with the reason RECLAIMED, and stays")
+    func reclaimed() throws {
+        try Universe.play { universe in
+            var spec = InstanceSpec.small
+            spec.billingMode = .spot
+            let instance = try await universe.ready(1, spec)
+            try universe.provider.withSimulator { simulator, now in
+                try simulator.reclaimSpot(universe.firstMachine(&simulator, now), at: now)
+            }
+            await universe.sleep(.seconds(90))
+            let after = try await universe.instance(instance.id)
+            #expect(after?.state == .stopped && after?.stateReason == .reclaimed)
+            #expect(universe.count(of: .deleteInstance(id: "")) == 0)
+        }
+    }
+
+    @Test("A machine that vanished is called gone only after two direct reads in two sweeps, and nothing is deleted for it")
+    func vanished() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready()
+            _ = try await universe.ready(2)
+            try universe.provider.withSimulator { simulator, now in
+                try simulator.vanishInstance(universe.firstMachine(&simulator, now), at: now)
+            }
+            let reads = universe.count(of: .getInstance(id: ""))
+            await universe.sleep(.seconds(100))
+            let after = try await universe.instance(instance.id)
+            #expect(after?.state == .deleted && after?.stateReason == .vanished)
+            #expect(universe.count(of: .getInstance(id: "")) - reads == 2)
+            #expect(universe.count(of: .deleteInstance(id: "")) == 0)
+        }
+    }
+
+    @Test("A listing that is suddenly empty is not believed")
+    func suddenlyEmpty() throws {
+        try Universe.play { universe in
+            var ids: [InstanceID] = []
+            for number in 0..<3 { ids.append(try await universe.ready(number).id) }
+            let reads = universe.count(of: .getInstance(id: ""))
+            universe.arm(ProviderFault(.staleList(lag: .seconds(3600)), on: .listInstances, times: 5))
+            await universe.sleep(.seconds(120))
+            #expect(universe.count(of: .getInstance(id: "")) == reads, "no absence was looked into")
+            for id in ids { #expect(try await universe.instance(id)?.state == .running) }
+            let report = await universe.running().monitor.report
+            #expect(report.lastSweep?.wasSuspicious == true)
+        }
+    }
+
+    @Test("A machine with our token and no record is shown as ORPHANED and never touched")
+    func orphan() throws {
+        try Universe.play { universe in
+            let deployment = try #require(await universe.running().view.deployment)
+            let token = OwnershipToken(deployment: deployment.id, instance: InstanceID(rawValue: "i-lost"), attempt: 1)
+            let id = try universe.rent(named: token.text)
+            await universe.sleep(.seconds(100))
+            let orphan = try #require(try await universe.instance(InstanceID(rawValue: "i-lost")))
+            #expect(orphan.stateReason == .orphaned && orphan.upstream?.id.rawValue == id)
+            #expect(orphan.placement?.hourlyPrice == MicroUSD(micros: 350_000))
+            #expect(universe.count(of: .deleteInstance(id: "")) == 0 && universe.count(of: .stopInstance(id: "")) == 0)
+            #expect(try await universe.end(of: universe.change(.delete, orphan.id).job).state == .succeeded, "but a command may")
+            #expect(universe.ledger.allSatisfy { $0.released != nil })
+        }
+    }
+
+    @Test("What carries another deployment's token, or none, is somebody else's")
+    func foreign() throws {
+        try Universe.play { universe in
+            _ = await universe.running()
+            _ = try universe.rent(named: "otherdeployment1.i-1.1")
+            _ = try universe.rent(named: "my own machine")
+            await universe.sleep(.seconds(100))
+            let server = await universe.running()
+            #expect(server.view.livingInstances().instances.isEmpty)
+            #expect(server.monitor.report.lastSweep?.foreignMachines == 2)
+            #expect(universe.count(of: .deleteInstance(id: "")) == 0)
+        }
+    }
+
+    @Test("A create that shows after the settle window is found, ended and accounted as waste within a sweep")
+    func tooLate() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.late(by: .seconds(700)), on: .createInstance, times: 1))
+            let reply = try await universe.create(1)
+            #expect(try await universe.end(of: reply.job).state == .succeeded)
+            await universe.sleep(.seconds(300))
+            #expect(universe.ledger.count == 2)
+            let late = try #require(universe.ledger.first { $0.released != nil })
+            let released = try #require(late.released)
+            #expect(released - late.created < .seconds(60))
+            let instance = try #require(try await universe.instance(reply.instance.id))
+            #expect(instance.state == .running && instance.debts.isEmpty && instance.wastedCost > .zero)
+        }
+    }
+}
+
+extension Universe {
+    /// Somebody rents a machine without us.
+    func rent(named name: String) throws -> String {
+        try self.provider.withSimulator { simulator, now in
+            var request = CreateRequest(name: name, productID: "4090.16c62g", imageURL: "registry.example/worker:1")
+            request.clusterID = "us-ca-6"
+            return try simulator.createInstance(request, at: now)
+        }
+    }
+}

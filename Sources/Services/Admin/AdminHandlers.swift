@@ -1,0 +1,87 @@
+internal import Fleet
+package import NovitaiProto
+internal import ProtobufWire
+package import RPCCore
+package import Telemetry
+
+/// For the people who run the server.
+package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
+    private let backend: Backend
+    private let facts: ServerFacts
+    private let board: HealthBoard
+    private let metrics: MetricsRegistry
+
+    package init(_ backend: Backend, facts: ServerFacts, board: HealthBoard, metrics: MetricsRegistry) {
+        self.backend = backend
+        self.facts = facts
+        self.board = board
+        self.metrics = metrics
+    }
+
+    package func getServerInfo(_ request: NovitaiV1.GetServerInfoRequest, context: ServerContext) async throws -> NovitaiV1.ServerInfo {
+        var info = NovitaiV1.ServerInfo()
+        info.version = ServerFacts.version
+        info.deploymentId = self.backend.view.deployment?.id.rawValue ?? ""
+        info.historyId = self.backend.view.deployment?.history.rawValue ?? ""
+        info.startTime = GoogleProtobuf.Timestamp(self.facts.startedAt)
+        info.store = self.facts.store
+        info.upstream = self.facts.upstream
+        info.revision = self.backend.view.revision.number
+        info.limits = self.limits
+        return info
+    }
+
+    private var limits: NovitaiV1.Limits {
+        let settings = self.backend.settings
+        var limits = NovitaiV1.Limits()
+        limits.maxInstances = UInt32(clamping: settings.ceilings.maxInstances)
+        limits.maxHourlySpendMicros = settings.ceilings.maxHourlySpend.micros
+        limits.maxConcurrentJobs = UInt32(clamping: settings.maxConcurrentJobs)
+        limits.maxMessageBytes = UInt32(clamping: self.facts.messageBytesMax)
+        limits.maxMetadataBytes = UInt32(clamping: self.facts.metadataBytesMax)
+        limits.maxConcurrentStreams = UInt32(clamping: self.facts.concurrentStreamsMax)
+        limits.minPingInterval = GoogleProtobuf.Duration(self.facts.pingIntervalMin)
+        limits.settleWindow = GoogleProtobuf.Duration(settings.settleWindow)
+        return limits
+    }
+
+    package func getHealth(_ request: NovitaiV1.GetHealthRequest, context: ServerContext) async throws -> NovitaiV1.Health {
+        let now = self.backend.clock.now
+        let report = self.board.report(at: now)
+        var health = NovitaiV1.Health()
+        health.status = NovitaiV1.HealthStatus(report.status)
+        health.version = ServerFacts.version
+        health.uptime = GoogleProtobuf.Duration(now - self.facts.startedAt)
+        health.checks = report.findings.map { NovitaiV1.HealthCheck($0.check, $0.finding) }
+        return health
+    }
+
+    /// Counting thousands of instances takes a while: not on a connection's event loop.
+    package func getMetrics(_ request: NovitaiV1.GetMetricsRequest, context: ServerContext) async throws -> NovitaiV1.GetMetricsResponse {
+        let metrics = self.metrics
+        var response = NovitaiV1.GetMetricsResponse()
+        response.text = await withTaskExecutorPreference(globalConcurrentExecutor) { metrics.text }
+        return response
+    }
+}
+
+extension NovitaiV1.HealthStatus {
+    init(_ status: HealthBoard.Status) {
+        switch status {
+        case .healthy: self = .healthy
+        case .degraded: self = .degraded
+        case .unhealthy: self = .unhealthy
+        }
+    }
+}
+
+extension NovitaiV1.HealthCheck {
+    init(_ check: HealthBoard.Check, _ finding: HealthBoard.Finding?) {
+        self.init()
+        self.name = check.rawValue
+        self.status = NovitaiV1.HealthStatus(finding?.status ?? .degraded)
+        self.detail = finding?.detail ?? "not checked yet"
+        self.checkedAt = finding.map { GoogleProtobuf.Timestamp($0.checkedAt) }
+        self.latency = finding.map { GoogleProtobuf.Duration($0.latency) }
+    }
+}

@@ -1,0 +1,76 @@
+package import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+package import Telemetry
+
+/// The fleet in numbers, counted when somebody asks.
+package struct FleetMetrics: MetricSource {
+    private let view: View
+    private let monitor: FleetMonitor
+    private let ceilings: Ceilings
+
+    package init(view: View, monitor: FleetMonitor, ceilings: Ceilings) {
+        self.view = view
+        self.monitor = monitor
+        self.ceilings = ceilings
+    }
+
+    package var families: [MetricFamily] {
+        let (instances, revision) = self.view.livingInstances()
+        let spend = instances.reduce(MicroUSD.zero) { $0 + $1.liableHourlySpend }
+        let debts = instances.flatMap(\.debts)
+        return self.instanceFamilies(instances) + [
+            .gauge("novitai_revision", "The newest revision of the log.", Double(revision.number)),
+            .gauge("novitai_machines_not_proven_gone", "What MAX_INSTANCES counts.", Double(instances.reduce(0) { $0 + $1.liableMachines })),
+            .gauge("novitai_machines_max", "MAX_INSTANCES.", Double(self.ceilings.maxInstances)),
+            .gauge("novitai_hourly_spend_dollars", "US dollars per hour of the same machines, by quoted price.", Double(spend.micros) / 1e6),
+            .gauge("novitai_hourly_spend_max_dollars", "MAX_HOURLY_SPEND.", Double(self.ceilings.maxHourlySpend.micros) / 1e6),
+            .gauge("novitai_debts", "Machines too many that are being deleted.", Double(debts.count)),
+            .gauge(
+                "novitai_debts_hourly_dollars", "US dollars per hour of those.",
+                Double(debts.reduce(0) { $0 + $1.hourlyPrice.micros }) / 1e6),
+        ] + self.engineFamilies
+    }
+
+    private func instanceFamilies(_ instances: [Instance]) -> [MetricFamily] {
+        let states = Dictionary(grouping: instances, by: \.state).mapValues(\.count)
+        let jobs = self.view.unfinishedJobs().jobs
+        let types = Dictionary(grouping: jobs, by: \.type).mapValues(\.count)
+        return [
+            MetricFamily(
+                .gauge, "novitai_instances", "Living instances by state.",
+                InstanceState.allCases.filter { !$0.isFinal }.map { state in
+                    MetricFamily.Sample(Double(states[state] ?? 0), labels: [.init("state", NovitaiV1.InstanceState(state).description)])
+                }),
+            MetricFamily(
+                .gauge, "novitai_jobs_unfinished", "Unfinished jobs by type.",
+                JobType.allCases.map { type in
+                    MetricFamily.Sample(Double(types[type] ?? 0), labels: [.init("type", NovitaiV1.JobType(type).description)])
+                }),
+        ]
+    }
+
+    private var engineFamilies: [MetricFamily] {
+        let report = self.monitor.report
+        var families: [MetricFamily] = [
+            .gauge("novitai_job_steps_running", "Job steps at work.", Double(report.runningSteps)),
+            .counter("novitai_job_steps_total", "Job steps begun.", Double(report.stepsBegun)),
+            .counter("novitai_job_steps_abandoned_total", "Job steps whose outcome could not be written.", Double(report.stepsAbandoned)),
+            .counter("novitai_create_calls_total", "Create calls made.", Double(report.createCalls)),
+        ]
+        if let sweep = report.lastSweep {
+            families += [
+                .gauge("novitai_sweep_end_time_seconds", "When the last sweep ended.", Double(sweep.endedAt.microseconds) / 1e6),
+                .gauge("novitai_sweep_duration_seconds", "How long the last sweep took.", (sweep.endedAt - sweep.begunAt) / .seconds(1)),
+                .gauge("novitai_account_machines", "Machines on the account.", Double(sweep.machines)),
+                .gauge("novitai_account_foreign_machines", "Machines on the account that are not ours.", Double(sweep.foreignMachines)),
+            ]
+        }
+        return families
+    }
+}
+
+extension MetricFamily {
+    package static func gauge(_ name: String, _ help: String, _ value: Double) -> Self { Self(.gauge, name, help, [Sample(value)]) }
+    package static func counter(_ name: String, _ help: String, _ value: Double) -> Self { Self(.counter, name, help, [Sample(value)]) }
+}

@@ -1,0 +1,102 @@
+internal import Access
+package import Fleet
+package import Logging
+package import RPCCore
+
+/// What the handlers stand on: the domain, its ports, and what the server is.
+package struct Backend: Sendable {
+    package let store: any Store
+    package let view: View
+    package let cloud: any Cloud
+    package let clock: any Clock
+    package let settings: FleetSettings
+    package let cooldowns: Cooldowns
+    package let mutations: Mutations
+    package let random: RandomSource
+    package let drain: DrainSignal
+    package let log: Logger
+
+    /// - Parameters:
+    ///   - view: attached to the store.
+    ///   - cooldowns: shared with the engine.
+    package init(
+        store: any Store, view: View, cloud: any Cloud, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
+        random: RandomSource, drain: DrainSignal, log: Logger
+    ) {
+        self.store = store
+        self.view = view
+        self.cloud = cloud
+        self.clock = clock
+        self.settings = settings
+        self.cooldowns = cooldowns
+        self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random)
+        self.random = random
+        self.drain = drain
+        self.log = log
+    }
+
+    /// The caller, as the interceptor found out. Without one the call is denied.
+    func caller(of context: ServerContext) throws -> Principal {
+        guard let principal = context.principal as? Principal else { throw ErrorDetails(.noCredentials).error }
+        return principal
+    }
+
+    func tenant(of context: ServerContext) throws -> TenantID {
+        TenantID(rawValue: try self.caller(of: context).tenant)
+    }
+
+    /// Runs a handler and turns what it throws into a status.
+    ///
+    /// - Parameter subject: what the call is about, as the caller named it.
+    nonisolated(nonsending) func answer<Reply>(
+        _ context: ServerContext, about subject: String = "", _ body: nonisolated(nonsending) () async throws -> Reply
+    ) async throws(RPCError) -> Reply {
+        do {
+            return try await body()
+        } catch {
+            throw self.status(of: error, context, subject: subject)
+        }
+    }
+
+    private func status(of error: any Error, _ context: ServerContext, subject: String) -> RPCError {
+        switch error {
+        case let error as RPCError: error
+        case let error as FleetError: ErrorDetails(error, subject: subject).error
+        case let error as StoreError: ErrorDetails(FleetError(error), subject: subject).error
+        case let error as CloudError: ErrorDetails(error).error
+        case is CancellationError: ErrorDetails.cancelled.error
+        default: self.incident(error, context)
+        }
+    }
+
+    private func incident(_ error: any Error, _ context: ServerContext) -> RPCError {
+        let incident = String(self.random.next(), radix: 36)
+        self.log.error(
+            "call failed unexpectedly",
+            metadata: ["incident": "\(incident)", "method": "\(context.method.path)", "call": "\(context.callID)", "error": "\(error)"])
+        return ErrorDetails(incident: incident).error
+    }
+
+    /// A call to the provider on behalf of a caller, over when the caller stops waiting.
+    func cloudCall(_ context: ServerContext) -> CloudCall {
+        var deadline = self.clock.now + self.settings.requestTimeout
+        if let callerDeadline = context.deadline {
+            deadline = min(deadline, self.clock.now + max(.zero, ContinuousClock.now.duration(to: callerDeadline)))
+        }
+        return CloudCall(priority: .mutation, requestID: context.callID, deadline: deadline)
+    }
+}
+
+extension ServerContext {
+    /// The header that names a call across services.
+    static let callIDHeader = "x-request-id"
+    static let callIDLengthMax = 64
+
+    /// Names the call in logs and at the provider: the caller's `x-request-id` when it is usable, else one of ours.
+    package var callID: String {
+        guard let given = self.requestMetadata[Self.callIDHeader], (1...Self.callIDLengthMax).contains(given.utf8.count) else {
+            return self.requestID
+        }
+        return given
+    }
+}

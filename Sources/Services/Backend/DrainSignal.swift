@@ -1,0 +1,40 @@
+internal import Synchronization
+internal import Fleet
+
+/// Says that the server is going away, to every call that waits.
+package final class DrainSignal: Sendable {
+    private let raised = Waiters<Void>(limit: View.waitersMax)
+    private let state = Mutex(false)
+
+    package init() {}
+
+    package var isDraining: Bool { self.state.withLock { $0 } }
+
+    /// Idempotent.
+    package func begin() {
+        self.state.withLock { $0 = true }
+        self.raised.wake { true }
+    }
+
+    /// Returns once it has begun, or when the task is cancelled.
+    func wait() async {
+        while !self.isDraining, !Task.isCancelled {
+            guard await self.raised.wait(for: (), unless: { self.isDraining }) else { return }
+        }
+    }
+
+    /// What `body` answers; nil when the server began to go away first, which cancels it.
+    func unlessDraining<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value? {
+        try await withThrowingTaskGroup(of: Value?.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await body() }
+            group.addTask {
+                await self.wait()
+                return nil
+            }
+            let first = try await group.next() ?? nil
+            try Task.checkCancellation()
+            return first
+        }
+    }
+}

@@ -1,0 +1,33 @@
+internal import Access
+internal import Fleet
+internal import NovitaiProto
+package import RPCCore
+package import Telemetry
+
+/// Everything that a server offers, behind one door.
+package enum ServiceRouter {
+    /// - Parameters:
+    ///   - access: who may call what.
+    ///   - health: learns the names of all services.
+    ///   - metrics: is given what the calls measure.
+    package static func make(
+        _ backend: Backend, facts: ServerFacts, board: HealthBoard, health: HealthRegistry, access: AccessInterceptor,
+        metrics: MetricsRegistry
+    ) throws -> Router {
+        var router = Router()
+        InstanceHandlers(backend).registerAll(in: &router)
+        JobHandlers(backend).registerAll(in: &router)
+        CatalogHandlers(backend).register(in: &router)
+        AdminHandlers(backend, facts: facts, board: board, metrics: metrics).register(in: &router)
+        HealthService(health).register(in: &router)
+        ReflectionService.register(in: &router, try DescriptorIndex(descriptorSet: descriptorSet))
+        for service in router.services { health.set(.notServing, for: service) }
+        router.add(metrics.register(CallObserver(methods: self.methods, log: backend.log)))
+        router.add(access)
+        return router
+    }
+
+    static let methods =
+        NovitaiV1.InstanceService.methods + NovitaiV1.JobService.methods + NovitaiV1.CatalogService.methods + NovitaiV1.AdminService.methods
+        + GrpcHealthV1.Health.methods + GrpcReflectionV1.ServerReflection.methods + GrpcReflectionV1Alpha.ServerReflection.methods
+}

@@ -1,0 +1,110 @@
+internal import Fleet
+package import NovitaiProto
+internal import ProtobufWire
+package import RPCCore
+
+/// Plan, create, follow, start, stop, restart, delete.
+package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
+    let backend: Backend
+    let encodedEvents = EncodedEvents()
+
+    package init(_ backend: Backend) {
+        self.backend = backend
+    }
+
+    // MARK: Reading
+
+    /// Does not suspend for an instance that lives: it is read from memory.
+    package func getInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) async throws -> NovitaiV1.Instance {
+        try await self.backend.answer(context, about: request.id) {
+            let tenant = try self.backend.tenant(of: context)
+            if let instance = self.known(request.id, of: tenant) { return NovitaiV1.Instance(instance) }
+            guard let ended = try await self.backend.store.instance(InstanceID(rawValue: request.id)), ended.tenant == tenant else {
+                throw ErrorDetails.notFound("novitai.v1.Instance", request.id).error
+            }
+            return NovitaiV1.Instance(ended)
+        }
+    }
+
+    /// Sorting and mapping thousands of instances takes milliseconds: not on a connection's event loop.
+    package func listInstances(
+        _ request: NovitaiV1.ListInstancesRequest, context: ServerContext
+    ) async throws -> NovitaiV1.ListInstancesResponse {
+        try await self.backend.answer(context) {
+            let tenant = try self.backend.tenant(of: context)
+            return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+                request.showDeleted
+                    ? try await self.history(request, of: tenant) : try self.living(request, of: tenant)
+            }
+        }
+    }
+
+    private func living(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) throws -> NovitaiV1.ListInstancesResponse {
+        let predicate = try InstanceQuery.predicate(request.filter)
+        let order = try InstanceQuery.order(request.orderBy)
+        let page = try PageRequest(
+            size: request.pageSize, token: request.pageToken,
+            query: ["ListInstances", tenant.rawValue, request.filter, request.orderBy])
+        let (living, revision) = self.backend.view.livingInstances()
+        let wanted = living.filter { $0.tenant == tenant && !$0.state.isFinal && predicate.matches($0) }
+        let (instances, token) = page.page(of: wanted, by: order, bytes: InstanceQuery.bytes)
+        return self.response(instances, token, at: revision)
+    }
+
+    /// Everything, newest first, as the store keeps it.
+    private func history(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) async throws -> NovitaiV1.ListInstancesResponse {
+        let predicate = try InstanceQuery.predicate(request.filter)
+        guard ["", "create_time desc"].contains(request.orderBy) else {
+            throw FleetError.invalid([FieldViolation("order_by", "must be \"create_time desc\" with show_deleted")])
+        }
+        let page = try PageRequest(
+            size: request.pageSize, token: request.pageToken, query: ["ListInstances", tenant.rawValue, request.filter, "deleted too"])
+        let revision = self.backend.view.revision
+        let (instances, token) = try await HistoryScan(page: page, tenant: tenant).run(
+            cursor: { HistoryCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }, bytes: InstanceQuery.bytes, where: predicate.matches
+        ) { query in try await self.backend.store.instances(query) }
+        return self.response(instances, token, at: revision)
+    }
+
+    private func response(_ instances: [Instance], _ token: String, at revision: Revision) -> NovitaiV1.ListInstancesResponse {
+        var response = NovitaiV1.ListInstancesResponse()
+        response.instances = instances.map { NovitaiV1.Instance($0) }
+        response.nextPageToken = token
+        response.resumeToken = self.backend.view.deployment.map { NovitaiV1.ResumeToken($0.history, revision) }
+        return response
+    }
+
+    /// By id or by name, from memory.
+    func known(_ text: String, of tenant: TenantID) -> Instance? {
+        if let instance = self.backend.view.instance(InstanceID(rawValue: text)), instance.tenant == tenant { return instance }
+        return self.backend.view.instance(named: text, of: tenant)
+    }
+
+    // MARK: Planning
+
+    package func planInstance(
+        _ request: NovitaiV1.PlanInstanceRequest, context: ServerContext
+    ) async throws -> NovitaiV1.PlanInstanceResponse {
+        try await self.backend.answer(context) {
+            let wanted = RequestedSpec(request.spec)
+            let tenant = try self.backend.tenant(of: context)
+            let new = Admission.NewInstance(tenant: tenant, name: "", spec: wanted.spec, environment: wanted.environment)
+            try Self.check(wanted.violations + Admission.violations(of: new))
+            let catalogue = try await self.backend.cloud.catalogue(call: self.backend.cloudCall(context))
+            let planner = self.planner(catalogue)
+            try Self.check(planner.unknownNames(in: wanted.spec))
+            var response = NovitaiV1.PlanInstanceResponse()
+            response.candidates = planner.candidates(for: wanted.spec, at: self.backend.clock.now).map { NovitaiV1.Candidate($0) }
+            response.freshness = NovitaiV1.Freshness(catalogue.fetchedAt)
+            return response
+        }
+    }
+
+    func planner(_ catalogue: Catalogue) -> Planner {
+        Planner(catalogue: catalogue, cooldowns: self.backend.cooldowns, defaultRegion: self.backend.settings.defaultRegion)
+    }
+
+    static func check(_ violations: [FieldViolation]) throws(FleetError) {
+        guard violations.isEmpty else { throw .invalid(violations) }
+    }
+}

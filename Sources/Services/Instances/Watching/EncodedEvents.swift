@@ -1,0 +1,92 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+package import RPCCore
+internal import Synchronization
+
+/// The newest changes as they travel, so that a change is encoded once however many watch.
+final class EncodedEvents: Sendable {
+    /// Changes that are kept: watchers that are nearly up to date ask for the same few.
+    static let keptMax = 1024
+
+    fileprivate struct State {
+        var bytes: [Revision: [UInt8]] = [:]
+        var order: [Revision] = []
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    func encoded(_ change: WatchChange, _ instance: Instance, as kind: NovitaiV1.InstanceEventKind) throws(RPCError) -> [UInt8] {
+        guard kind == .changed, change.changeCount == 1 else { return try Self.encode(instance, change, kind) }
+        let revision = change.event.revision
+        if let known = self.state.withLock({ $0.bytes[revision] }) { return known }
+        let bytes = try Self.encode(instance, change, kind)
+        self.state.withLock { $0.keep(bytes, for: revision) }
+        return bytes
+    }
+
+    static func snapshot(_ instance: Instance) throws(RPCError) -> [UInt8] {
+        let event = Event(revision: instance.revision, object: .instance(instance))
+        return try self.encode(instance, WatchChange(event: event, changeCount: 1), .snapshot)
+    }
+
+    private static func encode(
+        _ instance: Instance, _ change: WatchChange, _ kind: NovitaiV1.InstanceEventKind
+    ) throws(RPCError) -> [UInt8] {
+        var event = NovitaiV1.InstanceEvent()
+        event.kind = kind
+        event.instance = NovitaiV1.Instance(instance)
+        event.revision = change.event.revision.number
+        event.changeCount = UInt32(clamping: change.changeCount)
+        return try event.encoded(reserving: 0)
+    }
+}
+
+extension EncodedEvents.State {
+    fileprivate mutating func keep(_ encoded: [UInt8], for revision: Revision) {
+        guard self.bytes.updateValue(encoded, forKey: revision) == nil else { return }
+        if self.order.count < EncodedEvents.keptMax {
+            self.order.append(revision)
+        } else {
+            self.bytes[self.order[self.next]] = nil
+            self.order[self.next] = revision
+            self.next = (self.next + 1) % EncodedEvents.keptMax
+        }
+    }
+}
+
+/// A `WatchInstancesResponse` around events that are encoded already. On the wire a message is its fields in any order, so these are put
+/// before the encoding of the rest (protobuf.dev, "Encoding", section "Optional and repeated elements").
+package struct WatchResponse: RPCMessage {
+    private static let eventsField = 1
+
+    let events: [[UInt8]]
+    let rest: NovitaiV1.WatchInstancesResponse
+
+    init(events: [[UInt8]], rest: NovitaiV1.WatchInstancesResponse) {
+        self.events = events
+        self.rest = rest
+    }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        var message = try NovitaiV1.WatchInstancesResponse(decoding: bytes)
+        var events: [[UInt8]] = []
+        for event in message.events { events.append(try event.encoded(reserving: 0)) }
+        message.events = []
+        self.init(events: events, rest: message)
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        var writer = WireWriter()
+        for event in self.events { writer.append(event, to: Self.eventsField) }
+        return [UInt8](repeating: 0, count: prefix) + writer.bytes + (try self.rest.encoded(reserving: 0))
+    }
+
+    /// As the generated type.
+    var message: NovitaiV1.WatchInstancesResponse {
+        get throws(RPCError) {
+            try NovitaiV1.WatchInstancesResponse(decoding: self.encoded(reserving: 0))
+        }
+    }
+}

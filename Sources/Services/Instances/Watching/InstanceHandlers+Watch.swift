@@ -1,0 +1,40 @@
+internal import Fleet
+package import NovitaiProto
+internal import ProtobufWire
+package import RPCCore
+
+extension InstanceHandlers {
+    /// Ids that one watch may name.
+    static let watchedIDsMax = 1000
+
+    /// Makes all methods callable, the watch with events that are encoded once for all watchers.
+    package func registerAll(in router: inout Router) {
+        self.register(in: &router)
+        router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) {
+            (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<WatchResponse>, context: ServerContext) in
+            try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) { try await responses.write($0) }
+        }
+    }
+
+    package func watchInstances(
+        _ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext
+    ) async throws {
+        try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) { try await responses.write(try $0.message) }
+    }
+
+    private func watch(
+        _ request: NovitaiV1.WatchInstancesRequest, _ context: ServerContext, sendHeaders: @Sendable () async throws -> Void,
+        _ write: @escaping InstanceWatch.Write
+    ) async throws {
+        try await self.backend.answer(context) {
+            let tenant = try self.backend.tenant(of: context)
+            guard request.ids.count <= Self.watchedIDsMax else {
+                throw FleetError.invalid([FieldViolation("ids", "must have at most \(Self.watchedIDsMax) ids")])
+            }
+            var watch = try InstanceWatch(request, tenant: tenant, backend: self.backend, events: self.encodedEvents)
+            // The caller learns that the watch has begun, though nothing may happen for long.
+            try await sendHeaders()
+            try await watch.run(write)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+internal import RPCCore
+
+/// One `WatchInstances` call: a snapshot, then the tail of the log, until the caller or the server goes.
+struct InstanceWatch {
+    /// Seconds between bookmarks that may be asked for, and what is taken without being asked.
+    static let bookmarkSeconds: ClosedRange<Int64> = 1...60
+    static let bookmarkDefault: Duration = .seconds(5)
+    /// Events of one read from the durable log.
+    static let logReadSize = 500
+
+    typealias Write = @Sendable (WatchResponse) async throws -> Void
+
+    private let backend: Backend
+    private let events: EncodedEvents
+    private let history: HistoryID
+    private let everyChange: Bool
+    private let bookmarkInterval: Duration
+    private let resumeAfter: Revision?
+    private var selection: WatchSelection
+    /// Everything up to here has been sent.
+    private var position = Revision.zero
+    private var lastSentAt: Timestamp
+
+    /// - Throws: `invalidArgument`, and `unknownHistory` for a token of another history.
+    init(_ request: NovitaiV1.WatchInstancesRequest, tenant: TenantID, backend: Backend, events: EncodedEvents) throws(FleetError) {
+        guard let deployment = backend.view.deployment else { throw FleetError(.storeUnavailable, "the store is not open yet") }
+        self.backend = backend
+        self.events = events
+        self.history = deployment.history
+        self.everyChange = request.everyChange
+        self.bookmarkInterval = try Self.bookmarkInterval(request.bookmarkInterval)
+        self.resumeAfter = try Self.resumption(request.resumeToken, in: deployment.history)
+        self.selection = WatchSelection(
+            tenant: tenant, ids: Self.ids(request.ids, tenant, backend.view), predicate: try InstanceQuery.predicate(request.filter),
+            isResumed: self.resumeAfter != nil)
+        self.lastSentAt = backend.clock.now
+    }
+
+    mutating func run(_ write: Write) async throws {
+        if let resumeAfter {
+            self.position = resumeAfter
+        } else {
+            try await self.sendSnapshot(write)
+        }
+        while true {
+            let batch = try await self.nextBatch()
+            try await self.send(batch, write)
+            if self.lastSentAt + self.bookmarkInterval <= self.backend.clock.now { try await self.sendBookmark(write) }
+            try await self.wait(write)
+        }
+    }
+
+    // MARK: Sending
+
+    private mutating func sendSnapshot(_ write: Write) async throws {
+        let (living, revision) = self.backend.view.livingInstances()
+        let instances = self.selection.snapshot(of: living)
+        for range in WatchChunks.ranges(of: instances, bytes: InstanceQuery.bytes) {
+            // No token yet: going on from within a snapshot is not possible.
+            let events = try instances[range].map { try EncodedEvents.snapshot($0) }
+            try await write(WatchResponse(events: events, rest: NovitaiV1.WatchInstancesResponse()))
+        }
+        self.position = revision
+        var rest = NovitaiV1.WatchInstancesResponse()
+        rest.snapshotComplete = true
+        try await self.sendPosition(rest, [], write)
+    }
+
+    private mutating func send(_ batch: (changes: [WatchChange], revision: Revision), _ write: Write) async throws {
+        var outgoing: [(change: WatchChange, instance: Instance, kind: NovitaiV1.InstanceEventKind)] = []
+        for change in batch.changes {
+            guard case .instance(let instance) = change.event.object, let kind = self.selection.kind(of: instance) else { continue }
+            outgoing.append((change, instance, kind))
+        }
+        for range in WatchChunks.ranges(of: outgoing, bytes: { InstanceQuery.bytes($0.instance) }) {
+            let events = try outgoing[range].map { try self.events.encoded($0.change, $0.instance, as: $0.kind) }
+            let isLast = range.upperBound == outgoing.count
+            self.position = isLast ? batch.revision : outgoing[range.upperBound - 1].change.event.revision
+            try await self.sendPosition(NovitaiV1.WatchInstancesResponse(), events, write)
+        }
+        self.position = batch.revision
+    }
+
+    private mutating func sendBookmark(_ write: Write) async throws {
+        try await self.sendPosition(NovitaiV1.WatchInstancesResponse(), [], write)
+    }
+
+    private mutating func sendPosition(_ rest: NovitaiV1.WatchInstancesResponse, _ events: [[UInt8]], _ write: Write) async throws {
+        var rest = rest
+        rest.resumeToken = NovitaiV1.ResumeToken(self.history, self.position)
+        try await write(WatchResponse(events: events, rest: rest))
+        self.lastSentAt = self.backend.clock.now
+    }
+
+    // MARK: Reading
+
+    /// From memory, or from the durable log when the position has fallen out of it.
+    private func nextBatch() async throws -> (changes: [WatchChange], revision: Revision) {
+        let selection = self.selection
+        let recent = try self.backend.view.changes(after: self.position, everyChange: self.everyChange, where: selection.concerns)
+        if let recent { return (recent.changes, recent.revision) }
+        let events = try await self.backend.store.events(after: self.position, limit: Self.logReadSize)
+        let wanted = events.filter(selection.concerns)
+        let changes = self.everyChange ? wanted.map { WatchChange(event: $0, changeCount: 1) } : View.latestPerObject(wanted)
+        return (changes, events.last?.revision ?? self.position)
+    }
+
+    /// Returns when there may be more, or when a bookmark is due.
+    private mutating func wait(_ write: Write) async throws {
+        let (view, clock, position) = (self.backend.view, self.backend.clock, self.position)
+        guard view.revision <= position else { return }
+        let deadline = self.lastSentAt + self.bookmarkInterval
+        let woken: Bool? = try await self.backend.drain.unlessDraining { try await Self.wait(view, position, deadline, clock) }
+        guard woken == nil else { return }
+        try await self.sendBookmark(write)
+        throw ErrorDetails.draining.error
+    }
+
+    private static func wait(_ view: View, _ position: Revision, _ deadline: Timestamp, _ clock: some Clock) async throws -> Bool {
+        try await view.wait(after: position, until: deadline, clock: clock)
+    }
+
+    // MARK: The request
+
+    private static func bookmarkInterval(_ asked: GoogleProtobuf.Duration?) throws(FleetError) -> Duration {
+        guard let asked else { return self.bookmarkDefault }
+        guard (Duration.seconds(self.bookmarkSeconds.lowerBound)...(.seconds(self.bookmarkSeconds.upperBound))).contains(asked.duration) else {
+            throw .invalid([FieldViolation("bookmark_interval", "must be 1 to 60 seconds")])
+        }
+        return asked.duration
+    }
+
+    /// Nil: begin with a snapshot. An empty token, as it stands in the responses of a snapshot, says so too.
+    private static func resumption(_ token: NovitaiV1.ResumeToken?, in history: HistoryID) throws(FleetError) -> Revision? {
+        guard let token, token != NovitaiV1.ResumeToken() else { return nil }
+        guard token.historyId == history.rawValue else {
+            throw FleetError(.unknownHistory, "the token belongs to another history; begin again without a token")
+        }
+        guard token.revision >= 0 else { throw .invalid([FieldViolation("resume_token.revision", "must not be negative")]) }
+        return Revision(token.revision)
+    }
+
+    /// Names of living instances are taken too.
+    private static func ids(_ texts: [String], _ tenant: TenantID, _ view: View) -> Set<InstanceID> {
+        Set(texts.map { view.instance(named: $0, of: tenant)?.id ?? InstanceID(rawValue: $0) })
+    }
+}

@@ -1,0 +1,119 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+
+extension NovitaiV1.Instance {
+    init(_ instance: Instance) {
+        self.init()
+        self.id = instance.id.rawValue
+        self.name = instance.name
+        self.tenant = instance.tenant.rawValue
+        self.spec = NovitaiV1.InstanceSpec(instance.spec)
+        self.environmentNames = instance.spec.environmentNames
+        self.labels = instance.labels
+        self.desiredState = NovitaiV1.DesiredState(instance.desiredState)
+        self.state = NovitaiV1.InstanceState(instance.state)
+        self.stateReason = NovitaiV1.StateReason(instance.stateReason)
+        self.stateMessage = instance.stateMessage
+        self.readiness = NovitaiV1.Readiness(instance.readiness)
+        self.placement = instance.placement.map { NovitaiV1.Placement($0) }
+        self.endpoints = instance.endpoints.map { NovitaiV1.Endpoint($0) }
+        self.upstream = instance.upstream.map { NovitaiV1.Upstream($0) }
+        self.jobId = instance.jobID?.rawValue ?? ""
+        self.deletionProtection = instance.deletionProtection
+        self.createTime = GoogleProtobuf.Timestamp(instance.createdAt)
+        self.updateTime = GoogleProtobuf.Timestamp(instance.updatedAt)
+        self.runningSince = instance.runningSince.map { GoogleProtobuf.Timestamp($0) }
+        self.deleteTime = instance.deletedAt.map { GoogleProtobuf.Timestamp($0) }
+        self.revision = instance.revision.number
+    }
+}
+
+extension NovitaiV1.Placement {
+    init(_ placement: Placement) {
+        self.init()
+        self.productId = placement.productID
+        self.productName = placement.productName
+        self.regionId = placement.clusterID
+        self.regionName = placement.clusterName
+        self.billingMode = NovitaiV1.BillingMode(placement.billingMode)
+        self.hourlyPrice = NovitaiV1.Money(placement.hourlyPrice)
+    }
+}
+
+extension NovitaiV1.Endpoint {
+    init(_ endpoint: Endpoint) {
+        self.init()
+        self.port = UInt32(clamping: endpoint.port)
+        self.protocol = NovitaiV1.PortProtocol(endpoint.protocol)
+        self.address = endpoint.address
+    }
+}
+
+extension NovitaiV1.Upstream {
+    init(_ facts: UpstreamFacts) {
+        self.init()
+        self.id = facts.id.rawValue
+        self.status = facts.status
+        self.error = facts.error
+        self.observedAt = GoogleProtobuf.Timestamp(facts.observedAt)
+    }
+}
+
+extension NovitaiV1.DesiredState {
+    init(_ state: DesiredState) {
+        switch state {
+        case .running: self = .running
+        case .stopped: self = .stopped
+        case .deleted: self = .deleted
+        }
+    }
+}
+
+extension NovitaiV1.InstanceState {
+    init(_ state: InstanceState) {
+        switch state {
+        case .pending: self = .pending
+        case .provisioning: self = .provisioning
+        case .starting: self = .starting
+        case .running: self = .running
+        case .restarting: self = .restarting
+        case .updating: self = .updating
+        case .stopping: self = .stopping
+        case .stopped: self = .stopped
+        case .migrating: self = .migrating
+        case .suspended: self = .suspended
+        case .deleting: self = .deleting
+        case .deleted: self = .deleted
+        case .failed: self = .failed
+        case .unrecognized: self = .unrecognized
+        }
+    }
+}
+
+extension NovitaiV1.StateReason {
+    init(_ reason: StateReason) {
+        switch reason {
+        case .none: self = .unspecified
+        case .requested: self = .requested
+        case .noCapacity: self = .noCapacity
+        case .refused: self = .refused
+        case .startupTimeout: self = .startupTimeout
+        case .providerError: self = .providerError
+        case .reclaimed: self = .reclaimed
+        case .vanished: self = .vanished
+        case .orphaned: self = .orphaned
+        case .superseded: self = .superseded
+        case .external: self = .external
+        }
+    }
+}
+
+extension NovitaiV1.Readiness {
+    init(_ readiness: Readiness) {
+        switch readiness {
+        case .notReady: self = .notReady
+        case .ready: self = .ready
+        }
+    }
+}

@@ -1,0 +1,101 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+
+extension NovitaiV1.InstanceSpec {
+    /// Without the environment, whose values are never returned.
+    init(_ spec: InstanceSpec) {
+        self.init()
+        self.products = spec.products
+        self.gpuCount = UInt32(clamping: spec.gpuCount)
+        self.regions = spec.regions
+        self.image = spec.image
+        self.registryCredentialId = spec.registryCredentialID
+        self.command = spec.command
+        self.entrypoint = spec.entrypoint
+        self.ports = spec.ports.map { NovitaiV1.PortSpec($0) }
+        self.diskGb = UInt32(clamping: spec.diskGB)
+        self.billingMode = NovitaiV1.BillingMode(spec.billingMode)
+        self.maxHourlyPrice = spec.maxHourlyPrice.map { NovitaiV1.Money($0) }
+        self.minCudaVersion = spec.minCUDAVersion
+    }
+}
+
+extension NovitaiV1.PortSpec {
+    init(_ port: PortSpec) {
+        self.init()
+        self.port = UInt32(clamping: port.port)
+        self.protocol = NovitaiV1.PortProtocol(port.protocol)
+    }
+}
+
+/// A spec as it came in a request, with everything that could not be taken over as it stands. What the values must be is the domain's to say.
+struct RequestedSpec {
+    /// What a machine gets that asks for no disk.
+    static let defaultDiskGB = 60
+
+    private(set) var spec: InstanceSpec
+    private(set) var environment: InstanceEnvironment
+    private(set) var violations: [FieldViolation] = []
+
+    init(_ message: NovitaiV1.InstanceSpec?) {
+        guard let message else {
+            self.spec = InstanceSpec(products: [], image: "")
+            self.environment = InstanceEnvironment()
+            self.violations = [FieldViolation("spec", "is required")]
+            return
+        }
+        self.environment = InstanceEnvironment(message.environment)
+        self.spec = InstanceSpec(
+            products: message.products, gpuCount: Int(message.gpuCount), regions: message.regions, image: message.image,
+            registryCredentialID: message.registryCredentialId, command: message.command, entrypoint: message.entrypoint,
+            environmentNames: message.environment.keys.sorted(), diskGB: message.diskGb == 0 ? Self.defaultDiskGB : Int(message.diskGb),
+            minCUDAVersion: message.minCudaVersion)
+        self.takePorts(message.ports)
+        self.takeBillingMode(message.billingMode)
+        self.takePrice(message.maxHourlyPrice)
+        self.violations += Self.controlCharacters(in: message)
+    }
+
+    private mutating func takePorts(_ ports: [NovitaiV1.PortSpec]) {
+        // One with an unknown protocol is kept too, so that the others have their places in what is said about them.
+        self.spec.ports = ports.map { PortSpec(port: Int($0.port), protocol: $0.protocol == .tcp ? .tcp : .http) }
+        let known: [NovitaiV1.PortProtocol] = [.unspecified, .http, .tcp]
+        for (index, port) in ports.prefix(SpecRules.portsMax).enumerated() where !known.contains(port.protocol) {
+            self.violations.append(FieldViolation("spec.ports[\(index)].protocol", "is not a known protocol"))
+        }
+    }
+
+    private mutating func takeBillingMode(_ mode: NovitaiV1.BillingMode) {
+        switch mode {
+        case .unspecified, .onDemand: self.spec.billingMode = .onDemand
+        case .spot: self.spec.billingMode = .spot
+        default: self.violations.append(FieldViolation("spec.billing_mode", "is not a known billing mode"))
+        }
+    }
+
+    private mutating func takePrice(_ price: NovitaiV1.Money?) {
+        guard let price else { return }
+        self.spec.maxHourlyPrice = MicroUSD(micros: price.micros)
+        if !price.currencyCode.isEmpty, price.currencyCode != NovitaiV1.Money.usDollars {
+            self.violations.append(FieldViolation("spec.max_hourly_price.currency_code", "must be \(NovitaiV1.Money.usDollars)"))
+        }
+    }
+
+    /// A NUL ends a string for the provider and for everything written in C behind it; other control characters have no place in names.
+    /// Lists that are too long are refused for that and not looked through.
+    private static func controlCharacters(in message: NovitaiV1.InstanceSpec) -> [FieldViolation] {
+        var names = [
+            ("image", message.image), ("registry_credential_id", message.registryCredentialId), ("min_cuda_version", message.minCudaVersion),
+        ]
+        names += message.products.prefix(SpecRules.productsMax).enumerated().map { ("products[\($0)]", $1) }
+        names += message.regions.prefix(SpecRules.regionsMax).enumerated().map { ("regions[\($0)]", $1) }
+        var texts = [("command", message.command), ("entrypoint", message.entrypoint)]
+        if message.environment.count <= SpecRules.environmentMax {
+            texts += message.environment.sorted { $0.key < $1.key }.map { ("environment", $0.key + $0.value) }
+        }
+        return names.filter { $0.1.utf8.contains { $0 < 0x20 || $0 == 0x7f } }
+            .map { FieldViolation("spec.\($0.0)", "must not hold control characters") }
+            + texts.filter { $0.1.utf8.contains(0) }.map { FieldViolation("spec.\($0.0)", "must not hold a NUL") }
+    }
+}

@@ -1,0 +1,62 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+
+extension NovitaiV1.Job {
+    init(_ job: Job) {
+        self.init()
+        self.id = job.id.rawValue
+        self.type = NovitaiV1.JobType(job.type)
+        self.state = NovitaiV1.JobState(job.state)
+        self.instanceId = job.instanceID.rawValue
+        self.tenant = job.tenant.rawValue
+        self.step = job.step.name
+        self.progress = job.progress
+        self.attempts = job.attempts.map { NovitaiV1.JobAttempt($0) }
+        self.attemptCount = UInt32(clamping: job.attemptCount)
+        self.errorReason = job.errorReason
+        self.errorMessage = job.errorMessage
+        self.requestId = job.requestID
+        self.createTime = GoogleProtobuf.Timestamp(job.createdAt)
+        self.updateTime = GoogleProtobuf.Timestamp(job.updatedAt)
+        self.dueTime = job.dueAt.map { GoogleProtobuf.Timestamp($0) }
+        self.endTime = job.endedAt.map { GoogleProtobuf.Timestamp($0) }
+        self.revision = job.revision.number
+    }
+}
+
+extension NovitaiV1.JobAttempt {
+    init(_ attempt: JobAttempt) {
+        self.init()
+        self.number = UInt32(clamping: attempt.number)
+        self.startTime = GoogleProtobuf.Timestamp(attempt.startedAt)
+        self.step = attempt.step
+        self.error = attempt.error
+    }
+}
+
+extension NovitaiV1.JobType {
+    init(_ type: JobType) {
+        switch type {
+        case .createInstance: self = .createInstance
+        case .startInstance: self = .startInstance
+        case .stopInstance: self = .stopInstance
+        case .restartInstance: self = .restartInstance
+        case .deleteInstance: self = .deleteInstance
+        }
+    }
+}
+
+extension NovitaiV1.JobState {
+    init(_ state: JobState) {
+        switch state {
+        case .scheduled: self = .scheduled
+        case .ready: self = .ready
+        case .running: self = .running
+        case .waiting: self = .waiting
+        case .succeeded: self = .succeeded
+        case .failed: self = .failed
+        case .cancelled: self = .cancelled
+        }
+    }
+}

@@ -1,0 +1,41 @@
+internal import Crypto
+internal import NovitaiProto
+internal import ProtobufWire
+internal import RPCCore
+
+/// SHA-256 over bytes.
+package enum SHA256Digest {
+    package static func of(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
+}
+
+/// Tells two payloads of one request id apart: SHA-256 over the decoded request, without the request id itself and `validate_only`. Maps have no order on
+/// the wire, so they are taken out and appended sorted.
+enum PayloadDigest {
+    static func of(_ request: NovitaiV1.CreateInstanceRequest) throws -> [UInt8] {
+        var rest = request
+        rest.requestId = ""
+        rest.validateOnly = false
+        rest.labels = [:]
+        rest.spec?.environment = [:]
+        var writer = WireWriter()
+        writer.append(try rest.encoded(reserving: 0), to: 1)
+        self.append(request.labels, to: 2, of: &writer)
+        self.append(request.spec?.environment ?? [:], to: 3, of: &writer)
+        return SHA256Digest.of(writer.bytes)
+    }
+
+    /// For requests without maps, whose request id the caller has taken out.
+    static func of(_ request: some ProtobufMessage, method: String) throws -> [UInt8] {
+        var writer = WireWriter()
+        writer.append(Array(method.utf8), to: 1)
+        writer.append(try request.encoded(reserving: 0), to: 2)
+        return SHA256Digest.of(writer.bytes)
+    }
+
+    private static func append(_ map: [String: String], to number: Int, of writer: inout WireWriter) {
+        for (key, value) in map.sorted(by: { $0.key < $1.key }) {
+            writer.append(Array(key.utf8), to: number)
+            writer.append(Array(value.utf8), to: number)
+        }
+    }
+}

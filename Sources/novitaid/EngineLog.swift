@@ -1,0 +1,71 @@
+import Fleet
+import FleetEngine
+import Logging
+import NovitaCloud
+import Telemetry
+
+/// What the engine and the provider's client report, as log records and counters.
+struct EngineLog {
+    private let log: Logger
+    private let upstreamCalls = LabelledCounter(
+        "novitai_upstream_requests_total", "Requests to the provider, by method, path and outcome.", labels: ["method", "path", "outcome"])
+    private let upstreamDuration = Histogram()
+
+    init(_ log: Logger, _ metrics: MetricsRegistry) {
+        self.log = log
+        metrics.register(self.upstreamCalls)
+        let duration = self.upstreamDuration
+        metrics.register(
+            MetricReader {
+                [
+                    MetricFamily(
+                        .histogram, "novitai_upstream_duration_seconds", "Requests to the provider, without their wait for the budget.",
+                        duration.samples())
+                ]
+            })
+    }
+
+    @Sendable func note(_ report: CallReport) {
+        let outcome = report.status.map(String.init) ?? report.error?.code.rawValue ?? "none"
+        self.upstreamCalls.increment([report.method, report.path, outcome])
+        self.upstreamDuration.observe(report.duration / .seconds(1))
+        var metadata: Logger.Metadata = [
+            "call": "\(report.requestID)", "method": "\(report.method)", "path": "\(report.path)", "outcome": "\(outcome)",
+            "attempt": "\(report.attempt)", "duration_ms": "\(report.duration / .milliseconds(1))",
+        ]
+        if let error = report.error { metadata["error"] = "\(error.code): \(error.message)" }
+        self.log.log(level: report.error == nil ? .debug : .info, "provider called", metadata: metadata)
+    }
+
+    @Sendable func note(_ event: EngineEvent) {
+        switch event {
+        case .stepBegan(let job): self.log.debug("step began", metadata: Self.metadata(job))
+        case .stepEnded(let job):
+            self.log.log(level: job.state.isFinal ? .info : .debug, job.state.isFinal ? "job ended" : "step ended", metadata: Self.metadata(job))
+        case .stepAbandoned(let job, let reason):
+            self.log.warning("step abandoned", metadata: Self.metadata(job).merging(["reason": "\(reason)"]) { $1 })
+        case .createCalled(let job, let token): self.log.info("create called", metadata: ["job": "\(job)", "token": "\(token.text)"])
+        case .storeFailed(let reason): self.log.error("store failed", metadata: ["reason": "\(reason)"])
+        case .swept(let sweep): self.log.debug("account swept", metadata: Self.metadata(sweep))
+        case .sweepFailed(let reason): self.log.warning("sweep failed", metadata: ["reason": "\(reason)"])
+        case .releasing(let instance, let machine):
+            self.log.warning("machine too many is being deleted", metadata: ["instance": "\(instance)", "machine": "\(machine)"])
+        }
+    }
+
+    private static func metadata(_ job: Job) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "job": "\(job.id)", "type": "\(job.type)", "instance": "\(job.instanceID)", "state": "\(job.state)", "step": "\(job.step.name)",
+            "request_id": "\(job.requestID)",
+        ]
+        if !job.errorReason.isEmpty { metadata["error"] = "\(job.errorReason): \(job.errorMessage)" }
+        return metadata
+    }
+
+    private static func metadata(_ sweep: FleetMonitor.Sweep) -> Logger.Metadata {
+        [
+            "machines": "\(sweep.machines)", "foreign": "\(sweep.foreignMachines)", "questions": "\(sweep.questions)",
+            "suspicious": "\(sweep.wasSuspicious)",
+        ]
+    }
+}

@@ -1,0 +1,183 @@
+import Access
+import ArgumentParser
+import CurlClient
+import Fleet
+import FleetEngine
+import HTTP2Session
+import Logging
+import NovitaCloud
+import RPCTransport
+import SQLiteStore
+import Services
+import Settings
+import Telemetry
+import UnixSignals
+
+/// A server from its start to its end: opens everything in order, runs it, closes it in the reverse order.
+struct ServerProcess {
+    private let settings: ServerSettings
+    private let portFile: String?
+    private let log: Logger
+    private let clock = SystemClock()
+    private let random = RandomSource(SystemRandomNumberGenerator())
+    private let metrics = MetricsRegistry()
+
+    init(_ settings: ServerSettings, portFile: String?) {
+        self.settings = settings
+        self.portFile = portFile
+        let (level, format) = (Logger.Level(settings.log.level), LogFormat(settings.log.format))
+        LoggingSystem.bootstrap { label in LineLogHandler(label: label, level: level, format: format, write: StandardError.write) }
+        self.log = Logger(label: "novitaid")
+    }
+
+    func run() async throws {
+        Signals.ignoreBrokenPipes()
+        let authenticator = Authenticator(try self.tokenTable(), digest: SHA256Digest.of)
+        let store = try self.openStore()
+        let view = View()
+        try await view.attach(to: store)
+        guard let deployment = view.deployment else { throw ExitCode(ExitStatus.failure) }
+        let client = try HTTPClient(self.clientConfiguration)
+        let parts = self.assemble(store, view, client, deployment.id)
+        let server = try self.makeServer(parts, authenticator)
+        try await self.start(server)
+        try await self.serve(server, parts, authenticator)
+        await store.close()
+        client.shutdown()
+        self.log.info("stopped")
+    }
+
+    // MARK: Parts
+
+    private struct Parts {
+        let backend: Backend
+        let engine: FleetEngine
+        let monitor: FleetMonitor
+        let board = HealthBoard()
+        let health = HealthRegistry()
+    }
+
+    private func tokenTable() throws -> TokenTable? {
+        do throws(SettingsError) {
+            return try TokenTables.read(self.settings)
+        } catch {
+            throw ExitStatus.configuration(error)
+        }
+    }
+
+    private func openStore() throws -> SQLiteStore {
+        var random = SystemRandomNumberGenerator()
+        do throws(SQLiteOpenError) {
+            let store = try SQLiteStore(opening: SQLiteOptions(path: self.settings.databasePath), now: self.clock.now, using: &random)
+            ServerMetrics.register(store, in: self.metrics)
+            return store
+        } catch {
+            self.log.critical("database cannot be opened", metadata: ["reason": "\(error)"])
+            if case .inUse = error { throw ExitCode(ExitStatus.tryAgain) }
+            throw ExitCode(ExitStatus.failure)
+        }
+    }
+
+    private var clientConfiguration: HTTPClientConfiguration {
+        var configuration = HTTPClientConfiguration()
+        configuration.schemes = self.settings.apiBaseURL.isLoopback ? .httpsOrLoopbackHTTP : .httpsOnly
+        return configuration
+    }
+
+    private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ deployment: DeploymentID) -> Parts {
+        let fleet = FleetSettings(self.settings)
+        let engineLog = EngineLog(self.log, self.metrics)
+        let cloud = NovitaCloud(
+            NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, report: engineLog.note)
+        let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
+        let world = World(
+            store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
+            monitor: monitor, report: engineLog.note)
+        let backend = Backend(
+            store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
+            drain: DrainSignal(), log: self.log)
+        self.metrics.register(FleetMetrics(view: view, monitor: monitor, ceilings: fleet.ceilings))
+        self.metrics.register(ProcessMetrics())
+        return Parts(backend: backend, engine: FleetEngine(world: world, deployment: deployment), monitor: monitor)
+    }
+
+    private func makeServer(_ parts: Parts, _ authenticator: Authenticator) throws -> RPCServer {
+        var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
+        configuration.shutdownGrace = self.settings.shutdownGrace
+        let facts = ServerFacts(
+            startedAt: self.clock.now, upstream: self.settings.apiBaseURL.description, messageBytesMax: configuration.requestSizeMax,
+            metadataBytesMax: configuration.session.headerListLimit, concurrentStreamsMax: Int(configuration.session.maxConcurrentStreams),
+            pingIntervalMin: .nanoseconds(Int64(configuration.session.floodLimits.pingInterval)))
+        let access = AccessInterceptor(
+            authenticator: authenticator,
+            limiter: RateLimiter(perSecond: self.settings.rateLimitPerSecond, burst: self.settings.rateLimitBurst), clock: self.clock)
+        let router = try ServiceRouter.make(
+            parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics)
+        let server = RPCServer(router: router, configuration: configuration)
+        ServerMetrics.register(server, in: self.metrics)
+        return server
+    }
+
+    // MARK: Running
+
+    private func start(_ server: RPCServer) async throws {
+        do {
+            try await server.start()
+        } catch {
+            self.log.critical(
+                "cannot listen", metadata: ["address": "\(self.settings.listen)", "reason": "\(error)"])
+            throw ExitCode(ExitStatus.failure)
+        }
+        guard let address = server.boundAddress else { return }
+        self.log.info("listening", metadata: ["address": "\(address)", "version": "\(ServerFacts.version)"])
+        if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
+        for name in self.settings.withoutEffect {
+            self.log.warning("setting has no effect in this version", metadata: ["setting": "\(name)"])
+        }
+    }
+
+    /// Until the server and the engine have ended, which the first signal asks for.
+    private func serve(_ server: RPCServer, _ parts: Parts, _ authenticator: Authenticator) async throws {
+        let checks = HealthChecks(backend: parts.backend, monitor: parts.monitor, board: parts.board, registry: parts.health)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        try await withThrowingTaskGroup(of: Void.self) { background in
+            background.addTask { await checks.run() }
+            background.addTask { await self.obey(signals, server, parts, authenticator) }
+            try await withThrowingTaskGroup(of: Void.self) { essential in
+                essential.addTask { try await server.run() }
+                essential.addTask { await parts.engine.run() }
+                try await essential.waitForAll()
+            }
+            background.cancelAll()
+        }
+    }
+
+    private func obey(
+        _ signals: UnixSignalsSequence, _ server: RPCServer, _ parts: Parts, _ authenticator: Authenticator
+    ) async {
+        for await signal in signals {
+            switch signal {
+            case .sighup: self.reloadTokens(authenticator)
+            case _ where parts.backend.drain.isDraining:
+                self.log.warning("ended at once", metadata: ["signal": "\(signal)"])
+                ExitStatus.endNow(128 + signal.rawValue)
+            default:
+                self.log.info("draining", metadata: ["signal": "\(signal)"])
+                parts.health.shutDown()
+                parts.backend.drain.begin()
+                parts.engine.beginGracefulShutdown()
+                server.beginGracefulShutdown()
+            }
+        }
+    }
+
+    /// A file that is wrong changes nothing: better the tokens of a moment ago than none.
+    private func reloadTokens(_ authenticator: Authenticator) {
+        do throws(SettingsError) {
+            authenticator.replace(try TokenTables.read(self.settings))
+            self.log.info("tokens reloaded")
+        } catch {
+            self.log.error("tokens not reloaded", metadata: ["reason": "\(error)"])
+        }
+    }
+}

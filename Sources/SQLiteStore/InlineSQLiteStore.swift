@@ -15,7 +15,8 @@ package struct InlineSQLiteStore: SQLiteStoreAdapter {
 
     package func perform<Value>(_ operation: StoreOperation<Value>) async throws(StoreError) -> Value {
         let value = try self.core.perform(operation)
-        if self.core.needsCheckpoint { _ = try self.core.checkpoint(truncating: true) }
+        // The operation is applied, whatever becomes of this.
+        if self.core.needsCheckpoint { _ = try? self.core.checkpoint(truncating: true) }
         return value
     }
 

@@ -14,8 +14,8 @@ package final class SQLiteCore: Sendable {
         /// A failed commit may still be in the log's file; see `fence`.
         var isInDoubt = false
         var attachment: Transaction.Attachment?
-        /// Something was written since the last checkpoint.
-        var hasLog = false
+        /// Something was written since the last checkpoint; before the first it is not known.
+        var hasLog = true
     }
 
     package let limits: SQLiteLimits

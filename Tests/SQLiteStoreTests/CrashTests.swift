@@ -22,7 +22,19 @@ struct CrashTests {
         }
     }
 
-    @Test("While the disk is full commits are refused and leave nothing, at most one group in doubt; once there is room, they pass again")
+    @Test("While the disk is full commits are refused and leave nothing, also when the process is killed then")
+    func killedWhileFull() async throws {
+        try await withFile { file in
+            let child = try CrashChild(path: file.path, first: 0, fileBytesMax: 400 << 10)
+            child.read(until: 100, "unavailable")
+            child.kill()
+            #expect(child.numbers("acknowledged").count > 0)
+            #expect(child.numbers("unavailable").count >= 100)
+            try await self.expectWhole(file, containing: child.numbers("acknowledged"), without: child.numbers("unavailable"))
+        }
+    }
+
+    @Test("When a full disk has room again commits pass, and those that it refused are not there, not even the one group in doubt")
     func fullDisk() async throws {
         try await withFile { file in
             let child = try CrashChild(path: file.path, first: 0, fileBytesMax: 400 << 10)

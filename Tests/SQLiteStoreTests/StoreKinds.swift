@@ -7,10 +7,19 @@ extension StoreKind {
     /// The stores that exist. The contract holds for each.
     static let all: [StoreKind] = [.inlineSQLite, .threadedSQLite]
 
+    /// So small that a short test crosses them.
+    private static var smallLimits: SQLiteLimits {
+        var limits = SQLiteLimits()
+        limits.groupOperationsMax = 16
+        limits.trimBatch = 7
+        limits.walBytesMax = 256 << 10
+        return limits
+    }
+
     /// As simulations use it.
     private static let inlineSQLite = StoreKind("SQLite, inline") {
         SQLiteDatabase { file in
-            let store = try file.openInline()
+            let store = try file.openInline(limits: self.smallLimits)
             return (store, { store.close() })
         }
     }
@@ -18,7 +27,7 @@ extension StoreKind {
     /// As servers use it.
     private static let threadedSQLite = StoreKind("SQLite, with its thread") {
         SQLiteDatabase { file in
-            let store = try file.open(isDurable: true)
+            let store = try file.open(isDurable: true, limits: self.smallLimits)
             return (store, { await store.close() })
         }
     }

@@ -19,7 +19,7 @@ extension StoreKind {
     /// As simulations use it.
     private static let inlineSQLite = StoreKind("SQLite, inline") {
         SQLiteDatabase { file in
-            let store = try file.openInline(limits: self.smallLimits)
+            let store = try file.openInline(limits: StoreKind.smallLimits)
             return (store, { store.close() })
         }
     }
@@ -27,7 +27,7 @@ extension StoreKind {
     /// As servers use it.
     private static let threadedSQLite = StoreKind("SQLite, with its thread") {
         SQLiteDatabase { file in
-            let store = try file.open(isDurable: true, limits: self.smallLimits)
+            let store = try file.open(isDurable: true, limits: StoreKind.smallLimits)
             return (store, { await store.close() })
         }
     }

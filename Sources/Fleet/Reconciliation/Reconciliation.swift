@@ -19,6 +19,12 @@ package struct ReconciliationQuestion: Hashable, Sendable {
     package var kind: Kind
     package var instanceID: InstanceID
     package var upstreamID: UpstreamID
+
+    package init(kind: Kind, instanceID: InstanceID, upstreamID: UpstreamID) {
+        self.kind = kind
+        self.instanceID = instanceID
+        self.upstreamID = upstreamID
+    }
 }
 
 /// What follows from a direct read.

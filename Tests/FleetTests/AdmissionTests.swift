@@ -1,0 +1,127 @@
+import Fleet
+import Testing
+
+@Suite("Admission")
+struct AdmissionTests {
+    private let admission = Admission(settings: FleetSettings())
+    private let occasion = Admission.Occasion(
+        now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
+        request: RequestKey(tenant: .default, method: "m", requestID: "r"), payloadDigest: [1])
+
+    private func planner(_ products: [Product]) -> Planner {
+        Planner(
+            catalogue: Catalogue(
+                products: products, clusters: [Cluster(id: "us-ca-6", name: "US-CA-06", productNames: [])], fetchedAt: noon),
+            cooldowns: Cooldowns(), defaultRegion: nil)
+    }
+
+    private func change(
+        _ change: Admission.Change, _ instance: Instance, _ jobs: [Job] = [], expected: Revision? = nil, force: Bool = false
+    ) throws(FleetError) -> Admission.Admitted {
+        try self.admission.change(
+            change, Admission.Subject(instance: instance, jobs: jobs), expectedRevision: expected, force: force, on: self.occasion)
+    }
+
+    @Test("A create is one commit: intent, job, request id, environment, under name, id and ceilings")
+    func create() throws {
+        let new = Admission.NewInstance(tenant: .default, name: "", spec: .small, environment: InstanceEnvironment(["B": "2", "A": "1"]))
+        let admitted = try self.admission.create(new, planner: self.planner([.sample("4090", "RTX 4090 24GB")]), on: self.occasion)
+        #expect(
+            admitted.commit.guards == [
+                .requestIsNew(self.occasion.request), .nameIsFree(.default, "i-new"), .ceilings(FleetSettings().ceilings),
+            ])
+        #expect(admitted.instance.state == .pending && admitted.instance.name == "i-new" && admitted.instance.jobID == admitted.job.id)
+        #expect(admitted.instance.placement?.hourlyPrice == MicroUSD(micros: 350_000))
+        #expect(admitted.instance.spec.environmentNames == ["A", "B"])
+        #expect(admitted.job.step == .place && admitted.job.dueAt == noon)
+        #expect(admitted.commit.environments[admitted.instance.id] == new.environment)
+        #expect(admitted.commit.request?.instanceID == admitted.instance.id)
+    }
+
+    @Test("What does not fit is told apart from what is out of stock")
+    func refusals() {
+        func code(_ product: Product, _ spec: InstanceSpec = .small) -> FleetError.Code? {
+            #expect(throws: FleetError.self) {
+                try self.admission.create(
+                    Admission.NewInstance(tenant: .default, name: "x", spec: spec), planner: self.planner([product]), on: self.occasion)
+            }?.code
+        }
+        #expect(code(.sample("4090", "RTX 4090 24GB", isAvailable: false)) == .noCapacity)
+        #expect(code(.sample("4090", "RTX 4090 24GB", price: nil)) == .noCandidate)
+        #expect(code(.sample("other", "Other")) == .invalidArgument)
+        #expect(code(.sample("4090", "RTX 4090 24GB", maxDiskGB: 40)) == .invalidArgument)
+    }
+
+    @Test("An instance whose create was never sent ends at once, without a call")
+    func deleteUnsent() throws {
+        let instance = Instance.sample(.pending, upstream: nil)
+        let admitted = try self.change(.delete, instance, [.sample(.createInstance, .place)])
+        #expect(admitted.instance.state == .deleted)
+        #expect(admitted.job.state == .succeeded)
+        #expect(admitted.commit.jobs.map(\.job.state) == [.cancelled, .succeeded])
+        #expect(admitted.commit.guards.contains(.instance(instance.id, instance.revision)))
+    }
+
+    @Test("A delete waits behind a create whose outcome is open")
+    func deleteUnsettled() throws {
+        let attempt = CreateAttempt(number: 1, placement: .standard, sentAt: noon, callDeadline: noon + .seconds(30))
+        let admitted = try self.change(
+            .delete, .sample(.pending, upstream: nil), [.sample(.createInstance, .settle(attempt, absences: 0))])
+        #expect(admitted.instance.state == .deleting && admitted.instance.desiredState == .deleted)
+        #expect(admitted.commit.jobs.map(\.job.id.rawValue) == ["j-new"], "the create goes on")
+        #expect(!admitted.job.state.isFinal)
+    }
+
+    @Test("A delete takes the place of everything whose outcome can't cost money", arguments: [JobStep.boot, .send, .confirm])
+    func deleteSupersedes(_ step: JobStep) throws {
+        let admitted = try self.change(.delete, .sample(.provisioning), [.sample(.startInstance, step)])
+        #expect(admitted.commit.jobs.map(\.job.state) == [.cancelled, .ready])
+        #expect(admitted.commit.jobs.first?.job.errorReason == "SUPERSEDED")
+    }
+
+    @Test("Deletion protection holds until somebody says force; expected revisions are compared")
+    func protection() throws {
+        var instance = Instance.sample()
+        instance.deletionProtection = true
+        #expect(throws: FleetError.self) { try self.change(.delete, instance) }
+        #expect(try self.change(.delete, instance, force: true).job.type == .deleteInstance)
+        let mismatch = #expect(throws: FleetError.self) { try self.change(.stop, instance, expected: Revision(6)) }
+        #expect(mismatch?.code == .revisionMismatch)
+        #expect(try self.change(.stop, instance, expected: Revision(7)).job.type == .stopInstance)
+    }
+
+    @Test(
+        "What is so already is done at once",
+        arguments: [(Admission.Change.start, InstanceState.running), (.stop, .stopped), (.delete, .deleted), (.delete, .failed)])
+    func idempotent(_ change: Admission.Change, _ state: InstanceState) throws {
+        let admitted = try self.change(change, .sample(state))
+        #expect(admitted.job.state == .succeeded && admitted.instance.state == state)
+    }
+
+    @Test("The same change that is under way already is joined, not repeated", arguments: Admission.Change.allCases)
+    func joined(_ change: Admission.Change) throws {
+        let job = try self.change(change, .sample(change == .start ? .stopping : .restarting), []).job
+        var busy = job
+        busy.step = .confirm
+        let again = try self.change(change, .sample(.restarting), [busy])
+        #expect(again.job.id == job.id && again.commit.jobs.isEmpty)
+        #expect(again.commit.request?.jobID == job.id)
+    }
+
+    @Test("A newer wish takes the place of one that was not sent, and waits behind one that was")
+    func supersede() throws {
+        let unsent = try self.change(.stop, .sample(), [.sample(.startInstance, .send)])
+        #expect(unsent.commit.jobs.map(\.job.state) == [.cancelled, .ready])
+        let sent = try self.change(.start, .sample(.stopping), [.sample(.stopInstance, .confirm)])
+        #expect(sent.commit.jobs.map(\.job.id.rawValue) == ["j-new"])
+        #expect(sent.job.createdAt > noon, "after the one before it")
+    }
+
+    @Test("An instance that is on its way out, or ended, takes no other change", arguments: [Admission.Change.start, .stop, .restart])
+    func leaving(_ change: Admission.Change) {
+        var instance = Instance.sample(.deleting)
+        instance.desiredState = .deleted
+        #expect(#expect(throws: FleetError.self) { try self.change(change, instance) }?.code == .invalidState)
+        #expect(#expect(throws: FleetError.self) { try self.change(change, .sample(.failed)) }?.code == .invalidState)
+    }
+}

@@ -1,0 +1,310 @@
+import Fleet
+import Testing
+
+@Suite("Steps of a create")
+struct CreateStepTests {
+    private static let attempt = CreateAttempt(number: 1, placement: .standard, sentAt: noon, callDeadline: noon + .seconds(30))
+    private static let windowEnd = noon + .seconds(630)
+
+    private func settling(_ absences: Int = 0, at now: Timestamp = noon, desired: DesiredState = .running) -> JobStepper {
+        var instance = Instance.sample(.pending, upstream: nil)
+        instance.desiredState = desired
+        var job = Job.sample(.createInstance, .settle(Self.attempt, absences: absences))
+        job.createCalls = 1
+        return .sample(job, instance, at: now)
+    }
+
+    private func listing(_ machines: [Machine], begunAt: Timestamp) -> MachineListing {
+        MachineListing(machines: machines, begunAt: begunAt)
+    }
+
+    private var planner: Planner {
+        Planner(
+            catalogue: Catalogue(
+                products: [.sample("4090", "RTX 4090 24GB", clusters: ["us-ca-6", "eu-de-1"])],
+                clusters: [Cluster(id: "us-ca-6", name: "US", productNames: []), Cluster(id: "eu-de-1", name: "EU", productNames: [])],
+                fetchedAt: noon),
+            cooldowns: Cooldowns(), defaultRegion: nil)
+    }
+
+    @Test("Before the call the row says settle, with the deadline and a new token; the lease is kept, the instance is guarded")
+    func writeAhead() throws {
+        var job = Job.sample(.createInstance, .place)
+        job.createCalls = 2
+        let instance = Instance.sample(.pending, upstream: nil)
+        let result = JobStepper.sample(job, instance).placed(planner: self.planner)
+        guard case .create(let attempt) = result.call, case .settle(let written, 0) = result.job?.step else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(attempt == written && attempt.number == 3 && attempt.callDeadline == noon + .seconds(30))
+        #expect(result.commit.guards == [.lease(job.id, testLease), .instance(instance.id, instance.revision)])
+        #expect(result.commit.jobs.first?.keepsLease == true)
+        #expect(result.instance?.id == instance.id)
+    }
+
+    @Test("A dearer offer than the admitted one is checked against the ceilings again")
+    func dearer() {
+        var instance = Instance.sample(.pending, upstream: nil)
+        instance.placement?.hourlyPrice = MicroUSD(micros: 1)
+        let result = JobStepper.sample(.sample(.createInstance, .place), instance).placed(planner: self.planner)
+        #expect(result.commit.guards.contains(.ceilings(FleetSettings().ceilings)))
+    }
+
+    @Test("A refused offer is not asked again by this job; when all refused it fails and nothing is owed")
+    func refused() throws {
+        let result = self.settling().created(.refused(CloudError(.capacity, "none")), attempt: Self.attempt)
+        let job = try #require(result.job)
+        #expect(job.step == .place && job.refusedCandidates == [Placement.standard.candidate])
+        let next = JobStepper.sample(job, .sample(.pending, upstream: nil)).placed(planner: self.planner)
+        guard case .create(let attempt) = next.call else { return unexpected("\(next)") }
+        #expect(attempt.placement.clusterID == "eu-de-1" && attempt.number == 2)
+        var exhausted = job
+        exhausted.refusedCandidates.append(attempt.placement.candidate)
+        let end = JobStepper.sample(exhausted, .sample(.pending, upstream: nil)).placed(planner: self.planner)
+        #expect(end.job?.state == .failed && end.job?.errorReason == "NO_CAPACITY")
+        #expect(end.instance?.state == .failed && end.instance?.liableMachines == 0)
+    }
+
+    @Test("What the provider refuses for good ends the create", arguments: [CloudError.Code.money, .invalidRequest, .unauthorized])
+    func refusedForGood(_ code: CloudError.Code) {
+        let result = self.settling().created(.refused(CloudError(code, "no")), attempt: Self.attempt)
+        #expect(result.job?.state == .failed && result.instance?.state == .failed && result.instance?.stateReason == .refused)
+    }
+
+    @Test(
+        "A call that was certainly not taken is tried again, later",
+        arguments: [CloudError.Code.rateLimited, .notAttempted, .unavailable, .transport])
+    func notTaken(_ code: CloudError.Code) {
+        let result = self.settling().created(.refused(CloudError(code, "later", retryAfter: .seconds(17))), attempt: Self.attempt)
+        #expect(result.job?.step == .place && result.job?.dueAt == noon + .seconds(17) && result.job?.refusedCandidates == [])
+    }
+
+    @Test("An unclear outcome asks for nothing: it looks", arguments: [CloudError.Code.transport, .unavailable, .malformedReply])
+    func unclear(_ code: CloudError.Code) {
+        let result = self.settling().created(.unclear(CloudError(code, "?")), attempt: Self.attempt)
+        #expect(result.job?.step == .settle(Self.attempt, absences: 0) && result.job?.attempts.count == 1)
+        #expect((result.job?.dueAt).map { $0 > noon && $0 <= noon + .seconds(8) } == true)
+    }
+
+    @Test("Presence is proof at first sight, whatever the attempt in the token")
+    func adopted() {
+        let result = self.settling().settled(
+            self.listing([.sample("m9", "creating", attempt: 4), .sample("x", instance: "i-2"), .sample("y", deployment: DeploymentID(rawValue: "o"))], begunAt: noon),
+            isCredible: true)
+        #expect(result.job?.step == .boot && result.instance?.upstream?.id.rawValue == "m9" && result.instance?.state == .provisioning)
+        #expect(result.instance?.debts == [])
+    }
+
+    @Test("Of two the running one is kept, else the older; the other is a debt", arguments: [("m2", "running"), ("m1", "pulling")])
+    func two(_ kept: String, _ statusOfSecond: String) {
+        let result = self.settling().settled(
+            self.listing(
+                [.sample("m1", "pulling", createdAt: noon - .seconds(9)), .sample("m2", statusOfSecond, attempt: 2, createdAt: noon)],
+                begunAt: noon), isCredible: true)
+        #expect(result.instance?.upstream?.id.rawValue == kept)
+        #expect(result.instance?.debts.map(\.upstreamID.rawValue) == [kept == "m1" ? "m2" : "m1"])
+        #expect(result.instance?.liableMachines == 2)
+    }
+
+    struct Absence: Sendable, CustomTestStringConvertible {
+        var before: Int
+        var begunAfterWindow: Duration
+        var isCredible = true
+        var after: JobStep
+        var testDescription: String { "\(self.before), \(self.begunAfterWindow), \(self.isCredible)" }
+    }
+
+    @Test(
+        "Absence is proof by two credible listings begun after the settle window",
+        arguments: [
+            Absence(before: 0, begunAfterWindow: .zero, after: .settle(attempt, absences: 0)),
+            Absence(before: 0, begunAfterWindow: .seconds(1), after: .settle(attempt, absences: 1)),
+            Absence(before: 1, begunAfterWindow: .seconds(1), isCredible: false, after: .settle(attempt, absences: 1)),
+            Absence(before: 1, begunAfterWindow: .seconds(-1), after: .settle(attempt, absences: 1)),
+            Absence(before: 1, begunAfterWindow: .seconds(6), after: .place),
+        ])
+    func absence(_ example: Absence) {
+        let begunAt = Self.windowEnd + example.begunAfterWindow
+        let result = self.settling(example.before, at: begunAt).settled(self.listing([], begunAt: begunAt), isCredible: example.isCredible)
+        #expect(result.job?.step == example.after)
+    }
+
+    @Test("A create that is no longer wanted settles first, then gives way")
+    func supersededWhileSettling() {
+        let wanted = self.settling(desired: .deleted)
+        guard case .listing = wanted.plan() else { return unexpected("it must go on looking") }
+        let adopted = wanted.settled(self.listing([.sample("m1", "creating")], begunAt: noon), isCredible: true)
+        #expect(adopted.job?.state == .cancelled && adopted.instance?.upstream?.id.rawValue == "m1" && adopted.instance?.state == .deleting)
+        let absent = self.settling(1, at: Self.windowEnd + .seconds(9), desired: .deleted)
+            .settled(self.listing([], begunAt: Self.windowEnd + .seconds(8)), isCredible: true)
+        #expect(absent.job?.state == .cancelled)
+    }
+
+    // MARK: boot
+
+    private func booting(at now: Timestamp = noon, spec: InstanceSpec = .small, error: String = "") -> JobStepper {
+        var instance = Instance.sample(.provisioning, status: "pulling", spec: spec)
+        instance.upstream?.error = error
+        var job = Job.sample(.createInstance, .boot)
+        job.state = .waiting
+        return .sample(job, instance, at: now)
+    }
+
+    @Test("A look that shows nothing new is no event")
+    func quietLook() {
+        let result = self.booting().booted(.sample("m1", "pulling"))
+        #expect(result.commit.instances.isEmpty && result.commit.jobs.map(\.isVisible) == [false])
+    }
+
+    @Test("Ready is: it runs, and every port of the spec has an endpoint")
+    func ready() {
+        #expect(self.booting().booted(.sample("m1", "running")).job?.state == .succeeded)
+        let half = self.booting(spec: .web).booted(.sample("m1", "running"))
+        #expect(half.job?.step == .boot && half.instance?.state == .running && half.instance?.readiness == .notReady)
+        let whole = self.booting(spec: .web).booted(.sample("m1", "running", ports: [80]))
+        #expect(whole.job?.state == .succeeded && whole.instance?.readiness == .ready && whole.instance?.runningSince == noon)
+    }
+
+    @Test("What does not run in time is given up: a delete of its own follows, and money is counted until then")
+    func givenUp() {
+        let late = self.booting(at: noon + .seconds(1200)).booted(.sample("m1", "pulling"))
+        #expect(late.job?.state == .failed && late.job?.errorReason == "STARTUP_TIMEOUT")
+        #expect(late.commit.jobs.map(\.job.type) == [.createInstance, .deleteInstance])
+        #expect(late.instance?.state == .deleting && late.instance?.liableMachines == 1 && late.instance?.jobID?.rawValue == "j-spare")
+        #expect(self.booting(at: noon + .seconds(1200)).booted(.sample("m1", "running")).job?.state == .succeeded)
+    }
+
+    @Test("The provider's own error counts when it is seen twice")
+    func providerError() {
+        #expect(self.booting().booted(.sample("m1", "pulling", error: "no image")).job?.step == .boot)
+        let twice = self.booting(error: "no image").booted(.sample("m1", "pulling", error: "no image"))
+        #expect(twice.job?.errorReason == "PROVIDER_ERROR" && twice.instance?.stateReason == .providerError)
+    }
+
+    @Test("An unknown status word is kept and shown, and nothing is done about it")
+    func unknownWord() {
+        let result = self.booting().booted(.sample("m1", "levitating"))
+        #expect(result.instance?.state == .unrecognized && result.instance?.upstream?.status == "levitating")
+        #expect(result.job?.step == .boot && result.call == nil)
+    }
+
+    @Test("Gone is what two direct reads in a row do not find")
+    func vanished() {
+        let once = self.booting().booted(nil)
+        #expect(once.job?.absences == 1 && once.job?.state.isFinal == false)
+        var job = Job.sample(.createInstance, .boot)
+        job.absences = 1
+        let stepper = JobStepper.sample(job, .sample(.provisioning))
+        guard case .look(_, isDirect: true) = stepper.plan() else { return unexpected("the second look must be direct") }
+        let twice = stepper.booted(nil)
+        #expect(twice.instance?.state == .deleted && twice.instance?.stateReason == .vanished && twice.job?.errorReason == "VANISHED")
+    }
+}
+
+@Suite("Steps of start, stop, restart and delete")
+struct ChangeStepTests {
+    private func sent(_ type: JobType, _ error: CloudError?, at now: Timestamp = noon, instance: Instance = .sample(.stopped, status: "exited")) -> StepResult {
+        JobStepper.sample(.sample(type, .confirm), instance, at: now).sent(error)
+    }
+
+    private func confirming(_ type: JobType, _ instance: Instance, acknowledged: Duration? = .zero, at now: Timestamp = noon) -> JobStepper {
+        var job = Job.sample(type, .confirm)
+        job.acknowledgedAt = acknowledged.map { noon + $0 }
+        return .sample(job, instance, at: now)
+    }
+
+    @Test("Sending is written down before it is done")
+    func writeAhead() {
+        let stepper = JobStepper.sample(.sample(.startInstance, .send), .sample(.stopped, status: "exited"))
+        guard case .act(.start, let id) = stepper.plan() else { return unexpected("\(stepper.plan())") }
+        let result = stepper.sending(.start, to: id)
+        #expect(result.job?.step == .confirm && result.job?.acknowledgedAt == nil && result.instance?.state == .starting)
+        #expect(result.call == .machine(.start, id) && result.commit.jobs.first?.keepsLease == true)
+    }
+
+    @Test("'Invalid state change' is a question: read again, then judge", arguments: [JobType.startInstance, .stopInstance, .restartInstance])
+    func invalidState(_ type: JobType) {
+        let result = self.sent(type, CloudError(.invalidState, "invalid state change"))
+        #expect(result.job?.step == .confirm && result.job?.dueAt == noon + .seconds(2) && result.job?.state == .waiting)
+    }
+
+    @Test("A start that the provider refuses fails and leaves the machine as it is", arguments: [CloudError.Code.capacity, .money])
+    func startRefused(_ code: CloudError.Code) {
+        let result = self.sent(.startInstance, CloudError(code, "no"), instance: .sample(.starting, status: "exited"))
+        #expect(result.job?.state == .failed && result.instance?.state == .stopped && result.instance?.desiredState == .stopped)
+    }
+
+    @Test("A delete is repeated whatever the provider says", arguments: CloudError.Code.allCases)
+    func deleteGoesOn(_ code: CloudError.Code) {
+        let result = self.sent(.deleteInstance, CloudError(code, "no"), instance: .sample(.deleting))
+        #expect(result.job?.state == .waiting && result.job?.step == .confirm)
+    }
+
+    @Test("The delay between repeated deletes grows, and ends growing")
+    func growingDelay() {
+        var job = Job.sample(.deleteInstance, .confirm)
+        var delays: [Duration] = []
+        for _ in 0..<14 {
+            let result = JobStepper.sample(job, .sample(.deleting)).sent(CloudError(.unavailable, "503"))
+            job = result.job ?? job
+            delays.append((job.dueAt ?? noon) - noon)
+        }
+        #expect(delays == delays.sorted() && delays[0] == .seconds(1) && delays.last == .seconds(300))
+    }
+
+    @Test(
+        "What is asked for is done when the provider shows it",
+        arguments: [(JobType.startInstance, "running"), (.stopInstance, "exited"), (.restartInstance, "running")])
+    func arrived(_ type: JobType, _ status: String) {
+        let result = self.confirming(type, .sample(.starting, status: "starting")).confirmed(.sample("m1", status))
+        #expect(result.job?.state == .succeeded)
+    }
+
+    @Test("A restart that nobody saw taken up is asked again, though the machine runs")
+    func restartUnseen() {
+        let result = self.confirming(.restartInstance, .sample(.restarting), acknowledged: nil).confirmed(.sample("m1", "running"))
+        #expect(result.job?.step == .send)
+    }
+
+    @Test("An accepted change may take a moment to show; after that it is asked again", arguments: [(10, JobStep.confirm), (31, .send)])
+    func patience(_ seconds: Int, _ step: JobStep) {
+        let result = self.confirming(.startInstance, .sample(.starting, status: "exited"), at: noon + .seconds(seconds))
+            .confirmed(.sample("m1", "exited"))
+        #expect(result.job?.step == step)
+    }
+
+    @Test("A delete ends only when a read does not find the machine; one that came back is deleted again")
+    func deleteConfirmed() {
+        let deleting = Instance.sample(.deleting)
+        #expect(self.confirming(.deleteInstance, deleting).confirmed(.sample("m1", "removing")).job?.step == .confirm)
+        #expect(self.confirming(.deleteInstance, deleting, at: noon + .seconds(31)).confirmed(.sample("m1", "running")).job?.step == .send)
+        let gone = self.confirming(.deleteInstance, deleting).confirmed(nil)
+        #expect(gone.job?.state == .succeeded && gone.instance?.state == .deleted && gone.instance?.deletedAt == noon)
+    }
+
+    @Test("The delete of a create that never came up ends as FAILED", arguments: [StateReason.startupTimeout, .providerError])
+    func failedAfterDelete(_ reason: StateReason) {
+        var instance = Instance.sample(.deleting)
+        instance.stateReason = reason
+        let gone = self.confirming(.deleteInstance, instance).confirmed(nil)
+        #expect(gone.instance?.state == .failed && gone.instance?.stateReason == reason)
+    }
+
+    @Test("Without a machine a delete ends at once")
+    func nothingToDelete() {
+        let stepper = JobStepper.sample(.sample(.deleteInstance, .send), .sample(.deleting, upstream: nil))
+        guard case .decided(let result) = stepper.plan() else { return unexpected("a call is planned") }
+        #expect(result.instance?.state == .deleted && result.job?.state == .succeeded)
+    }
+
+    @Test("What is asked of an instance that is on its way out gives way", arguments: [JobStep.send, .confirm])
+    func superseded(_ step: JobStep) {
+        var instance = Instance.sample(.deleting)
+        instance.desiredState = .deleted
+        guard case .decided(let result) = JobStepper.sample(.sample(.startInstance, step), instance).plan() else {
+            return unexpected("it goes on")
+        }
+        #expect(result.job?.state == .cancelled)
+    }
+}

@@ -1,0 +1,85 @@
+import Fleet
+import Testing
+
+@Suite("Planner")
+struct PlannerTests {
+    private static let clusters = [
+        Cluster(id: "us-ca-6", name: "US-CA-06 (California)", productNames: []),
+        Cluster(id: "eu-de-1", name: "EU-DE-01 (Germany)", productNames: []),
+    ]
+
+    private static func planner(_ products: [Product], _ cooldowns: Cooldowns = Cooldowns(), region: String? = nil) -> Planner {
+        Planner(catalogue: Catalogue(products: products, clusters: clusters, fetchedAt: noon), cooldowns: cooldowns, defaultRegion: region)
+    }
+
+    @Test("Cheapest first, then the best stocked, then the caller's order; the price is that of all GPUs")
+    func order() {
+        let planner = Self.planner([
+            .sample("a", "Dear", price: 900_000, clusters: ["us-ca-6"]),
+            .sample("b", "Scarce", price: 300_000, clusters: ["us-ca-6"], stock: "low"),
+            .sample("c", "Plenty", price: 300_000, clusters: ["eu-de-1"], stock: "high"),
+            .sample("d", "Second", price: 300_000, clusters: ["us-ca-6"], stock: "high"),
+        ])
+        let spec = InstanceSpec(products: ["d", "Dear", "scarce", "Plenty"], gpuCount: 2, image: "x")
+        let candidates = planner.candidates(for: spec, at: noon)
+        #expect(candidates.map(\.placement.productID) == ["d", "c", "b", "a"])
+        #expect(candidates.map(\.rank) == [1, 2, 3, 4])
+        #expect(candidates[0].placement.hourlyPrice == MicroUSD(micros: 600_000))
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var product: Product
+        var change: @Sendable (inout InstanceSpec) -> Void
+        var verdict: CandidateVerdict
+        var testDescription: String { self.verdict.rawValue }
+    }
+
+    @Test(
+        "Each candidate says why it would not be asked",
+        arguments: [
+            Case(product: .sample("4090", "RTX 4090 24GB"), change: { _ in }, verdict: .eligible),
+            Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.products = ["L40S"] }, verdict: .notRequested),
+            Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.regions = ["eu-de-1"] }, verdict: .notInRegion),
+            Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.billingMode = .spot }, verdict: .noPrice),
+            Case(product: .sample("4090", "RTX 4090 24GB", maxDiskGB: 50), change: { _ in }, verdict: .diskOutOfRange),
+            Case(
+                product: .sample("4090", "RTX 4090 24GB"), change: { $0.maxHourlyPrice = MicroUSD(micros: 349_999) }, verdict: .tooExpensive),
+            Case(product: .sample("4090", "RTX 4090 24GB", isAvailable: false), change: { _ in }, verdict: .unavailable),
+        ])
+    func verdict(_ example: Case) {
+        var product = example.product
+        product.clusterIDs = ["us-ca-6"]
+        var spec = InstanceSpec.small
+        example.change(&spec)
+        let candidates = Self.planner([product]).candidates(for: spec, at: noon)
+        #expect(candidates.map(\.verdict) == [example.verdict])
+        #expect(candidates.allSatisfy { !$0.reason.isEmpty && ($0.rank == 1) == (example.verdict == .eligible) })
+    }
+
+    @Test("A place that refused rests for a while, for as many GPUs or more")
+    func cooldown() {
+        let cooldowns = Cooldowns()
+        let planner = Self.planner([.sample("4090", "RTX 4090 24GB", clusters: ["us-ca-6"])], cooldowns)
+        cooldowns.refused(Placement.standard.candidate, gpuCount: 4, at: noon)
+        func verdict(_ gpus: Int, after: Duration) -> CandidateVerdict? {
+            var spec = InstanceSpec.small
+            spec.gpuCount = gpus
+            return planner.candidates(for: spec, at: noon + after).first?.verdict
+        }
+        #expect(verdict(4, after: .seconds(1)) == .coolingDown)
+        #expect(verdict(8, after: .seconds(1)) == .coolingDown)
+        #expect(verdict(2, after: .seconds(1)) == .eligible)
+        #expect(verdict(4, after: Cooldowns.duration) == .eligible)
+    }
+
+    @Test("Without a region in the spec the server's default counts; names work with and without the place")
+    func regions() {
+        let product = Product.sample("4090", "RTX 4090 24GB")
+        #expect(Self.planner([product]).candidates(for: .small, at: noon).filter { $0.verdict == .eligible }.count == 2)
+        let inGermany = Self.planner([product], region: "EU-DE-01").candidates(for: .small, at: noon).filter { $0.verdict == .eligible }
+        #expect(inGermany.map(\.placement.clusterID) == ["eu-de-1"])
+        #expect(Self.planner([product]).cluster("us-ca-06 (california)")?.id == "us-ca-6")
+        #expect(Self.planner([product]).unknownNames(in: InstanceSpec(products: ["4090", "4091"], regions: ["mars"], image: "x")).map(\.field)
+            == ["spec.products[1]", "spec.regions[0]"])
+    }
+}

@@ -1,0 +1,135 @@
+import Fleet
+import Testing
+
+@Suite("Reconciliation")
+struct ReconciliationTests {
+    private let reconciliation = Reconciliation(deployment: ours)
+
+    private func kinds(
+        _ machines: [Machine], _ living: [Instance], busy: Set<InstanceID> = [], believesAbsence: Bool = true
+    ) -> [ReconciliationQuestion.Kind] {
+        self.reconciliation.questions(
+            from: MachineListing(machines: machines, begunAt: noon), living: living, busy: busy, believesAbsence: believesAbsence
+        ).map(\.kind)
+    }
+
+    private func answer(
+        _ kind: ReconciliationQuestion.Kind, _ instance: Instance?, _ machine: Machine?, wasAbsent: Bool = false
+    ) -> ReconciliationAnswer {
+        self.reconciliation.answer(
+            ReconciliationQuestion(kind: kind, instanceID: InstanceID(rawValue: "i-1"), upstreamID: UpstreamID(rawValue: "m1")),
+            instance: instance, machine: machine, wasAbsent: wasAbsent, placement: nil, at: noon)
+    }
+
+    private func written(_ answer: ReconciliationAnswer) -> Instance? {
+        if case .commit(let commit) = answer { commit.instances.first } else { nil }
+    }
+
+    @Test("A listing that agrees with the records raises no question")
+    func agreement() {
+        var instance = Instance.sample()
+        instance.readiness = .ready
+        #expect(self.kinds([.sample(), .sample("x", deployment: DeploymentID(rawValue: "other"))], [instance]) == [])
+    }
+
+    @Test("Differences raise questions; what a job looks after does not")
+    func questions() {
+        let busy: Set = [InstanceID(rawValue: "i-1")]
+        #expect(self.kinds([], [.sample()]) == [.missing])
+        #expect(self.kinds([], [.sample()], busy: busy) == [])
+        #expect(self.kinds([], [.sample()], believesAbsence: false) == [])
+        #expect(self.kinds([.sample("m1", "exited")], [.sample()]) == [.changed])
+        #expect(self.kinds([.sample("m1", "exited")], [.sample()], busy: busy) == [])
+        #expect(self.kinds([.sample("m5", instance: "i-5")], []) == [.stranger])
+        #expect(self.kinds([.sample("m5", "removing", instance: "i-5")], []) == [])
+        #expect(self.kinds([.sample("m2")], [.sample(.pending, upstream: nil)], busy: busy) == [], "the create job settles it")
+    }
+
+    @Test("A second machine is a question whether a job is at work or not")
+    func extra() {
+        var instance = Instance.sample()
+        instance.readiness = .ready
+        #expect(self.kinds([.sample(), .sample("m2", attempt: 2)], [instance], busy: [instance.id]) == [.extra])
+        instance.debts = [Debt(upstreamID: UpstreamID(rawValue: "m2"), hourlyPrice: .zero, since: noon)]
+        #expect(self.kinds([.sample(), .sample("m2", attempt: 2)], [instance]) == [.debt])
+    }
+
+    @Test("Missing once is suspicion, twice is gone")
+    func missing() {
+        guard case .suspect = self.answer(.missing, .sample(), nil) else { return unexpected("believed at once") }
+        let gone = self.written(self.answer(.missing, .sample(), nil, wasAbsent: true))
+        #expect(gone?.state == .deleted && gone?.stateReason == .vanished)
+    }
+
+    @Test("A debt is deleted while it stands, and settled with its cost once it is gone")
+    func debt() throws {
+        var instance = Instance.sample()
+        instance.debts = [
+            Debt(upstreamID: UpstreamID(rawValue: "m1"), hourlyPrice: MicroUSD(micros: 3_600_000), since: noon - .seconds(10))
+        ]
+        guard case .release(let id) = self.answer(.debt, instance, .sample("m1")) else { return unexpected("not released") }
+        #expect(id.rawValue == "m1")
+        guard case .nothing = self.answer(.debt, instance, .sample("m1", "removing")) else { return unexpected("it is leaving") }
+        let settled = try #require(self.written(self.answer(.debt, instance, nil)))
+        #expect(settled.debts.isEmpty && settled.wastedCost == MicroUSD(micros: 10_000))
+    }
+
+    @Test("A late machine of an instance that was deleted or never came up is owed; a vanished one that comes back is taken up again")
+    func strangerWithRecord() {
+        var deleted = Instance.sample(.deleted)
+        deleted.desiredState = .deleted
+        #expect(self.written(self.answer(.stranger, deleted, .sample("m1")))?.debts.count == 1)
+        var vanished = Instance.sample(.deleted)
+        vanished.stateReason = .vanished
+        let back = self.written(self.answer(.stranger, vanished, .sample("m1")))
+        #expect(back?.state == .running && back?.stateReason == .orphaned && back?.debts == [])
+    }
+
+    @Test("Once a machine has run it is kept; before that, the running one of two")
+    func keeping() {
+        #expect(self.written(self.answer(.extra, .sample(.running, upstream: "m0"), .sample("m1")))?.upstream?.id.rawValue == "m0")
+        let young = Instance.sample(.provisioning, upstream: "m0", status: "pulling")
+        let switched = self.written(self.answer(.extra, young, .sample("m1")))
+        #expect(switched?.upstream?.id.rawValue == "m1" && switched?.debts.map(\.upstreamID.rawValue) == ["m0"])
+        #expect(self.written(self.answer(.extra, young, .sample("m1", "pulling")))?.upstream?.id.rawValue == "m0")
+    }
+
+    @Test("A listing is believed when at least half of what is known is in it", arguments: [(0, false), (1, false), (2, true), (4, true)])
+    func credibility(_ present: Int, _ isCredible: Bool) {
+        let known = (0..<4).map { Instance.sample(.running, upstream: "m\($0)") }
+        let listing = MachineListing(machines: (0..<present).map { .sample("m\($0)") }, begunAt: noon)
+        #expect(ListingCredibility.isCredible(listing, known: known) == isCredible)
+        #expect(ListingCredibility.isCredible(MachineListing(machines: [], begunAt: noon), known: []))
+    }
+}
+
+@Suite("The provider's words")
+struct UpstreamPhaseTests {
+    @Test(
+        "Each word has one meaning",
+        arguments: [
+            ("pending", UpstreamPhase.provisioning), ("toCreate", .provisioning), ("creating", .provisioning), ("pulling", .provisioning),
+            ("running", .running), ("toStart", .starting), ("starting", .starting), ("toStop", .stopping), ("stopping", .stopping),
+            ("exited", .stopped), ("stopped", .stopped), ("toRestart", .restarting), ("restarting", .restarting), ("toRemove", .leaving),
+            ("removing", .leaving), ("removed", .gone), ("toReset", .updating), ("resetting", .updating), ("migrating", .migrating),
+            ("freezing", .suspended), ("", .unrecognized), ("Running", .unrecognized), ("hovering", .unrecognized),
+        ])
+    func meaning(_ word: String, _ phase: UpstreamPhase) {
+        #expect(UpstreamPhase(status: word) == phase)
+    }
+}
+
+@Suite("Pace of looking")
+struct PollPaceTests {
+    @Test(
+        "Looks stay within half of the call budget",
+        arguments: [
+            (1, 0, false, 5), (1, 900, false, 5), (2, 90, true, 5), (200, 200, true, 5), (200, 10_000, true, 120), (3, 10_000, false, 5),
+            (30, 10_000, false, 36),
+        ])
+    func pace(_ inTransition: Int, _ machines: Int, _ isByListing: Bool, _ seconds: Int) {
+        let pace = PollPace(inTransition: inTransition, accountMachines: machines, requestsPerMinute: 100)
+        #expect(pace.isByListing == isByListing && pace.interval == .seconds(seconds))
+        #expect(pace.callsPerLook * 60 <= 50 * seconds)
+    }
+}

@@ -89,7 +89,7 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CurlClient", "Fleet", "FleetEngine", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services", "Settings",
+                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services", "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),

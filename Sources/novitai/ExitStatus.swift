@@ -1,3 +1,4 @@
+internal import Glibc
 internal import RPCCore
 internal import SystemPackage
 
@@ -22,6 +23,15 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error {
     var status: ExitStatus
     var message: String
+}
+
+/// A line of the answer, at once: what is watched is seen as it happens, through a pipe too. A reader that has left ends the program quietly.
+func printToStandardOutput(_ text: String) {
+    do {
+        try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
+    } catch {
+        exit(0)
+    }
 }
 
 /// A line for people, beside the answer on standard output. A closed standard error is nobody's loss.

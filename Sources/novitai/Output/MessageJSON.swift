@@ -111,8 +111,8 @@ extension OutputFormat {
     /// Shows a reply: JSON of the message, or the text for people.
     func print(_ message: Any, text: () -> String) {
         switch self {
-        case .table: Swift.print(text())
-        case .json: Swift.print(MessageJSON(message).text)
+        case .table: printToStandardOutput(text())
+        case .json: printToStandardOutput(MessageJSON(message).text)
         }
     }
 }

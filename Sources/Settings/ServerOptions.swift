@@ -21,17 +21,19 @@ enum ServerOptions {
     // State.
     static let database = Option("DATABASE_URL", .database, default: .sqlite(path: ".novitai/novitai.db"), "the database")
     static let secretsKey = Option(
-        "SECRETS_KEY", Form<Secret>.key32.optional, default: nil, isSecret: true, "the key that seals secrets in the database")
+        "SECRETS_KEY", Form<Secret>.key32.optional, default: nil, isSecret: true, isPlanned: true,
+        "the key that seals secrets in the database")
     static let revisionRetention = Option(
         "REVISION_RETENTION", .duration(1...31_536_000, in: .seconds), default: .seconds(86_400),
         "how long the log of changes is kept for watchers, and at least 100000 changes")
 
     // Callers.
     static let listen = Option("RPC_LISTEN", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "where gRPC is served")
-    static let tlsCertificateFile = Option("TLS_CERT_FILE", Form<String>.path.optional, default: nil, "certificate chain, PEM")
-    static let tlsKeyFile = Option("TLS_KEY_FILE", Form<String>.path.optional, default: nil, "private key, PEM")
+    static let tlsCertificateFile = Option(
+        "TLS_CERT_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "certificate chain, PEM")
+    static let tlsKeyFile = Option("TLS_KEY_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "private key, PEM")
     static let tlsClientCAFile = Option(
-        "TLS_CLIENT_CA_FILE", Form<String>.path.optional, default: nil, "issuers of client certificates, PEM")
+        "TLS_CLIENT_CA_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "issuers of client certificates, PEM")
     static let authTokensFile = Option(
         "AUTH_TOKENS_FILE", Form<String>.path.optional, default: nil, "principals and the hashes of their tokens")
     static let rateLimitPerSecond = Option(
@@ -56,26 +58,32 @@ enum ServerOptions {
 
     // What later features read; the values are held to their rules from the beginning.
     static let probeTimeout = Option(
-        "HEALTH_CHECK_TIMEOUT_MS", .duration(100...120_000, in: .milliseconds), default: .seconds(10), "one probe of an instance's program")
-    static let probeAttempts = Option("HEALTH_CHECK_RETRY_ATTEMPTS", .integer(1...100), default: 3, "probes before giving up")
+        "HEALTH_CHECK_TIMEOUT_MS", .duration(100...120_000, in: .milliseconds), default: .seconds(10), isPlanned: true,
+        "one probe of an instance's program")
+    static let probeAttempts = Option(
+        "HEALTH_CHECK_RETRY_ATTEMPTS", .integer(1...100), default: 3, isPlanned: true, "probes before giving up")
     static let probeDelay = Option(
-        "HEALTH_CHECK_RETRY_DELAY_MS", .duration(0...600_000, in: .milliseconds), default: .seconds(2), "between two probes")
+        "HEALTH_CHECK_RETRY_DELAY_MS", .duration(0...600_000, in: .milliseconds), default: .seconds(2), isPlanned: true,
+        "between two probes")
     static let probeMaxWait = Option(
-        "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300), "all probes together")
-    static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, "stop idle instances")
+        "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300), isPlanned: true,
+        "all probes together")
+    static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, isPlanned: true, "stop idle instances")
     static let autoStopIdle = Option(
-        "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200), "how long an instance may be idle")
-    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
-    static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
-    static let webhookURL = Option("WEBHOOK_URL", Form<String>.webURL.optional, default: nil, "where events are delivered")
+        "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200), isPlanned: true,
+        "how long an instance may be idle")
+    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, isPlanned: true, "recover reclaimed spot machines")
+    static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, isPlanned: true, "only say what would be recovered")
+    static let webhookURL = Option("WEBHOOK_URL", Form<String>.webURL.optional, default: nil, isPlanned: true, "where events are delivered")
     static let webhookSecret = Option(
         "WEBHOOK_SECRET", Form<Secret>.secret("1 to 1024 characters") { (1...1024).contains($0.count) }.optional, default: nil,
-        isSecret: true, "signs deliveries")
+        isSecret: true, isPlanned: true, "signs deliveries")
     static let webhookTimeout = Option(
-        "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), "one delivery")
-    static let brakePerMinute = Option("BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, "automatic stops and deletes per minute")
+        "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), isPlanned: true, "one delivery")
+    static let brakePerMinute = Option(
+        "BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, isPlanned: true, "automatic stops and deletes per minute")
     static let brakePercent = Option(
-        "BRAKE_MAX_FLEET_PERCENT", .integer(1...100), default: 20, "automatic stops and deletes, as a share of the fleet")
+        "BRAKE_MAX_FLEET_PERCENT", .integer(1...100), default: 20, isPlanned: true, "automatic stops and deletes, as a share of the fleet")
 
     private static let novita = Origin(isSecure: true, host: "api.novita.ai", port: nil)
 }

@@ -61,11 +61,12 @@ package struct ServerSettings: Sendable {
         self.rateLimitBurst = reader.read(ServerOptions.rateLimitBurst)
         self.defaultRegion = reader.read(ServerOptions.defaultRegion)
         self.startupTimeout = reader.read(ServerOptions.startupTimeout)
-        self.withoutEffect = Self.readSettingsWithoutEffect(&reader)
+        Self.readPlanned(&reader)
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
         self.log = LogSettings(reading: &reader)
         self.effective = reader.effective
+        self.withoutEffect = reader.effective.filter { $0.isPlanned && $0.origin != nil }.map(\.name)
         if case .sqlite(let path) = database {
             self.databasePath = path
         } else {
@@ -103,8 +104,7 @@ package struct ServerSettings: Sendable {
     }
 
     /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
-    private static func readSettingsWithoutEffect(_ reader: inout SettingsReader) -> [String] {
-        let known = reader.effective.count
+    private static func readPlanned(_ reader: inout SettingsReader) {
         let timeout = reader.read(ServerOptions.probeTimeout)
         _ = reader.read(ServerOptions.probeAttempts)
         _ = reader.read(ServerOptions.probeDelay)
@@ -125,6 +125,5 @@ package struct ServerSettings: Sendable {
         if reader.isSet("SECRETS_KEY") {
             reader.report("SECRETS_KEY", "cannot be used: this version does not seal secrets in the database")
         }
-        return reader.effective[known...].filter { $0.origin != nil }.map(\.name)
     }
 }

@@ -27,8 +27,9 @@ package struct SettingsReader {
         let shown = option.form.print(value ?? option.defaultValue)
         self.effective.append(
             EffectiveSetting(
-                name: option.name, value: shown, origin: given?.origin, rule: option.form.rule, help: option.help, isSecret: option.isSecret
-            ))
+                name: option.name, value: shown, origin: given?.origin, rule: option.form.rule, help: option.help,
+                isSecret: option.isSecret,
+                isPlanned: option.isPlanned))
         return value ?? option.defaultValue
     }
 

@@ -20,7 +20,8 @@ struct Config: ParsableCommand {
                 throw ExitStatus.configuration(error)
             }
             for setting in settings.effective {
-                print("\(setting.name)=\(setting.value)  # \(setting.origin?.rawValue ?? "default")")
+                let remark = setting.isPlanned ? ", without effect in this version" : ""
+                print("\(setting.name)=\(setting.value)  # \(setting.origin?.rawValue ?? "default")\(remark)")
             }
         }
     }

@@ -41,7 +41,8 @@ struct EngineLog {
         switch event {
         case .stepBegan(let job): self.log.debug("step began", metadata: Self.metadata(job))
         case .stepEnded(let job):
-            self.log.log(level: job.state.isFinal ? .info : .debug, job.state.isFinal ? "job ended" : "step ended", metadata: Self.metadata(job))
+            self.log.log(
+                level: job.state.isFinal ? .info : .debug, job.state.isFinal ? "job ended" : "step ended", metadata: Self.metadata(job))
         case .stepAbandoned(let job, let reason):
             self.log.warning("step abandoned", metadata: Self.metadata(job).merging(["reason": "\(reason)"]) { $1 })
         case .createCalled(let job, let token): self.log.info("create called", metadata: ["job": "\(job)", "token": "\(token.text)"])

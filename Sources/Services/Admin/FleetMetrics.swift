@@ -21,9 +21,11 @@ package struct FleetMetrics: MetricSource {
         let debts = instances.flatMap(\.debts)
         return self.instanceFamilies(instances) + [
             .gauge("novitai_revision", "The newest revision of the log.", Double(revision.number)),
-            .gauge("novitai_machines_not_proven_gone", "What MAX_INSTANCES counts.", Double(instances.reduce(0) { $0 + $1.liableMachines })),
+            .gauge(
+                "novitai_machines_not_proven_gone", "What MAX_INSTANCES counts.", Double(instances.reduce(0) { $0 + $1.liableMachines })),
             .gauge("novitai_machines_max", "MAX_INSTANCES.", Double(self.ceilings.maxInstances)),
-            .gauge("novitai_hourly_spend_dollars", "US dollars per hour of the same machines, by quoted price.", Double(spend.micros) / 1e6),
+            .gauge(
+                "novitai_hourly_spend_dollars", "US dollars per hour of the same machines, by quoted price.", Double(spend.micros) / 1e6),
             .gauge("novitai_hourly_spend_max_dollars", "MAX_HOURLY_SPEND.", Double(self.ceilings.maxHourlySpend.micros) / 1e6),
             .gauge("novitai_debts", "Machines too many that are being deleted.", Double(debts.count)),
             .gauge(

@@ -109,7 +109,8 @@ package struct HealthChecks: Sendable {
             let isLow = balance.micros <= 0 || balance.micros / max(1, hours) < spend.micros
             let detail = "\(balance) left, \(spend) per hour in use"
             self.record(
-                isLow ? .degraded : .healthy, detail, latency: self.backend.clock.now - begin, of: .balance, validFor: Self.balanceInterval * 2)
+                isLow ? .degraded : .healthy, detail, latency: self.backend.clock.now - begin, of: .balance,
+                validFor: Self.balanceInterval * 2)
             return Self.balanceInterval
         } catch {
             self.record(.degraded, "cannot be read: \(error.code)", of: .balance, validFor: Self.balanceRetryInterval * 3)

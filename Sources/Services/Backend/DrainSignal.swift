@@ -1,5 +1,5 @@
-internal import Synchronization
 internal import Fleet
+internal import Synchronization
 
 /// Says that the server is going away, to every call that waits.
 package final class DrainSignal: Sendable {

@@ -65,7 +65,8 @@ package final class CallObserver: ServerInterceptor, MetricSource {
             guard counts.contains(where: { $0 > 0 }) else { continue }
             for code in RPCError.Code.allCases where counts[Int(code.rawValue)] > 0 {
                 calls.append(
-                    MetricFamily.Sample(Double(counts[Int(code.rawValue)]), labels: labels + [MetricFamily.Label("code", code.description)]))
+                    MetricFamily.Sample(Double(counts[Int(code.rawValue)]), labels: labels + [MetricFamily.Label("code", code.description)])
+                )
             }
             durations += series.duration.samples(labels: labels)
         }

@@ -15,7 +15,15 @@ package enum TokenFile {
         var tenant: String
         var role: String
         /// RFC 3339; absent: never ends.
-        var expires_at: String?
+        var expiresAt: String?
+
+        enum CodingKeys: String, CodingKey {
+            case id
+            case sha256
+            case tenant
+            case role
+            case expiresAt = "expires_at"
+        }
     }
 
     /// What is wrong with a file. Says no digest.
@@ -53,7 +61,7 @@ package enum TokenFile {
         }
         guard !token.tenant.isEmpty else { throw Failure(description: "tokens[\(index)].tenant must not be empty") }
         var expiresAt: Int64?
-        if let text = token.expires_at {
+        if let text = token.expiresAt {
             guard let seconds = RFC3339.seconds(of: text) else {
                 throw Failure(description: "tokens[\(index)].expires_at must look like 2027-01-01T00:00:00Z")
             }

@@ -29,7 +29,8 @@ package struct CatalogHandlers: NovitaiV1.CatalogServiceProtocol {
         }
     }
 
-    package func listRegions(_ request: NovitaiV1.ListRegionsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegionsResponse {
+    package func listRegions(_ request: NovitaiV1.ListRegionsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegionsResponse
+    {
         try await self.backend.answer(context) {
             let order = try ListOrder<Cluster>("", keys: [("id", { ListPosition(id: $0.id) })], default: "id")
             let page = try PageRequest(size: request.pageSize, token: request.pageToken, query: ["ListRegions"])

@@ -86,7 +86,8 @@ struct RequestedSpec {
     /// Lists that are too long are refused for that and not looked through.
     private static func controlCharacters(in message: NovitaiV1.InstanceSpec) -> [FieldViolation] {
         var names = [
-            ("image", message.image), ("registry_credential_id", message.registryCredentialId), ("min_cuda_version", message.minCudaVersion),
+            ("image", message.image), ("registry_credential_id", message.registryCredentialId),
+            ("min_cuda_version", message.minCudaVersion),
         ]
         names += message.products.prefix(SpecRules.productsMax).enumerated().map { ("products[\($0)]", $1) }
         names += message.regions.prefix(SpecRules.regionsMax).enumerated().map { ("regions[\($0)]", $1) }

@@ -65,7 +65,9 @@ struct Filter {
             var value = ""
             while let character = self.rest.popFirst() {
                 if character == "\"" {
-                    guard self.rest.first?.isWhitespace ?? true else { throw Filter.violation("after the value of \(field) there must be a blank") }
+                    guard self.rest.first?.isWhitespace ?? true else {
+                        throw Filter.violation("after the value of \(field) there must be a blank")
+                    }
                     self.skipBlanks()
                     return value
                 }

@@ -19,7 +19,9 @@ extension InstanceHandlers {
     package func watchInstances(
         _ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext
     ) async throws {
-        try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) { try await responses.write(try $0.message) }
+        try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) {
+            try await responses.write(try $0.message)
+        }
     }
 
     private func watch(

@@ -127,7 +127,8 @@ struct InstanceWatch {
 
     private static func bookmarkInterval(_ asked: GoogleProtobuf.Duration?) throws(FleetError) -> Duration {
         guard let asked else { return self.bookmarkDefault }
-        guard (Duration.seconds(self.bookmarkSeconds.lowerBound)...(.seconds(self.bookmarkSeconds.upperBound))).contains(asked.duration) else {
+        guard (Duration.seconds(self.bookmarkSeconds.lowerBound)...(.seconds(self.bookmarkSeconds.upperBound))).contains(asked.duration)
+        else {
             throw .invalid([FieldViolation("bookmark_interval", "must be 1 to 60 seconds")])
         }
         return asked.duration

@@ -1,0 +1,179 @@
+import Access
+import Fleet
+import Logging
+import NovitaiProto
+import RPCCore
+import Synchronization
+import Telemetry
+import Testing
+
+@testable import Services
+
+@Suite("Who may call what")
+struct MethodRolesTests {
+    @Test("every method that is served has a role, and every role a method", arguments: ServiceRouter.methods)
+    func complete(_ method: MethodDescriptor) {
+        #expect(MethodRoles.table.leastRole(for: method.path) != nil)
+    }
+
+    @Test("what changes something needs an operator, what reads a viewer, what watches over the server a monitor")
+    func roles() {
+        for method in NovitaiV1.InstanceService.methods {
+            let isReading = ["PlanInstance", "GetInstance", "ListInstances", "WatchInstances"].contains(method.method)
+            #expect(MethodRoles.table.leastRole(for: method.path) == (isReading ? .viewer : .operator))
+        }
+        #expect(MethodRoles.table.leastRole(for: NovitaiV1.AdminService.getHealth.path) == .monitor)
+        #expect(MethodRoles.table.leastRole(for: GrpcHealthV1.Health.check.path) == .monitor)
+        #expect(MethodRoles.table.leastRole(for: "/novitai.v1.InstanceService/Unknown") == nil)
+    }
+
+    private static let tokens = [
+        "viewer-token": Principal(id: "v", tenant: "t", role: .viewer), "operator-token": Principal(id: "o", tenant: "t", role: .operator),
+    ]
+
+    private func interceptor(burst: Int = 100, isOpen: Bool = false) -> AccessInterceptor {
+        let entries = Self.tokens.map { TokenEntry(digest: SHA256Digest.of(Array($0.key.utf8)), principal: $0.value, expiresAt: nil) }
+        return AccessInterceptor(
+            authenticator: Authenticator(isOpen ? nil : TokenTable(entries), digest: SHA256Digest.of),
+            limiter: RateLimiter(perSecond: 1, burst: burst), clock: TestClock())
+    }
+
+    private func call(_ method: MethodDescriptor, token: String?) throws -> ServerContext {
+        var metadata = Metadata()
+        if let token { try metadata.append("Bearer \(token)", for: "authorization") }
+        return ServerContext(method: method, requestMetadata: metadata)
+    }
+
+    @Test(
+        "a call is let in by its token and its role",
+        arguments: [
+            ("viewer-token", NovitaiV1.InstanceService.getInstance, nil),
+            ("viewer-token", NovitaiV1.InstanceService.createInstance, .permissionDenied),
+            ("operator-token", NovitaiV1.InstanceService.createInstance, nil),
+            (nil, NovitaiV1.InstanceService.getInstance, .unauthenticated),
+            ("wrong", NovitaiV1.InstanceService.getInstance, .unauthenticated), (nil, GrpcHealthV1.Health.check, .unauthenticated),
+        ] as [(String?, MethodDescriptor, RPCError.Code?)])
+    func admit(_ token: String?, _ method: MethodDescriptor, _ wanted: RPCError.Code?) async throws {
+        let context = try self.call(method, token: token)
+        guard let wanted else {
+            try self.interceptor().admit(context)
+            #expect((context.principal as? Principal)?.tenant == "t")
+            return
+        }
+        let refused = try await refusal { try self.interceptor().admit(context) }
+        #expect(refused.code == wanted && context.principal == nil)
+    }
+
+    @Test("without identities every caller is the local one")
+    func open() throws {
+        let context = try self.call(NovitaiV1.InstanceService.createInstance, token: nil)
+        try self.interceptor(isOpen: true).admit(context)
+        #expect(context.principal as? Principal == .local)
+    }
+
+    @Test("too many calls are refused with a time to try again")
+    func limited() async throws {
+        let interceptor = self.interceptor(burst: 2)
+        for _ in 0..<2 { try interceptor.admit(try self.call(NovitaiV1.InstanceService.getInstance, token: "viewer-token")) }
+        let refused = try await refusal {
+            try interceptor.admit(try self.call(NovitaiV1.InstanceService.getInstance, token: "viewer-token"))
+        }
+        #expect(refused.code == .resourceExhausted)
+        #expect(try refused.detail(GoogleRpc.RetryInfo.self)?.retryDelay != nil)
+        try interceptor.admit(try self.call(NovitaiV1.InstanceService.getInstance, token: "operator-token"))
+    }
+}
+
+@Suite("The file of tokens")
+struct TokenFileTests {
+    private static let digest = String(repeating: "ab", count: 32)
+
+    private static func file(_ tokens: String) -> String { "{\"tokens\": [\(tokens)]}" }
+
+    private static func token(id: String = "t-1", sha256: String = digest, tenant: String = "a", role: String = "viewer", more: String = "")
+        -> String
+    {
+        "{\"id\": \"\(id)\", \"sha256\": \"\(sha256)\", \"tenant\": \"\(tenant)\", \"role\": \"\(role)\"\(more)}"
+    }
+
+    @Test("a token is known by its digest until it expires")
+    func good() throws {
+        let secret = Array("secret".utf8)
+        let hexadecimal = SHA256Digest.of(secret).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let text = Self.file(
+            Self.token(sha256: hexadecimal.uppercased(), role: "operator", more: ", \"expires_at\": \"2027-01-15T08:00:00Z\""))
+        let authenticator = Authenticator(try TokenFile.parse(text), digest: SHA256Digest.of)
+        let principal = try authenticator.principal(authorization: "Bearer secret", at: 1_799_999_999)
+        #expect(principal == Principal(id: "t-1", tenant: "a", role: .operator))
+        #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer secret", at: 1_800_000_000) }
+    }
+
+    @Test(
+        "a file that is wrong is refused as a whole, and says where, without a digest",
+        arguments: [
+            ("", "form"), ("[]", "form"), (file(""), "1 to"), (file(token(sha256: "ab")), "tokens[0].sha256"),
+            (file(token(sha256: String(repeating: "zz", count: 32))), "tokens[0].sha256"), (file(token(role: "root")), "tokens[0].role"),
+            (file(token(tenant: "")), "tokens[0].tenant"), (file(token() + "," + token()), "tokens[1].id"),
+            (file(token(id: "")), "tokens[0].id"),
+            (file(token(more: ", \"expires_at\": \"tomorrow\"")), "tokens[0].expires_at"), (file("{\"id\": \"x\"}"), "form"),
+        ])
+    func bad(_ text: String, _ wanted: String) {
+        let failure = #expect(throws: TokenFile.Failure.self) { try TokenFile.parse(text) }
+        #expect(failure?.description.contains(wanted) == true && failure?.description.contains(Self.digest) == false)
+    }
+}
+
+@Suite("What calls measure")
+struct CallObserverTests {
+    @Test("calls are counted and timed by method and status, the log names the call, and failures of ours are errors")
+    func counted() {
+        let lines = LogLines()
+        let observer = CallObserver(methods: ServiceRouter.methods, log: Logger(label: "t") { _ in lines.handler })
+        let get = ServerContext(method: NovitaiV1.InstanceService.getInstance, connection: 1, stream: 7)
+        for code in [RPCError.Code.ok, .ok, .notFound, .internal] {
+            observer.completed(get, CallOutcome(code: code, duration: .milliseconds(2), receivedBytes: 3, sentBytes: 4))
+        }
+        observer.completed(
+            ServerContext(method: MethodDescriptor(service: "x.Y", method: "Z", kind: .unary)),
+            CallOutcome(code: .unimplemented, duration: .zero, receivedBytes: 0, sentBytes: 0))
+        let text = PrometheusText.render(observer.families)
+        let labels = "service=\"novitai.v1.InstanceService\",method=\"GetInstance\""
+        #expect(text.contains("novitai_rpc_calls_total{\(labels),code=\"OK\"} 2\n"))
+        #expect(text.contains("novitai_rpc_calls_total{\(labels),code=\"NOT_FOUND\"} 1\n"))
+        #expect(text.contains("novitai_rpc_duration_seconds_bucket{\(labels),le=\"0.0025\"} 4\n"))
+        #expect(text.contains("novitai_rpc_duration_seconds_count{\(labels)} 4\n") && !text.contains("x.Y"))
+        #expect(lines.text.contains("error call failed") && lines.text.contains("1-7"))
+    }
+}
+
+@Suite("The way of a call that only reads")
+struct HotPathTests {
+    /// Counts the jobs that are queued for a task.
+    private final class CountingExecutor: TaskExecutor {
+        let count = Mutex(0)
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            self.count.withLock { $0 += 1 }
+            unsafe UnownedJob(job).runSynchronously(on: self.asUnownedTaskExecutor())
+        }
+    }
+
+    @Test("GetInstance of a living instance does not suspend: it is answered before it could be queued")
+    func noEnqueue() async throws {
+        let fixture = try await Fixture()
+        let id = try #require(try await fixture.create("hot").instance?.id)
+        var request = NovitaiV1.GetInstanceRequest()
+        request.id = id
+        let (asked, handlers, executor) = (request, fixture.instances, CountingExecutor())
+        let answered = Mutex<String?>(nil)
+        let before = executor.count.withLock { $0 }
+        let task = Task.immediate(executorPreference: executor) {
+            let instance = try await handlers.getInstance(asked, context: Fixture.context())
+            answered.withLock { $0 = instance.name }
+        }
+        // Nobody has had the chance to run anything in between.
+        #expect(answered.withLock { $0 } == "hot")
+        #expect(executor.count.withLock { $0 } == before)
+        try await task.value
+    }
+}

@@ -1,0 +1,181 @@
+import Fleet
+import NovitaiProto
+import RPCCore
+import SQLiteStore
+import Synchronization
+import Telemetry
+import Testing
+
+@testable import Services
+
+@Suite("The catalogue")
+struct CatalogHandlersTests {
+    @Test(
+        "products are filtered and ordered; what has no price comes last",
+        arguments: [
+            ("", "", ["p-3090", "p-4090", "p-h100"]), ("", "price desc", ["p-h100", "p-4090", "p-3090"]),
+            ("", "name", ["p-h100", "p-3090", "p-4090"]),
+            ("available = true", "", ["p-4090", "p-h100"]), ("region = eu-1", "", ["p-3090", "p-4090"]),
+            ("name = \"H100 SXM 80GB\"", "", ["p-h100"]),
+        ])
+    func products(_ filter: String, _ order: String, _ wanted: [String]) async throws {
+        let fixture = try await Fixture()
+        var request = NovitaiV1.ListProductsRequest()
+        (request.filter, request.orderBy, request.pageSize) = (filter, order, 2)
+        var seen: [NovitaiV1.Product] = []
+        repeat {
+            let page = try await fixture.catalog.listProducts(request, context: Fixture.context())
+            #expect(page.freshness?.fetchedAt != nil)
+            seen += page.products
+            request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        #expect(seen.map(\.id) == wanted)
+        #expect(seen.first { $0.id == "p-h100" }.map { $0.spotPrice == nil && $0.onDemandPrice?.micros == 2_500_000 } ?? true)
+    }
+
+    @Test("regions come by their id")
+    func regions() async throws {
+        let fixture = try await Fixture()
+        let regions = try await fixture.catalog.listRegions(.init(), context: Fixture.context()).regions
+        #expect(regions.map(\.id) == ["eu-1", "us-1"] && regions[1].name == "US-CA-06 (California)")
+    }
+
+    @Test("a provider that is away makes the catalogue unavailable, with a time to try again")
+    func away() async throws {
+        let fixture = try await Fixture()
+        fixture.cloud.state.withLock { $0.catalogue = .failure(CloudError(.unavailable, "gateway", retryAfter: .seconds(7))) }
+        let refused = try await refusal { try await fixture.catalog.listRegions(.init(), context: Fixture.context()) }
+        #expect(refused.code == .unavailable)
+        #expect(try refused.detail(GoogleRpc.RetryInfo.self)?.retryDelay?.seconds == 7)
+    }
+}
+
+@Suite("Health and facts")
+struct AdminTests {
+    private static let now = Timestamp(seconds: 1000)
+
+    private static func board(_ statuses: [HealthBoard.Check: HealthBoard.Status], age: Duration = .zero) -> HealthBoard {
+        let board = HealthBoard()
+        for check in HealthBoard.Check.allCases {
+            board.record(.init(statuses[check] ?? .healthy, "d", checkedAt: self.now - age, validFor: .seconds(30)), of: check)
+        }
+        return board
+    }
+
+    @Test(
+        "only a store or a transport that fails makes the server unhealthy; anything else degrades it",
+        arguments: [
+            ([:], .healthy), ([.upstream: .unhealthy], .degraded), ([.balance: .degraded], .degraded), ([.store: .unhealthy], .unhealthy),
+            ([.rpc: .unhealthy], .unhealthy), ([.store: .degraded, .jobs: .unhealthy], .degraded),
+        ] as [([HealthBoard.Check: HealthBoard.Status], HealthBoard.Status)])
+    func overall(_ statuses: [HealthBoard.Check: HealthBoard.Status], _ wanted: HealthBoard.Status) {
+        #expect(Self.board(statuses).report(at: Self.now).status == wanted)
+    }
+
+    @Test("a finding that is too old no longer counts")
+    func stale() {
+        let report = Self.board([:], age: .seconds(31)).report(at: Self.now)
+        #expect(report.status == .unhealthy && report.findings.allSatisfy { $0.finding?.detail.contains("not checked for 31 s") == true })
+        #expect(Self.board([:], age: .seconds(30)).report(at: Self.now).status == .healthy)
+    }
+
+    @Test("before the first check the server is degraded, not healthy")
+    func unchecked() {
+        #expect(HealthBoard().report(at: Self.now).status == .degraded)
+    }
+
+    private func checked(_ fixture: Fixture, _ monitor: FleetMonitor, _ check: HealthBoard.Check, _ run: (HealthChecks) async -> Void) async
+        -> HealthBoard.Finding?
+    {
+        let board = HealthBoard()
+        await run(HealthChecks(backend: fixture.backend, monitor: monitor, board: board, registry: HealthRegistry()))
+        return board.report(at: fixture.clock.now).findings.first { $0.check == check }?.finding
+    }
+
+    @Test("the store is checked by writing")
+    func store() async throws {
+        let fixture = try await Fixture()
+        let monitor = FleetMonitor()
+        #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .healthy)
+        #expect(fixture.view.revision == .zero)
+        fixture.store.close()
+        #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .unhealthy)
+    }
+
+    @Test("a job that is overdue degrades; one that waits behind it does not count")
+    func jobs() async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.create()
+        #expect(await self.checked(fixture, FleetMonitor(), .jobs) { $0.checkJobs() }?.status == .healthy)
+        fixture.clock.advance(by: .seconds(120))
+        let finding = await self.checked(fixture, FleetMonitor(), .jobs) { $0.checkJobs() }
+        #expect(finding?.status == .degraded && finding?.detail.contains("1 overdue") == true)
+    }
+
+    @Test("the provider counts as its last answer")
+    func upstream() async throws {
+        let fixture = try await Fixture()
+        let monitor = FleetMonitor()
+        #expect(await self.checked(fixture, monitor, .upstream) { $0.checkUpstream() }?.status == .degraded)
+        monitor.update { $0.lastUpstreamSuccessAt = fixture.clock.now }
+        #expect(await self.checked(fixture, monitor, .upstream) { $0.checkUpstream() }?.status == .healthy)
+        monitor.update { $0.lastUpstreamError = .init(text: "502", at: fixture.clock.now + .seconds(1)) }
+        #expect(await self.checked(fixture, monitor, .upstream) { $0.checkUpstream() }?.status == .degraded)
+    }
+
+    @Test("a sweep that is late or suspicious degrades")
+    func reconciler() async throws {
+        let fixture = try await Fixture()
+        let monitor = FleetMonitor()
+        func sweep(_ isSuspicious: Bool) -> FleetMonitor.Sweep {
+            .init(
+                begunAt: fixture.clock.now, endedAt: fixture.clock.now, machines: 3, foreignMachines: 1, questions: 0, questionsLeft: 0,
+                wasSuspicious: isSuspicious)
+        }
+        #expect(await self.checked(fixture, monitor, .reconciler) { $0.checkReconciler() }?.status == .degraded)
+        monitor.update { $0.lastSweep = sweep(true) }
+        #expect(await self.checked(fixture, monitor, .reconciler) { $0.checkReconciler() }?.status == .degraded)
+        monitor.update { $0.lastSweep = sweep(false) }
+        #expect(await self.checked(fixture, monitor, .reconciler) { $0.checkReconciler() }?.status == .healthy)
+        fixture.clock.advance(by: .seconds(91))
+        #expect(await self.checked(fixture, monitor, .reconciler) { $0.checkReconciler() }?.status == .degraded)
+    }
+
+    @Test(
+        "less money than for a day degrades",
+        arguments: [
+            (.success(.dollars(1000)), .healthy), (.success(.dollars(8)), .degraded), (.success(.zero), .degraded),
+            (.failure(CloudError(.transport, "x")), .degraded),
+        ]
+            as [(Result<MicroUSD, CloudError>, HealthBoard.Status)])
+    func balance(_ balance: Result<MicroUSD, CloudError>, _ wanted: HealthBoard.Status) async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.create()  // 0.35 USD per hour: 8.40 for a day
+        fixture.cloud.state.withLock { $0.balance = balance }
+        #expect(await self.checked(fixture, FleetMonitor(), .balance) { _ = await $0.checkBalance() }?.status == wanted)
+    }
+
+    @Test("facts, health and metrics are answered from memory")
+    func handlers() async throws {
+        let fixture = try await Fixture()
+        let metrics = MetricsRegistry()
+        metrics.register(FleetMetrics(view: fixture.view, monitor: FleetMonitor(), ceilings: fixture.backend.settings.ceilings))
+        let facts = ServerFacts(
+            startedAt: fixture.clock.now, upstream: "https://h", messageBytesMax: 4, metadataBytesMax: 5, concurrentStreamsMax: 6,
+            pingIntervalMin: .seconds(10))
+        _ = try await fixture.create()
+        fixture.clock.advance(by: .seconds(9))
+        let admin = AdminHandlers(fixture.backend, facts: facts, board: Self.board([:], age: .zero), metrics: metrics)
+        let info = try await admin.getServerInfo(.init(), context: Fixture.context())
+        #expect(info.deploymentId.count == 16 && info.historyId.count == 16 && info.store == "sqlite" && info.upstream == "https://h")
+        #expect(
+            info.limits?.maxInstances == 100 && info.limits?.maxHourlySpendMicros == 100_000_000
+                && info.revision == fixture.view.revision.number)
+        #expect(info.limits?.minPingInterval?.seconds == 10 && info.limits?.settleWindow?.seconds == 600)
+        let health = try await admin.getHealth(.init(), context: Fixture.context())
+        #expect(health.checks.map(\.name) == ["rpc", "store", "jobs", "upstream", "reconciler", "balance"] && health.uptime?.seconds == 9)
+        let text = try await admin.getMetrics(.init(), context: Fixture.context()).text
+        #expect(text.contains("novitai_instances{state=\"INSTANCE_STATE_PENDING\"} 1\n"))
+        #expect(text.contains("novitai_hourly_spend_dollars 0.35\n") && text.contains("# TYPE novitai_machines_not_proven_gone gauge"))
+    }
+}

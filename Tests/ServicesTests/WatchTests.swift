@@ -1,0 +1,284 @@
+import Fleet
+import NovitaiProto
+import RPCCore
+import SQLiteStore
+import Testing
+
+@testable import Services
+
+@Suite("Watching instances", .timeLimit(.minutes(1)))
+struct WatchTests {
+    typealias Request = NovitaiV1.WatchInstancesRequest
+    typealias Response = NovitaiV1.WatchInstancesResponse
+
+    /// Runs a watch beside `body`; answers how the watch ended, CANCELLED when `body` ended first.
+    @discardableResult
+    private func watch(
+        _ fixture: Fixture, tenant: String = "default", handlers: InstanceHandlers? = nil, _ change: (inout Request) -> Void = { _ in },
+        _ body: @escaping @Sendable (TestSink) async throws -> Void
+    ) async throws -> RPCError? {
+        var request = Request()
+        change(&request)
+        let (sink, asked) = (TestSink(), request)
+        let instances = handlers ?? fixture.instances
+        return try await withThrowingTaskGroup(of: RPCError?.self) { group in
+            group.addTask {
+                do {
+                    try await instances.watchInstances(asked, responses: ResponseWriter(sink), context: Fixture.context(tenant: tenant))
+                    return nil
+                } catch let error as RPCError {
+                    return error
+                }
+            }
+            try await body(sink)
+            group.cancelAll()
+            return try await group.next() ?? nil
+        }
+    }
+
+    private static func state(_ response: Response) -> [String] {
+        response.events.map { "\($0.kind) \($0.instance?.name ?? "") \($0.instance?.state ?? .unspecified)" }
+    }
+
+    @Test("a snapshot comes first, then every change, each with the token to go on from")
+    func snapshotAndTail() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        _ = try await fixture.create("theirs", tenant: "other")
+        try await self.watch(fixture) { sink in
+            let snapshot: Response = try await sink.message(0)
+            #expect(snapshot.events.map(\.kind) == [.snapshot] && snapshot.events[0].instance?.id == a && !snapshot.snapshotComplete)
+            #expect(snapshot.resumeToken == nil)
+            let complete: Response = try await sink.message(1)
+            #expect(complete.snapshotComplete && complete.events.isEmpty && complete.resumeToken?.revision == fixture.view.revision.number)
+            try await fixture.update(a) { $0.state = .running }
+            let changed: Response = try await sink.message(2)
+            #expect(changed.events.map(\.kind) == [.changed] && changed.events[0].instance?.state == .running)
+            #expect(changed.events[0].changeCount == 1 && changed.events[0].revision == changed.events[0].instance?.revision)
+            #expect(changed.resumeToken?.revision == fixture.view.revision.number)
+            _ = try await fixture.create("theirs-2", tenant: "other")
+            _ = try await fixture.create("b")
+            let created: Response = try await sink.message(3)
+            #expect(created.events.compactMap(\.instance?.name) == ["b"])
+        }
+    }
+
+    @Test("a snapshot of nothing is complete at once")
+    func emptySnapshot() async throws {
+        let fixture = try await Fixture()
+        try await self.watch(fixture) { sink in
+            let only: Response = try await sink.message(0)
+            #expect(only.snapshotComplete && only.events.isEmpty && only.resumeToken != nil)
+        }
+    }
+
+    @Test("a watch goes on from its token without a gap or a repeat")
+    func resume() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        let token = NovitaiV1.ResumeToken(try #require(fixture.view.deployment?.history), fixture.view.revision)
+        try await fixture.update(a) { $0.state = .provisioning }
+        try await fixture.update(a) { $0.state = .running }
+        try await self.watch(fixture, { $0.resumeToken = token }) { sink in
+            let tail: Response = try await sink.message(0)
+            #expect(tail.events.compactMap(\.instance?.state) == [.provisioning, .running] && !tail.snapshotComplete)
+        }
+    }
+
+    @Test("an empty token begins with a snapshot")
+    func emptyToken() async throws {
+        let fixture = try await Fixture()
+        try await self.watch(fixture, { $0.resumeToken = .init() }) { sink in
+            let first: Response = try await sink.message(0)
+            #expect(first.snapshotComplete)
+        }
+    }
+
+    @Test(
+        "a token of another history, from the future or trimmed away ends with the one error that says: begin again",
+        arguments: ["history", "future", "trimmed"])
+    func badToken(_ kind: String) async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        let history = try #require(fixture.view.deployment?.history)
+        var token = NovitaiV1.ResumeToken(kind == "history" ? HistoryID(rawValue: "another") : history, fixture.view.revision)
+        if kind == "future" { token.revision += 1000 }
+        var handlers = fixture.instances
+        if kind == "trimmed" {
+            token.revision = 1
+            for _ in 0..<5 { try await fixture.update(a) { $0.state = .provisioning } }
+            try await fixture.store.trimLog(before: fixture.clock.now + .seconds(10), keeping: 1)
+            // A server that started after the trim: its memory begins at its snapshot.
+            let view = View()
+            try await view.attach(to: fixture.store)
+            handlers = InstanceHandlers(
+                Backend(
+                    store: fixture.store, view: view, cloud: fixture.cloud, clock: fixture.clock, settings: fixture.backend.settings,
+                    cooldowns: Cooldowns(), random: fixture.backend.random, drain: fixture.backend.drain, log: fixture.backend.log))
+        }
+        let asked = token
+        let instances = handlers
+        let refused = try await refusal {
+            var request = Request()
+            request.resumeToken = asked
+            try await instances.watchInstances(request, responses: ResponseWriter(TestSink()), context: Fixture.context())
+        }
+        #expect(refused.code == .outOfRange && refused.reason == "RESUME_TOKEN_EXPIRED")
+    }
+
+    @Test("a position that has fallen out of memory is read from the database")
+    func fromStore() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        let token = NovitaiV1.ResumeToken(try #require(fixture.view.deployment?.history), fixture.view.revision)
+        try await fixture.update(a) { $0.state = .provisioning }
+        try await fixture.update(a) { $0.state = .running }
+        let view = View()
+        try await view.attach(to: fixture.store)
+        let backend = Backend(
+            store: fixture.store, view: view, cloud: fixture.cloud, clock: fixture.clock, settings: fixture.backend.settings,
+            cooldowns: Cooldowns(), random: fixture.backend.random, drain: DrainSignal(), log: fixture.backend.log)
+        for everyChange in [true, false] {
+            try await self.watch(fixture, handlers: InstanceHandlers(backend), { ($0.resumeToken, $0.everyChange) = (token, everyChange) })
+            { sink in
+                let tail: Response = try await sink.message(0)
+                #expect(tail.events.compactMap(\.instance?.state) == (everyChange ? [.provisioning, .running] : [.running]))
+                #expect(tail.events.last?.changeCount == (everyChange ? 1 : 2))
+                #expect(tail.resumeToken?.revision == view.revision.number)
+            }
+        }
+    }
+
+    @Test("what no longer fits is removed once, what never fitted is not mentioned")
+    func filtered() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a", labels: ["team": "x"]).instance?.id)
+        let b = try #require(try await fixture.create("b", labels: ["team": "y"]).instance?.id)
+        try await self.watch(fixture, { $0.filter = "labels.team = x" }) { sink in
+            #expect(Self.state(try await sink.message(0)) == ["INSTANCE_EVENT_KIND_SNAPSHOT a INSTANCE_STATE_PENDING"])
+            try await fixture.update(b) { $0.state = .running }
+            try await fixture.update(a) { $0.labels = ["team": "y"] }
+            #expect(Self.state(try await sink.message(2)) == ["INSTANCE_EVENT_KIND_REMOVED a INSTANCE_STATE_PENDING"])
+            try await fixture.update(a) { $0.state = .running }
+            try await fixture.update(b) { $0.labels = ["team": "x"] }
+            #expect(Self.state(try await sink.message(3)) == ["INSTANCE_EVENT_KIND_CHANGED b INSTANCE_STATE_RUNNING"])
+            try await fixture.update(b) { $0.state = .deleted }
+            #expect(Self.state(try await sink.message(4)) == ["INSTANCE_EVENT_KIND_REMOVED b INSTANCE_STATE_DELETED"])
+        }
+    }
+
+    @Test("a watch of some instances is told of those only; a name stands for its instance")
+    func someIDs() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        let b = try #require(try await fixture.create("b").instance?.id)
+        try await self.watch(fixture, { $0.ids = ["b", "i-nonesuch"] }) { sink in
+            #expect(try await sink.message(0, as: Response.self).events.compactMap(\.instance?.id) == [b])
+            try await fixture.update(a) { $0.state = .running }
+            try await fixture.update(b) { $0.state = .running }
+            #expect(try await sink.message(2, as: Response.self).events.compactMap(\.instance?.id) == [b])
+        }
+    }
+
+    @Test("silence is broken by a bookmark that says how far the watch has come")
+    func bookmarks() async throws {
+        let fixture = try await Fixture()
+        try await self.watch(fixture) { sink in
+            _ = try await sink.message(0, as: Response.self)
+            await fixture.clock.untilSleeping(1)
+            _ = try await fixture.create("theirs", tenant: "other")
+            await fixture.clock.untilSleeping(1)
+            fixture.clock.advance(by: .seconds(5))
+            let bookmark: Response = try await sink.message(1)
+            #expect(bookmark.events.isEmpty && bookmark.resumeToken?.revision == fixture.view.revision.number)
+        }
+    }
+
+    @Test("when the server goes away the watch ends with its token", arguments: [false, true])
+    func draining(_ isIdle: Bool) async throws {
+        let fixture = try await Fixture()
+        let ended = try await self.watch(fixture) { sink in
+            _ = try await sink.message(0, as: Response.self)
+            if isIdle { await fixture.clock.untilSleeping(1) }
+            fixture.backend.drain.begin()
+            let last: Response = try await sink.message(1)
+            #expect(last.events.isEmpty && last.resumeToken?.revision == fixture.view.revision.number)
+        }
+        #expect(ended?.code == .unavailable)
+    }
+
+    @Test("a large snapshot comes in parts, whose last says that it is complete")
+    func largeSnapshot() async throws {
+        let count = WatchChunks.countMax * 2 + 5
+        let fixture = try await Fixture(maxInstances: count, maxHourlySpend: .dollars(1000))
+        for number in 0..<count { _ = try await fixture.create("n-\(number)") }
+        try await self.watch(fixture) { sink in
+            var names: Set<String> = []
+            for part in 0..<3 {
+                let response: Response = try await sink.message(part)
+                #expect(response.events.count <= WatchChunks.countMax && !response.snapshotComplete)
+                names.formUnion(response.events.compactMap(\.instance?.name))
+            }
+            #expect(names.count == count)
+            let last: Response = try await sink.message(3)
+            #expect(last.snapshotComplete)
+        }
+    }
+
+    @Test(
+        "a bad watch request names its field",
+        arguments: [
+            ("filter", "filter"), ("ids", "ids"), ("interval", "bookmark_interval"), ("long", "bookmark_interval"),
+            ("negative", "resume_token.revision"),
+        ])
+    func bad(_ kind: String, _ field: String) async throws {
+        let fixture = try await Fixture()
+        var request = Request()
+        switch kind {
+        case "filter": request.filter = "color = red"
+        case "ids": request.ids = Array(repeating: "i", count: 1001)
+        case "interval": request.bookmarkInterval = .init(.milliseconds(999))
+        case "long": request.bookmarkInterval = .init(.seconds(61))
+        default: request.resumeToken = .init(try #require(fixture.view.deployment?.history), Revision(-1))
+        }
+        let asked = request
+        let refused = try await refusal {
+            try await fixture.instances.watchInstances(asked, responses: ResponseWriter(TestSink()), context: Fixture.context())
+        }
+        #expect(refused.code == .invalidArgument && refused.fields == [field])
+    }
+
+    @Test("a change is encoded once however many watch, and what is kept of it is bounded")
+    func encodedOnce() throws {
+        let events = EncodedEvents()
+        var instance = Instance(
+            id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
+            createdAt: .init(seconds: 0))
+        func change(_ revision: Int64) -> WatchChange {
+            WatchChange(event: Event(revision: Revision(revision), object: .instance(instance)), changeCount: 1)
+        }
+        let first = try events.encoded(change(1), instance, as: .changed)
+        // Not encoded again: the second instance would show.
+        instance.name = "other"
+        #expect(try events.encoded(change(1), instance, as: .changed) == first)
+        #expect(try events.encoded(change(1), instance, as: .removed) != first)
+        for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try events.encoded(change(revision), instance, as: .changed) }
+        #expect(try events.encoded(change(1), instance, as: .changed) != first)
+    }
+
+    @Test("a response around encoded events is the generated message on the wire")
+    func response() throws {
+        var event = NovitaiV1.InstanceEvent()
+        event.kind = .changed
+        event.revision = 300
+        var message = Response()
+        message.events = [event, event]
+        message.snapshotComplete = true
+        message.resumeToken = .init(HistoryID(rawValue: "h"), Revision(5))
+        let bytes = try message.encoded(reserving: 0)
+        let decoded = try WatchResponse(decoding: bytes)
+        #expect(decoded.events.count == 2 && decoded.rest.events.isEmpty)
+        #expect(try Response(decoding: decoded.encoded(reserving: 0)) == message)
+        #expect(try decoded.encoded(reserving: 5).count == bytes.count + 5)
+    }
+}

@@ -41,7 +41,10 @@ package final class SQLiteCore: Sendable {
         }
         do {
             try Schema.prepare(self.queue, path: self.file.path)
-            try self.queue.write { try Deployment.create(in: $0, now: now, using: &generator) }
+            try self.queue.write { database in
+                try Deployment.create(in: database, now: now, using: &generator)
+                try Self.endLeases(in: database)
+            }
         } catch {
             self.close()
             throw Self.openError(error, path: self.file.path)
@@ -178,6 +181,11 @@ extension SQLiteCore {
         guard let attachment else { return }
         let events = transaction.events.filter { $0.revision > attachment.revision }
         if !events.isEmpty { attachment.follower.committed(events) }
+    }
+
+    /// The file has one owner: whoever held a lease on a job is gone, and its job goes on at once.
+    private static func endLeases(in database: Database) throws {
+        try database.execute(sql: "UPDATE job SET lease_token = NULL, lease_expires_at = NULL WHERE lease_token IS NOT NULL")
     }
 
     private static func open(_ path: String, _ options: SQLiteOptions) throws -> DatabaseQueue {

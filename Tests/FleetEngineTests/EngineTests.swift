@@ -130,6 +130,24 @@ struct EngineTests {
         }
     }
 
+    @Test("A server that comes up after a crash goes on at once: nobody holds a lease on its file any more")
+    func recovery() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.dropAfter, on: .createInstance, times: 1, delay: .seconds(20)))
+            let reply = try await universe.create(1)
+            while universe.ledger.isEmpty { await universe.sleep(.milliseconds(10)) }
+            let begunAt = universe.clock.now
+            universe.crash()
+            let job = try await universe.end(of: reply.job)
+            #expect(job.state == .succeeded && universe.ledger.count == 1)
+            let adopted = try #require(try await universe.running().store.inner.events(after: .zero, limit: 100).first { event in
+                if case .instance(let instance) = event.object { instance.upstream != nil } else { false }
+            })
+            guard case .instance(let instance) = adopted.object else { return }
+            #expect(instance.updatedAt - begunAt < .seconds(10), "found at the first look")
+        }
+    }
+
     @Test("A server that shuts down gives its leases back: the next one goes on at once")
     func shutdown() throws {
         try Universe.play { universe in

@@ -182,6 +182,20 @@ struct CreateStepTests {
         #expect(twice.job?.errorReason == "PROVIDER_ERROR" && twice.instance?.stateReason == .providerError)
     }
 
+    @Test("A machine that ran or stopped by itself is never deleted by its create")
+    func stopped() {
+        let late = noon + .seconds(1300)
+        let once = self.booting(at: late).booted(.sample("m1", "exited"))
+        #expect(once.job?.step == .boot && once.instance?.state == .stopped)
+        var instance = Instance.sample(.stopped, status: "exited")
+        instance.runningSince = nil
+        let twice = JobStepper.sample(.sample(.createInstance, .boot), instance, at: late).booted(.sample("m1", "exited"))
+        #expect(twice.job?.errorReason == "STOPPED_EARLY" && twice.instance?.state == .stopped && twice.commit.jobs.count == 1)
+        instance.runningSince = noon
+        let ran = JobStepper.sample(.sample(.createInstance, .boot), instance, at: late).booted(.sample("m1", "stopping"))
+        #expect(ran.job?.state == .succeeded && ran.instance?.state == .stopping)
+    }
+
     @Test("An unknown status word is kept and shown, and nothing is done about it")
     func unknownWord() {
         let result = self.booting().booted(.sample("m1", "levitating"))

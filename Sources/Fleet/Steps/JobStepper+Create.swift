@@ -130,11 +130,26 @@ extension JobStepper {
         instance.observe(machine, because: .requested, at: self.now)
         job.absences = 0
         if machine.phase == .running { return self.running(job, instance) }
-        if self.isOverdue { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
+        if instance.runningSince != nil {
+            job.end(.succeeded, progress: "it ran; what became of it since stands in the instance", at: self.now)
+            return self.result(job, instance)
+        }
+        if self.isOverdue, machine.phase != .stopped { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
         if hadError, !machine.statusError.isEmpty, machine.phase != .leaving {
             return self.givenUp(job, instance, because: .providerError, machine.statusError)
         }
+        if machine.phase == .stopped, self.instance.state == .stopped { return self.stoppedEarly(job, instance) }
         job.proceed(to: .boot, at: self.nextLook, progress: job.progress)
+        return self.result(job, instance)
+    }
+
+    /// Seen stopped twice and never seen running: its program may have done its work between two looks. Nothing is deleted on that guess.
+    private func stoppedEarly(_ job: Job, _ instance: Instance) -> StepResult {
+        var (job, instance) = (job, instance)
+        let message = "the machine stopped before it was seen running"
+        instance.desiredState = .stopped
+        instance.state(.stopped, because: .external, message)
+        job.end(.failed, progress: "stopped", reason: "STOPPED_EARLY", message: message, at: self.now)
         return self.result(job, instance)
     }
 

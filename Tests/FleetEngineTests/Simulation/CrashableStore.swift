@@ -25,22 +25,29 @@ struct CrashableStore: Store {
     let life: Life
     let dice: Dice
     let trace: Trace
-    /// Of an operation to fail before it is done, and of its answer to be lost.
-    let failureProbability: Double
+    let clock: VirtualClock
+    let scenario: Scenario
     /// Told of every commit that was applied.
     let onCommit: @Sendable (Commit) -> Void
 
     private func perform<Value: Sendable>(
         _ isFaulty: Bool = true, _ operation: () async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
-        await Task.yield()
+        await self.pass()
         guard self.life.isAlive else { throw .unavailable("crashed") }
-        if isFaulty, self.dice.chance(self.failureProbability) { throw .unavailable("disk is full") }
+        if isFaulty, self.dice.chance(self.scenario.storeFailures) { throw .unavailable("disk is full") }
         let value = try await operation()
-        await Task.yield()
+        await self.pass()
         guard self.life.isAlive else { throw .unknown("crashed") }
-        if isFaulty, self.dice.chance(self.failureProbability) { throw .unknown("answer lost") }
+        if isFaulty, self.dice.chance(self.scenario.storeFailures) { throw .unknown("answer lost") }
         return value
+    }
+
+    /// Others get their turn, or a little time passes.
+    private func pass() async {
+        await Task.yield()
+        guard self.scenario.storeDelayMax > 0, self.dice.chance(0.2) else { return }
+        await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...self.scenario.storeDelayMax))
     }
 
     func attach(_ follower: any LogFollower) async throws(StoreError) -> Snapshot {
@@ -61,7 +68,8 @@ struct CrashableStore: Store {
     }
 
     func renew(_ jobs: [JobID], token: LeaseToken, until expiresAt: Timestamp) async throws(StoreError) -> [JobID] {
-        try await self.perform { () async throws(StoreError) in try await self.inner.renew(jobs, token: token, until: expiresAt) }
+        if self.scenario.hasDeafHeart { throw .unavailable("deaf") }
+        return try await self.perform { () async throws(StoreError) in try await self.inner.renew(jobs, token: token, until: expiresAt) }
     }
 
     func events(after revision: Revision, limit: Int) async throws(StoreError) -> [Event] {

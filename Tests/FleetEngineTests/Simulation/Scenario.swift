@@ -13,6 +13,10 @@ struct Scenario: Sendable {
     let downTimeMax: Int
     /// Of an operation of the store to fail, and of its answer to be lost.
     let storeFailures: Double
+    /// Leases cannot be renewed, and calls may take longer than a lease: workers go on that nobody believes to live.
+    let hasDeafHeart: Bool
+    /// Milliseconds that an operation of the store may take.
+    let storeDelayMax: Int
     /// Milliseconds within which the customers arrive.
     let arrivalSpread: Int
     /// A create shows later than the provider is trusted to show it: then there may be two, and one must go.
@@ -32,6 +36,8 @@ struct Scenario: Sendable {
         self.crashes = 0
         self.downTimeMax = 1000
         self.storeFailures = 0
+        self.hasDeafHeart = false
+        self.storeDelayMax = 0
         self.arrivalSpread = 0
         self.isBeyondSettleWindow = false
     }
@@ -43,11 +49,15 @@ struct Scenario: Sendable {
         let count = dice.number(1...3)
         self.customers = (0..<count).map { _ in Self.plan(dice) }
         self.isBeyondSettleWindow = dice.chance(0.1)
+        self.hasDeafHeart = dice.chance(0.2)
+        self.storeDelayMax = dice.chance(0.5) ? 40 : 0
         self.settings = FleetSettings(
             ceilings: Ceilings(maxInstances: dice.chance(0.2) ? max(1, count - 1) : count, maxHourlySpend: .dollars(100)),
-            pollInterval: .seconds(60), maxConcurrentJobs: dice.number(1...4), settleWindow: Self.settleWindow,
+            pollInterval: .seconds(60), maxConcurrentJobs: dice.number(1...4), requestTimeout: .seconds(self.hasDeafHeart ? 100 : 30),
+            settleWindow: Self.settleWindow,
             startupTimeout: .seconds(4 * 3600))
-        self.faults = Self.createFaults(dice, isBeyondWindow: self.isBeyondSettleWindow) + Self.otherFaults(dice)
+        self.faults =
+            Self.createFaults(dice, isBeyondWindow: self.isBeyondSettleWindow, delayMax: self.hasDeafHeart ? 120 : 45) + Self.otherFaults(dice)
         self.crashes = dice.chance(0.2) ? 0 : dice.number(1...5)
         self.downTimeMax = dice.chance(0.5) ? 1000 : 60_000
         self.storeFailures = dice.chance(0.3) ? 0.01 : 0
@@ -59,14 +69,14 @@ struct Scenario: Sendable {
 
     private static func plan(_ dice: Dice) -> Customer.Plan {
         var plan = Customer.Plan()
-        if dice.chance(0.35) { plan.impatience = dice.milliseconds(0...(dice.chance(0.6) ? 1500 : 60_000)) }
+        if dice.chance(0.35) { plan.impatience = dice.milliseconds(0...[1, 1500, 60_000][dice.number(0...2)]) }
         plan.stopsAndStarts = dice.chance(0.3)
         plan.restarts = dice.chance(0.3)
         if dice.chance(0.5) { plan.ports = [PortSpec(port: 8080, protocol: .http)] }
         return plan
     }
 
-    private static func createFaults(_ dice: Dice, isBeyondWindow: Bool) -> [ProviderFault] {
+    private static func createFaults(_ dice: Dice, isBeyondWindow: Bool, delayMax: Int) -> [ProviderFault] {
         if isBeyondWindow {
             return [ProviderFault(.late(by: Self.settleWindow + dice.seconds(40...600)), on: .createInstance, times: 1)]
         }
@@ -83,7 +93,8 @@ struct Scenario: Sendable {
                 case 6: .html(status: 503)
                 default: .delay
                 }
-            return ProviderFault(effect, on: .createInstance, times: 1, probability: 0.8, delay: dice.chance(0.3) ? dice.seconds(1...45) : .zero)
+            let delay = dice.chance(0.4) ? dice.seconds(1...delayMax) : .zero
+            return ProviderFault(effect, on: .createInstance, times: 1, probability: 0.8, delay: delay)
         }
     }
 

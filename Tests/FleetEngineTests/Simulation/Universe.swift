@@ -114,7 +114,7 @@ final class Universe: Sendable {
         }
         let life = Life(epoch: epoch)
         let store = CrashableStore(
-            inner: inner, life: life, dice: self.dice, trace: self.trace, failureProbability: self.scenario.storeFailures
+            inner: inner, life: life, dice: self.dice, trace: self.trace, clock: self.clock, scenario: self.scenario
         ) { self.committed($0) }
         let cloud = SimulatedCloud(
             provider: self.provider, clock: self.clock, life: life, requestsPerMinute: self.scenario.settings.upstreamRequestsPerMinute)

@@ -1,15 +1,15 @@
 /// Which role a method needs, at least. What is not in the table is denied to everybody.
-package struct AuthorizationTable: Sendable {
-    private let leastRoles: [String: Role]
+package struct AuthorizationTable<Method: Hashable & Sendable>: Sendable {
+    private let leastRoles: [Method: Role]
 
-    /// - Parameter leastRoles: by the path of the method, `/package.Service/Method`.
-    package init(_ leastRoles: [String: Role]) {
+    package init(_ leastRoles: [Method: Role]) {
         self.leastRoles = leastRoles
     }
 
-    package func leastRole(for path: String) -> Role? { self.leastRoles[path] }
+    package func leastRole(for method: Method) -> Role? { self.leastRoles[method] }
 
-    package func check(_ principal: Principal, for path: String) throws(AccessRefusal) {
-        guard let needed = self.leastRoles[path], principal.role >= needed else { throw .notPermitted(needed: self.leastRoles[path]) }
+    package func check(_ principal: Principal, for method: Method) throws(AccessRefusal) {
+        let needed = self.leastRoles[method]
+        guard let needed, principal.role >= needed else { throw .notPermitted(needed: needed) }
     }
 }

@@ -13,18 +13,18 @@ import Testing
 struct MethodRolesTests {
     @Test("every method that is served has a role, and every role a method", arguments: ServiceRouter.methods)
     func complete(_ method: MethodDescriptor) {
-        #expect(MethodRoles.table.leastRole(for: method.path) != nil)
+        #expect(MethodRoles.table.leastRole(for: MethodKey(method)) != nil)
     }
 
     @Test("what changes something needs an operator, what reads a viewer, what watches over the server a monitor")
     func roles() {
         for method in NovitaiV1.InstanceService.methods {
             let isReading = ["PlanInstance", "GetInstance", "ListInstances", "WatchInstances"].contains(method.method)
-            #expect(MethodRoles.table.leastRole(for: method.path) == (isReading ? .viewer : .operator))
+            #expect(MethodRoles.table.leastRole(for: MethodKey(method)) == (isReading ? .viewer : .operator))
         }
-        #expect(MethodRoles.table.leastRole(for: NovitaiV1.AdminService.getHealth.path) == .monitor)
-        #expect(MethodRoles.table.leastRole(for: GrpcHealthV1.Health.check.path) == .monitor)
-        #expect(MethodRoles.table.leastRole(for: "/novitai.v1.InstanceService/Unknown") == nil)
+        #expect(MethodRoles.table.leastRole(for: MethodKey(NovitaiV1.AdminService.getHealth)) == .monitor)
+        #expect(MethodRoles.table.leastRole(for: MethodKey(GrpcHealthV1.Health.check)) == .monitor)
+        #expect(MethodRoles.table.leastRole(for: MethodKey(MethodDescriptor(service: NovitaiV1.InstanceService.name, method: "Unknown", kind: .unary))) == nil)
     }
 
     private static let tokens = [

@@ -72,10 +72,21 @@ private typealias Status = HealthRegistry.Status
             self.registry.set(.serving, for: "another")
             self.registry.set(.serving)
             #expect(await reader.next() == .serving)
-            self.registry.shutDown()
+            self.registry.setAll(.notServing)
             #expect(await reader.next() == .notServing)
         }
         #expect(reader.count == 3)
+    }
+
+    @Test("a watch ends once it has told of the shutdown, so that it does not hold up the server", arguments: [false, true])
+    func shutDown(isServing: Bool) async throws {
+        if isServing { self.registry.setAll(.serving) }
+        let reader = Reader()
+        async let ended = refusal { try await self.watch("", reader) }
+        #expect(await reader.next() == (isServing ? .serving : .notServing))
+        self.registry.shutDown()
+        if isServing { #expect(await reader.next() == .notServing) }
+        #expect(try await ended.code == .unavailable)
     }
 
     @Test("a watch of an unknown service stays open until the service is known")

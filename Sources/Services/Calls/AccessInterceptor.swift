@@ -19,7 +19,7 @@ package struct AccessInterceptor: ServerInterceptor {
         do throws(AccessRefusal) {
             let principal = try self.authenticator.principal(
                 authorization: context.requestMetadata["authorization"], at: self.clock.now.seconds)
-            try MethodRoles.table.check(principal, for: context.method.path)
+            try MethodRoles.table.check(principal, for: MethodKey(context.method))
             try self.limiter.admit(principal, at: self.start.duration(to: .now))
             context.principal = principal
         } catch {

@@ -17,28 +17,17 @@ package final class CallObserver: ServerInterceptor, MetricSource {
         }
     }
 
-    /// Finds a method by its own name first, which is short and nearly always enough.
-    private struct Key: Hashable {
-        let descriptor: MethodDescriptor
-
-        static func == (left: Self, right: Self) -> Bool {
-            left.descriptor.method == right.descriptor.method && left.descriptor.service == right.descriptor.service
-        }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(self.descriptor.method) }
-    }
-
-    private let series: [Key: Series]
+    private let series: [MethodKey: Series]
     private let log: Logger
 
     /// - Parameter methods: those that the server offers.
     package init(methods: [MethodDescriptor], log: Logger) {
-        self.series = Dictionary(methods.map { (Key(descriptor: $0), Series($0)) }, uniquingKeysWith: { first, _ in first })
+        self.series = Dictionary(methods.map { (MethodKey($0), Series($0)) }, uniquingKeysWith: { first, _ in first })
         self.log = log
     }
 
     package func completed(_ context: ServerContext, _ outcome: CallOutcome) {
-        if let series = self.series[Key(descriptor: context.method)] {
+        if let series = self.series[MethodKey(context.method)] {
             series.counts.withLock { $0[Int(outcome.code.rawValue)] += 1 }
             series.duration.observe(outcome.duration / .seconds(1))
         }

@@ -5,7 +5,7 @@ internal import RPCCore
 /// The least role of every method. What is not here is denied to everybody.
 enum MethodRoles {
     static let table = AuthorizationTable(
-        Dictionary(uniqueKeysWithValues: entries.flatMap { role, methods in methods.map { ($0.path, role) } }))
+        Dictionary(uniqueKeysWithValues: entries.flatMap { role, methods in methods.map { (MethodKey($0), role) } }))
 
     private static let entries = [
         (

@@ -9,6 +9,9 @@ package final class HealthRegistry: Sendable {
     /// More than `watchersMax` are watching already.
     package struct TooManyWatchers: Error {}
 
+    /// Everything has been told; nothing will change any more.
+    package struct ShutDown: Error {}
+
     /// The server as a whole.
     package static let server = ""
     /// Watches at a time; each is an open stream of somebody's balancer or client.
@@ -35,6 +38,8 @@ package final class HealthRegistry: Sendable {
         self.state.withLock { $0.statuses[service] }
     }
 
+    private var isShutDown: Bool { self.state.withLock { $0.isShutDown } }
+
     package var statuses: [String: Status] { self.state.withLock { $0.statuses } }
 
     /// Without effect after `shutDown`.
@@ -51,6 +56,7 @@ package final class HealthRegistry: Sendable {
     package func shutDown() {
         self.setAll(.notServing)
         self.state.withLock { $0.isShutDown = true }
+        self.waiters.wake { _ in true }
     }
 
     private func change(_ change: (inout [String: Status]) -> Void) {
@@ -64,9 +70,10 @@ package final class HealthRegistry: Sendable {
     }
 
     /// Tells the status at once and then each change, until the task is cancelled; nil is a service that is not known (yet). What
-    /// changes while `tell` is at work is told with its newest value only.
+    /// changes while `tell` is at work is told with its newest value only. A watch does not outlive `shutDown`, whose status it still tells:
+    /// it would hold up the end of the server.
     ///
-    /// - Throws: what `tell` throws; ``TooManyWatchers``; `CancellationError`.
+    /// - Throws: what `tell` throws; ``TooManyWatchers``; ``ShutDown``; `CancellationError`.
     package func watch(_ service: String, _ tell: (Status?) async throws -> Void) async throws {
         try self.enter()
         defer { self.state.withLock { $0.watcherCount -= 1 } }
@@ -74,7 +81,9 @@ package final class HealthRegistry: Sendable {
             let told = self.status(of: service)
             try await tell(told)
             while self.status(of: service) == told {
-                guard await self.waiters.wait(for: service, unless: { self.status(of: service) != told }) else { throw TooManyWatchers() }
+                if self.isShutDown { throw ShutDown() }
+                let hasNews = { self.isShutDown || self.status(of: service) != told }
+                guard await self.waiters.wait(for: service, unless: hasNews) else { throw TooManyWatchers() }
                 try Task.checkCancellation()
             }
         }

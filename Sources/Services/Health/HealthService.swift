@@ -38,6 +38,8 @@ package struct HealthService: GrpcHealthV1.HealthProtocol {
             try await self.registry.watch(request.service) { status in
                 try await responses.write(.init(status ?? .serviceUnknown))
             }
+        } catch is HealthRegistry.ShutDown {
+            throw ErrorDetails.draining.error
         } catch is HealthRegistry.TooManyWatchers {
             throw ErrorDetails(
                 .resourceExhausted, "TOO_MANY_WATCHERS", "\(HealthRegistry.watchersMax) watches of the health are open already"

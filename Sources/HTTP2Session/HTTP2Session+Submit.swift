@@ -16,6 +16,15 @@ extension HTTP2Session {
         self.check(result)
     }
 
+    /// Sends a whole response: headers, one message, trailers.
+    package func respond(_ stream: HTTP2Stream, headers: OutgoingHeaders, message: [UInt8], trailers: OutgoingHeaders) {
+        guard stream.isOpen, !stream.isStarted else { return }
+        stream.outbound.append(message)
+        self.state.bufferedBytes += message.count
+        stream.end = .trailers(trailers)
+        self.submitResponse(stream, headers: headers, endStream: false)
+    }
+
     /// Opens a stream with the headers of a request, to be followed by messages and an end. nil when no stream can be opened any more.
     package func submitRequest(headers: OutgoingHeaders) -> HTTP2Stream? {
         guard unsafe nghttp2_session_check_request_allowed(self.raw) != 0 else { return nil }

@@ -62,6 +62,13 @@ internal import CNghttp2
         self.state.arena.forEachField(in: block.fields, body)
     }
 
+    /// Keeps a block for comparison with later ones: the requests of one client mostly have the same headers.
+    package func save(_ block: HeaderBlock) -> SavedBlock { self.state.arena.copy(of: block.fields) }
+
+    package func isEqual(_ block: HeaderBlock, to saved: SavedBlock) -> Bool {
+        !block.isTruncated && self.state.arena.isEqual(block.fields, to: saved)
+    }
+
     // MARK: Out
 
     /// Bytes that `drain` wants to be free in its buffer.

@@ -1,9 +1,17 @@
+internal import Glibc
+
 /// A header block as it was received: a view of its session's arena.
 package struct HeaderBlock: Sendable {
     /// Indices of the fields in the arena.
     let fields: Range<Int>
     /// Whether fields were left out because the block is beyond the limit that we announced.
     package let isTruncated: Bool
+}
+
+/// A header block that outlives the arena's.
+package struct SavedBlock: Sendable {
+    let bytes: [UInt8]
+    let ends: [Int]
 }
 
 /// The header blocks received since the events were last dropped, in one piece of memory: a call's headers cost no allocation.
@@ -51,6 +59,34 @@ package struct HeaderBlock: Sendable {
             body(unsafe name.span, unsafe value.span)
             start = valueEnd
         }
+    }
+
+    func copy(of range: Range<Int>) -> SavedBlock {
+        let bytes = self.bytes(of: range)
+        let text = unsafe Array(UnsafeBufferPointer(start: self.base + bytes.lowerBound, count: bytes.count))
+        return SavedBlock(bytes: text, ends: self.relativeEnds(of: range))
+    }
+
+    func isEqual(_ range: Range<Int>, to saved: SavedBlock) -> Bool {
+        let bytes = self.bytes(of: range)
+        guard bytes.count == saved.bytes.count, 2 * range.count == saved.ends.count else { return false }
+        let isSameText = unsafe saved.bytes.withUnsafeBytes { saved in
+            guard let start = saved.baseAddress else { return true }
+            return unsafe memcmp(start, self.base + bytes.lowerBound, saved.count) == 0
+        }
+        guard isSameText else { return false }
+        for index in 0..<saved.ends.count where self.ends[2 * range.lowerBound + index] - bytes.lowerBound != saved.ends[index] { return false }
+        return true
+    }
+
+    private func bytes(of range: Range<Int>) -> Range<Int> {
+        let start = range.lowerBound == 0 ? 0 : self.ends[2 * range.lowerBound - 1]
+        return start..<(range.isEmpty ? start : self.ends[2 * range.upperBound - 1])
+    }
+
+    private func relativeEnds(of range: Range<Int>) -> [Int] {
+        let start = self.bytes(of: range).lowerBound
+        return (2 * range.lowerBound..<2 * range.upperBound).map { self.ends[$0] - start }
     }
 
     private func reserve(_ more: Int) {

@@ -79,7 +79,7 @@ private let onDataChunk: nghttp2_on_data_chunk_recv_callback = { session, _, id,
     let state = unsafe state(context)
     state.unconsumed += count
     guard let stream = unsafe stream(session, id) else { return 0 }
-    unsafe state.events.append(.data(stream, Array(UnsafeBufferPointer(start: bytes, count: count))))
+    unsafe state.events.append(.data(stream, Array(UnsafeBufferPointer(start: bytes, count: count)), endStream: false))
     return 0
 }
 
@@ -98,7 +98,7 @@ private func frameReceived(_ frame: nghttp2_frame, _ session: OpaquePointer?, _ 
         state.guardian.dataReceived(isEmpty: header.length == 0 && !endsStream)
         guard endsStream, let stream = unsafe stream(session, header.stream_id) else { return }
         stream.isRemoteEnded = true
-        state.events.append(.endStream(stream))
+        state.dataEnded(stream)
     case NGHTTP2_HEADERS.rawValue:
         guard let stream = unsafe stream(session, header.stream_id) else { return }
         stream.isRemoteEnded = endsStream

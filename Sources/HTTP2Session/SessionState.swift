@@ -98,6 +98,17 @@ internal import CNghttp2
         HeaderBlock(fields: self.blockStart..<self.arena.fieldCount, isTruncated: self.isBlockTruncated)
     }
 
+    // MARK: Data
+
+    /// The peer has ended its side with a DATA frame, whose bytes are the last event when it had any.
+    func dataEnded(_ stream: HTTP2Stream) {
+        if case .data(let last, let bytes, _)? = self.events.last, last === stream {
+            self.events[self.events.count - 1] = .data(stream, bytes, endStream: true)
+        } else {
+            self.events.append(.data(stream, [], endStream: true))
+        }
+    }
+
     // MARK: Output
 
     /// Bytes that a frame of ours may have: the payload that we never exceed, the frame's head, and padding, which we do not use.

@@ -66,10 +66,9 @@ final class ClientConnection: HTTP2DriverDelegate {
             var head = ResponseHead()
             self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
             (stream.owner as? ClientCall)?.receive(head, endStream: endStream)
-        case .data(let stream, let bytes):
+        case .data(let stream, let bytes, let endStream):
             (stream.owner as? ClientCall)?.receive(bytes)
-        case .endStream(let stream):
-            (stream.owner as? ClientCall)?.dataEnded()
+            if endStream { (stream.owner as? ClientCall)?.dataEnded() }
         case .closed(let stream, let code):
             self.closed(stream, code)
         case .settings:

@@ -44,6 +44,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var buffer = ByteBuffer()
     private var events: [HTTP2Event] = []
     private var isFlushScheduled = false
+    /// Between what was read and the end of reading, which flushes anyway.
+    private var isReading = false
     private var isReadHeld = false
     /// Bytes on the wire.
     private(set) var receivedBytes = 0
@@ -73,6 +75,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard self.state == .open else { return }
         let bytes = self.unwrapInboundIn(data)
+        self.isReading = true
         self.receivedBytes += bytes.readableBytes
         do throws(HTTP2SessionError) {
             try self.session.receive(bytes.readableBytesUInt8Span, at: NIODeadline.now().uptimeNanoseconds)
@@ -83,7 +86,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { self.flush() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        self.isReading = false
+        self.flush()
+    }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) { self.flush() }
 
@@ -109,7 +115,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     /// Sends what was submitted, later in this turn of the loop.
     func scheduleFlush() {
-        guard !self.isFlushScheduled, let context = self.context else { return }
+        guard !self.isFlushScheduled, !self.isReading, let context = self.context else { return }
         self.isFlushScheduled = true
         context.eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false

@@ -3,19 +3,22 @@ internal import RPCCore
 
 /// The header blocks that a server sends. Those that never change are made once.
 enum ResponseFields {
-    static let ok = ConstantHeaders([(":status", "200"), ("content-type", "application/grpc")])
-    static let okProto = ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")])
+    private static let ok = OutgoingHeaders(constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc")]))
+    private static let okProto = OutgoingHeaders(constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")]))
     static let statusOK = OutgoingHeaders(constant: ConstantHeaders([("grpc-status", "0")]))
 
     /// What gRPC's own fields of a response's headers count in a header list, with room to spare.
     static let headersSize = 256
 
-    static func headers(subtype: String, metadata: Metadata) -> OutgoingHeaders {
-        switch subtype {
-        case "": OutgoingHeaders(constant: self.ok, fields: self.fields(metadata.wireFields))
-        case "+proto": OutgoingHeaders(constant: self.okProto, fields: self.fields(metadata.wireFields))
-        default: OutgoingHeaders(fields: self.unusual(status: 200, subtype: subtype) + self.fields(metadata.wireFields))
-        }
+    static func headers(subtype: String, metadata: Metadata = Metadata()) -> OutgoingHeaders {
+        var headers =
+            switch subtype {
+            case "": self.ok
+            case "+proto": self.okProto
+            default: OutgoingHeaders(fields: self.unusual(status: 200, subtype: subtype))
+            }
+        if !metadata.isEmpty { headers.fields += self.fields(metadata.wireFields) }
+        return headers
     }
 
     static func refusal(_ refusal: RequestHead.Refusal, subtype: String, limit: Int) -> OutgoingHeaders {

@@ -47,8 +47,13 @@ final class ServerCall {
 
     // MARK: Requests
 
-    func receive(_ bytes: [UInt8]) {
-        guard !self.machine.isOver else { return }
+    func receive(_ bytes: [UInt8], endStream: Bool) {
+        self.receive(bytes)
+        if endStream { self.requestsEnded() }
+    }
+
+    private func receive(_ bytes: [UInt8]) {
+        guard !bytes.isEmpty, !self.machine.isOver else { return }
         self.receivedBytes += bytes.count
         self.credit.received(bytes.count)
         self.reassembler.append(bytes)
@@ -91,11 +96,25 @@ final class ServerCall {
     /// Sends the reply and the status of a call that has one response.
     func succeed(with reply: [UInt8]) {
         do throws(RPCError) {
-            _ = try self.send(reply)
-            self.end(nil)
+            try self.checkSize(reply)
+            guard !self.machine.hasSentHeaders, self.context.responseMetadata == nil else {
+                _ = try self.send(reply)
+                return self.end(nil)
+            }
+            self.succeedPlainly(with: reply)
         } catch {
             self.end(error)
         }
+    }
+
+    /// The common case in one step: no metadata, nothing sent before.
+    private func succeedPlainly(with reply: [UInt8]) {
+        guard case .afterHeaders = self.machine.send(), case .trailers = self.machine.finish() else { return }
+        self.sentBytes += reply.count
+        self.connection.session.respond(
+            self.stream, headers: ResponseFields.headers(subtype: self.subtype), message: reply, trailers: ResponseFields.statusOK)
+        self.settle(nil)
+        self.connection.scheduleFlush()
     }
 
     /// Sends the status, nil being OK. Without effect when the call is over.
@@ -108,7 +127,7 @@ final class ServerCall {
         } else {
             self.sendStatus(error, metadata: metadata ?? Metadata(), isTrailersOnly: step == .trailersOnly)
         }
-        self.settle(error ?? RPCError(code: .ok, message: ""))
+        self.settle(error)
         self.connection.scheduleFlush()
     }
 
@@ -117,7 +136,7 @@ final class ServerCall {
         let limit = Int(session.remoteHeaderListLimit) - (isTrailersOnly ? ResponseFields.headersSize : 0)
         let fields = ResponseFields.fields(StatusTrailers.fields(for: error, metadata: metadata, limit: limit))
         if isTrailersOnly {
-            var headers = ResponseFields.headers(subtype: self.subtype, metadata: Metadata())
+            var headers = ResponseFields.headers(subtype: self.subtype)
             headers.fields += fields
             session.submitResponse(self.stream, headers: headers, endStream: true)
         } else {
@@ -146,19 +165,27 @@ final class ServerCall {
     }
 
     /// What is left when nothing more goes over the wire: the handler learns of it, and so does who counts.
-    private func settle(_ outcome: RPCError) {
+    ///
+    /// - Parameter error: nil for OK.
+    private func settle(_ error: RPCError?) {
         self.deadlineTimer?.cancel()
         self.deadlineTimer = nil
-        let reason = outcome.code == .ok ? RPCError(code: .cancelled, message: "the call has ended") : outcome
-        self.ending = reason
-        self.inbox.fail(reason)
         self.task?.cancel()
-        self.answerWriters(.failure(reason))
+        // A unary handler has neither reader nor writer.
+        if self.method.descriptor.kind != .unary { self.closeStreams(error ?? Self.hasEnded) }
         self.connection.callEnded(self)
         guard let startedAt else { return }
         let outcome = CallOutcome(
-            code: outcome.code, duration: .now - startedAt, receivedBytes: self.receivedBytes, sentBytes: self.sentBytes)
+            code: error?.code ?? .ok, duration: .now - startedAt, receivedBytes: self.receivedBytes, sentBytes: self.sentBytes)
         for interceptor in self.connection.server.routes.interceptors { interceptor.completed(self.context, outcome) }
+    }
+
+    private static let hasEnded = RPCError(code: .cancelled, message: "the call has ended")
+
+    private func closeStreams(_ reason: RPCError) {
+        self.ending = reason
+        self.inbox.fail(reason)
+        self.answerWriters(.failure(reason))
     }
 
     /// Cancels the call when its deadline comes. Only calls that are not answered at once need it.
@@ -190,12 +217,7 @@ extension ServerCall: CallEndpoint {
     }
 
     func send(_ message: [UInt8]) throws(RPCError) -> Bool {
-        let limit = self.connection.server.configuration.responseSizeMax
-        guard message.count - MessagePrefix.size <= limit else {
-            throw RPCError(
-                code: .resourceExhausted,
-                message: "the response has \(message.count - MessagePrefix.size) bytes, more than the limit of \(limit)")
-        }
+        try self.checkSize(message)
         try self.sendHeaders()
         self.sentBytes += message.count
         self.connection.session.enqueue(message, on: self.stream)
@@ -203,10 +225,16 @@ extension ServerCall: CallEndpoint {
         return self.connection.hasRoom(for: self)
     }
 
+    private func checkSize(_ message: [UInt8]) throws(RPCError) {
+        let count = message.count - MessagePrefix.size, limit = self.connection.server.configuration.responseSizeMax
+        guard count > limit else { return }
+        throw RPCError(code: .resourceExhausted, message: "the response has \(count) bytes, more than the limit of \(limit)")
+    }
+
     func sendHeaders() throws(RPCError) {
         switch self.machine.send() {
         case .alone: break
-        case .drop: throw self.ending ?? RPCError(code: .cancelled, message: "the call has ended")
+        case .drop: throw self.ending ?? Self.hasEnded
         case .afterHeaders:
             let metadata = self.context.responseMetadata?.initial ?? Metadata()
             self.connection.session.submitResponse(
@@ -228,30 +256,54 @@ extension ServerCall: CallEndpoint {
 
 // MARK: - The handler's task
 
+// The bodies of the calls' tasks. They run on the connection's loop, up to the handler's first suspension even within the turn that starts
+// them; `NIOLoopBound` checks that they are back on it afterwards.
 extension ServerCall {
-    /// The body of the call's task. Runs on the connection's loop, up to the handler's first suspension even within the turn that starts it.
-    static func runHandler(_ bound: NIOLoopBound<ServerCall>, _ message: ReceivedMessage?, port: CallPort<ServerCall>?) async {
-        let context = bound.value.context
+    typealias UnaryHandler = @Sendable (ReceivedMessage, ServerContext) async throws -> [UInt8]
+
+    /// Apart from the others, so that the memory that its task needs is small.
+    static func runUnary(_ handler: UnaryHandler, _ message: ReceivedMessage, _ context: ServerContext, _ bound: NIOLoopBound<ServerCall>) async {
         do {
-            switch (bound.value.method.handler, message, port) {
-            case (.unary(let handler), let message?, _):
+            let reply = try await handler(message, context)
+            bound.value.returned(reply)
+        } catch {
+            bound.value.failed(error)
+        }
+    }
+
+    static func runStreaming(_ message: ReceivedMessage?, _ bound: NIOLoopBound<ServerCall>) async {
+        let context = bound.value.context
+        let port = CallPort(bound.value, loop: bound.eventLoop)
+        do {
+            switch (bound.value.method.handler, message) {
+            case (.unary(let handler), let message?):
                 let reply = try await handler(message, context)
-                bound.value.succeed(with: reply)
-            case (.serverStreaming(let handler), let message?, let port?):
+                bound.value.returned(reply)
+            case (.serverStreaming(let handler), let message?):
                 try await handler(message, port, context)
-                bound.value.end(nil)
-            case (.clientStreaming(let handler), _, let port?):
+                bound.value.returned(nil)
+            case (.clientStreaming(let handler), _):
                 let reply = try await handler(port, context)
-                bound.value.succeed(with: reply)
-            case (.bidirectionalStreaming(let handler), _, let port?):
+                bound.value.returned(reply)
+            case (.bidirectionalStreaming(let handler), _):
                 try await handler(port, port, context)
-                bound.value.end(nil)
-            case (.unary, nil, _), (.serverStreaming, _, _), (.clientStreaming, _, nil), (.bidirectionalStreaming, _, nil):
-                bound.value.end(RPCError(code: .internal, message: "the handler was started without what it needs"))
+                bound.value.returned(nil)
+            case (.unary, nil), (.serverStreaming, nil):
+                bound.value.failed(RPCError(code: .internal, message: "the handler was started without its message"))
             }
         } catch {
-            bound.value.end(RPCError(describing: error))
+            bound.value.failed(error)
         }
-        bound.value.connection.handlerReturned(bound.value)
+    }
+
+    /// The handler has returned: with the one response, or after the last of several.
+    private func returned(_ reply: [UInt8]?) {
+        if let reply { self.succeed(with: reply) } else { self.end(nil) }
+        self.connection.handlerReturned(self)
+    }
+
+    private func failed(_ error: any Error) {
+        self.end(RPCError(describing: error))
+        self.connection.handlerReturned(self)
     }
 }

@@ -32,6 +32,8 @@ final class ServerConnection: HTTP2DriverDelegate {
     private var startQueue = Deque<(call: ServerCall, message: ReceivedMessage?)>()
     /// Calls with a writer that waits for room.
     private var blockedCalls: [ServerCall] = []
+    /// The last headers that began a call, and what became of them: mostly the next ones are the same, and need not be read again.
+    private var lastHead: (SavedBlock, RequestHead, RegisteredMethod)?
     /// What happened since the server's counters were last told.
     private var tally = RPCServerStatistics()
     private var countedBytes = (received: 0, sent: 0, buffered: 0)
@@ -79,10 +81,8 @@ final class ServerConnection: HTTP2DriverDelegate {
         case .headers(let stream, let block, let endStream):
             if stream.owner == nil { self.begin(stream, block) }
             if endStream { (stream.owner as? ServerCall)?.requestsEnded() }
-        case .data(let stream, let bytes):
-            (stream.owner as? ServerCall)?.receive(bytes)
-        case .endStream(let stream):
-            (stream.owner as? ServerCall)?.requestsEnded()
+        case .data(let stream, let bytes, let endStream):
+            (stream.owner as? ServerCall)?.receive(bytes, endStream: endStream)
         case .closed(let stream, let code):
             if code != .noError { self.tally.resets += 1 }
             (stream.owner as? ServerCall)?.closed()
@@ -124,11 +124,13 @@ final class ServerConnection: HTTP2DriverDelegate {
     // MARK: Calls
 
     private func begin(_ stream: HTTP2Stream, _ block: HeaderBlock) {
+        if let (saved, head, method) = self.lastHead, self.session.isEqual(block, to: saved) { return self.begin(stream, head, method) }
         var head = RequestHead(routes: self.server.routes)
         self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
         if head.httpMethod == .get, head.unknownPath == LivenessProbe.path { return self.answerProbe(stream) }
         do throws(RequestHead.Refusal) {
             let method = try head.judged(isTruncated: block.isTruncated)
+            self.lastHead = (self.session.save(block), head, method)
             self.begin(stream, head, method)
         } catch {
             let limit = Int(self.session.remoteHeaderListLimit)
@@ -180,10 +182,15 @@ final class ServerConnection: HTTP2DriverDelegate {
         call.isHandlerRunning = true
         if call.method.waits { self.waitingCount += 1 } else { self.runningCount += 1 }
         let bound = NIOLoopBound(call, eventLoop: self.loop)
-        let port = call.method.descriptor.kind == .unary ? nil : CallPort(call, loop: self.loop)
         // The only unstructured task below the programs: a call has no scope that could own it. It ends with its handler, it is cancelled with
         // its stream, and the server does not end before it. It runs here, on the loop, until the handler first suspends.
-        let task = Task.immediate(executorPreference: self.executor) { await ServerCall.runHandler(bound, message, port: port) }
+        let task: Task<Void, Never>
+        if case .unary(let handler) = call.method.handler, let message {
+            let context = call.context
+            task = Task.immediate(executorPreference: self.executor) { await ServerCall.runUnary(handler, message, context, bound) }
+        } else {
+            task = Task.immediate(executorPreference: self.executor) { await ServerCall.runStreaming(message, bound) }
+        }
         guard call.isHandlerRunning else { return }
         call.task = task
         if call.isOver { task.cancel() } else { call.armDeadline() }

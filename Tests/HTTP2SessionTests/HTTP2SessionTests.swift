@@ -19,7 +19,7 @@ struct HTTP2SessionTests {
         pair.client.finish(out)
         try pair.exchange()
         let events = pair.server.events()
-        guard case .headers(let stream, let block, false) = events[0], case .data(_, let bytes) = events[1], case .endStream = events[2] else {
+        guard case .headers(let stream, let block, false) = events[0], case .data(_, let bytes, endStream: true) = events[1] else {
             Issue.record("\(events)")
             return
         }
@@ -31,7 +31,7 @@ struct HTTP2SessionTests {
         _ = pair.client.events()
         try pair.exchange()
         let back = pair.client.events()
-        guard case .headers(_, let head, false) = back[0], case .data(_, [4, 5]) = back[1], case .headers(_, let tail, true) = back[2],
+        guard case .headers(_, let head, false) = back[0], case .data(_, [4, 5], endStream: false) = back[1], case .headers(_, let tail, true) = back[2],
             case .closed(_, .noError) = back[3]
         else {
             Issue.record("\(back)")
@@ -93,7 +93,7 @@ struct HTTP2SessionTests {
         _ = pair.client.events()
         try pair.client.feed(pair.server.output(size: bufferSize))
         var received: [UInt8] = []
-        for case .data(_, let bytes) in pair.client.events() { received += bytes }
+        for case .data(_, let bytes, _) in pair.client.events() { received += bytes }
         #expect(received == message)
         #expect(pair.server.bufferedBytes == 0)
     }
@@ -186,6 +186,21 @@ struct HTTP2SessionTests {
         #expect(!out.isOpen)
         guard case .closed(_, .refusedStream)? = pair.client.events().last else { throw HTTP2SessionError(reason: "not refused") }
         #expect(pair.client.openStreamCount == 0)
+    }
+
+    @Test("a header block is known again when it has the same fields, and not otherwise")
+    func savedBlock() throws {
+        let server = try HTTP2Session.server()
+        func block(_ stream: UInt32, _ fields: [(String, String)]) throws -> HeaderBlock {
+            try server.feed(Frame.headers(stream, fields))
+            for case .headers(_, let block, _) in server.events() { return block }
+            throw HTTP2SessionError(reason: "no request")
+        }
+        let saved = server.save(try block(1, Frame.request() + [("ab", "c")]))
+        #expect(server.isEqual(try block(3, Frame.request() + [("ab", "c")]), to: saved))
+        #expect(!server.isEqual(try block(5, Frame.request() + [("a", "bc")]), to: saved), "the same bytes, cut elsewhere")
+        #expect(!server.isEqual(try block(7, Frame.request()), to: saved))
+        #expect(!server.isEqual(try block(9, Frame.request() + [("ab", "d")]), to: saved))
     }
 
     @Test("the streams of a lost connection are given back")

@@ -24,7 +24,8 @@ struct MethodRolesTests {
         }
         #expect(MethodRoles.table.leastRole(for: MethodKey(NovitaiV1.AdminService.getHealth)) == .monitor)
         #expect(MethodRoles.table.leastRole(for: MethodKey(GrpcHealthV1.Health.check)) == .monitor)
-        #expect(MethodRoles.table.leastRole(for: MethodKey(MethodDescriptor(service: NovitaiV1.InstanceService.name, method: "Unknown", kind: .unary))) == nil)
+        let unknown = MethodDescriptor(service: NovitaiV1.InstanceService.name, method: "Unknown", kind: .unary)
+        #expect(MethodRoles.table.leastRole(for: MethodKey(unknown)) == nil)
     }
 
     private static let tokens = [

@@ -98,6 +98,10 @@ struct AdminTests {
         let monitor = FleetMonitor()
         #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .healthy)
         #expect(fixture.view.revision == .zero)
+        monitor.update { $0.lastStoreError = .init(text: "disk full", at: fixture.clock.now) }
+        #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .unhealthy)
+        monitor.update { $0.lastStoreSuccessAt = fixture.clock.now }
+        #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .healthy)
         fixture.store.close()
         #expect(await self.checked(fixture, monitor, .store) { await $0.checkStore() }?.status == .unhealthy)
     }

@@ -10,6 +10,8 @@ package struct HealthChecks: Sendable {
     static let balanceRetryInterval: Duration = .seconds(60)
     /// A store that takes longer for an empty transaction is in trouble.
     static let slowStore: Duration = .seconds(1)
+    /// A write that failed longer ago says nothing of now; whoever has something to write tries again sooner.
+    static let failedWriteMemory: Duration = .seconds(60)
     /// A step that is due for so long although workers are free.
     static let overdueJob: Duration = .seconds(60)
     /// Less money than for this long is worth a word.
@@ -55,16 +57,24 @@ package struct HealthChecks: Sendable {
         return Self.interval
     }
 
-    /// An empty transaction goes the whole way to the disk and back.
+    /// An empty transaction goes the whole way to the store and back; whether it takes writes, the engine's last one says.
     func checkStore() async {
         let begin = self.backend.clock.now
         do throws(StoreError) {
             _ = try await self.backend.store.commit(Commit())
-            let latency = self.backend.clock.now - begin
-            self.record(latency > Self.slowStore ? .degraded : .healthy, "writes", latency: latency, of: .store)
         } catch {
-            self.record(.unhealthy, "does not write: \(FleetError(error).message)", latency: self.backend.clock.now - begin, of: .store)
+            let latency = self.backend.clock.now - begin
+            return self.record(.unhealthy, "does not answer: \(FleetError(error).message)", latency: latency, of: .store)
         }
+        let latency = self.backend.clock.now - begin
+        if self.hasFailedLastWrite { return self.record(.unhealthy, "the last write failed", latency: latency, of: .store) }
+        self.record(latency > Self.slowStore ? .degraded : .healthy, "writes", latency: latency, of: .store)
+    }
+
+    private var hasFailedLastWrite: Bool {
+        let report = self.monitor.report
+        guard let failure = report.lastStoreError, failure.at + Self.failedWriteMemory > self.backend.clock.now else { return false }
+        return report.lastStoreSuccessAt.map { $0 < failure.at } ?? true
     }
 
     func checkJobs() {

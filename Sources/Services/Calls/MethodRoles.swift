@@ -7,21 +7,26 @@ enum MethodRoles {
     static let table = AuthorizationTable(
         Dictionary(uniqueKeysWithValues: entries.flatMap { role, methods in methods.map { (MethodKey($0), role) } }))
 
-    private static let entries = [
+    // Every method by its name, so that one which is added later is denied until somebody has thought about it.
+    private static let entries: [(Role, [MethodDescriptor])] = [
         (
-            Role.monitor,
-            GrpcHealthV1.Health.methods + NovitaiV1.AdminService.methods
+            .monitor,
+            [
+                GrpcHealthV1.Health.check, GrpcHealthV1.Health.list, GrpcHealthV1.Health.watch, NovitaiV1.AdminService.getServerInfo,
+                NovitaiV1.AdminService.getHealth, NovitaiV1.AdminService.getMetrics,
+            ]
         ),
         (
-            Role.viewer,
-            GrpcReflectionV1.ServerReflection.methods + GrpcReflectionV1Alpha.ServerReflection.methods + NovitaiV1.JobService.methods
-                + NovitaiV1.CatalogService.methods + [
-                    NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
-                    NovitaiV1.InstanceService.watchInstances,
-                ]
+            .viewer,
+            [
+                GrpcReflectionV1.ServerReflection.serverReflectionInfo, GrpcReflectionV1Alpha.ServerReflection.serverReflectionInfo,
+                NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
+                NovitaiV1.InstanceService.watchInstances, NovitaiV1.JobService.getJob, NovitaiV1.JobService.listJobs,
+                NovitaiV1.JobService.waitJob, NovitaiV1.CatalogService.listProducts, NovitaiV1.CatalogService.listRegions,
+            ]
         ),
         (
-            Role.operator,
+            .operator,
             [
                 NovitaiV1.InstanceService.createInstance, NovitaiV1.InstanceService.startInstance, NovitaiV1.InstanceService.stopInstance,
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,

@@ -56,8 +56,7 @@ struct InstanceWatch {
     // MARK: Sending
 
     private mutating func sendSnapshot(_ write: Write) async throws {
-        let (living, revision) = self.backend.view.livingInstances()
-        let instances = self.selection.snapshot(of: living)
+        let (instances, revision) = await self.takeSnapshot()
         for range in WatchChunks.ranges(of: instances, bytes: InstanceQuery.bytes) {
             // No token yet: going on from within a snapshot is not possible.
             let events = try instances[range].map { try EncodedEvents.snapshot($0) }
@@ -67,6 +66,19 @@ struct InstanceWatch {
         var rest = NovitaiV1.WatchInstancesResponse()
         rest.snapshotComplete = true
         try await self.sendPosition(rest, [], write)
+    }
+
+    /// Looking through thousands of instances takes milliseconds: not on a connection's event loop.
+    private mutating func takeSnapshot() async -> (instances: [Instance], revision: Revision) {
+        let (view, before) = (self.backend.view, self.selection)
+        let (selection, instances, revision) = await withTaskExecutorPreference(globalConcurrentExecutor) {
+            var selection = before
+            let (living, revision) = view.livingInstances()
+            let instances = selection.snapshot(of: living)
+            return (selection, instances, revision)
+        }
+        self.selection = selection
+        return (instances, revision)
     }
 
     private mutating func send(_ batch: (changes: [WatchChange], revision: Revision), _ write: Write) async throws {

@@ -104,7 +104,8 @@ struct StepRunner: Sendable {
     private func settle(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
         let listing: MachineListing
         do throws(CloudError) {
-            listing = try await self.observer.listing(since: job.dueAt ?? self.world.clock.now, priority: .transition, requestID: job.id.rawValue)
+            listing = try await self.observer.listing(
+                since: job.dueAt ?? self.world.clock.now, priority: .transition, requestID: job.id.rawValue)
         } catch {
             return try await self.postpone(job, lease, error)
         }

@@ -52,7 +52,8 @@ struct EngineTests {
             let first = try await universe.create(1)
             let again = try await universe.create(1)
             #expect(again.isRepeat && again.instance.id == first.instance.id && again.job.id == first.job.id)
-            let planner = Planner(catalogue: universe.provider.catalogue(at: universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
+            let planner = Planner(
+                catalogue: universe.provider.catalogue(at: universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
             let other = await #expect(throws: FleetError.self) {
                 try await universe.running().mutations.create(
                     Admission.NewInstance(tenant: .default, name: "other", spec: .small), planner: planner,
@@ -140,9 +141,10 @@ struct EngineTests {
             universe.crash()
             let job = try await universe.end(of: reply.job)
             #expect(job.state == .succeeded && universe.ledger.count == 1)
-            let adopted = try #require(try await universe.running().store.inner.events(after: .zero, limit: 100).first { event in
-                if case .instance(let instance) = event.object { instance.upstream != nil } else { false }
-            })
+            let adopted = try #require(
+                try await universe.running().store.inner.events(after: .zero, limit: 100).first { event in
+                    if case .instance(let instance) = event.object { instance.upstream != nil } else { false }
+                })
             guard case .instance(let instance) = adopted.object else { return }
             #expect(instance.updatedAt - begunAt < .seconds(10), "found at the first look")
         }
@@ -160,7 +162,8 @@ struct EngineTests {
             #expect(job?.step == .boot, "the answer was awaited and written down")
             let leased = try await first.store.inner.lease(
                 LeaseRequest(
-                    token: LeaseToken(rawValue: "next"), now: universe.clock.now + .seconds(10), expiresAt: universe.clock.now + .seconds(40),
+                    token: LeaseToken(rawValue: "next"), now: universe.clock.now + .seconds(10),
+                    expiresAt: universe.clock.now + .seconds(40),
                     limit: 9))
             #expect(leased.jobs.map(\.id) == [reply.job.id])
         }

@@ -77,7 +77,8 @@ extension Job {
 extension JobStepper {
     static func sample(_ job: Job, _ instance: Instance, at now: Timestamp = noon) -> JobStepper {
         JobStepper(
-            job: job, instance: instance, lease: testLease, now: now, settings: FleetSettings(), deployment: ours, lookInterval: .seconds(5),
+            job: job, instance: instance, lease: testLease, now: now, settings: FleetSettings(), deployment: ours,
+            lookInterval: .seconds(5),
             spareJobID: JobID(rawValue: "j-spare"))
     }
 }

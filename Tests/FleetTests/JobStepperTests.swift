@@ -90,7 +90,11 @@ struct CreateStepTests {
     @Test("Presence is proof at first sight, whatever the attempt in the token")
     func adopted() {
         let result = self.settling().settled(
-            self.listing([.sample("m9", "creating", attempt: 4), .sample("x", instance: "i-2"), .sample("y", deployment: DeploymentID(rawValue: "o"))], begunAt: noon),
+            self.listing(
+                [
+                    .sample("m9", "creating", attempt: 4), .sample("x", instance: "i-2"),
+                    .sample("y", deployment: DeploymentID(rawValue: "o")),
+                ], begunAt: noon),
             isCredible: true)
         #expect(result.job?.step == .boot && result.instance?.upstream?.id.rawValue == "m9" && result.instance?.state == .provisioning)
         #expect(result.instance?.debts == [])
@@ -218,11 +222,14 @@ struct CreateStepTests {
 
 @Suite("Steps of start, stop, restart and delete")
 struct ChangeStepTests {
-    private func sent(_ type: JobType, _ error: CloudError?, at now: Timestamp = noon, instance: Instance = .sample(.stopped, status: "exited")) -> StepResult {
+    private func sent(
+        _ type: JobType, _ error: CloudError?, at now: Timestamp = noon, instance: Instance = .sample(.stopped, status: "exited")
+    ) -> StepResult {
         JobStepper.sample(.sample(type, .confirm), instance, at: now).sent(error)
     }
 
-    private func confirming(_ type: JobType, _ instance: Instance, acknowledged: Duration? = .zero, at now: Timestamp = noon) -> JobStepper {
+    private func confirming(_ type: JobType, _ instance: Instance, acknowledged: Duration? = .zero, at now: Timestamp = noon) -> JobStepper
+    {
         var job = Job.sample(type, .confirm)
         job.acknowledgedAt = acknowledged.map { noon + $0 }
         return .sample(job, instance, at: now)
@@ -237,7 +244,8 @@ struct ChangeStepTests {
         #expect(result.call == .machine(.start, id) && result.commit.jobs.first?.keepsLease == true)
     }
 
-    @Test("'Invalid state change' is a question: read again, then judge", arguments: [JobType.startInstance, .stopInstance, .restartInstance])
+    @Test(
+        "'Invalid state change' is a question: read again, then judge", arguments: [JobType.startInstance, .stopInstance, .restartInstance])
     func invalidState(_ type: JobType) {
         let result = self.sent(type, CloudError(.invalidState, "invalid state change"))
         #expect(result.job?.step == .confirm && result.job?.dueAt == noon + .seconds(2) && result.job?.state == .waiting)

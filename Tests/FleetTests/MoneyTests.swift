@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Money")
 struct MoneyTests {
-    @Test("Amounts print with as many decimals as they have, at least two", arguments: [(0, "0.00 USD"), (350_000, "0.35 USD"), (1, "0.000001 USD"), (-1_500_000, "-1.50 USD"), (12_345_678, "12.345678 USD")])
+    @Test(
+        "Amounts print with as many decimals as they have, at least two",
+        arguments: [(0, "0.00 USD"), (350_000, "0.35 USD"), (1, "0.000001 USD"), (-1_500_000, "-1.50 USD"), (12_345_678, "12.345678 USD")])
     func text(_ micros: Int64, _ text: String) {
         #expect(MicroUSD(micros: micros).description == text)
     }

@@ -43,7 +43,8 @@ struct PlannerTests {
             Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.billingMode = .spot }, verdict: .noPrice),
             Case(product: .sample("4090", "RTX 4090 24GB", maxDiskGB: 50), change: { _ in }, verdict: .diskOutOfRange),
             Case(
-                product: .sample("4090", "RTX 4090 24GB"), change: { $0.maxHourlyPrice = MicroUSD(micros: 349_999) }, verdict: .tooExpensive),
+                product: .sample("4090", "RTX 4090 24GB"), change: { $0.maxHourlyPrice = MicroUSD(micros: 349_999) }, verdict: .tooExpensive
+            ),
             Case(product: .sample("4090", "RTX 4090 24GB", isAvailable: false), change: { _ in }, verdict: .unavailable),
         ])
     func verdict(_ example: Case) {
@@ -79,7 +80,8 @@ struct PlannerTests {
         let inGermany = Self.planner([product], region: "EU-DE-01").candidates(for: .small, at: noon).filter { $0.verdict == .eligible }
         #expect(inGermany.map(\.placement.clusterID) == ["eu-de-1"])
         #expect(Self.planner([product]).cluster("us-ca-06 (california)")?.id == "us-ca-6")
-        #expect(Self.planner([product]).unknownNames(in: InstanceSpec(products: ["4090", "4091"], regions: ["mars"], image: "x")).map(\.field)
-            == ["spec.products[1]", "spec.regions[0]"])
+        #expect(
+            Self.planner([product]).unknownNames(in: InstanceSpec(products: ["4090", "4091"], regions: ["mars"], image: "x")).map(\.field)
+                == ["spec.products[1]", "spec.regions[0]"])
     }
 }

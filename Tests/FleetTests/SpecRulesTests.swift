@@ -36,7 +36,9 @@ struct SpecRulesTests {
         #expect(SpecRules.violations(of: spec).map(\.field) == [example.field])
     }
 
-    @Test("Names begin with a letter and hold lower-case letters, digits and '-'", arguments: ["a", "trainer-1", "x" + String(repeating: "9", count: 62)])
+    @Test(
+        "Names begin with a letter and hold lower-case letters, digits and '-'",
+        arguments: ["a", "trainer-1", "x" + String(repeating: "9", count: 62)])
     func name(_ text: String) {
         #expect(SpecRules.violations(ofName: text).isEmpty)
     }

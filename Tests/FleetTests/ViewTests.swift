@@ -69,7 +69,9 @@ struct ViewTests {
     func jobs() {
         let view = View()
         var first = Job.sample(.stopInstance, .confirm, id: "j-1")
-        view.committed([self.event(1, job: .sample(.startInstance, .send, id: "j-2", createdAt: noon + .seconds(1))), self.event(2, job: first)])
+        view.committed([
+            self.event(1, job: .sample(.startInstance, .send, id: "j-2", createdAt: noon + .seconds(1))), self.event(2, job: first),
+        ])
         #expect(view.unfinishedJobs(of: InstanceID(rawValue: "i-1")).map(\.id.rawValue) == ["j-1", "j-2"])
         #expect(view.machinesAwaited == 1)
         first.state = .succeeded

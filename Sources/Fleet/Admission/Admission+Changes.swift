@@ -75,7 +75,9 @@ extension Admission {
         var job = Self.newJob(change, subject, on: occasion)
         var instance = subject.instance
         let superseded = subject.jobs.filter { $0.step.isUnsent && $0.type != .createInstance }
-        if superseded.count == subject.jobs.count, Self.isFulfilled(change, instance) {
+        if superseded.count < subject.jobs.count {
+            job.state = .waiting
+        } else if Self.isFulfilled(change, instance) {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState
@@ -89,10 +91,14 @@ extension Admission {
         instance.desiredState = .deleted
         if !instance.state.isFinal { instance.state(.deleting, because: .requested, "") }
         if instance.upstream == nil, superseded.count == subject.jobs.count {
-            if !instance.state.isFinal { instance.end(.deleted, because: .requested, "nothing had been asked of the provider", at: occasion.now) }
+            if !instance.state.isFinal {
+                instance.end(.deleted, because: .requested, "nothing had been asked of the provider", at: occasion.now)
+            }
             job.end(.succeeded, progress: "nothing to delete", at: occasion.now)
         } else if instance.state.isFinal {
             job.end(.succeeded, progress: "nothing to delete", at: occasion.now)
+        } else if superseded.count < subject.jobs.count {
+            job.state = .waiting
         }
         return self.admitted(job, instance, superseding: superseded, on: occasion)
     }

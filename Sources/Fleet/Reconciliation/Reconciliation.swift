@@ -113,7 +113,8 @@ package struct Reconciliation: Sendable {
     ///   - hourlyPrice: of a machine without a record, when it is known.
     ///   - wasAbsent: the previous sweep did not find it either.
     package func answer(
-        _ question: ReconciliationQuestion, instance: Instance?, machine: Machine?, wasAbsent: Bool, placement: Placement?, at now: Timestamp
+        _ question: ReconciliationQuestion, instance: Instance?, machine: Machine?, wasAbsent: Bool, placement: Placement?,
+        at now: Timestamp
     ) -> ReconciliationAnswer {
         switch question.kind {
         case .debt: self.answerDebt(question, instance, machine, at: now)
@@ -134,7 +135,9 @@ package struct Reconciliation: Sendable {
         return self.commit(instance, over: before, at: now)
     }
 
-    private func answerStranger(_ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
+    private func answerStranger(_ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp)
+        -> ReconciliationAnswer
+    {
         guard let machine, let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return .nothing }
         guard var instance else { return self.adopt(machine, token: token, placement, at: now) }
         guard instance.state.isFinal else { return .nothing }

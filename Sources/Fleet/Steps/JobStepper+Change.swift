@@ -118,7 +118,9 @@ extension JobStepper {
             instance.state(self.action.stateWhileUnderWay, because: .requested, "")
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
         } else {
-            job.proceed(to: .send, at: self.now + StepLimits.retryDelay(after: job.attemptCount), progress: "the machine does not move; asking again")
+            job.proceed(
+                to: .send, at: self.now + StepLimits.retryDelay(after: job.attemptCount),
+                progress: "the machine does not move; asking again")
         }
         return self.result(job, instance)
     }

@@ -158,7 +158,8 @@ extension JobStepper {
         var job = job
         let isPatient = self.now < (instance.runningSince ?? self.now) + StepLimits.endpointPatience && !self.isOverdue
         if instance.readiness == .ready || !isPatient {
-            job.end(.succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not every port has an endpoint", at: self.now)
+            job.end(
+                .succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not every port has an endpoint", at: self.now)
         } else {
             job.proceed(to: job.step, at: self.nextLook, progress: "running; waiting for the endpoints")
         }

@@ -143,14 +143,17 @@ package struct JobStepper: Sendable {
 
     /// Gives the lease back unused: the step is due as it was.
     package func returned() -> StepResult {
-        StepResult(commit: Commit(guards: [.lease(self.job.id, self.lease)], jobs: [Commit.JobWrite(self.job, isVisible: false)]), call: nil)
+        StepResult(
+            commit: Commit(guards: [.lease(self.job.id, self.lease)], jobs: [Commit.JobWrite(self.job, isVisible: false)]), call: nil)
     }
 
     /// The machine is gone without a delete of ours.
     func vanished() -> StepResult {
         var (job, instance) = (self.job, self.instance)
         instance.end(.deleted, because: .vanished, "the provider has no such machine any more", at: self.now)
-        job.end(.failed, progress: "the machine vanished", reason: "VANISHED", message: "the provider has no such machine any more", at: self.now)
+        job.end(
+            .failed, progress: "the machine vanished", reason: "VANISHED", message: "the provider has no such machine any more",
+            at: self.now)
         return self.result(job, instance)
     }
 }

@@ -108,7 +108,8 @@ struct CrashableStore: Store {
 extension Event {
     var words: String {
         switch self.object {
-        case .instance(let instance): "\(self.revision.number) \(instance.id) \(instance.state) \(instance.stateReason) debts \(instance.debts.count)"
+        case .instance(let instance):
+            "\(self.revision.number) \(instance.id) \(instance.state) \(instance.stateReason) debts \(instance.debts.count)"
         case .job(let job): "\(self.revision.number) \(job.id) \(job.type) \(job.state) \(job.step.name)"
         }
     }

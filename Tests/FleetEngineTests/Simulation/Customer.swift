@@ -32,7 +32,8 @@ struct Customer: Sendable {
         let reply = await self.persist("create") { server throws(FleetError) in
             let planner = Planner(
                 catalogue: self.universe.provider.catalogue(at: self.universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
-            return try await server.mutations.create(new, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
+            return try await server.mutations.create(
+                new, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
         }
         var outcome = Outcome(instanceID: reply.instance.id)
         if let impatience = self.plan.impatience {

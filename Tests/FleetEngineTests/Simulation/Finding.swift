@@ -97,7 +97,9 @@ struct Finding: Sendable {
             if let before = jobs[job.id], before.state.isFinal { found.append("ended job \(job.id) changed at \(event.revision.number)") }
             jobs[job.id] = job
         }
-        for job in jobs.values.sorted(by: { $0.id < $1.id }) where !job.state.isFinal { found.append("job \(job.id) never ended: \(job.step)") }
+        for job in jobs.values.sorted(by: { $0.id < $1.id }) where !job.state.isFinal {
+            found.append("job \(job.id) never ended: \(job.step)")
+        }
         return found
     }
 
@@ -117,7 +119,9 @@ struct Finding: Sendable {
             }
             let state = outcome.createJob?.state
             let isFine = state == .succeeded || (plan.impatience != nil && state == .cancelled)
-            if !isFine { found.append("customer \(number): create ended \(String(describing: state)) \(outcome.createJob?.errorMessage ?? "")") }
+            if !isFine {
+                found.append("customer \(number): create ended \(String(describing: state)) \(outcome.createJob?.errorMessage ?? "")")
+            }
             found += outcome.problems.map { "customer \(number): \($0)" }
             if self.latestInstances[outcome.instanceID]?.state != .deleted { found.append("customer \(number): not deleted") }
         }

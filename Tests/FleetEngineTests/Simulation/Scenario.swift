@@ -57,7 +57,8 @@ struct Scenario: Sendable {
             settleWindow: Self.settleWindow,
             startupTimeout: .seconds(4 * 3600))
         self.faults =
-            Self.createFaults(dice, isBeyondWindow: self.isBeyondSettleWindow, delayMax: self.hasDeafHeart ? 120 : 45) + Self.otherFaults(dice)
+            Self.createFaults(dice, isBeyondWindow: self.isBeyondSettleWindow, delayMax: self.hasDeafHeart ? 120 : 45)
+            + Self.otherFaults(dice)
         self.crashes = dice.chance(0.2) ? 0 : dice.number(1...5)
         self.downTimeMax = dice.chance(0.5) ? 1000 : 60_000
         self.storeFailures = dice.chance(0.3) ? 0.01 : 0
@@ -102,7 +103,8 @@ struct Scenario: Sendable {
         var faults: [ProviderFault] = []
         if dice.chance(0.4) {
             faults.append(
-                ProviderFault(.staleList(lag: dice.seconds(1...Self.listLagMax)), on: .listInstances, times: dice.number(1...8), probability: 0.5))
+                ProviderFault(
+                    .staleList(lag: dice.seconds(1...Self.listLagMax)), on: .listInstances, times: dice.number(1...8), probability: 0.5))
         }
         if dice.chance(0.3) { faults.append(ProviderFault(.shortPage, on: .listInstances, times: dice.number(1...5), probability: 0.5)) }
         if dice.chance(0.3) { faults.append(ProviderFault(.dropBefore, on: .getInstance, times: dice.number(1...5), probability: 0.5)) }

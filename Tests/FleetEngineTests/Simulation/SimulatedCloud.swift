@@ -35,7 +35,7 @@ final class SimulatedCloud: Cloud {
         do throws(CloudError) {
             guard case .instance(let machine) = try await self.exchange(.getInstance(id: id.rawValue), call) else { return nil }
             return machine.status == .removed ? nil : Self.machine(machine)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return nil
         }
     }
@@ -73,7 +73,7 @@ final class SimulatedCloud: Cloud {
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
         do throws(CloudError) {
             _ = try await self.exchange(.deleteInstance(id: id.rawValue), call)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return
         }
     }
@@ -85,7 +85,9 @@ final class SimulatedCloud: Cloud {
     }
 
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD {
-        guard case .balance(let balance) = try await self.exchange(.getBalance, call) else { throw CloudError(.malformedReply, "no balance") }
+        guard case .balance(let balance) = try await self.exchange(.getBalance, call) else {
+            throw CloudError(.malformedReply, "no balance")
+        }
         return MicroUSD(micros: balance.available)
     }
 

@@ -58,7 +58,9 @@ extension Universe {
         let deadline = self.clock.now + .seconds(4 * 3600)
         while self.clock.now < deadline {
             let server = await self.running()
-            if let job = try? await server.view.job(job.id, endedBefore: self.clock.now + .seconds(60), clock: self.clock), job.state.isFinal {
+            if let job = try? await server.view.job(job.id, endedBefore: self.clock.now + .seconds(60), clock: self.clock),
+                job.state.isFinal
+            {
                 return job
             }
             if let job = try? await server.store.job(job.id), job.state.isFinal { return job }

@@ -3,13 +3,13 @@ import Testing
 
 @Suite("RFC 3339 times")
 struct RFC3339Tests {
-    static let known: [(Int64, String)] = [
+    static let knownTimes: [(Int64, String)] = [
         (0, "1970-01-01T00:00:00Z"), (-1, "1969-12-31T23:59:59Z"), (951_782_400, "2000-02-29T00:00:00Z"),
         (1_767_225_600, "2026-01-01T00:00:00Z"), (4_107_542_399, "2100-02-28T23:59:59Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
         (253_402_300_799, "9999-12-31T23:59:59Z"), (-62_135_596_800, "0001-01-01T00:00:00Z"),
     ]
 
-    @Test("known times are written and read", arguments: known)
+    @Test("known times are written and read", arguments: knownTimes)
     func known(seconds: Int64, text: String) {
         #expect(RFC3339.text(seconds: seconds) == text)
         #expect(RFC3339.seconds(of: text) == seconds)

@@ -176,7 +176,7 @@ struct SimulatorTests {
 
     @Test("a create that is answered too late is unclear, and the machine is found by its token")
     func slowCreate() async throws {
-        try await World.run({ _ in }, { $0.requestTimeout = .milliseconds(200) }) { world in
+        try await World.run({ _ in }, { $0.requestTimeout = .milliseconds(1500) }) { world in
             world.arm(Fault(.delay, method: "POST", path: "/gpu/instance/create", delay: .seconds(30)))
             guard case .unclear(let error) = await world.cloud.create(.simulated, call: world.call) else {
                 Issue.record("not unclear")

@@ -147,6 +147,34 @@ struct CallObserverTests {
     }
 }
 
+@Suite("Errors that nobody foresaw")
+struct IncidentTests {
+    private struct Strange: Error {
+        let text = "canary of an inner error"
+    }
+
+    @Test("the caller is told a number, the log the rest under the same number")
+    func incident() async throws {
+        let fixture = try await Fixture()
+        let refused = try await refusal {
+            try await fixture.backend.answer(Fixture.context(metadata: ["x-request-id": "trace-1"])) { throw Strange() }
+        }
+        #expect(refused.code == .internal && refused.effect == .unknown && !refused.message.contains("canary"))
+        let incident = try #require(refused.metadata["incidentId"])
+        #expect(refused.message.contains(incident))
+        for part in ["error call failed unexpectedly", incident, "trace-1", "canary of an inner error"] {
+            #expect(fixture.lines.text.contains(part))
+        }
+    }
+
+    @Test("a cancelled call may have had an effect")
+    func cancelled() async throws {
+        let fixture = try await Fixture()
+        let refused = try await refusal { try await fixture.backend.answer(Fixture.context()) { throw CancellationError() } }
+        #expect(refused.code == .cancelled && refused.effect == .unknown)
+    }
+}
+
 @Suite("The way of a call that only reads")
 struct HotPathTests {
     /// Counts the jobs that are queued for a task.

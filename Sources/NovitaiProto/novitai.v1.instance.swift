@@ -169,7 +169,7 @@ extension NovitaiV1 {
         /// Part of the snapshot at the beginning.
         package static var snapshot: Self { Self(rawValue: 1) }
         package static var changed: Self { Self(rawValue: 2) }
-        /// It no longer fits the filter or was deleted; the instance is given as it became.
+        /// It no longer fits the filter, or it ended (deleted or failed); the instance is given as it became.
         package static var removed: Self { Self(rawValue: 3) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
@@ -785,11 +785,12 @@ extension NovitaiV1 {
         /// 1-1000; 0: 100.
         package var pageSize: Int32 = 0
         package var pageToken: String = ""
-        /// Terms joined by AND: `state = RUNNING`, `name = trainer`, `region = us-ca-6`, `labels.team = search`.
+        /// Terms joined by AND: `state = RUNNING`, `name = trainer`, `region = us-ca-6`, `labels.team = search`. Fields: state, desired_state,
+        /// readiness, billing_mode, id, name, region, product, labels.KEY. A value with blanks stands in double quotes.
         package var filter: String = ""
         /// `create_time` (default), `name`, `update_time`; followed by ` desc` for descending.
         package var orderBy: String = ""
-        /// Deleted and failed ones too, as long as their history is kept.
+        /// Deleted and failed ones too, as long as their history is kept; then the order is `create_time desc`, and no other.
         package var showDeleted: Bool = false
         package init() {}
     }
@@ -1272,7 +1273,7 @@ extension NovitaiV1 {
     package struct WatchInstancesResponse: ProtobufMessage {
         /// None in a bookmark.
         package var events: [NovitaiV1.InstanceEvent] = []
-        /// Everything up to here has been sent.
+        /// Everything up to here has been sent. Absent in the parts of a snapshot before it is complete: a watch cannot go on from there.
         package var resumeToken: NovitaiV1.ResumeToken?
         /// The snapshot is complete with this response.
         package var snapshotComplete: Bool = false

@@ -221,9 +221,10 @@ extension NovitaiV1 {
         /// 1-1000; 0: 100.
         package var pageSize: Int32 = 0
         package var pageToken: String = ""
-        /// Terms joined by AND: `state = RUNNING`, `type = CREATE_INSTANCE`, `instance_id = …`.
+        /// Terms joined by AND: `state = RUNNING`, `type = CREATE_INSTANCE`, `instance_id = …`, `id = …`. A page may be short, with a token,
+        /// when little of the history fits.
         package var filter: String = ""
-        /// `create_time` (default) or `update_time`; followed by ` desc` for descending.
+        /// `create_time desc`, which is the default and the only order: newest first.
         package var orderBy: String = ""
         package init() {}
     }

@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// Says that the server is going away, to every call that waits.
 package final class DrainSignal: Sendable {
-    private let raised = Waiters<Void>(limit: View.waitersMax)
+    /// More than may wait for anything else, so that nobody is turned away here.
+    private let raised = Waiters<Void>(limit: 2 * View.waitersMax)
     private let state = Mutex(false)
 
     package init() {}
@@ -24,6 +25,7 @@ package final class DrainSignal: Sendable {
     }
 
     /// What `body` answers; nil when the server began to go away first, which cancels it.
+    @discardableResult
     func unlessDraining<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value? {
         try await withThrowingTaskGroup(of: Value?.self) { group in
             defer { group.cancelAll() }

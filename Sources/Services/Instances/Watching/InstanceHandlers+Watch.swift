@@ -33,7 +33,7 @@ extension InstanceHandlers {
             guard request.ids.count <= Self.watchedIDsMax else {
                 throw FleetError.invalid([FieldViolation("ids", "must have at most \(Self.watchedIDsMax) ids")])
             }
-            var watch = try InstanceWatch(request, tenant: tenant, backend: self.backend, events: self.encodedEvents)
+            let watch = try InstanceWatch(request, tenant: tenant, backend: self.backend, events: self.encodedEvents)
             // The caller learns that the watch has begun, though nothing may happen for long.
             try await sendHeaders()
             try await watch.run(write)

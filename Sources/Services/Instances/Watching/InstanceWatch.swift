@@ -2,6 +2,7 @@ internal import Fleet
 internal import NovitaiProto
 internal import ProtobufWire
 internal import RPCCore
+internal import Synchronization
 
 /// One `WatchInstances` call: a snapshot, then the tail of the log, until the caller or the server goes.
 struct InstanceWatch {
@@ -13,12 +14,20 @@ struct InstanceWatch {
 
     typealias Write = @Sendable (WatchResponse) async throws -> Void
 
+    /// Up to where the caller certainly misses nothing.
+    private final class Progress: Sendable {
+        private let position = Mutex<Revision?>(nil)
+        var complete: Revision? { self.position.withLock { $0 } }
+        func completed(_ position: Revision) { self.position.withLock { $0 = position } }
+    }
+
     private let backend: Backend
     private let events: EncodedEvents
     private let history: HistoryID
     private let everyChange: Bool
     private let bookmarkInterval: Duration
     private let resumeAfter: Revision?
+    private let progress = Progress()
     private var selection: WatchSelection
     /// Everything up to here has been sent.
     private var position = Revision.zero
@@ -39,9 +48,25 @@ struct InstanceWatch {
         self.lastSentAt = backend.clock.now
     }
 
-    mutating func run(_ write: Write) async throws {
+    /// Ends only by an error: the caller's going, the server's, or the watch's own.
+    func run(_ write: @escaping Write) async throws {
+        let watch = self
+        try await self.backend.drain.unlessDraining {
+            var watch = watch
+            try await watch.follow(write)
+        }
+        if let complete = self.progress.complete {
+            var bookmark = NovitaiV1.WatchInstancesResponse()
+            bookmark.resumeToken = NovitaiV1.ResumeToken(self.history, complete)
+            try await write(WatchResponse(events: [], rest: bookmark))
+        }
+        throw ErrorDetails.draining.error
+    }
+
+    private mutating func follow(_ write: Write) async throws {
         if let resumeAfter {
             self.position = resumeAfter
+            self.progress.completed(resumeAfter)
         } else {
             try await self.sendSnapshot(write)
         }
@@ -49,7 +74,8 @@ struct InstanceWatch {
             let batch = try await self.nextBatch()
             try await self.send(batch, write)
             if self.lastSentAt + self.bookmarkInterval <= self.backend.clock.now { try await self.sendBookmark(write) }
-            try await self.wait(write)
+            // Returns when there may be more, or when a bookmark is due.
+            _ = try await Self.wait(self.backend.view, self.position, self.lastSentAt + self.bookmarkInterval, self.backend.clock)
         }
     }
 
@@ -94,6 +120,7 @@ struct InstanceWatch {
             try await self.sendPosition(NovitaiV1.WatchInstancesResponse(), events, write)
         }
         self.position = batch.revision
+        self.progress.completed(batch.revision)
     }
 
     private mutating func sendBookmark(_ write: Write) async throws {
@@ -104,6 +131,7 @@ struct InstanceWatch {
         var rest = rest
         rest.resumeToken = NovitaiV1.ResumeToken(self.history, self.position)
         try await write(WatchResponse(events: events, rest: rest))
+        self.progress.completed(self.position)
         self.lastSentAt = self.backend.clock.now
     }
 
@@ -118,17 +146,6 @@ struct InstanceWatch {
         let wanted = events.filter(selection.concerns)
         let changes = self.everyChange ? wanted.map { WatchChange(event: $0, changeCount: 1) } : View.latestPerObject(wanted)
         return (changes, events.last?.revision ?? self.position)
-    }
-
-    /// Returns when there may be more, or when a bookmark is due.
-    private mutating func wait(_ write: Write) async throws {
-        let (view, clock, position) = (self.backend.view, self.backend.clock, self.position)
-        guard view.revision <= position else { return }
-        let deadline = self.lastSentAt + self.bookmarkInterval
-        let woken: Bool? = try await self.backend.drain.unlessDraining { try await Self.wait(view, position, deadline, clock) }
-        guard woken == nil else { return }
-        try await self.sendBookmark(write)
-        throw ErrorDetails.draining.error
     }
 
     private static func wait(_ view: View, _ position: Revision, _ deadline: Timestamp, _ clock: some Clock) async throws -> Bool {

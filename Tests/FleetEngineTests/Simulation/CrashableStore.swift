@@ -46,6 +46,10 @@ struct CrashableStore: Store {
     /// Others get their turn, or a little time passes.
     private func pass() async {
         await Task.yield()
+        // A process that is stopped and goes on much later, when nobody believes it to live any more.
+        if self.scenario.hasDeafHeart, self.dice.chance(0.004) {
+            return await self.clock.sleep(until: self.clock.now + self.dice.seconds(30...1500))
+        }
         guard self.scenario.storeDelayMax > 0, self.dice.chance(0.2) else { return }
         await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...self.scenario.storeDelayMax))
     }

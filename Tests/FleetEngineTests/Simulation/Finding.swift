@@ -46,10 +46,20 @@ struct Finding: Sendable {
                 found.append("\(instance) had \(machines.count) machines and nothing is accounted as waste")
             }
         }
+        found += self.ledger.filter { !self.scenario.isBeyondSettleWindow && self.outlivesItsRecord($0) }
+            .map { "machine \($0.id) of \($0.name) was still there when its instance had ended" }
         for instance in self.latestInstances.values.sorted(by: { $0.id < $1.id }) {
             if instance.isLiving { found.append("\(instance.id) lives on: \(instance.state), \(instance.debts.count) debts") }
         }
         return found
+    }
+
+    /// An instance ends only once the provider has nothing of it.
+    private func outlivesItsRecord(_ machine: LedgerEntry) -> Bool {
+        guard let token = OwnershipToken(machine.name), let instance = self.latestInstances[token.instance], instance.state.isFinal,
+            let released = machine.released
+        else { return false }
+        return released.microseconds > instance.updatedAt.microseconds
     }
 
     /// No token is ever used for two create calls.

@@ -34,13 +34,13 @@ internal import CNghttp2
 
 private let failTemporarily = NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
 
+/// Lends the session's state, which outlives every callback, without counting references: some callbacks run ten times for each call.
 @inline(__always)
-private func state(_ context: UnsafeMutableRawPointer?) -> SessionState {
+private func withState<R>(_ context: UnsafeMutableRawPointer?, _ body: (SessionState) -> R) -> R {
     // Never nil: it is given to `nghttp2_session_*_new`.
-    unsafe Unmanaged<SessionState>.fromOpaque(context.unsafelyUnwrapped).takeUnretainedValue()
+    unsafe Unmanaged<SessionState>.fromOpaque(context.unsafelyUnwrapped)._withUnsafeGuaranteedRef(body)
 }
 
-@inline(__always)
 private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
     guard let pointer = unsafe nghttp2_session_get_stream_user_data(session, id) else { return nil }
     return unsafe Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
@@ -48,20 +48,22 @@ private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
 
 private let onBeginHeaders: nghttp2_on_begin_headers_callback = { session, frame, context in
     guard let frame = unsafe frame else { return 0 }
-    let state = unsafe state(context)
-    state.beginBlock()
-    if state.role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-        let stream = unsafe HTTP2Stream(id: frame.pointee.hd.stream_id)
-        state.insert(stream)
-        unsafe nghttp2_session_set_stream_user_data(session, stream.id, Unmanaged.passUnretained(stream).toOpaque())
+    return unsafe withState(context) { state in
+        state.beginBlock()
+        if state.role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+            let stream = unsafe HTTP2Stream(id: frame.pointee.hd.stream_id)
+            state.insert(stream)
+            unsafe nghttp2_session_set_stream_user_data(session, stream.id, Unmanaged.passUnretained(stream).toOpaque())
+        }
+        return 0
     }
-    return 0
 }
 
 private let onHeader: nghttp2_on_header_callback = { _, _, name, nameLength, value, valueLength, _, context in
     guard let name = unsafe name, let value = unsafe value else { return 0 }
-    let isBearable = unsafe state(context).addField(name: name, nameLength, value: value, valueLength)
-    return isBearable ? 0 : failTemporarily
+    return unsafe withState(context) { state in
+        unsafe state.addField(name: name, nameLength, value: value, valueLength) ? 0 : failTemporarily
+    }
 }
 
 /// A field that HTTP/2 forbids. One whose value merely has blanks around it is dropped, since the rest of the call is fine; others reset the stream.
@@ -76,16 +78,17 @@ private let onInvalidHeader: nghttp2_on_invalid_header_callback = { _, _, _, _, 
 private func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
 private let onDataChunk: nghttp2_on_data_chunk_recv_callback = { session, _, id, bytes, count, context in
-    let state = unsafe state(context)
-    state.unconsumed += count
-    guard let stream = unsafe stream(session, id) else { return 0 }
-    unsafe state.events.append(.data(stream, Array(UnsafeBufferPointer(start: bytes, count: count)), endStream: false))
-    return 0
+    unsafe withState(context) { state in
+        state.unconsumed += count
+        guard let stream = unsafe stream(session, id) else { return 0 }
+        unsafe state.events.append(.data(stream, Array(UnsafeBufferPointer(start: bytes, count: count)), endStream: false))
+        return 0
+    }
 }
 
 private let onFrameReceived: nghttp2_on_frame_recv_callback = { session, frame, context in
     guard let frame = unsafe frame else { return 0 }
-    unsafe frameReceived(frame.pointee, session, state(context))
+    unsafe withState(context) { state in unsafe frameReceived(frame.pointee, session, state) }
     return 0
 }
 
@@ -124,7 +127,7 @@ private func pingPayload(_ ping: nghttp2_ping) -> UInt64 {
 
 private let onFrameSent: nghttp2_on_frame_send_callback = { session, frame, context in
     guard let frame = unsafe frame else { return 0 }
-    unsafe frameSent(frame, session, state(context))
+    unsafe withState(context) { state in unsafe frameSent(frame, session, state) }
     return 0
 }
 
@@ -162,50 +165,54 @@ func nghttp2Ping(_ session: OpaquePointer?, _ payload: UInt64) -> Int32 {
 /// A request that could not go out, because the server's GOAWAY came first. nghttp2 may or may not have a stream to close for it.
 private let onFrameNotSent: nghttp2_on_frame_not_send_callback = { _, frame, _, context in
     guard let frame = unsafe frame else { return 0 }
-    let state = unsafe state(context)
     let header = unsafe frame.pointee.hd
-    guard state.role == .client, UInt32(header.type) == NGHTTP2_HEADERS.rawValue, let stream = state.stream(id: header.stream_id) else { return 0 }
-    state.events.append(.closed(stream, .refusedStream))
-    state.remove(stream)
-    return 0
+    return unsafe withState(context) { state in
+        guard state.role == .client, UInt32(header.type) == NGHTTP2_HEADERS.rawValue, let stream = state.stream(id: header.stream_id)
+        else { return 0 }
+        state.events.append(.closed(stream, .refusedStream))
+        state.remove(stream)
+        return 0
+    }
 }
 
 private let onStreamClose: nghttp2_on_stream_close_callback = { session, id, code, context in
     guard let stream = unsafe stream(session, id), stream.isOpen else { return 0 }
-    let state = unsafe state(context)
-    state.events.append(.closed(stream, HTTP2ErrorCode(rawValue: code)))
-    state.remove(stream)
-    return 0
+    return unsafe withState(context) { state in
+        state.events.append(.closed(stream, HTTP2ErrorCode(rawValue: code)))
+        state.remove(stream)
+        return 0
+    }
 }
 
 /// Says how much of a stream's messages goes into the next DATA frame.
 let provideData: nghttp2_data_source_read_callback = { session, id, _, length, flags, source, _ in
     guard let source = unsafe source, let flags = unsafe flags else { return 0 }
     // The source is the stream, which its session keeps for as long as nghttp2 may ask for its data.
-    let stream = unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr).takeUnretainedValue()
-    let count = min(length, stream.outbound.byteCount)
-    if count == stream.outbound.byteCount, let end = stream.end {
-        unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
-        if case .trailers(let trailers) = end {
-            unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
-            unsafe trailers.withNameValues { unsafe _ = nghttp2_submit_trailer(session, id, $0.baseAddress, $0.count) }
+    return unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr)._withUnsafeGuaranteedRef { stream in
+        let count = min(length, stream.outbound.byteCount)
+        if count == stream.outbound.byteCount, let end = stream.end {
+            unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+            if case .trailers(let trailers) = end {
+                unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+                unsafe trailers.withNameValues { unsafe _ = nghttp2_submit_trailer(session, id, $0.baseAddress, $0.count) }
+            }
+        } else if count == 0 {
+            stream.isDeferred = true
+            return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         }
-    } else if count == 0 {
-        stream.isDeferred = true
-        return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        if count > 0 { unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
+        return count
     }
-    if count > 0 { unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue }
-    return count
 }
 
 /// Puts a DATA frame's head and its bytes into the output: the only time that a message is copied.
 /// nghttp2 may call it several times while it looks for other frames to return, so the room is checked here.
 private let onSendData: nghttp2_send_data_callback = { _, _, head, length, source, context in
     guard let source = unsafe source else { return 0 }
-    let state = unsafe state(context)
-    guard state.outputCapacity - state.outputCount >= 9 + length else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
-    let stream = unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr).takeUnretainedValue()
-    unsafe state.write(UnsafeRawBufferPointer(start: head, count: 9))
-    state.write(length, from: stream)
-    return 0
+    return unsafe withState(context) { state in
+        guard state.outputCapacity - state.outputCount >= 9 + length else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
+        unsafe state.write(UnsafeRawBufferPointer(start: head, count: 9))
+        unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr)._withUnsafeGuaranteedRef { state.write(length, from: $0) }
+        return 0
+    }
 }

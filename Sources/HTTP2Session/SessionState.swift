@@ -3,7 +3,7 @@ internal import CNghttp2
 /// What the callbacks of one nghttp2 session read and write. Owned by its ``HTTP2Session``, which gives nghttp2 a pointer to it.
 @safe final class SessionState {
     let role: HTTP2Role
-    let configuration: HTTP2SessionConfiguration
+    private let limits: (headerList: Int, headerListHard: Int, headerFields: Int, arena: Int)
     var events: [HTTP2Event] = []
     let arena = HeaderArena()
     var guardian: FloodGuard
@@ -35,7 +35,9 @@ internal import CNghttp2
 
     init(role: HTTP2Role, configuration: HTTP2SessionConfiguration) {
         self.role = role
-        self.configuration = configuration
+        self.limits = (
+            configuration.headerListLimit, configuration.headerListHardLimit, configuration.headerFieldLimit, configuration.headerArenaLimit
+        )
         self.guardian = FloodGuard(limits: configuration.floodLimits)
     }
 
@@ -84,12 +86,11 @@ internal import CNghttp2
     func addField(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) -> Bool {
         self.blockBytes += nameLength + valueLength + 32
         self.blockFields += 1
-        let limits = self.configuration
-        if self.blockBytes > limits.headerListHardLimit || self.blockFields > limits.headerFieldLimit {
+        if self.blockBytes > self.limits.headerListHard || self.blockFields > self.limits.headerFields {
             self.guardian.headerListOversized()
             return false
         }
-        if self.blockBytes > limits.headerListLimit || self.arena.byteCount > limits.headerArenaLimit { self.isBlockTruncated = true }
+        if self.blockBytes > self.limits.headerList || self.arena.byteCount > self.limits.arena { self.isBlockTruncated = true }
         if !self.isBlockTruncated { unsafe self.arena.append(name: name, nameLength, value: value, valueLength) }
         return true
     }

@@ -60,7 +60,7 @@ final class ClientConnection: HTTP2DriverDelegate {
         }
     }
 
-    func handle(_ event: HTTP2Event) {
+    func handle(_ event: consuming HTTP2Event) {
         switch event {
         case .headers(let stream, let block, let endStream):
             var head = ResponseHead()

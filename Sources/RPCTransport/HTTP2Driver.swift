@@ -4,7 +4,7 @@ internal import NIOCore
 /// Who makes sense of a connection's events: the server's side or the client's.
 protocol HTTP2DriverDelegate: AnyObject {
     func connectionOpened()
-    func handle(_ event: HTTP2Event)
+    func handle(_ event: consuming HTTP2Event)
     /// Something was sent, so there may be room for more.
     func outputDrained()
     /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way, or never came to be.
@@ -177,8 +177,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private func processEvents() -> Bool {
         self.session.takeEvents(into: &self.events)
         guard !self.events.isEmpty, let delegate = self.delegate else { return false }
-        for event in self.events { delegate.handle(event) }
-        self.events.removeAll(keepingCapacity: true)
+        // From the back of the reversed list each is moved out, where a loop over the list would copy it.
+        self.events.reverse()
+        while let event = self.events.popLast() { delegate.handle(event) }
         self.session.dropHeaders()
         return true
     }

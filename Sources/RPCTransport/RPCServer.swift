@@ -7,7 +7,8 @@ internal import Synchronization
 /// A gRPC server on one address.
 ///
 /// `run` listens, serves, and returns when the server has been drained: `beginGracefulShutdown`, or cancelling the task that runs it, makes it
-/// send its clients away, finish what runs, and end what is left when the grace is over.
+/// send its clients away, finish what runs, and end what is left when the grace is over. A handler that does not heed its cancellation then
+/// keeps `run` from returning: whoever runs the server decides how long to wait for that.
 package final class RPCServer: Sendable {
     private enum Phase {
         case idle

@@ -232,15 +232,21 @@ extension ServerCall: CallEndpoint {
     }
 
     func sendHeaders() throws(RPCError) {
-        switch self.machine.send() {
-        case .alone: break
-        case .drop: throw self.ending ?? Self.hasEnded
-        case .afterHeaders:
-            let metadata = self.context.responseMetadata?.initial ?? Metadata()
-            self.connection.session.submitResponse(
-                self.stream, headers: ResponseFields.headers(subtype: self.subtype, metadata: metadata), endStream: false)
-            self.connection.scheduleFlush()
+        guard !self.machine.hasSentHeaders else { return }
+        // Before the machine is told: when the metadata cannot be sent, the call can still end with its status alone.
+        let metadata = try self.initialMetadata()
+        guard case .afterHeaders = self.machine.send() else { throw self.ending ?? Self.hasEnded }
+        self.connection.session.submitResponse(
+            self.stream, headers: ResponseFields.headers(subtype: self.subtype, metadata: metadata), endStream: false)
+        self.connection.scheduleFlush()
+    }
+
+    private func initialMetadata() throws(RPCError) -> Metadata {
+        guard let metadata = self.context.responseMetadata?.initial, !metadata.isEmpty else { return Metadata() }
+        guard metadata.wireFields.size + ResponseFields.headersSize <= Int(self.connection.session.remoteHeaderListLimit) else {
+            throw RPCError(code: .internal, message: "the initial metadata is larger than the header list that the client takes")
         }
+        return metadata
     }
 
     func waitForRoom(_ writer: Waiter<Void>) {

@@ -33,7 +33,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// Calls with a writer that waits for room.
     private var blockedCalls: [ServerCall] = []
     /// The last headers that began a call, and what became of them: mostly the next ones are the same, and need not be read again.
-    private var lastHead: (SavedBlock, RequestHead, RegisteredMethod)?
+    private var lastHead: AcceptedHead?
     /// What happened since the server's counters were last told.
     private var tally = RPCServerStatistics()
     private var countedBytes = (received: 0, sent: 0, buffered: 0)
@@ -76,7 +76,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         }
     }
 
-    func handle(_ event: HTTP2Event) {
+    func handle(_ event: consuming HTTP2Event) {
         switch event {
         case .headers(let stream, let block, let endStream):
             if stream.owner == nil { self.begin(stream, block) }
@@ -124,14 +124,15 @@ final class ServerConnection: HTTP2DriverDelegate {
     // MARK: Calls
 
     private func begin(_ stream: HTTP2Stream, _ block: HeaderBlock) {
-        if let (saved, head, method) = self.lastHead, self.session.isEqual(block, to: saved) { return self.begin(stream, head, method) }
+        if let head = self.lastHead, self.session.isEqual(block, to: head.block) { return self.begin(stream, head) }
         var head = RequestHead(routes: self.server.routes)
         self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
         if head.httpMethod == .get, head.unknownPath == LivenessProbe.path { return self.answerProbe(stream) }
         do throws(RequestHead.Refusal) {
             let method = try head.judged(isTruncated: block.isTruncated)
-            self.lastHead = (self.session.save(block), head, method)
-            self.begin(stream, head, method)
+            let accepted = AcceptedHead(self.session.save(block), head, method)
+            self.lastHead = accepted
+            self.begin(stream, accepted)
         } catch {
             let limit = Int(self.session.remoteHeaderListLimit)
             self.session.submitResponse(
@@ -139,14 +140,32 @@ final class ServerConnection: HTTP2DriverDelegate {
         }
     }
 
-    private func begin(_ stream: HTTP2Stream, _ head: RequestHead, _ method: RegisteredMethod) {
+    /// Headers that began a call.
+    private final class AcceptedHead {
+        let block: SavedBlock
+        let method: RegisteredMethod
+        let timeout: Timeout?
+        let metadata: Metadata
+        let subtype: String
+
+        init(_ block: SavedBlock, _ head: RequestHead, _ method: RegisteredMethod) {
+            self.block = block
+            self.method = method
+            self.timeout = head.timeout
+            self.metadata = head.metadata
+            self.subtype = head.contentSubtype
+        }
+    }
+
+    private func begin(_ stream: HTTP2Stream, _ head: AcceptedHead) {
+        let method = head.method
         let deadline = head.timeout.map { ContinuousClock.now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
             method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer, connection: self.number,
             stream: stream.id)
         let interceptors = self.server.routes.interceptors
         let call = ServerCall(
-            self, stream, method, context, subtype: head.contentSubtype, startedAt: interceptors.isEmpty ? nil : .now)
+            self, stream, method, context, subtype: head.subtype, startedAt: interceptors.isEmpty ? nil : .now)
         stream.owner = call
         self.tally.calls += 1
         self.tally.callsNow += 1

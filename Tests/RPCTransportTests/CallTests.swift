@@ -67,6 +67,22 @@ struct CallTests {
         }
     }
 
+    @Test("initial metadata that the client cannot take is an error of the call, not of the connection")
+    func largeInitialMetadata() async throws {
+        let verbose = TestService.method("Verbose", .unary)
+        try await Rig.run(router: { router in
+            router.register(unary: verbose) { (request: BytesMessage, context) in
+                var metadata = Metadata()
+                try metadata.append(String(repeating: "v", count: 20_000), for: "x")
+                context.setInitialMetadata(metadata)
+                return request
+            }
+        }) { rig in
+            #expect(await code { let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: verbose, options: CallOptions()) } == .internal)
+            try await rig.expectEcho("on")
+        }
+    }
+
     @Test(
         "a status reaches the caller with its text",
         arguments: [

@@ -22,120 +22,52 @@ extension InstanceHandlers {
             let reply = try await self.backend.mutations.create(
                 new, planner: planner, request: key, payloadDigest: try PayloadDigest.of(request), isValidateOnly: request.validateOnly)
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
-            var response = NovitaiV1.CreateInstanceResponse()
-            response.instance = NovitaiV1.Instance(reply.instance)
-            response.job = NovitaiV1.Job(reply.job)
-            response.requestId = key.requestID
-            return response
+            return NovitaiV1.CreateInstanceResponse(reply, requestID: key.requestID)
         }
     }
 
     package func startInstance(
         _ request: NovitaiV1.StartInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.StartInstanceResponse {
-        var payload = request
-        (payload.requestId, payload.validateOnly) = ("", false)
-        let change = RequestedChange(
-            .start, "StartInstance", requestID: request.requestId, id: request.id, expectedRevision: request.expectedRevision,
-            isValidateOnly: request.validateOnly, payload: payload)
-        let (reply, requestID) = try await self.apply(change, context)
-        var response = NovitaiV1.StartInstanceResponse()
-        response.instance = NovitaiV1.Instance(reply.instance)
-        response.job = NovitaiV1.Job(reply.job)
-        response.requestId = requestID
-        return response
+        try await self.apply(.start, request, method: "StartInstance", context)
     }
 
     package func stopInstance(
         _ request: NovitaiV1.StopInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.StopInstanceResponse {
-        var payload = request
-        (payload.requestId, payload.validateOnly) = ("", false)
-        let change = RequestedChange(
-            .stop, "StopInstance", requestID: request.requestId, id: request.id, expectedRevision: request.expectedRevision,
-            isValidateOnly: request.validateOnly, payload: payload)
-        let (reply, requestID) = try await self.apply(change, context)
-        var response = NovitaiV1.StopInstanceResponse()
-        response.instance = NovitaiV1.Instance(reply.instance)
-        response.job = NovitaiV1.Job(reply.job)
-        response.requestId = requestID
-        return response
+        try await self.apply(.stop, request, method: "StopInstance", context)
     }
 
     package func restartInstance(
         _ request: NovitaiV1.RestartInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.RestartInstanceResponse {
-        var payload = request
-        (payload.requestId, payload.validateOnly) = ("", false)
-        let change = RequestedChange(
-            .restart, "RestartInstance", requestID: request.requestId, id: request.id, expectedRevision: request.expectedRevision,
-            isValidateOnly: request.validateOnly, payload: payload)
-        let (reply, requestID) = try await self.apply(change, context)
-        var response = NovitaiV1.RestartInstanceResponse()
-        response.instance = NovitaiV1.Instance(reply.instance)
-        response.job = NovitaiV1.Job(reply.job)
-        response.requestId = requestID
-        return response
+        try await self.apply(.restart, request, method: "RestartInstance", context)
     }
 
     package func deleteInstance(
         _ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.DeleteInstanceResponse {
-        var payload = request
-        (payload.requestId, payload.validateOnly) = ("", false)
-        let change = RequestedChange(
-            .delete, "DeleteInstance", requestID: request.requestId, id: request.id, expectedRevision: request.expectedRevision,
-            force: request.force, isValidateOnly: request.validateOnly, payload: payload)
-        let (reply, requestID) = try await self.apply(change, context)
-        var response = NovitaiV1.DeleteInstanceResponse()
-        response.instance = NovitaiV1.Instance(reply.instance)
-        response.job = NovitaiV1.Job(reply.job)
-        response.requestId = requestID
-        return response
+        try await self.apply(.delete, request, method: "DeleteInstance", force: request.force, context)
     }
 
-    /// A start, stop, restart or delete as it was asked for.
-    private struct RequestedChange {
-        let change: Admission.Change
-        let method: String
-        let requestID: String
-        /// An id or a name.
-        let id: String
-        let expectedRevision: Int64
-        let force: Bool
-        let isValidateOnly: Bool
-        /// The request without its request id.
-        let payload: any ProtobufMessage
-
-        init(
-            _ change: Admission.Change, _ method: String, requestID: String, id: String, expectedRevision: Int64, force: Bool = false,
-            isValidateOnly: Bool, payload: any ProtobufMessage
-        ) {
-            self.change = change
-            self.method = method
-            self.requestID = requestID
-            self.id = id
-            self.expectedRevision = expectedRevision
-            self.force = force
-            self.isValidateOnly = isValidateOnly
-            self.payload = payload
-        }
-    }
-
-    private func apply(_ change: RequestedChange, _ context: ServerContext) async throws -> (Mutations.Reply, requestID: String) {
-        try await self.backend.answer(context, about: change.id) {
+    private func apply<Request: ChangeRequest, Response: ChangeResponse>(
+        _ change: Admission.Change, _ request: Request, method: String, force: Bool = false, _ context: ServerContext
+    ) async throws -> Response {
+        try await self.backend.answer(context, about: request.id) {
             let tenant = try self.backend.tenant(of: context)
-            let key = self.requestKey(change.requestID, method: change.method, tenant)
+            let key = self.requestKey(request.requestId, method: method, tenant)
             var violations = SpecRules.violations(ofRequestID: key.requestID)
-            if change.id.isEmpty { violations.append(FieldViolation("id", "is required")) }
-            if change.expectedRevision < 0 { violations.append(FieldViolation("expected_revision", "must not be negative")) }
+            if request.id.isEmpty { violations.append(FieldViolation("id", "is required")) }
+            if request.expectedRevision < 0 { violations.append(FieldViolation("expected_revision", "must not be negative")) }
             try Self.check(violations)
+            var payload = request
+            (payload.requestId, payload.validateOnly) = ("", false)
             let reply = try await self.backend.mutations.change(
-                change.change, of: self.known(change.id, of: tenant)?.id ?? InstanceID(rawValue: change.id),
-                expectedRevision: change.expectedRevision == 0 ? nil : Revision(change.expectedRevision), force: change.force, request: key,
-                payloadDigest: try PayloadDigest.of(change.payload, method: change.method), isValidateOnly: change.isValidateOnly)
-            self.note(reply, key, isValidateOnly: change.isValidateOnly, context)
-            return (reply, key.requestID)
+                change, of: self.known(request.id, of: tenant)?.id ?? InstanceID(rawValue: request.id),
+                expectedRevision: request.expectedRevision == 0 ? nil : Revision(request.expectedRevision), force: force, request: key,
+                payloadDigest: try PayloadDigest.of(payload, method: method), isValidateOnly: request.validateOnly)
+            self.note(reply, key, isValidateOnly: request.validateOnly, context)
+            return Response(reply, requestID: key.requestID)
         }
     }
 
@@ -180,3 +112,40 @@ extension InstanceHandlers {
             ])
     }
 }
+
+/// What start, stop, restart and delete ask alike.
+private protocol ChangeRequest: ProtobufMessage {
+    var requestId: String { get set }
+    var validateOnly: Bool { get set }
+    /// An id or a name.
+    var id: String { get }
+    /// 0 checks nothing.
+    var expectedRevision: Int64 { get }
+}
+
+extension NovitaiV1.StartInstanceRequest: ChangeRequest {}
+extension NovitaiV1.StopInstanceRequest: ChangeRequest {}
+extension NovitaiV1.RestartInstanceRequest: ChangeRequest {}
+extension NovitaiV1.DeleteInstanceRequest: ChangeRequest {}
+
+/// What every accepted change is answered with.
+private protocol ChangeResponse: ProtobufMessage {
+    var instance: NovitaiV1.Instance? { get set }
+    var job: NovitaiV1.Job? { get set }
+    var requestId: String { get set }
+}
+
+extension ChangeResponse {
+    fileprivate init(_ reply: Mutations.Reply, requestID: String) {
+        self.init()
+        self.instance = NovitaiV1.Instance(reply.instance)
+        self.job = NovitaiV1.Job(reply.job)
+        self.requestId = requestID
+    }
+}
+
+extension NovitaiV1.CreateInstanceResponse: ChangeResponse {}
+extension NovitaiV1.StartInstanceResponse: ChangeResponse {}
+extension NovitaiV1.StopInstanceResponse: ChangeResponse {}
+extension NovitaiV1.RestartInstanceResponse: ChangeResponse {}
+extension NovitaiV1.DeleteInstanceResponse: ChangeResponse {}

@@ -131,6 +131,9 @@ struct ServerProcess {
         guard let address = server.boundAddress else { return }
         self.log.info("listening", metadata: ["address": "\(address)", "version": "\(ServerFacts.version)"])
         if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
+        if !self.settings.listen.isLoopback {
+            self.log.warning("connections are not encrypted: tokens can be read on their way", metadata: ["address": "\(address)"])
+        }
         for name in self.settings.withoutEffect {
             self.log.warning("setting has no effect in this version", metadata: ["setting": "\(name)"])
         }

@@ -24,6 +24,10 @@ struct SimulationTests {
         let hits = Self.table(findings)
         print(hits.map { "server died: \($0.0): \($0.1) times" }.joined(separator: "\n"))
         for (phase, count) in hits { #expect(count >= 5, "too few crashes: \(phase)") }
+        let overtaken = findings.reduce(0) { $0 + $1.refusals("conflict", "delete") }
+        let fenced = findings.reduce(0) { $0 + $1.refusals("leaseLost") }
+        print("deletes decided on what had changed meanwhile: \(overtaken), stale workers fenced off: \(fenced)")
+        #expect(overtaken > 0 && fenced > 0)
         #expect(findings.contains { $0.hasWaste }, "no run had a machine too many")
         #expect(findings.contains { $0.hasSecondAttempt }, "no run proved a machine absent")
     }

@@ -43,13 +43,21 @@ struct CrashableStore: Store {
         return value
     }
 
+    /// What was decided is written down a moment later: the world may have changed by then.
+    private func delayRequest(_ commit: Commit) async {
+        guard commit.request != nil, self.scenario.storeDelayMax > 0, self.dice.chance(0.5) else { return }
+        await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...400))
+    }
+
+    /// A worker that is stopped before its call, and goes on much later, when nobody believes it to live any more.
+    private func stopWorker(after commit: Commit) async {
+        guard self.scenario.hasDeafHeart, commit.jobs.contains(where: \.keepsLease), self.dice.chance(0.2) else { return }
+        await self.clock.sleep(until: self.clock.now + self.dice.seconds(30...1500))
+    }
+
     /// Others get their turn, or a little time passes.
     private func pass() async {
         await Task.yield()
-        // A process that is stopped and goes on much later, when nobody believes it to live any more.
-        if self.scenario.hasDeafHeart, self.dice.chance(0.004) {
-            return await self.clock.sleep(until: self.clock.now + self.dice.seconds(30...1500))
-        }
         guard self.scenario.storeDelayMax > 0, self.dice.chance(0.2) else { return }
         await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...self.scenario.storeDelayMax))
     }
@@ -59,10 +67,18 @@ struct CrashableStore: Store {
     }
 
     func commit(_ commit: Commit) async throws(StoreError) -> Committed {
-        try await self.perform { () async throws(StoreError) in
-            let committed = try await self.inner.commit(commit)
+        await self.delayRequest(commit)
+        return try await self.perform { () async throws(StoreError) in
+            let committed: Committed
+            do throws(StoreError) {
+                committed = try await self.inner.commit(commit)
+            } catch {
+                self.trace.add("commit refused: \(error), request \(commit.request?.key.method ?? "none")")
+                throw error
+            }
             self.trace.add("commit \(committed.events.map(\.words).joined(separator: ", "))")
             self.onCommit(commit)
+            await self.stopWorker(after: commit)
             return committed
         }
     }

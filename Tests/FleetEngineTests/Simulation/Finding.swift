@@ -21,6 +21,11 @@ struct Finding: Sendable {
             + self.tokenViolations + self.budgetViolations
     }
 
+    /// Commits that a guard refused, by what it said.
+    func refusals(_ words: String...) -> Int {
+        self.trace.count { line in line.contains("commit refused") && words.allSatisfy { line.contains($0) } }
+    }
+
     var hasWaste: Bool { self.latestInstances.values.contains { $0.wastedCost > .zero } }
 
     /// A create call was proven to have brought nothing, and another was made.

@@ -54,6 +54,9 @@ struct Finding: Sendable {
         found += self.ledger.filter { !self.scenario.isBeyondSettleWindow && self.outlivesItsRecord($0) }
             .map { "machine \($0.id) of \($0.name) was still there when its instance had ended" }
         for instance in self.latestInstances.values.sorted(by: { $0.id < $1.id }) {
+            if !self.scenario.isBeyondSettleWindow, instance.wastedCost > .zero {
+                found.append("\(instance.id) wasted \(instance.wastedCost)")
+            }
             if instance.isLiving { found.append("\(instance.id) lives on: \(instance.state), \(instance.debts.count) debts") }
         }
         return found
@@ -64,7 +67,7 @@ struct Finding: Sendable {
         guard let token = OwnershipToken(machine.name), let instance = self.latestInstances[token.instance], instance.state.isFinal,
             let released = machine.released
         else { return false }
-        return released.microseconds > instance.updatedAt.microseconds
+        return released.microseconds > (instance.deletedAt ?? instance.updatedAt).microseconds
     }
 
     /// No token is ever used for two create calls.

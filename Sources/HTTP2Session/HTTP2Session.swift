@@ -55,8 +55,8 @@ internal import CNghttp2
         swap(&events, &self.state.events)
     }
 
-    /// Forgets the header blocks of all events taken so far.
-    package func dropHeaders() { self.state.arena.removeAll() }
+    /// Forgets the header blocks of all events taken so far. A block that has come in part stays.
+    package func dropHeaders() { self.state.dropBlocks() }
 
     package func forEachField(of block: HeaderBlock, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
         self.state.arena.forEachField(in: block.fields, body)

@@ -38,6 +38,17 @@ package struct SavedBlock: Sendable {
         self.ends.removeAll(keepingCapacity: true)
     }
 
+    /// Forgets the fields before `first`, which becomes the field 0.
+    func removeFields(before first: Int) {
+        guard first > 0 else { return }
+        let start = self.ends[2 * first - 1]
+        // `update` bears that the ranges overlap, and both lie within the bytes written.
+        unsafe self.base.update(from: self.base + start, count: self.byteCount - start)
+        self.byteCount -= start
+        self.ends.removeFirst(2 * first)
+        for index in self.ends.indices { self.ends[index] -= start }
+    }
+
     /// The memory must be readable for the lengths given.
     func append(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) {
         self.reserve(nameLength + valueLength)

@@ -22,7 +22,8 @@ internal import CNghttp2
     private var freeSlots: [Int] = []
     private(set) var streamCount = 0
 
-    /// The header block being received.
+    /// The header block being received. It may come in several feedings, so it outlives the blocks before it.
+    private var isBlockOpen = false
     private var blockStart = 0
     private var blockBytes = 0
     private var blockFields = 0
@@ -76,6 +77,7 @@ internal import CNghttp2
     // MARK: Header blocks
 
     func beginBlock() {
+        self.isBlockOpen = true
         self.blockStart = self.arena.fieldCount
         self.blockBytes = 0
         self.blockFields = 0
@@ -88,6 +90,7 @@ internal import CNghttp2
         self.blockFields += 1
         if self.blockBytes > self.limits.headerListHard || self.blockFields > self.limits.headerFields {
             self.guardian.headerListOversized()
+            self.isBlockOpen = false
             return false
         }
         if self.blockBytes > self.limits.headerList || self.arena.byteCount > self.limits.arena { self.isBlockTruncated = true }
@@ -96,7 +99,15 @@ internal import CNghttp2
     }
 
     func endBlock() -> HeaderBlock {
-        HeaderBlock(fields: self.blockStart..<self.arena.fieldCount, isTruncated: self.isBlockTruncated)
+        self.isBlockOpen = false
+        return HeaderBlock(fields: self.blockStart..<self.arena.fieldCount, isTruncated: self.isBlockTruncated)
+    }
+
+    /// Forgets all blocks but the one whose end has not come. One that was refused before its end may stay until the next begins.
+    func dropBlocks() {
+        guard self.isBlockOpen else { return self.arena.removeAll() }
+        self.arena.removeFields(before: self.blockStart)
+        self.blockStart = 0
     }
 
     // MARK: Data

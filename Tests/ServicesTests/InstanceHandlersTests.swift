@@ -50,6 +50,19 @@ struct InstanceHandlersTests {
         #expect(fixture.view.livingInstances().instances.count == 1)
     }
 
+    @Test("a repeated call is answered though the provider no longer offers what it named; a new one is refused")
+    func repeatedWithoutOffer() async throws {
+        let fixture = try await Fixture()
+        let first = try await fixture.create("once", requestID: "r")
+        var catalogue = TestCloud.catalogue(at: fixture.clock.now)
+        catalogue.products = catalogue.products.filter { $0.id != "p-4090" }
+        let rest = catalogue
+        fixture.cloud.state.withLock { $0.catalogue = .success(rest) }
+        #expect(try await fixture.create("once", requestID: "r").instance?.id == first.instance?.id)
+        let refused = try await refusal { try await fixture.create("twice", requestID: "s") }
+        #expect(refused.code == .invalidArgument && refused.effect == NovitaiV1.Effect.none)
+    }
+
     @Test("a repeated call is answered though the provider is away; a new one is not")
     func repeatedWithoutProvider() async throws {
         let fixture = try await Fixture()

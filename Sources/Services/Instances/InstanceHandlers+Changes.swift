@@ -72,7 +72,7 @@ extension InstanceHandlers {
     }
 
     /// Offers to place a new instance on. All violations are reported together, those of names that nobody offers included. A call that
-    /// was answered before is answered again without them, since the provider may be away.
+    /// was answered before is answered again without them: the provider may be away, or offer something else by now.
     private func planner(
         for key: RequestKey, known violations: [FieldViolation], spec: InstanceSpec, _ context: ServerContext
     ) async throws -> Planner {
@@ -85,7 +85,9 @@ extension InstanceHandlers {
             return self.planner(Catalogue(products: [], clusters: [], fetchedAt: self.backend.clock.now))
         }
         let planner = self.planner(catalogue)
-        try Self.check(violations + planner.unknownNames(in: spec))
+        let unknown = planner.unknownNames(in: spec)
+        let isRepeat = unknown.isEmpty ? false : try await self.backend.store.request(key) != nil
+        try Self.check(violations + (isRepeat ? [] : unknown))
         return planner
     }
 

@@ -23,7 +23,8 @@ func main() {
 	defer cancel()
 
 	made, err := client.CreateInstance(ctx, &novitai.CreateInstanceRequest{
-		RequestId: "order-4712", // repeat the call with the same id as often as you like: one machine
+		// Keep it, and repeat the call with it as often as you like: one machine.
+		RequestId: fmt.Sprintf("first-call-%d", time.Now().UnixNano()),
 		Spec:      &novitai.InstanceSpec{Products: []string{"RTX 4090 24GB"}, GpuCount: 1, Image: "alpine"},
 	})
 	if err != nil {
@@ -40,13 +41,14 @@ func main() {
 			log.Fatal(err)
 		}
 		for _, event := range update.Events {
-			fmt.Println(event.Instance.State, event.Instance.Endpoints)
-			if event.Instance.Readiness == novitai.Readiness_READINESS_READY {
+			fmt.Println(event.Instance.State, event.Instance.StateMessage)
+			if event.Instance.Readiness == novitai.Readiness_READINESS_READY && event.Instance.DesiredState == novitai.DesiredState_DESIRED_STATE_RUNNING {
 				if _, err := client.DeleteInstance(ctx, &novitai.DeleteInstanceRequest{Id: id}); err != nil {
 					log.Fatal(err)
 				}
 			}
-			if event.Instance.State == novitai.InstanceState_INSTANCE_STATE_DELETED {
+			switch event.Instance.State {
+			case novitai.InstanceState_INSTANCE_STATE_DELETED, novitai.InstanceState_INSTANCE_STATE_FAILED:
 				return
 			}
 		}

@@ -11,12 +11,14 @@ struct SidecarSettings {
         "SIDECAR_LISTEN", .listenAddress, default: .tcp(host: "127.0.0.1", port: 8080), "where the sidecar takes requests")
     private static let target = Settings.Option<ListenAddress>(
         "NOVITAI_TARGET", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "the server")
-    private static let token = Settings.Option<String?>(
-        "NOVITAI_TOKEN", Form.text("a token") { !$0.isEmpty }.optional, default: nil, isSecret: true, "the bearer token for the server")
+    private static let token = Settings.Option<Secret?>(
+        "NOVITAI_TOKEN", Form<Secret>.headerSecret.optional, default: nil, isSecret: true, "the bearer token for the server")
+    /// The longest pause between two attempts to reach a server that is down: a server that is back is to be seen at once.
+    private static let reconnectDelayMax: Duration = .seconds(2)
 
     private let listen: ListenAddress
     private let target: ListenAddress
-    let token: String?
+    let token: Secret?
     private let log: LogSettings
     let violations: [String]
 
@@ -45,7 +47,9 @@ struct SidecarSettings {
             case .tcp(let host, let port): .host(host, port: port)
             case .unix(let path): .unix(path: path)
             }
-        return HTTP2ChannelConfiguration(address: address)
+        var configuration = HTTP2ChannelConfiguration(address: address)
+        configuration.backoff.maximum = Self.reconnectDelayMax
+        return configuration
     }
 
     func makeLogger() -> Logger {

@@ -10,10 +10,11 @@ enum ExitStatus: Int32 {
     case tryAgain = 75
     case configuration = 78
 
-    init(_ code: RPCError.Code) {
-        switch code {
-        case .unavailable: self = .unreachable
-        case .resourceExhausted, .aborted, .deadlineExceeded: self = .tryAgain
+    /// A server of ours gives every refusal its details; UNAVAILABLE without any comes from the way there.
+    init(_ error: RPCError) {
+        switch error.code {
+        case .unavailable: self = error.details.isEmpty ? .unreachable : .tryAgain
+        case .resourceExhausted, .deadlineExceeded: self = .tryAgain
         default: self = .refused
         }
     }

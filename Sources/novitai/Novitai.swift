@@ -38,7 +38,7 @@ struct Novitai: AsyncParsableCommand {
             return failure.status.rawValue
         case let error as RPCError:
             printToStandardError(describe(error))
-            return ExitStatus(error.code).rawValue
+            return ExitStatus(error).rawValue
         default:
             let code = Self.exitCode(for: error)
             let message = Self.fullMessage(for: error)

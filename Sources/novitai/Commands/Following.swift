@@ -7,26 +7,41 @@ struct InstanceFollower {
     let connection: ConnectionOptions
 
     /// - Returns: the machine as soon as `reached` holds.
-    /// - Throws: `CommandFailure` when it ended up failed or deleted instead.
-    func follow(_ id: String, job: String, until reached: (NovitaiV1.Instance) -> Bool) async throws -> NovitaiV1.Instance {
-        var request = NovitaiV1.WatchInstancesRequest()
-        request.ids = [id]
+    /// - Throws: `CommandFailure` when it is, or becomes, failed or deleted instead.
+    func follow(_ instance: NovitaiV1.Instance, until reached: (NovitaiV1.Instance) -> Bool) async throws -> NovitaiV1.Instance {
         var progress = Progress()
         defer { progress.finish() }
+        // A repeated request may answer with what is over already, which no watch tells of.
+        if try self.isReached(instance, reached) { return instance }
+        var request = NovitaiV1.WatchInstancesRequest()
+        request.ids = [instance.id]
         let client = NovitaiV1.InstanceServiceClient(self.channel)
         return try await client.watchInstances(request, options: try self.connection.call(within: nil)) { responses in
+            var isSeen = false
             for try await response in responses {
-                for instance in response.events.compactMap(\.instance) where instance.id == id {
-                    progress.show(summary(instance))
-                    if reached(instance) { return instance }
-                    if instance.state == .failed || instance.state == .deleted {
-                        throw CommandFailure(
-                            status: .refused, message: "\(id) is \(instance.state.word): \(instance.stateMessage) (job \(job))")
-                    }
+                for now in response.events.compactMap(\.instance) {
+                    isSeen = true
+                    progress.show(summary(now))
+                    if try self.isReached(now, reached) { return now }
+                }
+                if response.snapshotComplete, !isSeen {
+                    // It ended before the watch began.
+                    var question = NovitaiV1.GetInstanceRequest()
+                    question.id = instance.id
+                    let now = try await client.getInstance(question, options: try self.connection.call)
+                    if try self.isReached(now, reached) { return now }
                 }
             }
-            throw CommandFailure(status: .tryAgain, message: "the server ended the watch; \(id) goes on: novitai instances get \(id)")
+            throw CommandFailure(
+                status: .tryAgain, message: "the server ended the watch; see how it goes on with: novitai instances get \(instance.id)")
         }
+    }
+
+    private func isReached(_ instance: NovitaiV1.Instance, _ reached: (NovitaiV1.Instance) -> Bool) throws -> Bool {
+        if reached(instance) { return true }
+        guard instance.state == .failed || instance.state == .deleted else { return false }
+        throw CommandFailure(
+            status: .refused, message: "\(instance.id) is \(instance.state.word): \(instance.stateMessage) (job \(instance.jobId))")
     }
 }
 

@@ -78,8 +78,9 @@ struct CreateInstance: AsyncParsableCommand {
             let reply = try await NovitaiV1.InstanceServiceClient(channel).createInstance(request, options: try self.connection.call)
             let instance = reply.instance ?? NovitaiV1.Instance()
             guard self.wait, !self.validateOnly else { return self.connection.output.print(reply) { table([instance]) } }
-            let ready = try await InstanceFollower(channel: channel, connection: self.connection).follow(
-                instance.id, job: reply.job?.id ?? "", until: { $0.readiness == .ready })
+            let ready = try await InstanceFollower(channel: channel, connection: self.connection).follow(instance) {
+                $0.readiness == .ready
+            }
             self.connection.output.print(ready) { table([ready]) }
         }
     }
@@ -109,7 +110,7 @@ struct ListInstances: AsyncParsableCommand {
     var filter: String = ""
     @Option(help: "create_time, name or update_time; followed by \" desc\" for descending.")
     var orderBy: String = ""
-    @Flag(help: "Deleted and failed ones too.")
+    @Flag(help: "Deleted and failed ones too, the newest first.")
     var all = false
     @OptionGroup var connection: ConnectionOptions
 

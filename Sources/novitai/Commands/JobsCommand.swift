@@ -23,17 +23,14 @@ struct GetJob: AsyncParsableCommand {
 }
 
 struct ListJobs: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List jobs.")
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List jobs, the newest first.")
     @Option(help: "Terms joined by AND, as: state = RUNNING AND type = CREATE_INSTANCE")
     var filter: String = ""
-    @Option(help: "create_time or update_time; followed by \" desc\" for descending.")
-    var orderBy: String = ""
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         var request = NovitaiV1.ListJobsRequest()
         request.filter = self.filter
-        request.orderBy = self.orderBy
         let jobs = try await self.connection.withChannel { channel in
             let client = NovitaiV1.JobServiceClient(channel)
             return try await pages(of: request) { request in

@@ -296,6 +296,40 @@ struct ChangeStepTests {
         #expect(result.job?.step == step)
     }
 
+    @Test("A stop that is wanted is asked without end, however long ago it was accepted", arguments: [JobStep.send, .confirm])
+    func stopGoesOn(_ step: JobStep) {
+        var instance = Instance.sample()
+        instance.desiredState = .stopped
+        var job = Job.sample(.stopInstance, step)
+        job.firstSentAt = step == .confirm ? noon : nil
+        let late = JobStepper.sample(job, instance, at: noon + .seconds(90_000))
+        if step == .send {
+            guard case .act(.stop, _) = late.plan() else { return unexpected("dropped") }
+        } else {
+            #expect(late.confirmed(.sample("m1", "running")).job?.step == .send)
+        }
+        instance.desiredState = .running
+        job.firstSentAt = noon
+        let unwanted = JobStepper.sample(job, instance, at: noon + .seconds(90_000))
+        if step == .confirm { #expect(unwanted.confirmed(.sample("m1", "running")).job?.state == .failed, "a start waits behind it") }
+    }
+
+    @Test("A start or restart has its time from when it was first sent", arguments: [JobType.startInstance, .restartInstance])
+    func deadline(_ type: JobType) {
+        let late = noon + .seconds(90_000)
+        let stepper = JobStepper.sample(.sample(type, .send), .sample(.stopped, status: "exited"), at: late)
+        guard case .act(let action, let id) = stepper.plan() else { return unexpected("dropped unsent") }
+        let sent = stepper.sending(action, to: id)
+        #expect(sent.job?.firstSentAt == late)
+        var job = sent.job ?? stepper.job
+        job.step = .send
+        let again = JobStepper.sample(job, .sample(.starting, status: "exited"), at: late + .seconds(1199)).sending(action, to: id)
+        #expect(again.job?.firstSentAt == late)
+        guard case .decided(let end) = JobStepper.sample(job, .sample(.starting, status: "exited"), at: late + .seconds(1200)).plan()
+        else { return unexpected("it goes on") }
+        #expect(end.job?.state == .failed)
+    }
+
     @Test("A delete ends only when a read does not find the machine; one that came back is deleted again")
     func deleteConfirmed() {
         let deleting = Instance.sample(.deleting)

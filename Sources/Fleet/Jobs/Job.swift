@@ -61,6 +61,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var createCalls: Int
     /// Candidates that the provider refused to this job; each is asked at most once.
     package var refusedCandidates: [CandidateKey]
+    /// When the change was first asked of the provider, written down before the call; nil before that, and for a create.
+    package var firstSentAt: Timestamp?
     /// When the provider accepted the call of the present step; nil while that is not known.
     package var acknowledgedAt: Timestamp?
     /// Direct reads in a row that did not find the machine.
@@ -90,6 +92,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.attemptCount = 0
         self.createCalls = 0
         self.refusedCandidates = []
+        self.firstSentAt = nil
         self.acknowledgedAt = nil
         self.absences = 0
         self.errorReason = ""

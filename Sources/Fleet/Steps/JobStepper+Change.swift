@@ -17,7 +17,7 @@ extension JobStepper {
     func planAction() -> StepPlan {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         if self.job.attemptCount == 0, self.isFulfilled { return .decided(self.succeeded(self.instance)) }
-        if self.isOverdue, self.job.type != .deleteInstance { return .decided(self.failed(.providerError, "not done in time", self.job)) }
+        if self.isOverdue { return .decided(self.failed(.providerError, "not done in time", self.job)) }
         return .act(self.action, upstream.id)
     }
 
@@ -43,6 +43,7 @@ extension JobStepper {
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now
+        job.firstSentAt = job.firstSentAt ?? self.now
         job.acknowledgedAt = nil
         job.absences = 0
         job.progress = "asking the provider to \(action.rawValue)"

@@ -88,10 +88,23 @@ package struct JobStepper: Sendable {
     /// A delete was asked for; only a delete goes on.
     var isSuperseded: Bool { self.instance.desiredState == .deleted && self.job.type != .deleteInstance }
 
-    /// From accepted to running (or stopped, or restarted) it may take so long.
-    var deadline: Timestamp { self.job.createdAt + self.settings.startupTimeout }
+    /// It has taken longer than it may. A create has its time from being accepted, every other change from the first time that it
+    /// was asked of the provider: a server that was down, or a job before it, takes nothing away.
+    var isOverdue: Bool {
+        switch self.job.type {
+        case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
+        case .startInstance, .restartInstance: self.isOverdueSinceSent
+        // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
+        case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
+        case .deleteInstance: false
+        }
+    }
 
-    var isOverdue: Bool { self.now >= self.deadline }
+    private var isOverdueSinceSent: Bool {
+        // A row of an earlier version does not say when it was sent.
+        guard let sentAt = self.job.firstSentAt ?? (self.job.step == .confirm ? self.job.createdAt : nil) else { return false }
+        return self.now >= sentAt + self.settings.startupTimeout
+    }
 
     var nextLook: Timestamp {
         let waited = max(.zero, self.now - self.job.createdAt)

@@ -56,11 +56,10 @@ extension HTTP2Session {
         self.resume(stream)
     }
 
-    /// Ends the stream in both directions. What was queued for it is dropped.
+    /// Ends the stream in both directions. What was queued for it is dropped when the reset goes out, and not before:
+    /// nghttp2 may hold a DATA frame whose length is settled, and which it sends first.
     package func reset(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         guard stream.isOpen else { return }
-        self.state.bufferedBytes -= stream.outbound.byteCount
-        stream.outbound.removeAll()
         self.check(unsafe nghttp2_submit_rst_stream(self.raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, code.rawValue))
     }
 

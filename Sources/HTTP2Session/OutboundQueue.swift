@@ -20,13 +20,12 @@ struct OutboundQueue {
 
     mutating func removeAll() { self = OutboundQueue() }
 
-    /// Moves the next bytes to the front of `target`, as many as it holds.
-    ///
-    /// - Precondition: no more than `byteCount`.
+    /// Moves the next bytes to the front of `target`: as many as it holds, or all there are.
     mutating func copy(into target: UnsafeMutableRawBufferPointer) {
+        let wanted = min(target.count, self.byteCount)
         var filled = 0
-        while filled < target.count {
-            let count = min(target.count - filled, self.current.count - self.offset)
+        while filled < wanted {
+            let count = min(wanted - filled, self.current.count - self.offset)
             // Both ranges lie within their buffers: `count` is the least of what either has left.
             unsafe self.current.withUnsafeBytes { source in
                 unsafe UnsafeMutableRawBufferPointer(rebasing: target[filled..<(filled + count)])
@@ -36,7 +35,7 @@ struct OutboundQueue {
             self.offset += count
             if self.offset == self.current.count { self.advance() }
         }
-        self.byteCount -= target.count
+        self.byteCount -= wanted
     }
 
     private mutating func advance() {

@@ -211,8 +211,12 @@ private let onSendData: nghttp2_send_data_callback = { _, _, head, length, sourc
     guard let source = unsafe source else { return 0 }
     return unsafe withState(context) { state in
         guard state.outputCapacity - state.outputCount >= 9 + length else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
-        unsafe state.write(UnsafeRawBufferPointer(start: head, count: 9))
-        unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr)._withUnsafeGuaranteedRef { state.write(length, from: $0) }
-        return 0
+        return unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr)._withUnsafeGuaranteedRef { stream in
+            // The frame's length was settled earlier: resets the stream should its bytes be gone.
+            guard length <= stream.outbound.byteCount else { return failTemporarily }
+            unsafe state.write(UnsafeRawBufferPointer(start: head, count: 9))
+            state.write(length, from: stream)
+            return 0
+        }
     }
 }

@@ -90,14 +90,19 @@ extension HTTP2Session {
     func output(size: Int = 64 << 10, at now: UInt64 = 0) -> [UInt8] {
         var all: [UInt8] = []
         while true {
-            // The closure says how many bytes it initialised, and `drain` initialises what it counts.
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                var span = unsafe OutputRawSpan(buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
-                self.drain(into: &span, at: now)
-                count = unsafe span.finalize(for: UnsafeMutableRawBufferPointer(buffer))
-            }
+            let bytes = self.outputOnce(size: size, at: now)
             if bytes.isEmpty { return all }
             all += bytes
+        }
+    }
+
+    /// What fits into one buffer of `size` bytes.
+    func outputOnce(size: Int, at now: UInt64 = 0) -> [UInt8] {
+        // The closure says how many bytes it initialised, and `drain` initialises what it counts.
+        unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            var span = unsafe OutputRawSpan(buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
+            self.drain(into: &span, at: now)
+            count = unsafe span.finalize(for: UnsafeMutableRawBufferPointer(buffer))
         }
     }
 

@@ -143,6 +143,29 @@ struct HTTP2SessionTests {
         #expect(server.bufferedBytes == 0)
     }
 
+    @Test("a DATA frame that found no room goes out whole before our reset, and nothing after it", .timeLimit(.minutes(1)))
+    func resetBehindFullOutput() throws {
+        var configuration = HTTP2SessionConfiguration()
+        configuration.streamWindow = 2 << 20
+        let pair = try Pair(client: configuration)
+        _ = pair.server.events()
+        let out = try #require(pair.client.submitRequest(headers: Self.requestHeaders()))
+        pair.client.finish(out)
+        try pair.exchange()
+        let stream = try pair.server.request()
+        pair.server.submitResponse(stream, headers: Self.okHeaders, endStream: false)
+        _ = pair.server.output()
+        let message = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        pair.server.enqueue(message, on: stream)
+        let before = pair.server.outputOnce(size: 40_000)
+        #expect(SentFrame.parse(before).map(\.summary) == ["DATA(16384)", "DATA(16384)"])
+        pair.server.reset(stream, .cancel)
+        let after = SentFrame.parse(pair.server.output())
+        #expect(after.map(\.summary) == ["DATA(16384)", "RST_STREAM(8)"])
+        #expect(after[0].payload == Array(message[32_768..<49_152]))
+        #expect(!stream.isOpen && pair.server.bufferedBytes == 0)
+    }
+
     @Test("graceful shutdown is two GOAWAYs, and takes the streams in between")
     func shutdown() throws {
         let server = try HTTP2Session.server()

@@ -24,6 +24,20 @@ struct LimitTests {
         }
     }
 
+    @Test("the deadline of a call whose client does not read resets its stream, and the server goes on", .timeLimit(.minutes(1)))
+    func deadlineOfSilentReader() async throws {
+        try await Rig.run({ $0.threadCount = 1 }) { rig in
+            let reader = try await SilentReader(rig.address, method: TestService.flood, timeout: "300m")
+            await rig.service.cancelled.reaches(1)
+            try await rig.expectEcho("meanwhile")
+            let (bytes, code) = try await reader.readToEnd()
+            #expect(code == .cancel)
+            #expect(bytes > 64 << 10, "the output was full when the deadline came")
+            try await rig.expectEcho("afterwards")
+            #expect(rig.server.statistics.bufferedBytesNow == 0)
+        }
+    }
+
     @Test("all streams of a connection together keep no more than their limit")
     func connectionBuffer() async throws {
         try await Rig.run({ $0.connectionBufferMax = 100_000 }) { rig in

@@ -117,6 +117,20 @@ struct AdmissionTests {
         #expect(sent.job.createdAt > noon, "after the one before it")
     }
 
+    @Test("A wish that was called in vain may still take effect: a newer one waits behind it, whatever the machine shows")
+    func attempted() throws {
+        var start = Job.sample(.startInstance, .send)
+        start.attemptCount = 1
+        let stop = try self.change(.stop, .sample(.stopped, status: "exited"), [start])
+        #expect(stop.commit.jobs.map(\.job.id.rawValue) == ["j-new"] && stop.job.state == .waiting)
+    }
+
+    @Test("While anything is on its way nothing is so already", arguments: [(Admission.Change.stop, InstanceState.stopped), (.start, .running)])
+    func unfinished(_ change: Admission.Change, _ state: InstanceState) throws {
+        let admitted = try self.change(change, .sample(state), [.sample(.restartInstance, .send)])
+        #expect(admitted.commit.jobs.map(\.job.state) == [.cancelled, .ready])
+    }
+
     @Test("An instance that is on its way out, or ended, takes no other change", arguments: [Admission.Change.start, .stop, .restart])
     func leaving(_ change: Admission.Change) {
         var instance = Instance.sample(.deleting)

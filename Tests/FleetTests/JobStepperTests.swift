@@ -330,6 +330,23 @@ struct ChangeStepTests {
         #expect(end.job?.state == .failed)
     }
 
+    @Test("A call that was not taken up is an attempt, whether its answer was lost or the server died before it came")
+    func notTakenUp() {
+        let job = self.confirming(.startInstance, .sample(.starting, status: "exited"), acknowledged: nil).confirmed(.sample("m1", "exited")).job
+        #expect(job?.step == .send && job?.attemptCount == 1)
+    }
+
+    @Test("A stop that waited is sent though the machine is stopped; a start is not when it runs")
+    func waited() {
+        guard case .act(.stop, _) = JobStepper.sample(.sample(.stopInstance, .send), .sample(.stopped, status: "exited")).plan() else {
+            return unexpected("a failed start may still take effect")
+        }
+        guard case .decided(let result) = JobStepper.sample(.sample(.startInstance, .send), .sample()).plan() else {
+            return unexpected("it runs already")
+        }
+        #expect(result.job?.state == .succeeded)
+    }
+
     @Test("A delete ends only when a read does not find the machine; one that came back is deleted again")
     func deleteConfirmed() {
         let deleting = Instance.sample(.deleting)

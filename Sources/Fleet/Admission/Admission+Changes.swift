@@ -1,7 +1,7 @@
 /// Start, stop, restart and delete of an instance that is there.
 ///
 /// At most two jobs of an instance are unfinished: one at work and one behind it. A newer wish takes the place of an older one
-/// whose call has certainly not been sent (`JobStep.isUnsent`): sending is written down before it is done, with the instance, so that
+/// whose call has certainly never been sent (`Job.isUncalled`): sending is written down before it is done, with the instance, so that
 /// the guard on the instance's revision fails when a worker was faster. A create call whose outcome is open is never cut short:
 /// a delete waits behind it until it is known whether there is a machine.
 extension Admission {
@@ -74,10 +74,10 @@ extension Admission {
         try Self.checkState(for: change, subject)
         var job = Self.newJob(change, subject, on: occasion)
         var instance = subject.instance
-        let superseded = subject.jobs.filter { $0.step.isUnsent && $0.type != .createInstance }
+        let superseded = subject.jobs.filter(\.isUncalled)
         if superseded.count < subject.jobs.count {
             job.state = .waiting
-        } else if Self.isFulfilled(change, instance) {
+        } else if subject.jobs.isEmpty, Self.isFulfilled(change, instance) {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState

@@ -1,13 +1,14 @@
 extension JobStep {
-    /// No call to the provider made for this step or a later one can be under way: sending is written down before it is done.
-    package var isUnsent: Bool { self == .place || self == .send }
-
     package var isSettling: Bool {
         if case .settle = self { true } else { false }
     }
 }
 
 extension Job {
+    /// No call of this change has been made, so that none can take effect late: sending is written down before it is done, and a
+    /// call that came to nothing is an attempt.
+    var isUncalled: Bool { self.step == .send && self.attemptCount == 0 }
+
     var awaitsMachine: Bool { self.step == .boot || self.step == .confirm }
 
     mutating func end(_ state: JobState, progress: String, reason: String = "", message: String = "", at now: Timestamp) {

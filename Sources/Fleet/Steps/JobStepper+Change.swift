@@ -16,17 +16,14 @@ extension JobStepper {
 
     func planAction() -> StepPlan {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
-        if self.job.attemptCount == 0, self.isFulfilled { return .decided(self.succeeded(self.instance)) }
+        if self.isFulfilled { return .decided(self.succeeded(self.instance)) }
         if self.isOverdue { return .decided(self.failed(.providerError, "not done in time", self.job)) }
         return .act(self.action, upstream.id)
     }
 
+    /// A job before this one has brought it about. Not so for a stop: a start before it that failed may still take effect.
     private var isFulfilled: Bool {
-        switch self.action {
-        case .start: self.instance.state == .running
-        case .stop: self.instance.state == .stopped
-        case .restart, .delete: false
-        }
+        self.job.type == .startInstance && self.job.isUncalled && self.instance.state == .running
     }
 
     /// The instance never had a machine, which is certain: an unsettled create would still be at work before this job.
@@ -119,6 +116,7 @@ extension JobStepper {
             instance.state(self.action.stateWhileUnderWay, because: .requested, "")
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
         } else {
+            job.record("the machine did not take it up", at: self.now)
             job.proceed(
                 to: .send, at: self.now + StepLimits.retryDelay(after: job.attemptCount),
                 progress: "the machine does not move; asking again")

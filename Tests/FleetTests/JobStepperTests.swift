@@ -218,6 +218,14 @@ struct CreateStepTests {
         let twice = stepper.booted(nil)
         #expect(twice.instance?.state == .deleted && twice.instance?.stateReason == .vanished && twice.job?.errorReason == "VANISHED")
     }
+
+    @Test("A machine that was just adopted is not gone because a read does not find it yet", arguments: [(0, 0), (119, 0), (120, 1)])
+    func notYetVisible(_ seconds: Int, _ absences: Int) throws {
+        let adopted = self.settling().created(.created(UpstreamID(rawValue: "m1")), attempt: Self.attempt)
+        let (job, instance) = (try #require(adopted.job), try #require(adopted.instance))
+        let result = JobStepper.sample(job, instance, at: noon + .seconds(seconds)).booted(nil)
+        #expect(result.job?.step == .boot && result.job?.absences == absences && result.commit.instances.isEmpty)
+    }
 }
 
 @Suite("Steps of start, stop, restart and delete")

@@ -166,10 +166,11 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
-    /// Once is no proof; twice in a row is.
+    /// Once is no proof; twice in a row is, unless the machine was seen just before: not every reader at the provider knows it yet.
     func missed(at nextLook: Timestamp) -> StepResult {
         var job = self.job
-        job.absences += 1
+        let seenAt = self.instance.upstream?.observedAt ?? self.job.createdAt
+        if self.now >= seenAt + StepLimits.absenceGrace { job.absences += 1 }
         if job.absences >= StepLimits.absencesProvingGone { return self.vanished() }
         job.proceed(to: job.step, at: nextLook, progress: job.progress)
         return self.result(job, self.instance)

@@ -10,6 +10,9 @@ package enum StepLimits {
     package static let absencesProvingNoMachine = 2
     /// Direct reads in a row without the machine that prove that it is gone.
     package static let absencesProvingGone = 2
+    /// A direct read without the machine counts only so long after the machine was adopted or last shown changed: a new machine may
+    /// take this long to show everywhere.
+    package static let absenceGrace: Duration = .seconds(120)
     /// After an accepted change the provider may still show the old state for so long; then it is asked again.
     package static let acknowledgedPatience: Duration = .seconds(30)
     /// A machine runs, but its endpoints are still missing: the job waits so long for them, then it has done its part.

@@ -80,6 +80,8 @@ package struct RPCServerStatistics: Sendable, Equatable {
     package var refusedPeers = 0
     /// Bytes of responses that wait for their clients' windows.
     package var bufferedBytesNow = 0
+    /// Bytes of requests whose handler has no place among the running ones yet.
+    package var queuedBytesNow = 0
 
     package init() {}
 }

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import HTTP2Session
 internal import NIOCore
 internal import RPCCore
@@ -28,15 +27,14 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// Handlers that have been started and have not returned: those that work, and those that wait.
     private var runningCount = 0
     private var waitingCount = 0
-    /// Calls whose handler has no place among the running ones yet. Bounded by the number of streams.
-    private var startQueue = Deque<(call: ServerCall, message: ReceivedMessage?)>()
+    private var startQueue = StartQueue()
     /// Calls with a writer that waits for room.
     private var blockedCalls: [ServerCall] = []
     /// The last headers that began a call, and what became of them: mostly the next ones are the same, and need not be read again.
     private var lastHead: AcceptedHead?
     /// What happened since the server's counters were last told.
     private var tally = RPCServerStatistics()
-    private var countedBytes = (received: 0, sent: 0, buffered: 0)
+    private var countedBytes = (received: 0, sent: 0, buffered: 0, queued: 0)
     private var isOpened = false
     private var isClosed = false
     /// Told once the connection is closed and no handler of it runs.
@@ -110,11 +108,11 @@ final class ServerConnection: HTTP2DriverDelegate {
         if case .announced(let timer) = self.drain { timer.cancel() }
         if reason != nil { self.tally.refusedPeers += 1 }
         if self.isOpened { self.tally.connectionsNow -= 1 }
+        self.startQueue.removeAll()
         for stream in self.session.abandonStreams() {
             (stream.owner as? ServerCall)?.closed()
             stream.owner = nil
         }
-        self.startQueue.removeAll()
         self.blockedCalls.removeAll()
         self.report()
         self.driver = nil
@@ -189,7 +187,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// Runs the call's handler, now or when another one has returned.
     func start(_ call: ServerCall, with message: ReceivedMessage?) {
         if !call.method.waits, self.runningCount >= self.server.configuration.runningHandlersMax {
-            self.startQueue.append((call, message))
+            self.startQueue.append(call, message)
             call.armDeadline()
         } else {
             self.launch(call, message)
@@ -226,11 +224,15 @@ final class ServerConnection: HTTP2DriverDelegate {
 
     private func startQueued() {
         while self.runningCount < self.server.configuration.runningHandlersMax, let (call, message) = self.startQueue.popFirst() {
-            if !call.isOver { self.launch(call, message) }
+            self.launch(call, message)
         }
     }
 
-    func callEnded(_ call: ServerCall) { self.tally.callsNow -= 1 }
+    func callEnded(_ call: ServerCall) {
+        self.tally.callsNow -= 1
+        // Its stream is free for the next call: what stays in the queue would be bounded by nothing.
+        if !call.isHandlerRunning, !self.startQueue.isEmpty { self.startQueue.remove(call) }
+    }
 
     private func endIfDone() {
         guard self.isClosed, self.runningCount == 0, self.waitingCount == 0 else { return }
@@ -267,8 +269,9 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.tally.receivedBytes = driver.receivedBytes - self.countedBytes.received
         self.tally.sentBytes = driver.sentBytes - self.countedBytes.sent
         self.tally.bufferedBytesNow = self.session.bufferedBytes - self.countedBytes.buffered
+        self.tally.queuedBytesNow = self.startQueue.byteCount - self.countedBytes.queued
         guard self.tally != RPCServerStatistics() else { return }
-        self.countedBytes = (driver.receivedBytes, driver.sentBytes, self.session.bufferedBytes)
+        self.countedBytes = (driver.receivedBytes, driver.sentBytes, self.session.bufferedBytes, self.startQueue.byteCount)
         self.server.counters.add(self.tally)
         self.tally = RPCServerStatistics()
     }

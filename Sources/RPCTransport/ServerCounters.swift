@@ -17,6 +17,7 @@ final class ServerCounters: Sendable {
             state.resets += change.resets
             state.refusedPeers += change.refusedPeers
             state.bufferedBytesNow += change.bufferedBytesNow
+            state.queuedBytesNow += change.queuedBytesNow
         }
     }
 }

@@ -106,6 +106,35 @@ struct LimitTests {
         }
     }
 
+    @Test("a call that is cancelled before its turn leaves nothing of its request behind", .timeLimit(.minutes(1)))
+    func cancelledBeforeItsTurn() async throws {
+        try await Rig.run({ $0.runningHandlersMax = 1 }) { rig in
+            let running = Task { try await rig.hang() }
+            await rig.service.started.reaches(1)
+            let size = 1_000_000
+            for _ in 0..<10 {
+                let call = Task {
+                    let request = BytesMessage([UInt8](repeating: 1, count: size))
+                    let _: BytesMessage = try await rig.channel.unary(request, method: TestService.hang, options: CallOptions())
+                }
+                while rig.server.statistics.queuedBytesNow < size {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
+                #expect(rig.server.statistics.queuedBytesNow == size)
+                call.cancel()
+                #expect(await code { try await call.value } == .cancelled)
+                while rig.server.statistics.queuedBytesNow > 0 {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
+            }
+            rig.service.gate.open()
+            try await running.value
+            #expect(rig.service.started.value == 1)
+        }
+    }
+
     @Test("a handler that is cancelled keeps its place until it returns")
     func stubbornHandler() async throws {
         let stubborn = TestService.method("Stubborn", .unary)

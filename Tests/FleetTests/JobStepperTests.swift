@@ -186,6 +186,17 @@ struct CreateStepTests {
         #expect(twice.job?.errorReason == "PROVIDER_ERROR" && twice.instance?.stateReason == .providerError)
     }
 
+    @Test(
+        "A word that does not say that the machine never ran deletes nothing, however late it is and whatever error stands with it",
+        arguments: ["levitating", "", "freezing", "migrating", "stopping", "restarting", "resetting", "exited"], ["", "odd"])
+    func leftAlone(_ status: String, _ error: String) {
+        let result = self.booting(at: noon + .seconds(1200), error: error).booted(.sample("m1", status, error: error))
+        #expect(result.commit.jobs.map(\.job.type) == [.createInstance] && result.instance?.desiredState == .running)
+        guard status != "exited" else { return #expect(result.job?.step == .boot, "seen stopped once") }
+        #expect(result.job?.state == .failed && result.job?.errorReason == "STARTUP_TIMEOUT")
+        #expect(result.instance?.upstream?.status == status && result.instance?.liableMachines == 1)
+    }
+
     @Test("A machine that ran or stopped by itself is never deleted by its create")
     func stopped() {
         let late = noon + .seconds(1300)

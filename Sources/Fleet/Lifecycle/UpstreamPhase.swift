@@ -40,6 +40,9 @@ package enum UpstreamPhase: Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// Said only of a machine that has not run since it was made or started.
+    var isComingUp: Bool { self == .provisioning || self == .starting }
+
     /// `hasRun`: an image is also pulled again when a machine is started anew, which is no first provisioning.
     func instanceState(hasRun: Bool) -> InstanceState {
         switch self {

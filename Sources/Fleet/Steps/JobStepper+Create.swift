@@ -134,11 +134,14 @@ extension JobStepper {
             job.end(.succeeded, progress: "it ran; what became of it since stands in the instance", at: self.now)
             return self.result(job, instance)
         }
-        if self.isOverdue, machine.phase != .stopped { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
-        if hadError, !machine.statusError.isEmpty, machine.phase != .leaving {
-            return self.givenUp(job, instance, because: .providerError, machine.statusError)
+        if machine.phase.isComingUp {
+            if self.isOverdue { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
+            if hadError, !machine.statusError.isEmpty { return self.givenUp(job, instance, because: .providerError, machine.statusError) }
+        } else if machine.phase == .stopped {
+            if self.instance.state == .stopped { return self.stoppedEarly(job, instance) }
+        } else if self.isOverdue {
+            return self.leftAlone(job, instance, status: machine.status)
         }
-        if machine.phase == .stopped, self.instance.state == .stopped { return self.stoppedEarly(job, instance) }
         job.proceed(to: .boot, at: self.nextLook, progress: job.progress)
         return self.result(job, instance)
     }
@@ -150,6 +153,15 @@ extension JobStepper {
         instance.desiredState = .stopped
         instance.state(.stopped, because: .external, message)
         job.end(.failed, progress: "stopped", reason: "STOPPED_EARLY", message: message, at: self.now)
+        return self.result(job, instance)
+    }
+
+    /// Not running in time, but its status does not say that it never ran: its user decides what becomes of it.
+    private func leftAlone(_ job: Job, _ instance: Instance, status: String) -> StepResult {
+        var (job, instance) = (job, instance)
+        let message = "the machine was not seen running in time; the provider says \(status)"
+        instance.state(instance.state, because: .external, message)
+        job.end(.failed, progress: "not running in time", reason: StateReason.startupTimeout.word, message: message, at: self.now)
         return self.result(job, instance)
     }
 

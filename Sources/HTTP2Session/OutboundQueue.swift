@@ -3,7 +3,8 @@ struct OutboundQueue {
     private var current: [UInt8] = []
     /// How much of `current` has been sent.
     private var offset = 0
-    private var waiting: [[UInt8]] = []
+    private(set) var waiting: [[UInt8]] = []
+    /// How many of `waiting` have had their turn, and are empty now.
     private var firstWaiting = 0
     /// All that has not been sent.
     private(set) var byteCount = 0
@@ -49,5 +50,15 @@ struct OutboundQueue {
         self.current = self.waiting[self.firstWaiting]
         self.waiting[self.firstWaiting] = []
         self.firstWaiting += 1
+        if self.firstWaiting > Self.usedMax, 2 * self.firstWaiting > self.waiting.count { self.dropUsed() }
+    }
+
+    /// Used places that are kept at least: few enough to cost nothing, enough for short queues never to be moved.
+    private static let usedMax = 64
+
+    /// In a queue that is never empty nothing else would. Each message is moved once at most on average.
+    private mutating func dropUsed() {
+        self.waiting.removeFirst(self.firstWaiting)
+        self.firstWaiting = 0
     }
 }

@@ -1,0 +1,46 @@
+import Testing
+
+@testable import HTTP2Session
+
+@Suite("Outbound queues")
+struct OutboundQueueTests {
+    private static func take(_ count: Int, from queue: inout OutboundQueue) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        // The closure's buffer is the array's, and the queue does not keep it.
+        unsafe bytes.withUnsafeMutableBytes { unsafe queue.copy(into: $0) }
+        return bytes
+    }
+
+    @Test("bytes come out in order, across messages and empty ones")
+    func order() {
+        var queue = OutboundQueue()
+        for message: [UInt8] in [[], [1, 2, 3], [], [4], [], [5, 6]] { queue.append(message) }
+        #expect(queue.byteCount == 6)
+        #expect(Self.take(2, from: &queue) == [1, 2])
+        #expect(Self.take(3, from: &queue) == [3, 4, 5])
+        #expect(Self.take(1, from: &queue) == [6])
+        #expect(queue.byteCount == 0)
+    }
+
+    @Test("more than there is cannot be taken", .timeLimit(.minutes(1)))
+    func tooMuch() {
+        var queue = OutboundQueue()
+        #expect(Self.take(2, from: &queue) == [0, 0])
+        queue.append([1])
+        queue.append([2])
+        #expect(Self.take(4, from: &queue) == [1, 2, 0, 0])
+        #expect(queue.byteCount == 0)
+    }
+
+    @Test("a queue that is never empty keeps no trace of what was sent")
+    func neverEmpty() {
+        var queue = OutboundQueue()
+        for index in 0..<100 { queue.append([UInt8(index)]) }
+        for index in 100..<10_000 {
+            queue.append([UInt8(truncatingIfNeeded: index)])
+            #expect(Self.take(1, from: &queue) == [UInt8(truncatingIfNeeded: index - 100)])
+        }
+        #expect(queue.byteCount == 100)
+        #expect(queue.waiting.count <= 2 * 100 + 64)
+    }
+}

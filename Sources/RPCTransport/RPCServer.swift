@@ -86,9 +86,8 @@ package final class RPCServer: Sendable {
         guard let (channel, connections) = drained else { return }
         channel?.close(promise: nil)
         for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
-        if !connections.isEmpty {
-            self.group.next().scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
-        }
+        // Even without a connection now: one may be on its way in.
+        self.group.next().scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
         self.state.withLock { $0.phase = .draining(isAnnounced: true) }
         self.finishIfDrained()
     }

@@ -98,6 +98,8 @@ final class Reconciler: Sendable {
             case .suspect: return true
             case .commit(let commit): try await self.commit(commit, for: question)
             case .release(let id): try await self.release(id, of: question.instanceID)
+            case .unproven(let id):
+                self.world.report(.sweepFailed("machine \(id) names \(question.instanceID) only in its environment: it is left alone"))
             }
         } catch {
             self.world.report(.sweepFailed("\(error)"))
@@ -105,14 +107,14 @@ final class Reconciler: Sendable {
         return false
     }
 
-    /// A machine that was just found to be one too many is ended at once, not in the next sweep.
+    /// The machine that was just read and found to be one too many is ended at once; another only once it has been read itself.
     private func commit(_ commit: Commit, for question: ReconciliationQuestion) async throws {
         do throws(StoreError) {
             let committed = try await self.world.store.commit(commit)
             self.world.storeAnswered(nil)
             guard question.kind != .debt else { return }
             for case .instance(let instance) in committed.events.map(\.object) {
-                for debt in instance.debts { try? await self.release(debt.upstreamID, of: instance.id) }
+                for debt in instance.debts where debt.upstreamID == question.upstreamID { try? await self.release(debt.upstreamID, of: instance.id) }
             }
         } catch {
             self.world.storeAnswered(error)

@@ -55,11 +55,11 @@ extension Instance {
 extension Machine {
     static func sample(
         _ id: String = "m1", _ status: String = "running", attempt: Int = 1, error: String = "", ports: [Int] = [],
-        createdAt: Timestamp = noon - .seconds(600), deployment: DeploymentID = ours, instance: String = "i-1"
+        createdAt: Timestamp = noon - .seconds(600), deployment: DeploymentID = ours, instance: String = "i-1", name: String? = nil
     ) -> Machine {
         let token = OwnershipToken(deployment: deployment, instance: InstanceID(rawValue: instance), attempt: attempt)
         return Machine(
-            id: UpstreamID(rawValue: id), name: token.text, status: status, statusError: error, token: token, clusterID: "us-ca-6",
+            id: UpstreamID(rawValue: id), name: name ?? token.text, status: status, statusError: error, token: token, clusterID: "us-ca-6",
             productID: "4090", endpoints: ports.map { Endpoint(port: $0, protocol: .http, address: "https://\($0)") }, createdAt: createdAt)
     }
 }

@@ -111,6 +111,17 @@ struct CreateStepTests {
         #expect(result.instance?.liableMachines == 2)
     }
 
+    @Test("Of two the one that is named for us is kept; one that holds our token only in its environment is no debt")
+    func clone() {
+        let machines = [
+            Machine.sample("m1", "running", createdAt: noon - .seconds(9), name: "clone"), .sample("m2", "pulling", createdAt: noon),
+        ]
+        let result = self.settling().settled(self.listing(machines, begunAt: noon), isCredible: true)
+        #expect(result.instance?.upstream?.id.rawValue == "m2" && result.instance?.debts == [])
+        let alone = self.settling().settled(self.listing([machines[0]], begunAt: noon), isCredible: true)
+        #expect(alone.instance?.upstream?.id.rawValue == "m1", "found again after its name was changed by hand")
+    }
+
     struct Absence: Sendable, CustomTestStringConvertible {
         var before: Int
         var begunAfterWindow: Duration

@@ -85,6 +85,23 @@ struct ReconciliationTests {
         #expect(back?.state == .running && back?.stateReason == .orphaned && back?.debts == [])
     }
 
+    @Test(
+        "A machine with our token only in its environment is shown, and never owed or deleted",
+        arguments: ["somebody's clone", "", "ourdeployment000.i-1.2", "otherdeployment1.i-1.1"])
+    func environmentAlone(_ name: String) {
+        let clone = Machine.sample("m1", name: name)
+        var deleted = Instance.sample(.deleted, upstream: "m0")
+        deleted.desiredState = .deleted
+        var debtor = Instance.sample(.running, upstream: "m0")
+        debtor.readiness = .ready
+        #expect(self.kinds([.sample("m0"), clone], [debtor]) == [])
+        debtor.debts = [Debt(upstreamID: clone.id, hourlyPrice: .zero, since: noon)]
+        for (kind, instance) in [(ReconciliationQuestion.Kind.stranger, deleted), (.extra, .sample(.running, upstream: "m0")), (.debt, debtor)] {
+            guard case .unproven(clone.id) = self.answer(kind, instance, clone) else { return unexpected("\(kind)") }
+        }
+        #expect(self.written(self.answer(.stranger, nil, clone))?.stateReason == .orphaned, "a record that was lost")
+    }
+
     @Test("Once a machine has run it is kept; before that, the running one of two")
     func keeping() {
         #expect(self.written(self.answer(.extra, .sample(.running, upstream: "m0"), .sample("m1")))?.upstream?.id.rawValue == "m0")

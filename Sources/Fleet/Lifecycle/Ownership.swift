@@ -8,20 +8,27 @@ enum Ownership {
         }
     }
 
-    /// Of several keep the running one, else the older; one that is leaving only when there is no other.
+    /// Of several keep one that is proven ours; of those the running one, else the older; one that is leaving only when there is no
+    /// other.
     static func kept(of machines: [Machine]) -> Machine? {
         machines.min { self.preference($0) < self.preference($1) }
     }
 
-    private static func preference(_ machine: Machine) -> (Int, Int64, UpstreamID) {
+    private static func preference(_ machine: Machine) -> (Int, Int, Int64, UpstreamID) {
         let standing =
             switch machine.phase {
             case .running: 0
             case .leaving: 2
             default: 1
             }
-        return (standing, machine.createdAt?.microseconds ?? .max, machine.id)
+        return (machine.isProvenOurs ? 0 : 1, standing, machine.createdAt?.microseconds ?? .max, machine.id)
     }
+}
+
+extension Machine {
+    /// The name carries the token, and the environment, where it is listed, no other. An environment alone proves nothing: it is
+    /// copied with a machine that somebody clones. Such a machine is shown, and never deleted as one too many.
+    package var isProvenOurs: Bool { self.token != nil && OwnershipToken(self.name) == self.token }
 }
 
 extension Instance {

@@ -36,6 +36,8 @@ package enum ReconciliationAnswer: Sendable {
     case commit(Commit)
     /// A machine too many that still stands: delete it.
     case release(UpstreamID)
+    /// Our token stands only in its environment: for people to look into.
+    case unproven(UpstreamID)
 }
 
 /// Compares listings with records, and judges the answers. Pure; see design of money safety: nothing is stopped or deleted here but
@@ -74,6 +76,7 @@ package struct Reconciliation: Sendable {
         }
         guard let instance = known[token.instance] else { return ask(.stranger) }
         if instance.debts.contains(where: { $0.upstreamID == machine.id }) { return nil }
+        guard machine.isProvenOurs || instance.upstream?.id == machine.id else { return nil }
         if instance.state.isFinal { return ask(.stranger) }
         // Without a machine yet, the create job settles what is listed.
         guard let upstream = instance.upstream, upstream.id != machine.id else { return nil }
@@ -128,7 +131,7 @@ package struct Reconciliation: Sendable {
         _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, at now: Timestamp
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
-        if let machine, !machine.isLeavingOrGone { return .release(machine.id) }
+        if let machine, !machine.isLeavingOrGone { return machine.isProvenOurs ? .release(machine.id) : .unproven(machine.id) }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
         let before = instance
         instance.settleDebt(question.upstreamID, at: now)
@@ -148,6 +151,7 @@ package struct Reconciliation: Sendable {
             // Its name may have been given away since.
             instance.name = instance.id.rawValue
         } else {
+            guard machine.isProvenOurs else { return .unproven(machine.id) }
             instance.owe(machine, at: now)
         }
         return self.commit(instance, over: before, at: now)
@@ -172,6 +176,7 @@ package struct Reconciliation: Sendable {
         guard var instance, let machine, !machine.isLeavingOrGone, let upstream = instance.upstream, upstream.id != machine.id,
             !instance.debts.contains(where: { $0.upstreamID == machine.id })
         else { return .nothing }
+        guard machine.isProvenOurs else { return .unproven(machine.id) }
         let before = instance
         if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
             instance.owe(Machine(id: upstream.id, name: "", status: upstream.status), at: now)

@@ -103,7 +103,7 @@ extension JobStepper {
     private func adopted(_ machine: Machine, others: [Machine]) -> StepResult {
         var (job, instance) = (self.job, self.instance)
         instance.observe(machine, because: .requested, at: self.now)
-        for other in others { instance.owe(other, at: self.now) }
+        for other in others where other.isProvenOurs { instance.owe(other, at: self.now) }
         if self.isSuperseded {
             instance.state(.deleting, because: .requested, "")
             job.supersede(at: self.now)

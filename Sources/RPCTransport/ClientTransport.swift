@@ -110,7 +110,7 @@ final class ClientTransport {
             case .unix(let path):
                 bootstrap.channelInitializer(initialize).connect(unixDomainSocketPath: path)
             }
-        connected.assumeIsolated().whenFailure { error in self.connectFailed("\(error)") }
+        connected.assumeIsolated().whenFailure { error in self.connectFailed(ConnectFailure.text(error)) }
     }
 
     private func add(_ channel: any Channel) throws {

@@ -377,6 +377,16 @@ struct ChangeStepTests {
         #expect(result.job?.state == .succeeded)
     }
 
+    @Test(
+        "A stop that was not accepted is believed only from a direct read",
+        arguments: [(JobType.stopInstance, nil, true), (.stopInstance, Duration.zero, false), (.startInstance, nil, false)])
+    func directLook(_ type: JobType, _ acknowledged: Duration?, _ isExpected: Bool) {
+        guard case .look(_, let isDirect) = self.confirming(type, .sample(.stopping), acknowledged: acknowledged).plan() else {
+            return unexpected("no look")
+        }
+        #expect(isDirect == isExpected)
+    }
+
     @Test("A delete ends only when a read does not find the machine; one that came back is deleted again")
     func deleteConfirmed() {
         let deleting = Instance.sample(.deleting)

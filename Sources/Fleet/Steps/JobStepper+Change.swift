@@ -11,7 +11,9 @@ extension JobStepper {
 
     func planLook() -> StepPlan {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
-        return .look(upstream.id, isDirect: self.job.absences > 0)
+        // A listing may lag behind: what it shows may be older than the start that this stop followed.
+        let isUnacceptedStop = self.job.type == .stopInstance && self.job.acknowledgedAt == nil
+        return .look(upstream.id, isDirect: self.job.absences > 0 || isUnacceptedStop)
     }
 
     func planAction() -> StepPlan {

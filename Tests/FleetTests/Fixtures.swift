@@ -83,6 +83,13 @@ extension JobStepper {
     }
 }
 
+extension JobStepper {
+    /// The create call that is being settled.
+    var attempt: CreateAttempt? {
+        if case .settle(let attempt, _) = self.job.step { attempt } else { nil }
+    }
+}
+
 extension StepResult {
     var job: Job? { self.commit.jobs.first?.job }
     var instance: Instance? { self.commit.instances.first }

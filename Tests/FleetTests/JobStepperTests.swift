@@ -122,6 +122,30 @@ struct CreateStepTests {
         #expect(alone.instance?.upstream?.id.rawValue == "m1", "found again after its name was changed by hand")
     }
 
+    @Test("The price is that of the attempt that brought the machine; when it is not known, the dearest", arguments: [(1, 500), (2, 90), (9, 500)])
+    func priceOfAttempt(_ attempt: Int, _ price: Int64) throws {
+        func settling(_ number: Int, _ price: Int64, _ before: JobStepper) throws -> JobStepper {
+            var next = before
+            next.job.step = .place
+            let offer = Product.sample("4090", "RTX 4090 24GB", price: price, clusters: ["us-ca-6"])
+            let planner = Planner(
+                catalogue: Catalogue(products: [offer], clusters: [Cluster(id: "us-ca-6", name: "US", productNames: [])], fetchedAt: noon),
+                cooldowns: Cooldowns(), defaultRegion: nil)
+            let result = next.placed(planner: planner)
+            return .sample(try #require(result.job), try #require(result.instance))
+        }
+        let first = try settling(1, 500, .sample(.sample(.createInstance, .place), .sample(.pending, upstream: nil)))
+        let second = try settling(2, 90, first)
+        #expect(second.instance.placement?.hourlyPrice == MicroUSD(micros: 90))
+        let adopted = second.settled(self.listing([.sample("m1", attempt: attempt)], begunAt: noon), isCredible: true)
+        #expect(adopted.instance?.placement?.hourlyPrice == MicroUSD(micros: price))
+        let two = second.settled(
+            self.listing([.sample("m1"), .sample("m2", "pulling", attempt: attempt)], begunAt: noon), isCredible: true)
+        #expect(two.instance?.debts.map(\.hourlyPrice) == [MicroUSD(micros: price)])
+        let answered = second.created(.created(UpstreamID(rawValue: "m1")), attempt: try #require(second.attempt))
+        #expect(answered.instance?.placement?.hourlyPrice == MicroUSD(micros: 90))
+    }
+
     struct Absence: Sendable, CustomTestStringConvertible {
         var before: Int
         var begunAfterWindow: Duration

@@ -111,6 +111,22 @@ struct ReconciliationTests {
         #expect(self.written(self.answer(.extra, young, .sample("m1", "pulling")))?.upstream?.id.rawValue == "m0")
     }
 
+    @Test("Of two machines each is counted with the price of its own attempt")
+    func prices() {
+        func placement(_ price: Int64) -> Placement {
+            var placement = Placement.standard
+            placement.hourlyPrice = MicroUSD(micros: price)
+            return placement
+        }
+        var young = Instance.sample(.provisioning, upstream: "m0", status: "pulling")
+        young.askedPlacements = [AskedPlacement(attempt: 1, placement: placement(700)), AskedPlacement(attempt: 2, placement: placement(40))]
+        young.placement = placement(40)
+        let switched = self.written(self.answer(.extra, young, .sample("m1", attempt: 1)))
+        #expect(switched?.debts.map(\.hourlyPrice.micros) == [40] && switched?.placement?.hourlyPrice.micros == 700)
+        let owed = self.written(self.answer(.extra, young, .sample("m1", "pulling", attempt: 1)))
+        #expect(owed?.debts.map(\.hourlyPrice.micros) == [700] && owed?.placement?.hourlyPrice.micros == 40)
+    }
+
     @Test("A listing is believed when at least half of what is known is in it", arguments: [(0, false), (1, false), (2, true), (4, true)])
     func credibility(_ present: Int, _ isCredible: Bool) {
         let known = (0..<4).map { Instance.sample(.running, upstream: "m\($0)") }

@@ -68,6 +68,18 @@ package struct Placement: Hashable, Sendable, Codable {
     }
 }
 
+/// The offer that one create call asked for.
+package struct AskedPlacement: Hashable, Sendable, Codable {
+    /// As in the ownership token.
+    package var attempt: Int
+    package var placement: Placement
+
+    package init(attempt: Int, placement: Placement) {
+        self.attempt = attempt
+        self.placement = placement
+    }
+}
+
 package struct Endpoint: Hashable, Sendable, Codable {
     package var port: Int
     package var `protocol`: PortProtocol
@@ -112,6 +124,9 @@ package struct Debt: Hashable, Sendable, Codable {
 
 /// One machine that a caller asked for: the wish, what is known of it, and why.
 package struct Instance: Hashable, Sendable, Codable, Identifiable {
+    /// Create calls whose offers are kept; a create is seldom refused by so many.
+    static let askedPlacementsKept = 64
+
     package let id: InstanceID
     package var name: String
     package let tenant: TenantID
@@ -123,7 +138,11 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// For people.
     package var stateMessage: String
     package var readiness: Readiness
+    /// Of its machine, or of the newest create call while there is none.
     package var placement: Placement?
+    /// Of the newest create calls, oldest first, since any of them may turn out to have brought a machine; nil in rows of versions
+    /// that did not keep it.
+    package var askedPlacements: [AskedPlacement]?
     package var endpoints: [Endpoint]
     package var upstream: UpstreamFacts?
     package var debts: [Debt]
@@ -154,6 +173,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.stateMessage = ""
         self.readiness = .notReady
         self.placement = placement
+        self.askedPlacements = nil
         self.endpoints = []
         self.upstream = nil
         self.debts = []

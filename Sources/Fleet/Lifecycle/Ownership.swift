@@ -32,11 +32,27 @@ extension Machine {
 }
 
 extension Instance {
-    /// A machine too many: it must go, and what it costs until then is waste.
-    mutating func owe(_ machine: Machine, at now: Timestamp) {
+    mutating func ask(for placement: Placement, attempt: Int) {
+        let asked = (self.askedPlacements ?? []) + [AskedPlacement(attempt: attempt, placement: placement)]
+        self.askedPlacements = asked.suffix(Self.askedPlacementsKept)
+        self.placement = placement
+    }
+
+    /// Where the machine of that create call is and what it costs. When that is not known the dearest that was asked for, so that
+    /// nothing is counted too low.
+    func placement(ofAttempt attempt: Int?) -> Placement? {
+        let asked = self.askedPlacements ?? []
+        if let named = asked.last(where: { $0.attempt == attempt }) { return named.placement }
+        return (asked.map(\.placement) + [self.placement].compactMap { $0 }).max { $0.hourlyPrice < $1.hourlyPrice }
+    }
+
+    /// A machine too many: it must go, and what it costs until then is waste. `placement`: where it is, when that is known better
+    /// than its token tells.
+    mutating func owe(_ machine: Machine, placement: Placement? = nil, at now: Timestamp) {
         guard !self.debts.contains(where: { $0.upstreamID == machine.id }) else { return }
+        let placement = placement ?? self.placement(ofAttempt: machine.token?.attempt)
         self.debts.append(
-            Debt(upstreamID: machine.id, hourlyPrice: self.placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now)))
+            Debt(upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now)))
     }
 
     /// The machine has been seen gone.

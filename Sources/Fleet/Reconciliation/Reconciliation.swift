@@ -179,8 +179,9 @@ package struct Reconciliation: Sendable {
         guard machine.isProvenOurs else { return .unproven(machine.id) }
         let before = instance
         if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
-            instance.owe(Machine(id: upstream.id, name: "", status: upstream.status), at: now)
+            instance.owe(Machine(id: upstream.id, name: "", status: upstream.status), placement: instance.placement, at: now)
             instance.observe(machine, because: .requested, at: now)
+            instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
         } else {
             instance.owe(machine, at: now)
         }

@@ -17,7 +17,7 @@ extension JobStepper {
         job.dueAt = self.now
         job.progress = "asking for \(best.placement.productName) in \(best.placement.clusterID)"
         let raisesPrice = best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
-        instance.placement = best.placement
+        instance.ask(for: best.placement, attempt: attempt.number)
         var result = self.result(job, instance, call: .create(attempt))
         if raisesPrice { result.commit.guards.append(.ceilings(self.settings.ceilings)) }
         return result
@@ -42,7 +42,8 @@ extension JobStepper {
         switch outcome {
         case .created(let id):
             // The first word of every machine; the next look brings the provider's own.
-            let machine = Machine(id: id, name: "", status: "toCreate", createdAt: self.now)
+            let token = OwnershipToken(deployment: self.deployment, instance: self.instance.id, attempt: attempt.number)
+            let machine = Machine(id: id, name: token.text, status: "toCreate", token: token, createdAt: self.now)
             return self.adopted(machine, others: [])
         case .refused(let error):
             return self.refused(error, attempt: attempt)
@@ -103,6 +104,7 @@ extension JobStepper {
     private func adopted(_ machine: Machine, others: [Machine]) -> StepResult {
         var (job, instance) = (self.job, self.instance)
         instance.observe(machine, because: .requested, at: self.now)
+        instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
         for other in others where other.isProvenOurs { instance.owe(other, at: self.now) }
         if self.isSuperseded {
             instance.state(.deleting, because: .requested, "")

@@ -6,10 +6,23 @@ import Synchronization
 final class TestSink: MessageSink, Sendable {
     private let written = Mutex<[[UInt8]]>([])
     private let waiters = Waiters<Void>(limit: 10)
+    /// The message after which there is no room: its sender waits until it is cancelled.
+    private let lastWithRoom: Int?
+    private let blocked = Waiters<Void>(limit: 10)
+
+    init(fullAfter lastWithRoom: Int? = nil) {
+        self.lastWithRoom = lastWithRoom
+    }
 
     func send(_ message: [UInt8]) async throws(RPCError) {
-        self.written.withLock { $0.append(Array(message.dropFirst(5))) }
+        let index = self.written.withLock { written in
+            written.append(Array(message.dropFirst(5)))
+            return written.count - 1
+        }
         self.waiters.wake { true }
+        guard index == self.lastWithRoom else { return }
+        _ = await self.blocked.wait(for: (), unless: { false })
+        throw RPCError(code: .cancelled, message: "the task was cancelled")
     }
 
     func sendHeaders() async throws(RPCError) {}

@@ -14,12 +14,13 @@ struct WatchTests {
     /// Runs a watch beside `body`; answers how the watch ended, CANCELLED when `body` ended first.
     @discardableResult
     private func watch(
-        _ fixture: Fixture, tenant: String = "default", handlers: InstanceHandlers? = nil, _ change: (inout Request) -> Void = { _ in },
+        _ fixture: Fixture, tenant: String = "default", handlers: InstanceHandlers? = nil, fullAfter: Int? = nil,
+        _ change: (inout Request) -> Void = { _ in },
         _ body: @escaping @Sendable (TestSink) async throws -> Void
     ) async throws -> RPCError? {
         var request = Request()
         change(&request)
-        let (sink, asked) = (TestSink(), request)
+        let (sink, asked) = (TestSink(fullAfter: fullAfter), request)
         let instances = handlers ?? fixture.instances
         return try await withThrowingTaskGroup(of: RPCError?.self) { group in
             group.addTask {
@@ -203,6 +204,21 @@ struct WatchTests {
             fixture.backend.drain.begin()
             let last: Response = try await sink.message(1)
             #expect(last.events.isEmpty && last.resumeToken?.revision == fixture.view.revision.number)
+        }
+        #expect(ended?.code == .unavailable)
+    }
+
+    @Test("the last token of a slow watcher is not older than what it has been sent")
+    func drainingSlowWatcher() async throws {
+        let fixture = try await Fixture()
+        let ended = try await self.watch(fixture, fullAfter: 1) { sink in
+            _ = try await sink.message(0, as: Response.self)
+            await fixture.clock.untilSleeping(1)
+            _ = try await fixture.create("new")
+            let sent: Response = try await sink.message(1)
+            fixture.backend.drain.begin()
+            let last: Response = try await sink.message(2)
+            #expect(!sent.events.isEmpty && last.resumeToken == sent.resumeToken)
         }
         #expect(ended?.code == .unavailable)
     }

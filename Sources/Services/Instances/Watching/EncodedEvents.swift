@@ -26,9 +26,10 @@ final class EncodedEvents: Sendable {
         return bytes
     }
 
+    /// An instance as it stands at the watch's beginning: one that lives, or one that is over and was asked for by its id.
     static func snapshot(_ instance: Instance) throws(RPCError) -> [UInt8] {
         let event = Event(revision: instance.revision, object: .instance(instance))
-        return try self.encode(instance, WatchChange(event: event, changeCount: 1), .snapshot)
+        return try self.encode(instance, WatchChange(event: event, changeCount: 1), instance.state.isFinal ? .removed : .snapshot)
     }
 
     private static func encode(

@@ -82,7 +82,8 @@ struct InstanceWatch {
     // MARK: Sending
 
     private mutating func sendSnapshot(_ write: Write) async throws {
-        let (instances, revision) = await self.takeSnapshot()
+        let (living, revision) = await self.takeSnapshot()
+        let instances = try await living + self.endedOnes(besides: living)
         for range in WatchChunks.ranges(of: instances, bytes: InstanceQuery.bytes) {
             // No token yet: going on from within a snapshot is not possible.
             let events = try instances[range].map { try EncodedEvents.snapshot($0) }
@@ -92,6 +93,15 @@ struct InstanceWatch {
         var rest = NovitaiV1.WatchInstancesResponse()
         rest.snapshotComplete = true
         try await self.sendPosition(rest, [], write)
+    }
+
+    /// At most as many reads as the request named ids.
+    private func endedOnes(besides living: [Instance]) async throws -> [Instance] {
+        var ended: [Instance] = []
+        for id in self.selection.named(besides: living) {
+            if let instance = try await self.backend.store.instance(id), self.selection.mayShow(ended: instance) { ended.append(instance) }
+        }
+        return ended
     }
 
     /// Looking through thousands of instances takes milliseconds: not on a connection's event loop.
@@ -130,8 +140,9 @@ struct InstanceWatch {
     private mutating func sendPosition(_ rest: NovitaiV1.WatchInstancesResponse, _ events: [[UInt8]], _ write: Write) async throws {
         var rest = rest
         rest.resumeToken = NovitaiV1.ResumeToken(self.history, self.position)
-        try await write(WatchResponse(events: events, rest: rest))
+        // Queued at once, whatever the wait for room after it comes to: a bookmark at a drain follows it.
         self.progress.completed(self.position)
+        try await write(WatchResponse(events: events, rest: rest))
         self.lastSentAt = self.backend.clock.now
     }
 

@@ -26,6 +26,16 @@ struct WatchSelection {
         return instance.tenant == self.tenant && (self.ids.isEmpty || self.ids.contains(instance.id))
     }
 
+    /// The instances that were asked for by id and do not live: who waits for one of them has to learn that it is over.
+    func named(besides living: [Instance]) -> [InstanceID] {
+        self.ids.subtracting(living.map(\.id)).sorted()
+    }
+
+    /// Whether one that is over may be shown to the watcher.
+    func mayShow(ended instance: Instance) -> Bool {
+        instance.tenant == self.tenant && instance.state.isFinal
+    }
+
     /// The snapshot's part of what lives.
     mutating func snapshot(of living: [Instance]) -> [Instance] {
         let selected = living.filter { self.isSelected($0) }

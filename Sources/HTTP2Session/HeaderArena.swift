@@ -63,7 +63,8 @@ package struct SavedBlock: Sendable {
     func forEachField(in range: Range<Int>, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
         var start = range.lowerBound == 0 ? 0 : self.ends[2 * range.lowerBound - 1]
         for field in range {
-            let nameEnd = self.ends[2 * field], valueEnd = self.ends[2 * field + 1]
+            let nameEnd = self.ends[2 * field]
+            let valueEnd = self.ends[2 * field + 1]
             // Both lie within the bytes written, and nothing is appended while `body` runs.
             let name = unsafe UnsafeBufferPointer(start: self.base + start, count: nameEnd - start)
             let value = unsafe UnsafeBufferPointer(start: self.base + nameEnd, count: valueEnd - nameEnd)
@@ -86,7 +87,9 @@ package struct SavedBlock: Sendable {
             return unsafe memcmp(start, self.base + bytes.lowerBound, saved.count) == 0
         }
         guard isSameText else { return false }
-        for index in 0..<saved.ends.count where self.ends[2 * range.lowerBound + index] - bytes.lowerBound != saved.ends[index] { return false }
+        for index in 0..<saved.ends.count where self.ends[2 * range.lowerBound + index] - bytes.lowerBound != saved.ends[index] {
+            return false
+        }
         return true
     }
 

@@ -52,7 +52,8 @@ package struct OutgoingHeaders: Sendable {
             guard var position = text.baseAddress else { return unsafe nameValues.withUnsafeBufferPointer(body) }
             for field in self.fields {
                 // `text` holds exactly these names and values, one after the other.
-                let nameLength = field.name.utf8.count, valueLength = field.value.utf8.count
+                let nameLength = field.name.utf8.count
+                let valueLength = field.value.utf8.count
                 unsafe nameValues.append(
                     nghttp2_nv(name: position, value: position + nameLength, namelen: nameLength, valuelen: valueLength, flags: 0))
                 unsafe position += nameLength + valueLength

@@ -27,7 +27,9 @@ package struct MessageReassembler: Sendable {
     package mutating func next() throws(RPCError) -> ReceivedMessage? {
         if self.partial.isEmpty, let message = try self.nextWithinChunk() { return message }
         try self.growPartial()
-        guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else { return nil }
+        guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else {
+            return nil
+        }
         let message = ReceivedMessage(storage: self.partial, range: MessagePrefix.size..<self.partial.count)
         self.partial = []
         return message
@@ -46,7 +48,10 @@ package struct MessageReassembler: Sendable {
     private mutating func growPartial() throws(RPCError) {
         self.move(upTo: MessagePrefix.size)
         if let length = try self.announcedLength(self.partial, at: 0) { self.move(upTo: MessagePrefix.size + length) }
-        if self.offset == self.chunk.count { self.chunk = [] ; self.offset = 0 }
+        if self.offset == self.chunk.count {
+            self.chunk = []
+            self.offset = 0
+        }
     }
 
     private mutating func move(upTo size: Int) {

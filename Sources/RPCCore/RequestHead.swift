@@ -76,7 +76,9 @@ package struct RequestHead: Sendable {
     }
 
     private mutating func addMetadata(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-        do throws(RPCError) { try self.metadata.appendReceived(name: name, value: value) } catch { self.syntaxError = self.syntaxError ?? error }
+        do throws(RPCError) { try self.metadata.appendReceived(name: name, value: value) } catch {
+            self.syntaxError = self.syntaxError ?? error
+        }
     }
 
     private mutating func note(fault: String) {

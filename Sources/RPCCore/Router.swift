@@ -52,9 +52,11 @@ package struct Router: Sendable {
         bidirectionalStreaming method: MethodDescriptor,
         handler: @escaping @Sendable (RequestStream<Q>, ResponseWriter<R>, ServerContext) async throws -> Void
     ) {
-        self.add(method, .bidirectionalStreaming { source, sink, context in
-            try await handler(RequestStream(source), ResponseWriter(sink), context)
-        })
+        self.add(
+            method,
+            .bidirectionalStreaming { source, sink, context in
+                try await handler(RequestStream(source), ResponseWriter(sink), context)
+            })
     }
 
     /// Interceptors run in the order of their adding.

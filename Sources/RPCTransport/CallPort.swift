@@ -37,7 +37,13 @@ struct CallPort<Call: CallEndpoint>: MessageSink, MessageSource {
         let writer = Waiter<Void>()
         self.onLoop { call in
             do throws(RPCError) {
-                if isSent { call.waitForRoom(writer) } else if try call.send(message) { writer.answer(.success(())) } else { call.waitForRoom(writer) }
+                if isSent {
+                    call.waitForRoom(writer)
+                } else if try call.send(message) {
+                    writer.answer(.success(()))
+                } else {
+                    call.waitForRoom(writer)
+                }
             } catch {
                 writer.answer(.failure(error))
             }

@@ -55,7 +55,8 @@ final class ClientConnection: HTTP2DriverDelegate {
     // MARK: HTTP2DriverDelegate
 
     func connectionOpened() {
-        self.handshakeTimer = self.transport.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.transport.configuration.connectTimeout)) {
+        self.handshakeTimer = self.transport.loop.assumeIsolated().scheduleTask(in: TimeAmount(self.transport.configuration.connectTimeout))
+        {
             self.driver?.fail(HTTP2SessionError(reason: "connect_timeout"))
         }
     }

@@ -73,7 +73,8 @@ final class ClientTransport {
     func headers(for call: ClientCall) -> OutgoingHeaders {
         var fields = [
             HeaderField(":path", call.method.path), HeaderField(":authority", self.authority),
-            HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"), HeaderField("user-agent", self.configuration.userAgent),
+            HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"),
+            HeaderField("user-agent", self.configuration.userAgent),
         ]
         if let deadline = call.deadline {
             let left = Timeout(nanoseconds: UInt64(max(0, (deadline - .now()).nanoseconds)))

@@ -4,7 +4,8 @@ internal import RPCCore
 /// The header blocks that a server sends. Those that never change are made once.
 enum ResponseFields {
     private static let ok = OutgoingHeaders(constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc")]))
-    private static let okProto = OutgoingHeaders(constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")]))
+    private static let okProto = OutgoingHeaders(
+        constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")]))
     static let statusOK = OutgoingHeaders(constant: ConstantHeaders([("grpc-status", "0")]))
 
     /// What gRPC's own fields of a response's headers count in a header list, with room to spare.

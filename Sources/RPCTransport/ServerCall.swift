@@ -226,7 +226,8 @@ extension ServerCall: CallEndpoint {
     }
 
     private func checkSize(_ message: [UInt8]) throws(RPCError) {
-        let count = message.count - MessagePrefix.size, limit = self.connection.server.configuration.responseSizeMax
+        let count = message.count - MessagePrefix.size
+        let limit = self.connection.server.configuration.responseSizeMax
         guard count > limit else { return }
         throw RPCError(code: .resourceExhausted, message: "the response has \(count) bytes, more than the limit of \(limit)")
     }
@@ -268,7 +269,9 @@ extension ServerCall {
     typealias UnaryHandler = @Sendable (ReceivedMessage, ServerContext) async throws -> [UInt8]
 
     /// Apart from the others, so that the memory that its task needs is small.
-    static func runUnary(_ handler: UnaryHandler, _ message: ReceivedMessage, _ context: ServerContext, _ bound: NIOLoopBound<ServerCall>) async {
+    static func runUnary(_ handler: UnaryHandler, _ message: ReceivedMessage, _ context: ServerContext, _ bound: NIOLoopBound<ServerCall>)
+        async
+    {
         do {
             let reply = try await handler(message, context)
             bound.value.returned(reply)

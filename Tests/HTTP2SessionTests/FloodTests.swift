@@ -7,7 +7,9 @@ struct FloodTests {
     /// Feeds until the session gives up.
     ///
     /// - Returns: how many feedings it bore, and why it gave up.
-    static func bear(_ limit: Int, _ session: HTTP2Session, at time: (Int) -> UInt64 = { _ in 0 }, _ bytes: (UInt32) -> [UInt8]) -> (Int, String?) {
+    static func bear(_ limit: Int, _ session: HTTP2Session, at time: (Int) -> UInt64 = { _ in 0 }, _ bytes: (UInt32) -> [UInt8]) -> (
+        Int, String?
+    ) {
         for index in 0..<limit {
             do throws(HTTP2SessionError) {
                 try session.feed(bytes(UInt32(2 * index + 1)), at: time(index))
@@ -44,7 +46,8 @@ struct FloodTests {
         #expect(reason == nil)
     }
 
-    @Test("CONTINUATION frames are counted (CVE-2024-28182): four are borne, more are not", arguments: [(4, true), (6, false), (20, false)])
+    @Test(
+        "CONTINUATION frames are counted (CVE-2024-28182): four are borne, more are not", arguments: [(4, true), (6, false), (20, false)])
     func continuations(_ count: Int, isBorne: Bool) throws {
         let server = try HTTP2Session.server()
         var bytes = Frame.headers(1, Frame.request(), end: true, endHeaders: false)
@@ -69,7 +72,9 @@ struct FloodTests {
         let many = (0..<300).map { ("y\($0)", "") }
         var reasons: [String] = []
         for stream in [5, 7, 9] as [UInt32] {
-            do throws(HTTP2SessionError) { try server.feed(Frame.headers(stream, Frame.request() + many)) } catch { reasons.append(error.reason) }
+            do throws(HTTP2SessionError) { try server.feed(Frame.headers(stream, Frame.request() + many)) } catch {
+                reasons.append(error.reason)
+            }
         }
         #expect(reasons == ["oversized_headers"])
     }
@@ -78,8 +83,10 @@ struct FloodTests {
     func bomb() throws {
         let server = try HTTP2Session.server()
         // One entry of 3.9 KB into the table, then references to it of one byte each (RFC 7541, 6.1).
-        let entry: [UInt8] = [0x40, 1, UInt8(ascii: "x")] + [127, 0x80 | 0x7D - 127 & 0x7F, 30] + [UInt8](repeating: 97, count: 30 * 128 + 124)
-        try? server.feed(Frame.raw(type: 1, flags: 5, stream: 1, Frame.block(Frame.request()) + entry + [UInt8](repeating: 0xBE, count: 4000)))
+        let entry: [UInt8] =
+            [0x40, 1, UInt8(ascii: "x")] + [127, 0x80 | 0x7D - 127 & 0x7F, 30] + [UInt8](repeating: 97, count: 30 * 128 + 124)
+        try? server.feed(
+            Frame.raw(type: 1, flags: 5, stream: 1, Frame.block(Frame.request()) + entry + [UInt8](repeating: 0xBE, count: 4000)))
         for case .headers(_, let block, _) in server.events() {
             #expect(block.isTruncated)
             #expect(server.fields(of: block).reduce(0) { $0 + $1.utf8.count } < 32_768)
@@ -147,7 +154,9 @@ struct FloodTests {
         #expect(reason == "queued_frames")
     }
 
-    @Test("what is no HTTP/2 ends the session", arguments: ["GET / HTTP/1.1\r\n\r\n                    ", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}          garbage"])
+    @Test(
+        "what is no HTTP/2 ends the session",
+        arguments: ["GET / HTTP/1.1\r\n\r\n                    ", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}          garbage"])
     func preface(_ text: String) throws {
         let session = try HTTP2Session(role: .server)
         #expect(throws: HTTP2SessionError(reason: "bad_preface")) { try session.feed(Array(text.utf8)) }

@@ -8,7 +8,9 @@ enum Frame {
         [UInt8(payload.count >> 16), UInt8(payload.count >> 8 & 255), UInt8(payload.count & 255), type, flags] + big(stream) + payload
     }
 
-    static func data(_ stream: UInt32, _ bytes: [UInt8], end: Bool = false) -> [UInt8] { raw(type: 0, flags: end ? 1 : 0, stream: stream, bytes) }
+    static func data(_ stream: UInt32, _ bytes: [UInt8], end: Bool = false) -> [UInt8] {
+        raw(type: 0, flags: end ? 1 : 0, stream: stream, bytes)
+    }
     static func headers(_ stream: UInt32, _ fields: [(String, String)], end: Bool = false, endHeaders: Bool = true) -> [UInt8] {
         raw(type: 1, flags: (end ? 1 : 0) | (endHeaders ? 4 : 0), stream: stream, block(fields))
     }
@@ -145,7 +147,9 @@ struct Pair {
     let client: HTTP2Session
     let server: HTTP2Session
 
-    init(server: HTTP2SessionConfiguration = HTTP2SessionConfiguration(), client: HTTP2SessionConfiguration = HTTP2SessionConfiguration()) throws {
+    init(server: HTTP2SessionConfiguration = HTTP2SessionConfiguration(), client: HTTP2SessionConfiguration = HTTP2SessionConfiguration())
+        throws
+    {
         self.client = try HTTP2Session(role: .client, configuration: client)
         self.server = try HTTP2Session(role: .server, configuration: server)
         try self.exchange()

@@ -31,7 +31,8 @@ struct HTTP2SessionTests {
         _ = pair.client.events()
         try pair.exchange()
         let back = pair.client.events()
-        guard case .headers(_, let head, false) = back[0], case .data(_, [4, 5], endStream: false) = back[1], case .headers(_, let tail, true) = back[2],
+        guard case .headers(_, let head, false) = back[0], case .data(_, [4, 5], endStream: false) = back[1],
+            case .headers(_, let tail, true) = back[2],
             case .closed(_, .noError) = back[3]
         else {
             Issue.record("\(back)")
@@ -75,7 +76,9 @@ struct HTTP2SessionTests {
         #expect(!stream.isOpen)
     }
 
-    @Test("a message of any size comes out as it went in, through a buffer of any size", arguments: [0, 1, 16_384, 65_536, 1_000_000], [40_000, 65_536])
+    @Test(
+        "a message of any size comes out as it went in, through a buffer of any size", arguments: [0, 1, 16_384, 65_536, 1_000_000],
+        [40_000, 65_536])
     func sizes(_ count: Int, _ bufferSize: Int) throws {
         var configuration = HTTP2SessionConfiguration()
         configuration.streamWindow = 2 << 20

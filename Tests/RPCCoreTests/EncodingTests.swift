@@ -51,7 +51,9 @@ struct EncodingTests {
         #expect(PercentEncoding.decode(encoded) == text)
     }
 
-    @Test("an encoded message is cut between characters", arguments: [(0, ""), (3, ""), (9, "%E2%98%BA"), (10, "%E2%98%BAx"), (99, "%E2%98%BAxy")])
+    @Test(
+        "an encoded message is cut between characters",
+        arguments: [(0, ""), (3, ""), (9, "%E2%98%BA"), (10, "%E2%98%BAx"), (99, "%E2%98%BAxy")])
     func cutMessage(_ limit: Int, is encoded: String) {
         #expect(PercentEncoding.encode("☺xy", limit: limit) == encoded)
     }

@@ -34,7 +34,9 @@ struct RequestHeadTests {
         return head
     }
 
-    static func verdict(_ changes: [(String, String?)], isTruncated: Bool = false, busy: RPCError? = nil) -> (status: Int, code: Int, text: String) {
+    static func verdict(_ changes: [(String, String?)], isTruncated: Bool = false, busy: RPCError? = nil) -> (
+        status: Int, code: Int, text: String
+    ) {
         do {
             let method = try Self.head(changes).judged(isTruncated: isTruncated, busy: busy)
             return (200, 0, method.descriptor.path)
@@ -113,7 +115,9 @@ struct RequestHeadTests {
 
     @Test("metadata is what is not gRPC's own")
     func metadata() throws {
-        let head = Self.head([("x", "1"), ("user-agent", "u"), ("grpc-accept-encoding", "gzip"), ("grpc-previous-rpc-attempts", "1"), ("y-bin", "AQ")])
+        let head = Self.head([
+            ("x", "1"), ("user-agent", "u"), ("grpc-accept-encoding", "gzip"), ("grpc-previous-rpc-attempts", "1"), ("y-bin", "AQ"),
+        ])
         #expect(head.metadata.fields.map(\.name) == ["x", "user-agent", "grpc-previous-rpc-attempts", "y-bin"])
         #expect(head.metadata[binary: "y-bin"] == [1])
         #expect(head.timeout == nil)

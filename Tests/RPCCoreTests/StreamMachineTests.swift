@@ -42,9 +42,15 @@ struct ServerStreamMachineTests {
             (.unary, [.close, .message, .end], ["cut", "drop", "none"]),
             (.serverStreaming, [.message, .end, .send, .send, .finish], ["start", "none", "afterHeaders", "alone", "trailers"]),
             (.serverStreaming, [.message, .end, .finish], ["start", "none", "trailersOnly"]),
-            (.clientStreaming, [.message, .message, .end, .send, .finish], ["deliver", "deliver", "endRequests", "afterHeaders", "trailers"]),
+            (
+                .clientStreaming, [.message, .message, .end, .send, .finish],
+                ["deliver", "deliver", "endRequests", "afterHeaders", "trailers"]
+            ),
             (.clientStreaming, [.end], ["endRequests"]),
-            (.bidirectionalStreaming, [.send, .message, .send, .end, .finish], ["afterHeaders", "deliver", "alone", "endRequests", "trailers"]),
+            (
+                .bidirectionalStreaming, [.send, .message, .send, .end, .finish],
+                ["afterHeaders", "deliver", "alone", "endRequests", "trailers"]
+            ),
             (.bidirectionalStreaming, [.message, .finish, .message, .end], ["deliver", "trailersOnly", "drop", "none"]),
             (.bidirectionalStreaming, [.end, .message], ["endRequests", "drop"]),
         ] as [(MethodDescriptor.Kind, [Step], [String])])
@@ -102,12 +108,18 @@ struct ClientStreamMachineTests {
             (.unary, [headers, .head([("x", "y")], end: true)], ["headers", "end UNKNOWN"]),
             (.unary, [headers, .message, .dataEnd], ["headers", "deliver", "end INTERNAL"]),
             (.unary, [.head([(":status", "100")], end: false), headers], ["ignore", "headers"]),
-            (.unary, [.head([(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "7")], end: true)], ["end PERMISSION_DENIED"]),
+            (
+                .unary, [.head([(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "7")], end: true)],
+                ["end PERMISSION_DENIED"]
+            ),
             (.unary, [.head([(":status", "415"), ("grpc-status", "3")], end: true)], ["end INVALID_ARGUMENT"]),
             (.unary, [.head([(":status", "503")], end: false)], ["end UNAVAILABLE"]),
             (.unary, [.head([(":status", "404")], end: true)], ["end UNIMPLEMENTED"]),
             (.unary, [.head([(":status", "200"), ("content-type", "text/html")], end: false)], ["end UNKNOWN"]),
-            (.unary, [.head([(":status", "200"), ("content-type", "application/grpc"), ("grpc-encoding", "br")], end: false)], ["end INTERNAL"]),
+            (
+                .unary, [.head([(":status", "200"), ("content-type", "application/grpc"), ("grpc-encoding", "br")], end: false)],
+                ["end INTERNAL"]
+            ),
             (.unary, [.reset(7)], ["end UNAVAILABLE"]),
             (.unary, [.reset(8)], ["end CANCELLED"]),
             (.unary, [.reset(11)], ["end RESOURCE_EXHAUSTED"]),
@@ -125,7 +137,9 @@ struct ClientStreamMachineTests {
     @Test("a status carries its message, details and metadata")
     func status() throws {
         var head = ResponseHead()
-        let fields = [("grpc-status", "9"), ("grpc-message", "a%20%E2%98%BA"), ("grpc-status-details-bin", "CAk"), ("x", "y"), ("z-bin", "!")]
+        let fields = [
+            ("grpc-status", "9"), ("grpc-message", "a%20%E2%98%BA"), ("grpc-status-details-bin", "CAk"), ("x", "y"), ("z-bin", "!"),
+        ]
         for (name, value) in fields { head.add(name: Array(name.utf8).span, value: Array(value.utf8).span) }
         var machine = ClientStreamMachine(kind: .unary)
         guard case .end(let end) = machine.receive(head, endStream: true) else { throw RPCError(code: .unknown, message: "no end") }

@@ -17,7 +17,8 @@ struct CallTests {
     @Test("streaming both ways, one message after the other")
     func streaming() async throws {
         try await Rig.run { rig in
-            let counted = try await rig.channel.serverStreaming(BytesMessage("1000"), method: TestService.repeated, options: CallOptions()) {
+            let counted = try await rig.channel.serverStreaming(BytesMessage("1000"), method: TestService.repeated, options: CallOptions())
+            {
                 (responses: ResponseStream<BytesMessage>) in
                 var texts: [String] = []
                 for try await response in responses { texts.append(response.text) }
@@ -26,7 +27,9 @@ struct CallTests {
             #expect(counted == (0..<1000).map(String.init))
             let sum: BytesMessage = try await rig.channel.clientStreaming(method: TestService.sum, options: CallOptions()) {
                 (requests: RequestWriter<BytesMessage>) in
-                for size in [27182, 8, 1828, 45904, 0, 1_000_000] { try await requests.write(BytesMessage([UInt8](repeating: 0, count: size))) }
+                for size in [27182, 8, 1828, 45904, 0, 1_000_000] {
+                    try await requests.write(BytesMessage([UInt8](repeating: 0, count: size)))
+                }
             }
             #expect(sum.text == "1074922")
             try await rig.channel.bidirectionalStreaming(method: TestService.chat, options: CallOptions()) {
@@ -78,7 +81,9 @@ struct CallTests {
                 return request
             }
         }) { rig in
-            #expect(await code { let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: verbose, options: CallOptions()) } == .internal)
+            #expect(
+                await code { let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: verbose, options: CallOptions()) }
+                    == .internal)
             try await rig.expectEcho("on")
         }
     }
@@ -86,24 +91,31 @@ struct CallTests {
     @Test(
         "a status reaches the caller with its text",
         arguments: [
-            (5, "nothing here"), (2, "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"), (16, ""), (9, "a\r\ngrpc-status: 0"),
+            (5, "nothing here"), (2, "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"), (16, ""),
+            (9, "a\r\ngrpc-status: 0"),
         ])
     func status(_ number: UInt8, _ text: String) async throws {
         try await Rig.run { rig in
-            let error = try #require(await failure {
-                let _: BytesMessage = try await rig.channel.unary(BytesMessage("\(number) \(text)"), method: TestService.fail, options: CallOptions())
-            })
+            let error = try #require(
+                await failure {
+                    let _: BytesMessage = try await rig.channel.unary(
+                        BytesMessage("\(number) \(text)"), method: TestService.fail, options: CallOptions())
+                })
             #expect(error.code.rawValue == number)
             #expect(error.message == text)
         }
     }
 
-    @Test("details travel while they fit the peer's header list, and are dropped before the message", arguments: [(1000, true), (20_000, false)])
+    @Test(
+        "details travel while they fit the peer's header list, and are dropped before the message",
+        arguments: [(1000, true), (20_000, false)])
     func details(_ count: Int, arrive: Bool) async throws {
         try await Rig.run { rig in
-            let error = try #require(await failure {
-                let _: BytesMessage = try await rig.channel.unary(BytesMessage("details \(count)"), method: TestService.fail, options: CallOptions())
-            })
+            let error = try #require(
+                await failure {
+                    let _: BytesMessage = try await rig.channel.unary(
+                        BytesMessage("details \(count)"), method: TestService.fail, options: CallOptions())
+                })
             #expect(error.code == .aborted)
             #expect(error.message == "with details")
             #expect(error.details.count == (arrive ? count : 0))
@@ -113,9 +125,11 @@ struct CallTests {
     @Test("an error that is no status is UNKNOWN and keeps its text to itself")
     func strayError() async throws {
         try await Rig.run { rig in
-            let error = try #require(await failure {
-                let _: BytesMessage = try await rig.channel.unary(BytesMessage("stray"), method: TestService.fail, options: CallOptions())
-            })
+            let error = try #require(
+                await failure {
+                    let _: BytesMessage = try await rig.channel.unary(
+                        BytesMessage("stray"), method: TestService.fail, options: CallOptions())
+                })
             #expect(error.code == .unknown)
             #expect(!error.message.contains("Stray"))
         }
@@ -125,7 +139,9 @@ struct CallTests {
     func unimplemented() async throws {
         try await Rig.run { rig in
             let method = TestService.method("Nope", .unary)
-            #expect(await code { let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: method, options: CallOptions()) } == .unimplemented)
+            #expect(
+                await code { let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: method, options: CallOptions()) }
+                    == .unimplemented)
         }
     }
 

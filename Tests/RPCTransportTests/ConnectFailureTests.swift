@@ -22,7 +22,8 @@ struct ConnectFailureTests {
     private static func failedCall(to address: RPCAddress, then end: (HTTP2Channel) async -> Void) async -> RPCError? {
         let channel = HTTP2Channel(address: address)
         let error = await failure {
-            let _: BytesMessage = try await channel.unary(BytesMessage(), method: TestService.echo, options: CallOptions(timeout: .seconds(20)))
+            let _: BytesMessage = try await channel.unary(
+                BytesMessage(), method: TestService.echo, options: CallOptions(timeout: .seconds(20)))
         }
         await end(channel)
         return error
@@ -47,7 +48,8 @@ struct ConnectFailureTests {
         for address in addresses {
             let channel = HTTP2Channel(address: address)
             async let call = code {
-                let _: BytesMessage = try await channel.unary(BytesMessage(), method: TestService.echo, options: CallOptions(waitsForReady: true))
+                let _: BytesMessage = try await channel.unary(
+                    BytesMessage(), method: TestService.echo, options: CallOptions(waitsForReady: true))
             }
             await channel.shutDown()
             #expect(await call == .unavailable)

@@ -13,9 +13,10 @@ struct ConnectionTests {
             rig.server.beginGracefulShutdown()
             let other = HTTP2Channel(address: rig.address)
             var options = CallOptions(timeout: .seconds(5))
-            #expect(await code {
-                let _: BytesMessage = try await other.unary(BytesMessage(), method: TestService.echo, options: options)
-            } == .unavailable)
+            #expect(
+                await code {
+                    let _: BytesMessage = try await other.unary(BytesMessage(), method: TestService.echo, options: options)
+                } == .unavailable)
             await other.shutDown()
             options.waitsForReady = true
             rig.service.gate.open()
@@ -77,7 +78,9 @@ struct ConnectionTests {
     func channelShutdown() async throws {
         try await Rig.run { rig in
             let channel = HTTP2Channel(address: rig.address)
-            let call = Task { let _: BytesMessage = try await channel.unary(BytesMessage(), method: TestService.hang, options: CallOptions()) }
+            let call = Task {
+                let _: BytesMessage = try await channel.unary(BytesMessage(), method: TestService.hang, options: CallOptions())
+            }
             await rig.service.started.reaches(1)
             let end = Task { await channel.shutDown() }
             rig.service.gate.open()
@@ -100,7 +103,8 @@ struct ConnectionTests {
         "addresses are host:port or unix:PATH",
         arguments: [
             ("127.0.0.1:50051", .host("127.0.0.1", port: 50051)), ("[::1]:0", .host("::1", port: 0)), ("unix:/a/b", .unix(path: "/a/b")),
-            ("localhost:1", .host("localhost", port: 1)), ("::1:5", nil), ("host", nil), (":1", nil), ("unix:", nil), ("h:65536", nil), ("", nil),
+            ("localhost:1", .host("localhost", port: 1)), ("::1:5", nil), ("host", nil), (":1", nil), ("unix:", nil), ("h:65536", nil),
+            ("", nil),
         ] as [(String, RPCAddress?)])
     func addresses(_ text: String, is address: RPCAddress?) {
         #expect(RPCAddress(text) == address)

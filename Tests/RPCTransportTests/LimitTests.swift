@@ -140,19 +140,24 @@ struct LimitTests {
         let stubborn = TestService.method("Stubborn", .unary)
         let release = Gate()
         let entered = Counter()
-        try await Rig.run({ $0.runningHandlersMax = 1 }, router: { router in
-            router.register(unary: stubborn) { (request: BytesMessage, _) in
-                entered.add()
-                // Not cancelled with the call: a task of its own.
-                await Task.detached { try? await release.wait() }.value
-                return request
+        try await Rig.run(
+            { $0.runningHandlersMax = 1 },
+            router: { router in
+                router.register(unary: stubborn) { (request: BytesMessage, _) in
+                    entered.add()
+                    // Not cancelled with the call: a task of its own.
+                    await Task.detached { try? await release.wait() }.value
+                    return request
+                }
             }
-        }) { rig in
+        ) { rig in
             try await rig.expectEcho("connected")
             for _ in 0..<5 {
-                #expect(await code {
-                    let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: stubborn, options: CallOptions(timeout: .milliseconds(10)))
-                } == .deadlineExceeded)
+                #expect(
+                    await code {
+                        let _: BytesMessage = try await rig.channel.unary(
+                            BytesMessage(), method: stubborn, options: CallOptions(timeout: .milliseconds(10)))
+                    } == .deadlineExceeded)
             }
             // Once the server has this call it has the resets of those before it as well.
             let last = Task { try await rig.expectEcho("x") }
@@ -176,11 +181,12 @@ struct LimitTests {
                     }
                 }
                 await rig.service.started.reaches(3)
-                #expect(await code {
-                    try await rig.channel.serverStreaming(BytesMessage("1"), method: TestService.repeated, options: CallOptions()) {
-                        (responses: ResponseStream<BytesMessage>) in for try await _ in responses {}
-                    }
-                } == .resourceExhausted)
+                #expect(
+                    await code {
+                        try await rig.channel.serverStreaming(BytesMessage("1"), method: TestService.repeated, options: CallOptions()) {
+                            (responses: ResponseStream<BytesMessage>) in for try await _ in responses {}
+                        }
+                    } == .resourceExhausted)
                 try await rig.expectEcho("x")
                 rig.service.gate.open()
                 try await group.waitForAll()
@@ -193,7 +199,8 @@ struct LimitTests {
         try await Rig.run({ $0.session.maxConcurrentStreams = 2 }) { rig in
             try await withThrowingTaskGroup { group in
                 for index in 0..<100 {
-                    group.addTask { try await rig.expectEcho("\(index)") } }
+                    group.addTask { try await rig.expectEcho("\(index)") }
+                }
                 try await group.waitForAll()
             }
             #expect(rig.server.statistics.connections == 1)

@@ -158,7 +158,8 @@ final class TestService: Sendable {
     }
 
     private static func echoMetadata(_ context: ServerContext) throws {
-        var initial = Metadata(), trailing = Metadata()
+        var initial = Metadata()
+        var trailing = Metadata()
         for case .ascii(let text) in context.requestMetadata.values(of: "x-initial") { try initial.append(text, for: "x-initial") }
         for case .binary(let bytes) in context.requestMetadata.values(of: "x-trailing-bin") {
             try trailing.append(binary: bytes, for: "x-trailing-bin")

@@ -13,6 +13,12 @@ package enum EngineLimits {
     package static let storeRetryDelay: Duration = .seconds(1)
     /// The store says that a job is due but does not give it: somebody else is at it. Asked again no sooner.
     package static let leaseRetryDelay: Duration = .seconds(1)
+    /// A sweep's listing may take so long, all its pages together; each page is a request of its own with `REQUEST_TIMEOUT`. Enough for
+    /// 10,000 machines in pages of 100 that take 3 s each.
+    static let listingTimeout: Duration = .seconds(300)
+    /// A job's listing, for which a worker waits, has `REQUEST_TIMEOUT` and this for every machine of the last one, up to
+    /// `listingTimeout` in all.
+    static let listingTimePerMachine: Duration = .milliseconds(100)
     /// Direct reads that one sweep makes to settle differences; the rest waits for the next sweep.
     package static let questionsPerSweepMax = 25
     /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.

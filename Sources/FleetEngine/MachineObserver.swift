@@ -29,9 +29,12 @@ final class MachineObserver: Sendable {
     /// How machines in transition are looked at now.
     var pace: PollPace {
         PollPace(
-            inTransition: self.world.view.machinesAwaited, accountMachines: self.state.withLock { $0.latest?.machines.count ?? 0 },
+            inTransition: self.world.view.machinesAwaited, accountMachines: self.accountMachines,
             requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
     }
+
+    /// By the last listing; 0 before the first.
+    private var accountMachines: Int { self.state.withLock { $0.latest?.machines.count ?? 0 } }
 
     /// One machine as it is at `time` or later; nil when a direct read does not find it.
     func machine(
@@ -80,7 +83,8 @@ final class MachineObserver: Sendable {
 
     private func list(_ priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
         do throws(CloudError) {
-            let listing = try await self.world.cloud.machines(status: nil, call: self.world.call(priority, requestID: requestID))
+            let call = self.world.listingCall(priority, machines: self.accountMachines, requestID: requestID)
+            let listing = try await self.world.cloud.machines(status: nil, call: call)
             self.finish(.success(listing))
             return listing
         } catch {

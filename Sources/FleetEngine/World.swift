@@ -35,6 +35,16 @@ package struct World: Sendable {
         CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + self.settings.requestTimeout)
     }
 
+    /// A full listing: as many requests as it has pages, together over after a time for all of them.
+    ///
+    /// - Parameter machines: as many as the account had.
+    func listingCall(_ priority: CallPriority, machines: Int, requestID: String) -> CloudCall {
+        let one = self.settings.requestTimeout
+        let needed = priority == .sweep ? EngineLimits.listingTimeout : one + EngineLimits.listingTimePerMachine * machines
+        let timeout = max(one, min(needed, EngineLimits.listingTimeout))
+        return CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + timeout)
+    }
+
     func upstreamAnswered(_ error: CloudError?) {
         let now = self.clock.now
         self.monitor.update { report in

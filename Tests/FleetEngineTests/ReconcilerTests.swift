@@ -66,6 +66,16 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("A sweep may take longer than one request: each of its pages has that time")
+    func slowPages() throws {
+        try Universe.play { universe in
+            for number in 0..<101 { _ = try universe.rent(named: "not ours \(number)") }
+            universe.arm(ProviderFault(.delay, on: .listInstances, times: nil, delay: .seconds(20)))
+            await universe.sleep(.seconds(200))
+            #expect(await universe.running().monitor.report.lastSweep?.machines == 101)
+        }
+    }
+
     @Test("A machine with our token and no record is shown as ORPHANED and never touched")
     func orphan() throws {
         try Universe.play { universe in

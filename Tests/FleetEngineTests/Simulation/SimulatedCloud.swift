@@ -8,13 +8,16 @@ final class SimulatedCloud: Cloud {
     private let clock: VirtualClock
     private let life: Life
     private let requestsPerMinute: Int
+    /// Of one request; a listing has several.
+    private let requestTimeout: Duration
     private let nextSlot = Mutex<Timestamp?>(nil)
 
-    init(provider: SimulatedProvider, clock: VirtualClock, life: Life, requestsPerMinute: Int) {
+    init(provider: SimulatedProvider, clock: VirtualClock, life: Life, settings: FleetSettings) {
         self.provider = provider
         self.clock = clock
         self.life = life
-        self.requestsPerMinute = requestsPerMinute
+        self.requestsPerMinute = settings.upstreamRequestsPerMinute
+        self.requestTimeout = settings.requestTimeout
     }
 
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
@@ -100,7 +103,7 @@ final class SimulatedCloud: Cloud {
         }
         let reply = Arrival<ProviderExchange.Outcome?>()
         self.provider.send(operation, requestID: call.requestID, epoch: self.life.epoch, reply: reply)
-        let timer = self.clock.schedule(at: call.deadline) { reply.come(nil) }
+        let timer = self.clock.schedule(at: min(call.deadline, self.clock.now + self.requestTimeout)) { reply.come(nil) }
         let outcome = await withTaskCancellationHandler {
             await reply.value
         } onCancel: {

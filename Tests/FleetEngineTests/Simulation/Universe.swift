@@ -116,8 +116,7 @@ final class Universe: Sendable {
         let store = CrashableStore(
             inner: inner, life: life, dice: self.dice, trace: self.trace, clock: self.clock, scenario: self.scenario
         ) { self.committed($0) }
-        let cloud = SimulatedCloud(
-            provider: self.provider, clock: self.clock, life: life, requestsPerMinute: self.scenario.settings.upstreamRequestsPerMinute)
+        let cloud = SimulatedCloud(provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings)
         let server = SimulatedServer(
             store: store, cloud: cloud, clock: self.clock, dice: self.dice,
             settings: self.scenario.settings, trace: self.trace, life: life

@@ -20,8 +20,6 @@ package final class HTTP2Stream {
     var isDeferred = false
     /// Whether the headers of our side have been submitted.
     var isStarted = false
-    /// Whether the current header block grew beyond the limit, and its rest is skipped.
-    var isBlockTruncated = false
 
     enum End {
         case endStream

@@ -9,6 +9,7 @@ final class Reconciler: Sendable {
         var suspects: Set<InstanceID> = []
         /// Listings in a row that lacked most of what is known.
         var suspiciousSweeps = 0
+        var rotation = QuestionRotation()
     }
 
     private let world: World
@@ -56,7 +57,7 @@ final class Reconciler: Sendable {
         let isCredible = ListingCredibility.isCredible(listing, known: living)
         let questions = self.reconciliation.questions(
             from: listing, living: living, busy: busy, believesAbsence: self.believesAbsence(isCredible))
-        let asked = questions.prefix(EngineLimits.questionsPerSweepMax)
+        let asked = self.state.withLock { $0.rotation.take(questions, atMost: EngineLimits.questionsPerSweepMax) }
         await self.settle(asked)
         let sweep = FleetMonitor.Sweep(
             begunAt: begunAt, endedAt: self.world.clock.now, machines: listing.machines.count,
@@ -74,7 +75,7 @@ final class Reconciler: Sendable {
         }
     }
 
-    private func settle(_ questions: ArraySlice<ReconciliationQuestion>) async {
+    private func settle(_ questions: [ReconciliationQuestion]) async {
         let before = self.state.withLock { $0.suspects }
         var suspects: Set<InstanceID> = []
         for question in questions where !self.isShuttingDown {

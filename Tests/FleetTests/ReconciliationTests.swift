@@ -127,6 +127,19 @@ struct ReconciliationTests {
         #expect(owed?.debts.map(\.hourlyPrice.micros) == [700] && owed?.placement?.hourlyPrice.micros == 40)
     }
 
+    @Test("When there are too many questions every changed machine has its turn, and a missing one never waits for them")
+    func turns() {
+        func question(_ kind: ReconciliationQuestion.Kind, _ number: Int) -> ReconciliationQuestion {
+            ReconciliationQuestion(kind: kind, instanceID: InstanceID(rawValue: "i-\(number)"), upstreamID: UpstreamID(rawValue: "m"))
+        }
+        let changed = (0..<7).map { question(.changed, $0) }
+        var rotation = QuestionRotation()
+        let turns = (0..<4).map { _ in rotation.take([question(.missing, 9)] + changed, atMost: 3).map(\.instanceID.rawValue) }
+        #expect(turns == [["i-9", "i-0", "i-1"], ["i-9", "i-2", "i-3"], ["i-9", "i-4", "i-5"], ["i-9", "i-6", "i-0"]])
+        #expect(rotation.take([], atMost: 3) == [] && rotation.take(changed, atMost: 9).count == 7)
+        #expect(rotation.take((0..<5).map { question(.missing, $0) } + changed, atMost: 3).map(\.kind) == [.missing, .missing, .missing])
+    }
+
     @Test("A listing is believed when at least half of what is known is in it", arguments: [(0, false), (1, false), (2, true), (4, true)])
     func credibility(_ present: Int, _ isCredible: Bool) {
         let known = (0..<4).map { Instance.sample(.running, upstream: "m\($0)") }

@@ -115,7 +115,9 @@ final class Reconciler: Sendable {
             self.world.storeAnswered(nil)
             guard question.kind != .debt else { return }
             for case .instance(let instance) in committed.events.map(\.object) {
-                for debt in instance.debts where debt.upstreamID == question.upstreamID { try? await self.release(debt.upstreamID, of: instance.id) }
+                for debt in instance.debts where debt.upstreamID == question.upstreamID {
+                    try? await self.release(debt.upstreamID, of: instance.id)
+                }
             }
         } catch {
             self.world.storeAnswered(error)

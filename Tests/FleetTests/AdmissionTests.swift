@@ -125,7 +125,9 @@ struct AdmissionTests {
         #expect(stop.commit.jobs.map(\.job.id.rawValue) == ["j-new"] && stop.job.state == .waiting)
     }
 
-    @Test("While anything is on its way nothing is so already", arguments: [(Admission.Change.stop, InstanceState.stopped), (.start, .running)])
+    @Test(
+        "While anything is on its way nothing is so already",
+        arguments: [(Admission.Change.stop, InstanceState.stopped), (.start, .running)])
     func unfinished(_ change: Admission.Change, _ state: InstanceState) throws {
         let admitted = try self.change(change, .sample(state), [.sample(.restartInstance, .send)])
         #expect(admitted.commit.jobs.map(\.job.state) == [.cancelled, .ready])

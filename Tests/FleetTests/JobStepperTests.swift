@@ -122,7 +122,9 @@ struct CreateStepTests {
         #expect(alone.instance?.upstream?.id.rawValue == "m1", "found again after its name was changed by hand")
     }
 
-    @Test("The price is that of the attempt that brought the machine; when it is not known, the dearest", arguments: [(1, 500), (2, 90), (9, 500)])
+    @Test(
+        "The price is that of the attempt that brought the machine; when it is not known, the dearest",
+        arguments: [(1, 500), (2, 90), (9, 500)])
     func priceOfAttempt(_ attempt: Int, _ price: Int64) throws {
         func settling(_ number: Int, _ price: Int64, _ before: JobStepper) throws -> JobStepper {
             var next = before
@@ -386,7 +388,9 @@ struct ChangeStepTests {
 
     @Test("A call that was not taken up is an attempt, whether its answer was lost or the server died before it came")
     func notTakenUp() {
-        let job = self.confirming(.startInstance, .sample(.starting, status: "exited"), acknowledged: nil).confirmed(.sample("m1", "exited")).job
+        let job = self.confirming(.startInstance, .sample(.starting, status: "exited"), acknowledged: nil).confirmed(
+            .sample("m1", "exited")
+        ).job
         #expect(job?.step == .send && job?.attemptCount == 1)
     }
 

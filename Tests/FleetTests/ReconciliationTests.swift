@@ -96,7 +96,9 @@ struct ReconciliationTests {
         debtor.readiness = .ready
         #expect(self.kinds([.sample("m0"), clone], [debtor]) == [])
         debtor.debts = [Debt(upstreamID: clone.id, hourlyPrice: .zero, since: noon)]
-        for (kind, instance) in [(ReconciliationQuestion.Kind.stranger, deleted), (.extra, .sample(.running, upstream: "m0")), (.debt, debtor)] {
+        for (kind, instance) in [
+            (ReconciliationQuestion.Kind.stranger, deleted), (.extra, .sample(.running, upstream: "m0")), (.debt, debtor),
+        ] {
             guard case .unproven(clone.id) = self.answer(kind, instance, clone) else { return unexpected("\(kind)") }
         }
         #expect(self.written(self.answer(.stranger, nil, clone))?.stateReason == .orphaned, "a record that was lost")
@@ -119,7 +121,9 @@ struct ReconciliationTests {
             return placement
         }
         var young = Instance.sample(.provisioning, upstream: "m0", status: "pulling")
-        young.askedPlacements = [AskedPlacement(attempt: 1, placement: placement(700)), AskedPlacement(attempt: 2, placement: placement(40))]
+        young.askedPlacements = [
+            AskedPlacement(attempt: 1, placement: placement(700)), AskedPlacement(attempt: 2, placement: placement(40)),
+        ]
         young.placement = placement(40)
         let switched = self.written(self.answer(.extra, young, .sample("m1", attempt: 1)))
         #expect(switched?.debts.map(\.hourlyPrice.micros) == [40] && switched?.placement?.hourlyPrice.micros == 700)

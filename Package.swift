@@ -89,7 +89,8 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services", "Settings",
+                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services",
+                "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
@@ -125,7 +126,8 @@ let package = Package(
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
         tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", nioCore, nioPosix], exclude: ["clients"]),
-        tests("ServicesTests",
+        tests(
+            "ServicesTests",
             ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "Telemetry", logging]),
         tests("SettingsTests", ["Settings"]),
         tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", grdb]),

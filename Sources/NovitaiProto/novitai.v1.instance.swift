@@ -1186,7 +1186,7 @@ extension NovitaiV1 {
         package var resumeToken: NovitaiV1.ResumeToken?
         /// Terms as in ListInstances.
         package var filter: String = ""
-        /// Only these instances. Empty: all of the tenant's.
+        /// Only these instances, at most 1000. One of them that is over already comes as REMOVED in the snapshot. Empty: all of the tenant's.
         package var ids: [String] = []
         /// Be cut off with RESOURCE_EXHAUSTED rather than be given only the latest state when reading too slowly.
         package var everyChange: Bool = false

@@ -46,7 +46,8 @@ struct HealthReport: Encodable, Sendable {
                 return (
                     check.name,
                     Check(
-                        status: Status(check.status), checkedAt: check.checkedAt.map { RFC3339.text(seconds: $0.seconds, nanoseconds: $0.nanos, digits: 3) },
+                        status: Status(check.status),
+                        checkedAt: check.checkedAt.map { RFC3339.text(seconds: $0.seconds, nanoseconds: $0.nanos, digits: 3) },
                         latencyMilliseconds: latency ?? 0,
                         detail: check.detail)
                 )

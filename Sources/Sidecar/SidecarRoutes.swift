@@ -28,7 +28,8 @@ package struct SidecarRoutes: Sendable {
         router.get("livez") { _, _ in self.answer("/livez", .ok, "alive\n", "text/plain; charset=utf-8") }
         router.get("readyz") { _, _ in
             let isReady = await self.health().isReady
-            return self.answer("/readyz", isReady ? .ok : .serviceUnavailable, isReady ? "ready\n" : "not ready\n", "text/plain; charset=utf-8")
+            return self.answer(
+                "/readyz", isReady ? .ok : .serviceUnavailable, isReady ? "ready\n" : "not ready\n", "text/plain; charset=utf-8")
         }
         router.get("health") { _, _ in
             let report = await self.health()

@@ -14,7 +14,8 @@ struct NovitaiSidecar: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "novitai-sidecar",
         abstract: "The HTTP/1 face of a Novitai server: /livez, /readyz, /health, /metrics.",
-        discussion: "It reaches the server by gRPC alone, so what it reports is what a client would see. Exit status 78: a setting is wrong.")
+        discussion:
+            "It reaches the server by gRPC alone, so what it reports is what a client would see. Exit status 78: a setting is wrong.")
 
     @ArgumentParser.Option(help: "Address: host:port or unix:PATH. Port 0 picks a free one. Default: $SIDECAR_LISTEN, else 127.0.0.1:8080.")
     var listen: String?
@@ -22,7 +23,8 @@ struct NovitaiSidecar: AsyncParsableCommand {
     @ArgumentParser.Option(help: "The server: host:port or unix:PATH. Default: $NOVITAI_TARGET, else 127.0.0.1:50051.")
     var target: String?
 
-    @ArgumentParser.Option(help: ArgumentHelp("Write the port (or the socket's path) to this file once requests are taken.", valueName: "path"))
+    @ArgumentParser.Option(
+        help: ArgumentHelp("Write the port (or the socket's path) to this file once requests are taken.", valueName: "path"))
     var portFile: String?
 
     @ArgumentParser.Option(help: "error, warning, info, debug or trace. Default: $LOG_LEVEL, else info.")
@@ -45,7 +47,8 @@ struct NovitaiSidecar: AsyncParsableCommand {
         let channel = HTTP2Channel(configuration: settings.channel)
         let portFile = self.portFile
         let server = SidecarServer(
-            routes: try SidecarRoutes(channel: channel, token: settings.token?.reveal()), address: settings.bindAddress, logger: Self.quiet(logger)
+            routes: try SidecarRoutes(channel: channel, token: settings.token?.reveal()), address: settings.bindAddress,
+            logger: Self.quiet(logger)
         ) { address in
             logger.info("listening", metadata: ["address": "\(address.text)"])
             Self.write(address.port, to: portFile, logger)

@@ -28,7 +28,8 @@ struct RFC3339Tests {
         }
     }
 
-    @Test("an offset is taken off", arguments: [("1970-01-01T02:00:00+02:00", 0), ("1969-12-31T22:30:00.25-01:30", 0)] as [(String, Int64)])
+    @Test(
+        "an offset is taken off", arguments: [("1970-01-01T02:00:00+02:00", 0), ("1969-12-31T22:30:00.25-01:30", 0)] as [(String, Int64)])
     func offset(text: String, seconds: Int64) {
         #expect(RFC3339.seconds(of: text) == seconds)
     }

@@ -49,6 +49,15 @@ def test_create_watch_stop_start_delete(api, client, simulator):
     assert client.instances.ListInstances(i.ListInstancesRequest(), timeout=5).instances == []
 
 
+def test_a_watch_for_an_instance_that_is_over_says_so(api, client):
+    i = api.instance
+    made = client.instances.CreateInstance(i.CreateInstanceRequest(name="over", spec=spec(api)), timeout=10).instance
+    job = client.instances.DeleteInstance(i.DeleteInstanceRequest(id=made.id), timeout=10).job
+    client.jobs.WaitJob(api.job.WaitJobRequest(id=job.id), timeout=60)
+    first = next(client.instances.WatchInstances(i.WatchInstancesRequest(ids=[made.id]), timeout=10))
+    assert [(event.kind, event.instance.id) for event in first.events] == [(i.INSTANCE_EVENT_KIND_REMOVED, made.id)]
+
+
 def test_a_request_repeated_answers_with_the_same_objects(api, client, simulator):
     request = api.instance.CreateInstanceRequest(request_id="once", name="once", spec=spec(api))
     answers = [client.instances.CreateInstance(request, timeout=10) for _ in range(3)]

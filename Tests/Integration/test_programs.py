@@ -213,3 +213,30 @@ def test_the_readme_shows_the_program_that_runs(tmp_path, server, api, simulator
     assert done.returncode == 0, done.stderr
     assert "INSTANCE_STATE_RUNNING" in done.stdout and "INSTANCE_STATE_DELETED" in done.stdout
     assert len(simulator.ledger()) == 1
+
+
+@pytest.mark.timeout(600)
+def test_scripts_run_shows_a_ready_machine_and_an_interrupt_leaves_nothing_behind(tmp_path):
+    """The first of the two commands, whole: what it builds is built already."""
+    state = ROOT / ".novitai"
+    # A key in the environment must not bring it to Novita.ai, nor a ceiling change the demonstration.
+    environment = {**os.environ, "NOVITA_API_KEY": "sk_canary", "NOVITA_API_BASE_URL": "https://api.novita.ai", "MAX_INSTANCES": "1"}
+    with open(tmp_path / "output", "wb") as output:
+        command = subprocess.Popen([ROOT / "scripts" / "run"], stdout=output, stderr=output, env=environment, start_new_session=True)
+
+    def said(text):
+        assert command.poll() is None, (tmp_path / "output").read_text()
+        return text in (tmp_path / "output").read_text()
+
+    wait_for(lambda: said("Running until Ctrl-C"), 500, "scripts/run has set up")
+    assert re.search(r"demo +RUNNING +yes", (tmp_path / "output").read_text())
+    pids = [int(line.split()[1]) for line in (state / "pids").read_text().splitlines()]
+    assert len(pids) == 3
+    # Twice, as an impatient person does.
+    command.send_signal(signal.SIGINT)
+    command.send_signal(signal.SIGINT)
+    assert command.wait(120) == 130
+    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids)
+    left = {path.name for path in state.iterdir()}
+    assert not {name for name in left if name.endswith((".port", "-wal", "-shm", "-journal"))} and "pids" not in left
+    assert all("sk_canary" not in path.read_text(errors="replace") for path in state.glob("*.log"))

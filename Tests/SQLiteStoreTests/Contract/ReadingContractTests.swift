@@ -82,7 +82,9 @@ struct ReadingContractTests {
         }
     }
 
-    @Test("An opened database is what it was when it was closed, but for the leases, whose holder is gone with the old process", arguments: StoreKind.all)
+    @Test(
+        "An opened database is what it was when it was closed, but for the leases, whose holder is gone with the old process",
+        arguments: StoreKind.all)
     func reopening(_ kind: StoreKind) async throws {
         try await kind.withDatabase { database in
             var store = try await database.open()

@@ -9,6 +9,8 @@ struct InstanceWatch {
     /// Seconds between bookmarks that may be asked for, and what is taken without being asked.
     static let bookmarkSeconds: ClosedRange<Int64> = 1...60
     static let bookmarkDefault: Duration = .seconds(5)
+    /// Instances that one watch may name: each may cost a read from the store.
+    static let idsMax = 1000
     /// Events of one read from the durable log.
     static let logReadSize = 500
 
@@ -43,7 +45,7 @@ struct InstanceWatch {
         self.bookmarkInterval = try Self.bookmarkInterval(request.bookmarkInterval)
         self.resumeAfter = try Self.resumption(request.resumeToken, in: deployment.history)
         self.selection = WatchSelection(
-            tenant: tenant, ids: Self.ids(request.ids, tenant, backend.view), predicate: try InstanceQuery.predicate(request.filter),
+            tenant: tenant, ids: try Self.ids(request.ids, tenant, backend.view), predicate: try InstanceQuery.predicate(request.filter),
             isResumed: self.resumeAfter != nil)
         self.lastSentAt = backend.clock.now
     }
@@ -185,7 +187,10 @@ struct InstanceWatch {
     }
 
     /// Names of living instances are taken too.
-    private static func ids(_ texts: [String], _ tenant: TenantID, _ view: View) -> Set<InstanceID> {
-        Set(texts.map { view.instance(named: $0, of: tenant)?.id ?? InstanceID(rawValue: $0) })
+    private static func ids(_ texts: [String], _ tenant: TenantID, _ view: View) throws(FleetError) -> Set<InstanceID> {
+        guard texts.count <= Self.idsMax else {
+            throw .invalid([FieldViolation("ids", "must be at most \(Self.idsMax); without any, all are watched")])
+        }
+        return Set(texts.map { view.instance(named: $0, of: tenant)?.id ?? InstanceID(rawValue: $0) })
     }
 }

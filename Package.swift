@@ -130,7 +130,7 @@ let package = Package(
             "ServicesTests",
             ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "Telemetry", logging]),
         tests("SettingsTests", ["Settings"]),
-        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", grdb]),
+        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", grdb], exclude: ["Golden"]),
         tests("TelemetryTests", ["Telemetry", logging]),
     ]
 )

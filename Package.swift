@@ -83,14 +83,14 @@ let package = Package(
         library("Settings"),
         library("Telemetry", ["CivilTime", logging, systemPackage]),
         library("Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto, logging]),
-        library("Sidecar", ["CivilTime", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, serviceLifecycle]),
+        library("Sidecar", ["CivilTime", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, nioPosix, serviceLifecycle]),
 
         // The programs: wiring, no logic.
         program(
             "novitaid",
             [
-                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "RPCTransport", "SQLiteStore", "Services",
-                "Settings",
+                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport",
+                "SQLiteStore", "Services", "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),

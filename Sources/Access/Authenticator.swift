@@ -37,6 +37,9 @@ package final class Authenticator: Sendable {
         self.state.withLock { $0 = State(table: table, generation: $0.generation + 1) }
     }
 
+    /// Whether identities are configured.
+    package var identifies: Bool { self.state.withLock { $0.table != nil } }
+
     /// - Parameter now: seconds since 1970.
     package func principal(authorization value: String?, at now: Int64) throws(AccessRefusal) -> Principal {
         let key = Remembered(bytes: value.map { Array($0.utf8.prefix(Self.valueBytesMax + 1)) } ?? [])

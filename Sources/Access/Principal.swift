@@ -14,6 +14,9 @@ package struct Principal: Sendable, Hashable {
 
     /// The caller of a server without configured identities, which therefore listens on loopback only.
     package static let local = Principal(id: "local", tenant: "default", role: .admin)
+
+    /// Whoever gave no token, for the few methods that need none. All of them share one limit.
+    package static let anonymous = Principal(id: "", tenant: "", role: .monitor)
 }
 
 /// Why a call is not let in.

@@ -25,6 +25,15 @@ package enum ListenAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Where a program on the same machine reaches what listens here: on every address is also on loopback.
+    package var asTarget: ListenAddress {
+        switch self {
+        case .tcp("0.0.0.0", let port): .tcp(host: "127.0.0.1", port: port)
+        case .tcp("::", let port): .tcp(host: "::1", port: port)
+        case .tcp, .unix: self
+        }
+    }
+
     package var description: String {
         switch self {
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

@@ -1,8 +1,10 @@
+import ArgumentParser
 import FoundationEssentials
 import Hummingbird
 import Logging
 import RPCTransport
 import Settings
+import Sidecar
 import Telemetry
 
 /// What can be set by the environment as well as by a flag.
@@ -20,7 +22,7 @@ struct SidecarSettings {
     private let target: ListenAddress
     let token: Secret?
     private let log: LogSettings
-    let violations: [String]
+    private let violations: [String]
 
     /// - Parameter flags: by the variable's name.
     init(flags: [String: String], environment: [String: String]) {
@@ -41,6 +43,13 @@ struct SidecarSettings {
         }
     }
 
+    var probeAddress: SidecarProbe.Address {
+        switch self.listen.asTarget {
+        case .tcp(let host, let port): .host(host, port: port)
+        case .unix(let path): .unix(path: path)
+        }
+    }
+
     var channel: HTTP2ChannelConfiguration {
         let address: RPCAddress =
             switch self.target {
@@ -50,6 +59,13 @@ struct SidecarSettings {
         var configuration = HTTP2ChannelConfiguration(address: address)
         configuration.backoff.maximum = Self.reconnectDelayMax
         return configuration
+    }
+
+    /// Logs everything that is wrong, and ends the program when anything is.
+    func check(_ logger: Logger) throws {
+        guard !self.violations.isEmpty else { return }
+        for violation in self.violations { logger.error("invalid setting", metadata: ["violation": "\(violation)"]) }
+        throw ExitCode(SettingsError.exitStatus)
     }
 
     func makeLogger() -> Logger {

@@ -15,6 +15,11 @@ enum ExitStatus {
         return ExitCode(SettingsError.exitStatus)
     }
 
+    static func failed(_ reason: String) -> ExitCode {
+        StandardError.write(Array("novitaid: \(reason)\n".utf8))
+        return ExitCode(Self.failure)
+    }
+
     /// Ends at once, whatever runs: the state is in the database, and the database survives it.
     static func endNow(_ status: Int32) -> Never { exit(status) }
 }

@@ -127,6 +127,41 @@ def test_the_sidecar_shows_what_the_server_says(start, server, tmp_path):
     assert sidecar.get("/nonesuch")[0] == 404
 
 
+def probe(program, *arguments):
+    """What the health check of a container runs: in the environment of the program, whose listen address it reads."""
+    name = "RPC_LISTEN" if program.name == "novitaid" else "SIDECAR_LISTEN"
+    return subprocess.run(
+        [BINARIES / program.name, "probe", *arguments], capture_output=True, text=True, timeout=20, cwd=program.folder,
+        env={**program.environment, name: f"0.0.0.0:{program.port}" if name == "SIDECAR_LISTEN" else program.address},
+    )
+
+
+def test_the_programs_probe_themselves(start, server, tmp_path):
+    sidecar = start(Sidecar(tmp_path, server.address))
+    wait_for(lambda: probe(server).returncode == 0, 30, "serving")
+    assert probe(server).stdout == "serving\n"
+    assert probe(sidecar).returncode == 0 and probe(sidecar, "--path", "/readyz").returncode == 0
+    server.send(signal.SIGSTOP)
+    hung = probe(server)
+    assert hung.returncode == 1 and "deadline" in hung.stderr
+    assert probe(sidecar, "--path", "/readyz").returncode == 1
+    assert probe(sidecar).returncode == 0
+    sidecar.send(signal.SIGSTOP)
+    assert probe(sidecar).returncode == 1
+    sidecar.send(signal.SIGCONT)
+    server.send(signal.SIGCONT)
+    server.kill()
+    dead = probe(server)
+    assert dead.returncode == 1 and server.address in dead.stderr
+
+
+def test_the_probe_needs_no_token(start, simulator, tmp_path):
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text(json.dumps({"tokens": [{"id": "a", "sha256": "0" * 64, "tenant": "t", "role": "admin"}]}))
+    server = start(Server(tmp_path, simulator, AUTH_TOKENS_FILE=str(tokens)))
+    wait_for(lambda: probe(server).returncode == 0, 30, "serving")
+
+
 def test_the_sidecar_says_so_when_the_server_is_gone(start, server, tmp_path):
     sidecar = start(Sidecar(tmp_path, server.address))
     wait_for(lambda: sidecar.get("/readyz")[0] == 200, 30, "ready")

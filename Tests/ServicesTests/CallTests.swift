@@ -52,7 +52,8 @@ struct MethodRolesTests {
             ("viewer-token", NovitaiV1.InstanceService.createInstance, .permissionDenied),
             ("operator-token", NovitaiV1.InstanceService.createInstance, nil),
             (nil, NovitaiV1.InstanceService.getInstance, .unauthenticated),
-            ("wrong", NovitaiV1.InstanceService.getInstance, .unauthenticated), (nil, GrpcHealthV1.Health.check, .unauthenticated),
+            ("wrong", NovitaiV1.InstanceService.getInstance, .unauthenticated), ("wrong", GrpcHealthV1.Health.check, .unauthenticated),
+            (nil, GrpcHealthV1.Health.watch, .unauthenticated), (nil, NovitaiV1.AdminService.getHealth, .unauthenticated),
         ] as [(String?, MethodDescriptor, RPCError.Code?)])
     func admit(_ token: String?, _ method: MethodDescriptor, _ wanted: RPCError.Code?) async throws {
         let context = try self.call(method, token: token)
@@ -63,6 +64,18 @@ struct MethodRolesTests {
         }
         let refused = try await refusal { try self.interceptor().admit(context) }
         #expect(refused.code == wanted && context.principal == nil)
+    }
+
+    @Test("a health check needs no token, but has a limit")
+    func probe() async throws {
+        let interceptor = self.interceptor()
+        let context = try self.call(GrpcHealthV1.Health.check, token: nil)
+        for _ in 1...RateLimiter.monitorPerSecond { try interceptor.admit(context) }
+        #expect(context.principal as? Principal == .anonymous)
+        var refused = 0
+        // The bucket may fill while the test runs, but not as fast as this empties it.
+        for _ in 1...RateLimiter.monitorPerSecond { if (try? interceptor.admit(context)) == nil { refused += 1 } }
+        #expect(refused > 0)
     }
 
     @Test("without identities every caller is the local one")

@@ -55,6 +55,15 @@ struct FormTests {
     }
 
     @Test(
+        "what listens on every address is reached by loopback",
+        arguments: [
+            ("0.0.0.0:50051", "127.0.0.1:50051"), ("[::]:1", "[::1]:1"), ("10.0.0.1:2", "10.0.0.1:2"), ("unix:/run/x", "unix:/run/x"),
+        ])
+    func target(_ text: String, _ wanted: String) {
+        #expect(ListenAddress(text)?.asTarget.description == wanted)
+    }
+
+    @Test(
         "an origin is scheme, host and port and nothing else",
         arguments: [
             ("https://api.novita.ai", "https://api.novita.ai"), ("https://api.novita.ai/", "https://api.novita.ai"),

@@ -17,13 +17,20 @@ package struct AccessInterceptor: ServerInterceptor {
 
     package func admit(_ context: ServerContext) throws(RPCError) {
         do throws(AccessRefusal) {
-            let principal = try self.authenticator.principal(
-                authorization: context.requestMetadata["authorization"], at: self.clock.now.seconds)
+            let principal = try self.principal(of: context)
             try MethodRoles.table.check(principal, for: MethodKey(context.method))
             try self.limiter.admit(principal, at: self.start.duration(to: .now))
             context.principal = principal
         } catch {
             throw ErrorDetails(error).error
         }
+    }
+
+    private func principal(of context: ServerContext) throws(AccessRefusal) -> Principal {
+        let authorization = context.requestMetadata["authorization"]
+        if authorization == nil, self.authenticator.identifies, MethodRoles.withoutToken.contains(MethodKey(context.method)) {
+            return .anonymous
+        }
+        return try self.authenticator.principal(authorization: authorization, at: self.clock.now.seconds)
     }
 }

@@ -7,6 +7,9 @@ enum MethodRoles {
     static let table = AuthorizationTable(
         Dictionary(uniqueKeysWithValues: entries.flatMap { role, methods in methods.map { (MethodKey($0), role) } }))
 
+    /// What may be called without a token on a server that wants one: the probes of orchestrators cannot send any, and learn one word.
+    static let withoutToken: Set<MethodKey> = [MethodKey(GrpcHealthV1.Health.check)]
+
     // Every method by its name, so that one which is added later is denied until somebody has thought about it.
     private static let entries: [(Role, [MethodDescriptor])] = [
         (

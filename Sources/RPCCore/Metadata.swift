@@ -23,13 +23,17 @@ package struct Metadata: Sendable, Hashable {
 
     /// The first ASCII value of `name`.
     package subscript(name: String) -> String? {
-        for case .ascii(let text) in self.values(of: name) { return text }
+        for field in self.fields where field.name == name {
+            if case .ascii(let text) = field.value { return text }
+        }
         return nil
     }
 
     /// The first binary value of `name`, which ends in `-bin`.
     package subscript(binary name: String) -> [UInt8]? {
-        for case .binary(let bytes) in self.values(of: name) { return bytes }
+        for field in self.fields where field.name == name {
+            if case .binary(let bytes) = field.value { return bytes }
+        }
         return nil
     }
 

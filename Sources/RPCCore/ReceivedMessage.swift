@@ -9,6 +9,13 @@ package struct ReceivedMessage: Sendable {
         self.range = range
     }
 
+    /// A message with its prefix, as ``RPCMessage/framed()`` makes it.
+    ///
+    /// - Precondition: it has at least the prefix.
+    package init(framed: [UInt8]) {
+        self.init(storage: framed, range: MessagePrefix.size..<framed.count)
+    }
+
     /// In bytes.
     package var count: Int { self.range.count }
 

@@ -35,6 +35,13 @@ package struct Router: Sendable {
         self.add(method, .unary { message, context in try await handler(message.decoded(), context).framed() })
     }
 
+    /// For a handler that keeps its replies encoded: it returns one with its prefix, as ``RPCMessage/framed()`` makes it.
+    package mutating func register<Q: RPCMessage>(
+        unary method: MethodDescriptor, framed handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
+    ) {
+        self.add(method, .unary { message, context in try await handler(message.decoded(), context) })
+    }
+
     package mutating func register<Q: RPCMessage, R: RPCMessage>(
         serverStreaming method: MethodDescriptor,
         handler: @escaping @Sendable (Q, ResponseWriter<R>, ServerContext) async throws -> Void

@@ -210,7 +210,8 @@ struct HotPathTests {
         let answered = Mutex<String?>(nil)
         let before = executor.count.withLock { $0 }
         let task = Task.immediate(executorPreference: executor) {
-            let instance = try await handlers.getInstance(asked, context: Fixture.context())
+            let reply = ReceivedMessage(framed: try await handlers.framedInstance(asked, context: Fixture.context()))
+            let instance: NovitaiV1.Instance = try reply.decoded()
             answered.withLock { $0 = instance.name }
         }
         // Nobody has had the chance to run anything in between.

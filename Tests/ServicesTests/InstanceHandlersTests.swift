@@ -31,6 +31,36 @@ struct InstanceHandlersTests {
         }
     }
 
+    @Test("a reply that is kept encoded is the instance's state now, and only its tenant's")
+    func encoded() async throws {
+        let fixture = try await Fixture()
+        let id = try #require(try await fixture.create("trainer").instance?.id)
+        let handlers = fixture.instances
+        for state in [InstanceState.pending, .provisioning, .running, .deleted] {
+            try await fixture.update(id) { $0.state = state }
+            for key in [id, id, state == .deleted ? id : "trainer"] {
+                let reply = ReceivedMessage(framed: try await handlers.framedInstance(self.get(key), context: self.context))
+                #expect(try await reply.decoded() == handlers.getInstance(self.get(key), context: self.context))
+            }
+            let refused = try await refusal { try await handlers.framedInstance(self.get(id), context: Fixture.context(tenant: "other")) }
+            #expect(refused.code == .notFound)
+        }
+    }
+
+    @Test("replies are kept encoded up to a limit, and are right beyond it")
+    func encodedBeyondLimit() async throws {
+        let fixture = try await Fixture()
+        let first = try #require(try await fixture.create("a").instance?.id)
+        let second = try #require(try await fixture.create("b").instance?.id)
+        let encoded = EncodedInstances(bytesMax: 1)
+        for id in [first, second, first] {
+            let reply = try #require(try encoded.reply(InstanceID(rawValue: id), of: TenantID(rawValue: "default"), in: fixture.view))
+            let instance: NovitaiV1.Instance = try ReceivedMessage(framed: reply).decoded()
+            #expect(instance.id == id)
+            #expect(encoded.bytes == 0)
+        }
+    }
+
     @Test("a request id that was not given is made, and named")
     func madeRequestID() async throws {
         let fixture = try await Fixture()

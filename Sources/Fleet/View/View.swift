@@ -44,6 +44,11 @@ package final class View: LogFollower, Sendable {
         self.state.withLock { $0.instance(id) }
     }
 
+    /// The revision of ``instance(_:)`` if it belongs to `tenant`: cheaper than the instance, for who has kept what it made of it.
+    package func revision(of id: InstanceID, in tenant: TenantID) -> Revision? {
+        self.state.withLock { $0.revision(of: id, in: tenant) }
+    }
+
     /// The one that holds the name: not final.
     package func instance(named name: String, of tenant: TenantID) -> Instance? {
         self.state.withLock { $0.instance(named: name, of: tenant) }

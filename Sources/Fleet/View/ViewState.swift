@@ -18,9 +18,18 @@ struct ViewState {
         }
     }
 
+    /// An instance has many fields: reading one of them must not copy them all.
+    private final class Entry: Sendable {
+        let instance: Instance
+
+        init(_ instance: Instance) {
+            self.instance = instance
+        }
+    }
+
     private(set) var revision: Revision
     private(set) var recent: RecentEvents
-    private var instances: [InstanceID: Instance] = [:]
+    private var instances: [InstanceID: Entry] = [:]
     private var names: [NameKey: InstanceID] = [:]
     /// The living ones.
     private var order: [Place] = []
@@ -47,15 +56,20 @@ struct ViewState {
         }
     }
 
-    func instance(_ id: InstanceID) -> Instance? { self.instances[id] }
+    func instance(_ id: InstanceID) -> Instance? { self.instances[id]?.instance }
+
+    func revision(of id: InstanceID, in tenant: TenantID) -> Revision? {
+        guard let entry = self.instances[id], entry.instance.tenant == tenant else { return nil }
+        return entry.instance.revision
+    }
 
     func instance(named name: String, of tenant: TenantID) -> Instance? {
-        self.names[NameKey(tenant: tenant, name: name)].flatMap { self.instances[$0] }
+        self.names[NameKey(tenant: tenant, name: name)].flatMap { self.instances[$0]?.instance }
     }
 
     func job(_ id: JobID) -> Job? { self.jobs[id] }
 
-    var livingInstances: [Instance] { self.order.compactMap { self.instances[$0.id] } }
+    var livingInstances: [Instance] { self.order.compactMap { self.instances[$0.id]?.instance } }
 
     /// In order of creation.
     func unfinishedJobs(of id: InstanceID) -> [Job] {
@@ -67,7 +81,7 @@ struct ViewState {
     }
 
     private mutating func put(_ instance: Instance) {
-        let before = self.instances.updateValue(instance, forKey: instance.id)
+        let before = self.instances.updateValue(Entry(instance), forKey: instance.id)?.instance
         self.updateName(from: before, to: instance)
         let wasLiving = before?.isLiving ?? false
         guard wasLiving != instance.isLiving || before == nil else { return }

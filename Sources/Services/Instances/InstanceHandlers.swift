@@ -7,6 +7,7 @@ package import RPCCore
 package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
     let backend: Backend
     let encodedEvents = EncodedEvents()
+    let encodedInstances = EncodedInstances()
 
     package init(_ backend: Backend) {
         self.backend = backend
@@ -24,6 +25,16 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
             }
             return NovitaiV1.Instance(ended)
         }
+    }
+
+    /// ``getInstance(_:context:)`` as it travels: by id mostly encoded already.
+    func framedInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) async throws -> [UInt8] {
+        if let known = try self.encodedInstances.reply(
+            InstanceID(rawValue: request.id), of: self.backend.tenant(of: context), in: self.backend.view)
+        {
+            return known
+        }
+        return try await self.getInstance(request, context: context).framed()
     }
 
     /// Sorting and mapping thousands of instances takes milliseconds: not on a connection's event loop.

@@ -7,9 +7,13 @@ extension InstanceHandlers {
     /// Ids that one watch may name.
     static let watchedIDsMax = 1000
 
-    /// Makes all methods callable, the watch with events that are encoded once for all watchers.
+    /// Makes all methods callable, those that are called most with what is encoded once for all callers.
     package func registerAll(in router: inout Router) {
         self.register(in: &router)
+        router.register(unary: NovitaiV1.InstanceService.getInstance) {
+            (request: NovitaiV1.GetInstanceRequest, context: ServerContext) -> [UInt8] in
+            try await self.framedInstance(request, context: context)
+        }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) {
             (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<WatchResponse>, context: ServerContext) in
             try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) { try await responses.write($0) }

@@ -36,6 +36,7 @@ let logging = product("Logging", "swift-log")
 let nioCore = product("NIOCore", "swift-nio")
 let nioPosix = product("NIOPosix", "swift-nio")
 let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+let subprocess = product("Subprocess", "swift-subprocess")
 let systemPackage = product("SystemPackage", "swift-system")
 let unixSignals = product("UnixSignals", "swift-service-lifecycle")
 
@@ -52,6 +53,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2", traits: []),
     ],
     targets: [
         // The wire.
@@ -105,32 +107,35 @@ let package = Package(
         .target(name: "CTestProto", dependencies: ["CProtobufC"], path: "Tests/CTestProto"),
         .target(
             name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
+        .target(
+            name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", swiftSettings: rules),
         .target(name: "StoreContract", dependencies: ["Fleet"], path: "Tests/StoreContract", swiftSettings: rules),
         .executableTarget(
             name: "StoreCrashChild", dependencies: ["Fleet", "SQLiteStore", "StoreContract"], path: "Tests/StoreCrashChild",
             swiftSettings: rules),
         tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
-        tests("CurlClientTests", ["CurlClient"], exclude: ["tls_server.py"]),
-        tests("FleetTests", ["Fleet"]),
+        tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
+        tests("FleetTests", ["Fleet", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
-        tests("GeneratorTests", ["ProtobufWire", "protoc-gen-novitai"]),
+        tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Session"]),
         tests(
             "NovitaCloudTests",
-            ["CurlClient", "Fleet", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", logging, serviceLifecycle]),
+            ["CurlClient", "Fleet", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", logging, serviceLifecycle]),
         tests("NovitaSimulatorTests", ["NovitaSimulator"]),
         tests(
             "NovitaSimulatorHTTPTests",
-            ["NovitaSimulator", "NovitaSimulatorHTTP", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
-        tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto"], exclude: ["peer.py"]),
+            ["NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
-        tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", nioCore, nioPosix], exclude: ["clients"]),
+        tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix], exclude: ["clients"]),
         tests(
             "ServicesTests",
             ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "Telemetry", logging]),
         tests("SettingsTests", ["Settings"]),
-        tests("SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", grdb], exclude: ["Golden"]),
+        tests(
+            "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", grdb], exclude: ["Golden"]),
         tests("TelemetryTests", ["Telemetry", logging]),
     ]
 )

@@ -1,40 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CurlClient
-
-/// `tls_server.py` as a child process.
-private final class TLSServer {
-    enum Mode: String {
-        case http1, http2
-        case http2Refuse = "http2-refuse"
-    }
-
-    let port: Int
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
-
-    init(_ certificate: Certificate, _ mode: Mode) throws {
-        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "tls_server.py").path
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", script, certificate.file, certificate.keyFile, mode.rawValue]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        var line: [UInt8] = []
-        while let byte = try output.fileHandleForReading.read(upToCount: 1)?.first, byte != UInt8(ascii: "\n") { line.append(byte) }
-        port = try #require(Int(String(decoding: line, as: UTF8.self)))
-    }
-
-    /// Ends the server and tells how many requests it has seen.
-    func stop() throws -> Int {
-        try input.fileHandleForWriting.close()
-        let lines = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return String(decoding: lines, as: UTF8.self).split(separator: "\n").count { $0 == "request" }
-    }
-}
 
 /// A self-signed certificate in a folder of its own.
 private struct Certificate {
@@ -42,19 +10,17 @@ private struct Certificate {
     var file: String { folder.appending(path: "certificate.pem").path }
     var keyFile: String { folder.appending(path: "key.pem").path }
 
-    init(name: String) throws {
+    init(name: String) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "novitai-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let openssl = Process()
-        openssl.executableURL = URL(filePath: "/usr/bin/env")
-        openssl.arguments = [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
-            "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
-        ]
-        openssl.standardError = FileHandle.nullDevice
-        try openssl.run()
-        openssl.waitUntilExit()
-        try #require(openssl.terminationStatus == 0)
+        let openssl = ChildProcess(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
+                "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
+            ])
+        let outcome = try await openssl.run()
+        try #require(outcome.status == 0, "\(outcome.errors)")
     }
 
     func remove() throws { try FileManager.default.removeItem(at: folder) }
@@ -62,18 +28,30 @@ private struct Certificate {
 
 @Suite("TLS and HTTP/2")
 struct TLSTests {
-    /// Runs one server and a client that trusts its certificate, or the system's authorities.
+    enum Mode: String {
+        case http1, http2
+        case http2Refuse = "http2-refuse"
+    }
+
+    /// Runs `tls_server.py` and a client that trusts its certificate, or the system's authorities.
+    ///
+    /// - Returns: how many requests the server has seen.
     private func withServer(
-        name: String = "IP:127.0.0.1", trusted: Bool = true, _ mode: TLSServer.Mode,
-        _ body: (HTTPClient, String) async throws -> Void
+        name: String = "IP:127.0.0.1", trusted: Bool = true, _ mode: Mode, _ body: (HTTPClient, String) async throws -> Void
     ) async throws -> Int {
-        let certificate = try Certificate(name: name)
-        let server = try TLSServer(certificate, mode)
-        try await withClient({ if trusted { $0.certificateAuthorityFile = certificate.file } }) {
-            try await body($0, "https://127.0.0.1:\(server.port)/")
+        let certificate = try await Certificate(name: name)
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "tls_server.py").path
+        let server = ChildProcess("python3", [script, certificate.file, certificate.keyFile, mode.rawValue])
+        let (lines, _) = try await server.run { process in
+            let port = try #require(Int(try await process.nextLine() ?? ""))
+            try await withClient({ if trusted { $0.certificateAuthorityFile = certificate.file } }) {
+                try await body($0, "https://127.0.0.1:\(port)/")
+            }
+            try await process.closeInput()
+            return try await process.remainingLines()
         }
         try certificate.remove()
-        return try server.stop()
+        return lines.count { $0 == "request" }
     }
 
     @Test(

@@ -8,8 +8,8 @@ struct GeneratorTests {
     private func proto(_ body: String, package: String = "test.v1") -> String { "syntax = \"proto3\";\npackage \(package);\n\(body)\n" }
 
     @Test("writes C, its headers and module map, and a Swift file for each proto")
-    func files() throws {
-        let outcome = try Protoc.generate(["a/b.proto": proto("message M { string name = 1; }")])
+    func files() async throws {
+        let outcome = try await Protoc.generate(["a/b.proto": proto("message M { string name = 1; }")])
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(
             Set(outcome.files.keys) == [
@@ -23,8 +23,8 @@ struct GeneratorTests {
     }
 
     @Test("C gets the length of strings, presence of optional fields, and enums as numbers")
-    func c() throws {
-        let outcome = try Protoc.generate([
+    func c() async throws {
+        let outcome = try await Protoc.generate([
             "m.proto": proto("enum E { Z = 0; } message M { string s = 1; optional int32 o = 2; E e = 3; map<string, E> m = 4; }")
         ])
         let header = try #require(outcome.files["C/include/m.pb-c.h"])
@@ -36,7 +36,7 @@ struct GeneratorTests {
     }
 
     @Test("comments become documentation, trailing ones where there is no leading one")
-    func comments() throws {
+    func comments() async throws {
         let source = """
             // About the message.
             //
@@ -57,7 +57,7 @@ struct GeneratorTests {
               rpc Call(M) returns (M);
             }
             """
-        let swift = try #require(try Protoc.generate(["m.proto": proto(source)]).files["S/m.swift"])
+        let swift = try #require(try await Protoc.generate(["m.proto": proto(source)]).files["S/m.swift"])
         let lines = swift.split(separator: "\n").map { $0.drop { $0 == " " } }
         func documentation(of declaration: String) -> [Substring] {
             guard let index = lines.firstIndex(where: { $0.hasPrefix(declaration) }) else { return ["no \(declaration)"] }
@@ -87,35 +87,35 @@ struct GeneratorTests {
             ),
             ("message M { \((1...129).map { "int32 f\($0) = \($0);" }.joined(separator: " ")) }", "test.v1.M: 129 fields, at most 128"),
         ])
-    func refusals(_ body: String, _ reason: String) throws {
-        let outcome = try Protoc.generate(["m.proto": proto(body)])
+    func refusals(_ body: String, _ reason: String) async throws {
+        let outcome = try await Protoc.generate(["m.proto": proto(body)])
         #expect(outcome.status != 0)
         #expect(outcome.errors.contains(reason), "\(outcome.errors)")
     }
 
     @Test("a response may hold a tree, as long as no request does")
-    func trees() throws {
-        let outcome = try Protoc.generate([
+    func trees() async throws {
+        let outcome = try await Protoc.generate([
             "m.proto": proto("message T { repeated T children = 1; } message Q {} service S { rpc Call(Q) returns (T); }")
         ])
         #expect(outcome.status == 0, "\(outcome.errors)")
     }
 
     @Test("refuses proto2")
-    func proto2() throws {
-        let outcome = try Protoc.generate(["m.proto": "syntax = \"proto2\"; message M { optional int32 a = 1; }"])
+    func proto2() async throws {
+        let outcome = try await Protoc.generate(["m.proto": "syntax = \"proto2\"; message M { optional int32 a = 1; }"])
         #expect(outcome.errors.contains("m.proto: only proto3 is supported"))
     }
 
     @Test("refuses a parameter that it does not know", arguments: ["colour=red", "c_module", "x"])
-    func parameters(_ parameter: String) throws {
-        let outcome = try Protoc.generate(["m.proto": proto("message M {}")], parameter: parameter)
+    func parameters(_ parameter: String) async throws {
+        let outcome = try await Protoc.generate(["m.proto": proto("message M {}")], parameter: parameter)
         #expect(outcome.errors.contains("unknown parameter \(parameter)"))
     }
 
     @Test("two files of one name in different directories do not collide, and types are found across packages")
-    func packages() throws {
-        let outcome = try Protoc.generate([
+    func packages() async throws {
+        let outcome = try await Protoc.generate([
             "a/x.proto": proto("message M { other.v2.N n = 1; }", package: "test.v1").replacing(
                 "\nmessage", with: "\nimport \"b/x.proto\";\nmessage"),
             "b/x.proto": proto("message N {}", package: "other.v2"),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Runs protoc with the plugin that was built beside the tests, on files written for one test.
@@ -11,7 +12,7 @@ struct Protoc {
     }
 
     /// `files` are the sources by their path; those ending in `.proto` are all generated.
-    static func generate(_ files: [String: String], parameter: String = "") throws -> Outcome {
+    static func generate(_ files: [String: String], parameter: String = "") async throws -> Outcome {
         let directory = FileManager.default.temporaryDirectory.appending(path: "novitai-generator-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: directory) }
         let (sources, output) = (directory.appending(path: "in"), directory.appending(path: "out"))
@@ -25,29 +26,19 @@ struct Protoc {
         for module in ["C", "S"] {
             try FileManager.default.createDirectory(at: output.appending(path: module), withIntermediateDirectories: true)
         }
-        let (status, errors) = try self.run(
+        let protoc = ChildProcess(
+            "protoc",
             [
                 "--plugin=protoc-gen-novitai=\(self.plugin.path)", "-I", sources.path, "--novitai_out=\(output.path)",
                 "--novitai_opt=\(parameters.joined(separator: ","))",
             ] + files.keys.sorted())
-        return Outcome(status: status, errors: errors, files: try self.contents(of: output))
+        let outcome = try await protoc.run()
+        return Outcome(status: outcome.status, errors: outcome.errors, files: try self.contents(of: output))
     }
 
     /// SwiftPM puts programs beside the test bundle.
     private static let plugin = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(
         path: "protoc-gen-novitai")
-
-    private static func run(_ arguments: [String]) throws -> (Int32, String) {
-        let process = Process()
-        let errors = Pipe()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["protoc"] + arguments
-        process.standardError = errors
-        try process.run()
-        let text = String(decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        process.waitUntilExit()
-        return (process.terminationStatus, text)
-    }
 
     private static func contents(of directory: URL) throws -> [String: String] {
         var files: [String: String] = [:]

@@ -1,6 +1,7 @@
 import CurlClient
 import Fleet
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import NovitaCloud
@@ -127,41 +128,41 @@ struct CatalogueCacheTests {
     }
 
     /// Waits until so many wait for the one who fetches.
-    private func waiting(_ count: Int) async {
-        while self.cache.waitingCount < count { await Task.yield() }
+    private func waiting(_ count: Int) async throws {
+        try await eventually("\(count) wait") { self.cache.waitingCount >= count }
     }
 
     @Test("many who ask at once share one fetch, even when nothing is kept")
-    func shared() async {
-        await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
+    func shared() async throws {
+        try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
             for _ in 0..<5 { group.addTask { await self.get(.success(Self.catalogue(1))) } }
-            await self.waiting(4)
+            try await self.waiting(4)
             self.fetch.end()
-            for await result in group { #expect((try? result.get()) == Self.catalogue(1)) }
+            for try await result in group { #expect((try? result.get()) == Self.catalogue(1)) }
         }
         #expect(self.fetch.count == 1)
     }
 
     @Test("a failure is shared too")
-    func failure() async {
-        await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
+    func failure() async throws {
+        try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
             for _ in 0..<3 { group.addTask { await self.get(.failure(CallFailure(.money, "no", mayHaveBeenProcessed: false))) } }
-            await self.waiting(2)
+            try await self.waiting(2)
             self.fetch.end()
-            for await result in group { #expect(throws: CallFailure.self) { try result.get() } }
+            for try await result in group { #expect(throws: CallFailure.self) { try result.get() } }
         }
         #expect(self.fetch.count == 1)
     }
 
     @Test("when the one who fetches is cancelled, another fetches for those who wait")
-    func leaderCancelled() async {
-        await withTaskGroup(of: Void.self) { group in
+    func leaderCancelled() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { leader in
+                try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { leader in
                     leader.addTask { await self.get(.success(Self.catalogue(1))) }
-                    await self.waiting(2)
+                    try await self.waiting(2)
                     leader.cancelAll()
-                    for await result in leader { #expect(throws: CallFailure.self) { try result.get() } }
+                    for try await result in leader { #expect(throws: CallFailure.self) { try result.get() } }
                 }
             }
             await self.fetch.hasStarted()
@@ -173,23 +174,24 @@ struct CatalogueCacheTests {
             }
             await self.fetch.hasStarted()
             self.fetch.end()
+            try await group.waitForAll()
         }
         #expect(self.fetch.count == 2)
     }
 
     @Test("when one who waits is cancelled, it leaves at once and the others get theirs")
-    func followerCancelled() async {
-        await withTaskGroup(of: Void.self) { group in
+    func followerCancelled() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 let result = await self.get(.success(Self.catalogue(1)))
                 #expect((try? result.get()) == Self.catalogue(1))
             }
             await self.fetch.hasStarted()
-            await withTaskGroup(of: Result<Catalogue, CallFailure>.self) { follower in
+            try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { follower in
                 follower.addTask { await self.get(.success(Self.catalogue(2))) }
-                await self.waiting(1)
+                try await self.waiting(1)
                 follower.cancelAll()
-                for await result in follower { #expect(throws: CallFailure.self) { try result.get() } }
+                for try await result in follower { #expect(throws: CallFailure.self) { try result.get() } }
             }
             self.fetch.end()
         }

@@ -12,8 +12,8 @@ struct DifferentialTests {
     static let descriptorSets = [NovitaiProto.descriptorSet, TestProto.descriptorSet]
 
     @Test("random messages of every type, both ways", arguments: [20_260_801, UInt32.random(in: 0...UInt32.max)])
-    func randomMessages(seed: UInt32) throws {
-        let generated = try PythonPeer.run(["generate", "\(seed)", "12"], Self.descriptorSets)
+    func randomMessages(seed: UInt32) async throws {
+        let generated = try await PythonPeer.run(["generate", "\(seed)", "12"], Self.descriptorSets)
         var pairs: [[UInt8]] = []
         var seen: Set<String> = []
         for index in stride(from: 0, to: generated.count, by: 3) {
@@ -25,15 +25,15 @@ struct DifferentialTests {
             seen.insert(name)
         }
         #expect(seen == Set(Self.types.keys), "the descriptor sets and the Swift types are of the same messages")
-        let differences = try PythonPeer.run(["compare"], [Array("\(Self.descriptorSets.count)".utf8)] + Self.descriptorSets + pairs)
+        let differences = try await PythonPeer.run(["compare"], [Array("\(Self.descriptorSets.count)".utf8)] + Self.descriptorSets + pairs)
         #expect(differences.map(text) == [], "seed \(seed)")
     }
 
     @Test("a message cut off anywhere is refused, or accepted with the same fields")
-    func truncated() throws {
+    func truncated() async throws {
         let encoded = try EveryFieldSamples.full.encoded()
         let name = NovitaiTestV1.EveryField.protobufName
-        let verdicts = try PythonPeer.run(["truncate"], [TestProto.descriptorSet, Array(name.utf8), encoded])
+        let verdicts = try await PythonPeer.run(["truncate"], [TestProto.descriptorSet, Array(name.utf8), encoded])
         try #require(verdicts.count == encoded.count)
         for (length, verdict) in verdicts.enumerated() {
             let ours = (try? NovitaiTestV1.EveryField(decoding: Array(encoded[..<length]))).map { describe($0) } ?? "refused"

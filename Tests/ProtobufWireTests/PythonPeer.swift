@@ -1,37 +1,15 @@
 import Foundation
-import Testing
+import TestSupport
 
 /// Runs `peer.py`, which has google.protobuf, on frames of bytes.
 enum PythonPeer {
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
-    }
-
-    /// The interpreter is named by `NOVITAI_TEST_PYTHON`; without it these tests fail, because skipping them would prove nothing.
-    static func run(_ arguments: [String], _ frames: [[UInt8]]) throws -> [[UInt8]] {
-        guard let python = ProcessInfo.processInfo.environment["NOVITAI_TEST_PYTHON"], !python.isEmpty else {
-            throw Failure(description: "NOVITAI_TEST_PYTHON names no Python interpreter with the protobuf package; scripts/test sets it")
-        }
+    static func run(_ arguments: [String], _ frames: [[UInt8]]) async throws -> [[UInt8]] {
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "peer.py").path
-        return self.frames(in: Array(try self.output(of: python, [script] + arguments, input: Data(frames.flatMap(self.frame)))))
-    }
-
-    private static func output(of program: String, _ arguments: [String], input: Data) throws -> Data {
-        // The input goes by way of a file: the peer writes while it reads, and two full pipes would wait for each other.
-        let file = FileManager.default.temporaryDirectory.appending(path: "novitai-peer-\(UUID().uuidString)")
-        try input.write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.standardInput = try FileHandle(forReadingFrom: file)
-        process.standardOutput = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure(description: "peer.py ended with status \(process.terminationStatus)") }
-        return data
+        let outcome = try await ChildProcess(TestPython.path, [script] + arguments).run(input: frames.flatMap(self.frame))
+        guard outcome.status == 0 else {
+            throw ChildProcess.Failure(description: "peer.py ended with status \(outcome.status): \(outcome.errors)")
+        }
+        return self.frames(in: outcome.output)
     }
 
     private static func frame(_ content: [UInt8]) -> [UInt8] {

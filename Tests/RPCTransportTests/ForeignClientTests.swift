@@ -1,6 +1,7 @@
 import Foundation
 import RPCTransport
 import Synchronization
+import TestSupport
 import Testing
 
 /// Real clients of others: grpcio (C-core), and raw HTTP/2 frames by h2. `clients/cases.py` makes the calls and says what it saw.
@@ -32,12 +33,13 @@ struct ForeignClientTests {
     }
 
     private static func run() async throws -> [String: String] {
-        let python = try #require(ProcessInfo.processInfo.environment["NOVITAI_TEST_PYTHON"], "NOVITAI_TEST_PYTHON names no interpreter")
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "clients/cases.py").path()
         let output = Mutex("")
         try await Rig.run({ $0.handshakeTimeout = .milliseconds(300) }) { rig in
-            let text = try await Self.output(of: python, [script, rig.address.description])
-            output.withLock { $0 = text }
+            // A proxy of the environment, a developer's or another test's, is not what is tested here.
+            let proxies = ProcessInfo.processInfo.environment.keys.filter { $0.lowercased().hasSuffix("_proxy") }
+            let outcome = try await ChildProcess(TestPython.path, [script, rig.address.description]).without(proxies).run()
+            output.withLock { $0 = String(decoding: outcome.output, as: UTF8.self) }
         }
         var verdicts: [String: String] = [:]
         for line in output.withLock({ $0 }).split(separator: "\n") {
@@ -45,22 +47,5 @@ struct ForeignClientTests {
             if parts.count == 2 { verdicts[String(parts[0])] = String(parts[1]) }
         }
         return verdicts
-    }
-
-    private static func output(of program: String, _ arguments: [String]) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        // A proxy of the environment, a developer's or another test's, is not what is tested here.
-        process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.lowercased().hasSuffix("_proxy") }
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        return try await withCheckedThrowingContinuation { continuation in
-            process.terminationHandler = { _ in
-                let data = (try? pipe.fileHandleForReading.readToEnd()) ?? Data()
-                continuation.resume(returning: String(decoding: data, as: UTF8.self))
-            }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
     }
 }

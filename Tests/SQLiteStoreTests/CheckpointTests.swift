@@ -1,6 +1,7 @@
 import Fleet
 import SQLiteStore
 import StoreContract
+import TestSupport
 import Testing
 
 @Suite("Write-ahead log")
@@ -47,7 +48,7 @@ struct CheckpointTests {
             limits.idleBeforeCheckpoint = .zero
             let store = try file.open(limits: limits)
             _ = try await store.commit(Sample.creation(1))
-            while store.statistics.checkpointLatency.count == 0 { await Task.yield() }
+            try await eventually("the log is written back") { store.statistics.checkpointLatency.count > 0 }
             _ = try await store.commit(Sample.creation(2))
             await store.close()
             #expect(store.statistics.failedCheckpoints == 0)

@@ -11,9 +11,10 @@ struct CrashTests {
         try await withFile { file in
             var acknowledged: [Int] = []
             for round in 0..<4 {
-                let child = try CrashChild(path: file.path, first: round * 1_000_000)
-                child.read(until: 40 + 60 * round, "acknowledged")
-                child.kill()
+                let child = try await CrashChild.run(path: file.path, first: round * 1_000_000) { child in
+                    try await child.read(until: 40 + 60 * round, "acknowledged")
+                    child.kill()
+                }
                 #expect(child.greeting == "open")
                 acknowledged += child.numbers("acknowledged")
                 try await self.expectWhole(file, containing: acknowledged)
@@ -25,9 +26,10 @@ struct CrashTests {
     @Test("While the disk is full commits are refused and leave nothing, also when the process is killed then")
     func killedWhileFull() async throws {
         try await withFile { file in
-            let child = try CrashChild(path: file.path, first: 0, fileBytesMax: 400 << 10)
-            child.read(until: 100, "unavailable")
-            child.kill()
+            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: 400 << 10) { child in
+                try await child.read(until: 100, "unavailable")
+                child.kill()
+            }
             #expect(child.numbers("acknowledged").count > 0)
             #expect(child.numbers("unavailable").count >= 100)
             try await self.expectWhole(file, containing: child.numbers("acknowledged"), without: child.numbers("unavailable"))
@@ -37,12 +39,14 @@ struct CrashTests {
     @Test("When a full disk has room again commits pass, and those that it refused are not there, not even the one group in doubt")
     func fullDisk() async throws {
         try await withFile { file in
-            let child = try CrashChild(path: file.path, first: 0, fileBytesMax: 400 << 10)
-            child.read(until: 100, "unavailable")
-            let before = child.numbers("acknowledged").count
-            try child.liftFileLimit()
-            child.read(until: before + 50, "acknowledged")
-            child.kill()
+            var before = 0
+            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: 400 << 10) { child in
+                try await child.read(until: 100, "unavailable")
+                before = child.numbers("acknowledged").count
+                try await child.liftFileLimit()
+                try await child.read(until: before + 50, "acknowledged")
+                child.kill()
+            }
             #expect(before > 0)
             #expect(child.numbers("unavailable").count >= 100)
             #expect(child.numbers("unknown").count <= 16)
@@ -55,12 +59,10 @@ struct CrashTests {
     func secondProcess() async throws {
         try await withFile { file in
             let store = try file.open()
-            let refused = try CrashChild(path: file.path, first: 0, count: 1)
-            refused.finish()
+            let refused = try await CrashChild.run(path: file.path, first: 0, count: 1)
             #expect(refused.greeting == "in use")
             await store.close()
-            let next = try CrashChild(path: file.path, first: 0, count: 1)
-            next.finish()
+            let next = try await CrashChild.run(path: file.path, first: 0, count: 1)
             #expect(next.greeting == "open")
             #expect(next.numbers("acknowledged") == [0])
         }

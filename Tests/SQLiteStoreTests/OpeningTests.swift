@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import SQLiteStore
 import StoreContract
+import TestSupport
 import Testing
 
 @Suite("Opening and closing a database file")
@@ -98,7 +99,7 @@ struct OpeningTests {
             var store: SQLiteStore? = try file.open()
             _ = try await store?.commit(Sample.creation(1))
             store = nil
-            while self.openError(file.path) == .inUse(path: file.path) { await Task.yield() }
+            try await eventually("the file is free") { self.openError(file.path) != .inUse(path: file.path) }
             #expect(self.openError(file.path) == nil)
         }
     }

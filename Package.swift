@@ -132,7 +132,10 @@ let package = Package(
         tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix], exclude: ["clients"]),
         tests(
             "ServicesTests",
-            ["Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "Telemetry", logging]),
+            [
+                "Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "StoreContract", "Telemetry",
+                logging,
+            ]),
         tests("SettingsTests", ["Settings"]),
         tests(
             "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", grdb], exclude: ["Golden"]),

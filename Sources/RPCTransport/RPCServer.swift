@@ -44,6 +44,17 @@ package final class RPCServer: Sendable {
     /// Jobs that were queued for handlers that suspended.
     package var enqueueCount: Int { self.executors.reduce(0) { $0 + $1.enqueueCount } }
 
+    /// How long each event loop lets a new piece of work wait just now; empty once they have ended.
+    package func loopDelays() async -> [Duration] {
+        var delays: [Duration] = []
+        for loop in self.group.makeIterator() {
+            let begin = ContinuousClock.now
+            guard let ran = try? await loop.submit({ ContinuousClock.now }).get() else { return [] }
+            delays.append(ran - begin)
+        }
+        return delays
+    }
+
     /// Listens. `run` does so itself when this was not called.
     ///
     /// - Throws: when the address cannot be listened on.

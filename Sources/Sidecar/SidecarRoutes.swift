@@ -38,10 +38,13 @@ package struct SidecarRoutes: Sendable {
             let body = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
             return self.answer("/health", report.status == .unhealthy ? .serviceUnavailable : .ok, body, "application/json")
         }
-        router.get("metrics") { _, _ in
+        router.get("metrics") { request, _ in
             let server = try? await self.admin.getMetrics(NovitaiV1.GetMetricsRequest(), options: self.options).text
             let text = (server ?? "") + self.metrics.text(isUp: server != nil)
-            return self.answer("/metrics", .ok, text, "text/plain; version=0.0.4; charset=utf-8")
+            guard OpenMetricsText.isWanted(accept: request.headers[.accept]) else {
+                return self.answer("/metrics", .ok, text, "text/plain; version=0.0.4; charset=utf-8")
+            }
+            return self.answer("/metrics", .ok, OpenMetricsText.converted(text), OpenMetricsText.contentType)
         }
         return router
     }

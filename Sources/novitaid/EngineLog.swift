@@ -2,6 +2,7 @@ import Fleet
 import FleetEngine
 import Logging
 import NovitaCloud
+import Services
 import Telemetry
 
 /// What the engine and the provider's client report, as log records and counters.
@@ -9,11 +10,17 @@ struct EngineLog {
     private let log: Logger
     private let upstreamCalls = LabelledCounter(
         "novitai_upstream_requests_total", "Requests to the provider, by method, path and outcome.", labels: ["method", "path", "outcome"])
+    private let upstreamRetries = Counter("novitai_upstream_retries_total", "Requests to the provider that repeat a failed one.")
     private let upstreamDuration = Histogram()
+    private let jobs: JobMetrics
+    private let clock: SystemClock
 
-    init(_ log: Logger, _ metrics: MetricsRegistry) {
+    init(_ log: Logger, _ metrics: MetricsRegistry, _ clock: SystemClock) {
         self.log = log
+        self.clock = clock
+        self.jobs = metrics.register(JobMetrics())
         metrics.register(self.upstreamCalls)
+        metrics.register(self.upstreamRetries)
         let duration = self.upstreamDuration
         metrics.register(
             MetricReader {
@@ -27,6 +34,7 @@ struct EngineLog {
 
     @Sendable func note(_ report: CallReport) {
         let outcome = report.status.map(String.init) ?? report.error?.code.rawValue ?? "none"
+        if report.attempt > 1 { self.upstreamRetries.increment() }
         self.upstreamCalls.increment([report.method, report.path, outcome])
         self.upstreamDuration.observe(report.duration / .seconds(1))
         var metadata: Logger.Metadata = [
@@ -39,8 +47,11 @@ struct EngineLog {
 
     @Sendable func note(_ event: EngineEvent) {
         switch event {
-        case .stepBegan(let job): self.log.debug("step began", metadata: Self.metadata(job))
+        case .stepBegan(let job):
+            self.jobs.stepBegan(job, at: self.clock.now)
+            self.log.debug("step began", metadata: Self.metadata(job))
         case .stepEnded(let job):
+            if job.state.isFinal { self.jobs.ended(job) }
             self.log.log(
                 level: job.state.isFinal ? .info : .debug, job.state.isFinal ? "job ended" : "step ended", metadata: Self.metadata(job))
         case .stepAbandoned(let job, let reason):

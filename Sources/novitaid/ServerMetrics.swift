@@ -1,7 +1,10 @@
+import NovitaCloud
 import RPCTransport
 import SQLiteStore
 import Services
 import Telemetry
+
+import struct SQLiteStore.Histogram
 
 /// What the transport and the store have counted.
 enum ServerMetrics {
@@ -31,7 +34,37 @@ enum ServerMetrics {
                     .counter("novitai_store_refused_total", "Operations refused because too many waited.", Double(now.refused)),
                     .gauge("novitai_store_log_bytes", "Size of the write-ahead log.", Double(now.walBytes)),
                     .counter("novitai_store_failed_checkpoints_total", "Checkpoints that failed.", Double(now.failedCheckpoints)),
+                    self.family("novitai_store_group_size", "Operations that share a transaction.", now.groupSize),
+                    self.family(
+                        "novitai_store_commit_duration_seconds", "From a transaction's begin until it is durable.", now.groupLatency),
+                    self.family(
+                        "novitai_store_operation_duration_seconds", "From an operation's call to its result, its wait included.",
+                        now.operationLatency),
+                    self.family("novitai_store_checkpoint_duration_seconds", "Writing back the log.", now.checkpointLatency),
                 ]
             })
+    }
+
+    private static func family(_ name: String, _ help: String, _ histogram: Histogram) -> MetricFamily {
+        MetricFamily(
+            .histogram, name, help,
+            MetricFamily.Sample.histogram(bounds: histogram.bounds, counts: histogram.counts, sum: histogram.sum))
+    }
+
+    static func register(_ cloud: NovitaCloud, in metrics: MetricsRegistry) {
+        metrics.register(
+            MetricReader {
+                let now = cloud.health
+                return [
+                    .gauge("novitai_upstream_reachable", "1 while the circuit breaker lets calls through.", now.isReachable ? 1 : 0),
+                    .gauge("novitai_upstream_waiting_calls", "Calls that wait for the call budget.", Double(now.waitingCalls)),
+                    .gauge("novitai_upstream_budget_calls", "Calls that the budget would let through at once.", Double(now.budgetLeft)),
+                ]
+            })
+    }
+
+    static func registerVersion(_ version: String, in metrics: MetricsRegistry) {
+        metrics.register(
+            MetricReader { [MetricFamily(.gauge, "novitai_build_info", "Always 1.", [.init(1, labels: [.init("version", version)])])] })
     }
 }

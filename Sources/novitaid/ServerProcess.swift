@@ -21,6 +21,7 @@ struct ServerProcess {
     private let clock = SystemClock()
     private let random = RandomSource(SystemRandomNumberGenerator())
     private let metrics = MetricsRegistry()
+    private let loopDelay: LoopDelay
 
     init(_ settings: ServerSettings, portFile: String?) {
         self.settings = settings
@@ -28,6 +29,7 @@ struct ServerProcess {
         let (level, format) = (Logger.Level(settings.log.level), LogFormat(settings.log.format))
         LoggingSystem.bootstrap { label in LineLogHandler(label: label, level: level, format: format, write: StandardError.write) }
         self.log = Logger(label: "novitaid")
+        self.loopDelay = LoopDelay(self.metrics)
     }
 
     func run() async throws {
@@ -86,9 +88,10 @@ struct ServerProcess {
 
     private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ deployment: DeploymentID) -> Parts {
         let fleet = FleetSettings(self.settings)
-        let engineLog = EngineLog(self.log, self.metrics)
+        let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
             NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, report: engineLog.note)
+        ServerMetrics.register(cloud, in: self.metrics)
         let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
@@ -98,7 +101,10 @@ struct ServerProcess {
             drain: DrainSignal(), log: self.log)
         self.metrics.register(FleetMetrics(view: view, monitor: monitor, ceilings: fleet.ceilings))
         self.metrics.register(ProcessMetrics())
-        return Parts(backend: backend, engine: FleetEngine(world: world, deployment: deployment), monitor: monitor)
+        ServerMetrics.registerVersion(ServerFacts.version, in: self.metrics)
+        let parts = Parts(backend: backend, engine: FleetEngine(world: world, deployment: deployment), monitor: monitor)
+        self.metrics.register(HealthMetrics(board: parts.board, clock: self.clock))
+        return parts
     }
 
     private func makeServer(_ parts: Parts, _ authenticator: Authenticator) throws -> RPCServer {
@@ -145,6 +151,7 @@ struct ServerProcess {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { background in
             background.addTask { await checks.run() }
+            background.addTask { await self.loopDelay.measure(server) }
             background.addTask { await self.obey(signals, server, parts, authenticator) }
             try await withThrowingTaskGroup(of: Void.self) { essential in
                 essential.addTask { try await server.run() }

@@ -33,6 +33,20 @@ struct CallBudgetTests {
         #expect(times.count >= perMinute * 3 * 8 / 10)
     }
 
+    @Test("what is left is what would be let through at once")
+    func left() throws {
+        var budget = CallBudget(requestsPerMinute: 100, waitingMax: 1)
+        #expect(budget.left(at: Self.start) == 10)
+        for left in (0..<10).reversed() {
+            let turn = try self.take(.mutation, from: &budget, at: Self.start)
+            #expect(turn == Self.start && budget.left(at: Self.start) == left)
+        }
+        let turn = try self.take(.mutation, from: &budget, at: Self.start)
+        #expect(turn > Self.start && budget.left(at: Self.start + .seconds(60)) == 10)
+        budget.pause(until: Self.start + .seconds(90))
+        #expect(budget.left(at: Self.start + .seconds(60)) == 0)
+    }
+
     @Test("sweeps get at most half")
     func sweeps() throws {
         var budget = CallBudget(requestsPerMinute: 100, waitingMax: 1)

@@ -96,6 +96,10 @@ struct MetricsTests {
         let families = ProcessMetrics.statusFamilies("Name:\tx\nVmRSS:\t  2048 kB\nThreads:\t5\n")
         #expect(families.map(\.name) == ["novitai_process_resident_memory_bytes", "novitai_process_threads"])
         #expect(families.map(\.samples[0].value) == [2_097_152, 5])
-        #expect(ProcessMetrics().families.count == 5)
+        #expect(
+            ProcessMetrics.descriptorLimit(
+                "Limit   Soft Limit\nMax open files            1024                 4096                 files\n") == 1024)
+        #expect(ProcessMetrics.descriptorLimit("Max open files            unlimited  unlimited files\n") == nil)
+        #expect(ProcessMetrics().families.count == 6)
     }
 }

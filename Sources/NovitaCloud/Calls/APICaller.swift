@@ -38,7 +38,7 @@ final class APICaller: Sendable {
         self.state.withLock {
             UpstreamHealth(
                 isReachable: $0.breaker.isClosed, lastSuccessAt: $0.lastSuccessAt, lastFailure: $0.lastFailure,
-                waitingCalls: $0.budget.waitingCount)
+                waitingCalls: $0.budget.waitingCount, budgetLeft: $0.budget.left(at: self.clock.now))
         }
     }
 

@@ -43,6 +43,9 @@ package struct CallBudget: Sendable {
 
     package var waitingCount: Int { self.waiting.count }
 
+    /// Calls that would be let through at once if nobody waited.
+    package func left(at now: Timestamp) -> Int { self.pausedUntil > now ? 0 : self.calls.left(at: now) }
+
     /// Joins the queue; nil when it is full.
     package mutating func enter(_ priority: CallPriority, at now: Timestamp) -> Ticket? {
         guard self.waiting.count < self.waitingMax else { return nil }
@@ -101,6 +104,10 @@ private struct Bucket: Sendable {
     /// When a token is there after `count` others have been taken as early as they could.
     func availability(after count: Int, from now: Timestamp) -> Timestamp {
         max(now, max(self.fullAt, now) + self.interval * (count + 1) - self.interval * self.burst)
+    }
+
+    func left(at now: Timestamp) -> Int {
+        self.burst - Int(((max(self.fullAt, now) - now) / self.interval).rounded(.up))
     }
 
     mutating func take(at now: Timestamp) {

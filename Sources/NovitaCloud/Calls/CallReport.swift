@@ -25,4 +25,6 @@ package struct UpstreamHealth: Sendable, Hashable {
     package var lastFailure: CloudError?
     /// Calls that wait for their turn in the call budget.
     package var waitingCalls: Int
+    /// Calls that the budget would let through at once.
+    package var budgetLeft: Int
 }

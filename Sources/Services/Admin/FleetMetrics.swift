@@ -36,13 +36,32 @@ package struct FleetMetrics: MetricSource {
 
     private func instanceFamilies(_ instances: [Instance]) -> [MetricFamily] {
         let states = Dictionary(grouping: instances, by: \.state).mapValues(\.count)
-        let jobs = self.view.unfinishedJobs().jobs
-        let types = Dictionary(grouping: jobs, by: \.type).mapValues(\.count)
-        return [
+        let running = instances.filter { $0.state == .running }
+        return self.jobFamilies + FleetShares(instances).families + [
+            .gauge(
+                "novitai_running_hourly_dollars", "US dollars per hour of the instances that run, by quoted price.",
+                Double(running.reduce(0) { $0 + ($1.placement?.hourlyPrice.micros ?? 0) }) / 1e6),
+            .gauge("novitai_instances_ready", "Instances that run and are ready.", Double(running.count { $0.readiness == .ready })),
             MetricFamily(
                 .gauge, "novitai_instances", "Living instances by state.",
                 InstanceState.allCases.filter { !$0.isFinal }.map { state in
                     MetricFamily.Sample(Double(states[state] ?? 0), labels: [.init("state", NovitaiV1.InstanceState(state).description)])
+                }),
+        ]
+    }
+
+    private var jobFamilies: [MetricFamily] {
+        let jobs = self.view.unfinishedJobs().jobs
+        let types = Dictionary(grouping: jobs, by: \.type).mapValues(\.count)
+        let kinds = Dictionary(grouping: jobs) { JobKind(type: $0.type, state: $0.state) }.mapValues(\.count)
+        return [
+            MetricFamily(
+                .gauge, "novitai_jobs", "Unfinished jobs by type and state.",
+                JobType.allCases.flatMap { type in
+                    JobState.allCases.filter { !$0.isFinal }.map { state in
+                        let kind = JobKind(type: type, state: state)
+                        return MetricFamily.Sample(Double(kinds[kind] ?? 0), labels: kind.labels)
+                    }
                 }),
             MetricFamily(
                 .gauge, "novitai_jobs_unfinished", "Unfinished jobs by type.",

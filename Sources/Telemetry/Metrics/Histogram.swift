@@ -33,11 +33,20 @@ package final class Histogram: Sendable {
     /// Cumulative buckets, sum and count, with `labels` on each.
     package func samples(labels: [MetricFamily.Label] = []) -> [MetricFamily.Sample] {
         let (counts, sum) = self.state.withLock { ($0.counts, $0.sum) }
+        return MetricFamily.Sample.histogram(bounds: self.bounds, counts: counts, sum: sum, labels: labels)
+    }
+}
+
+extension MetricFamily.Sample {
+    /// What was counted elsewhere.
+    ///
+    /// - Parameter counts: for each bound the values up to it and above the one before, then those above all.
+    package static func histogram(bounds: [Double], counts: [Int], sum: Double, labels: [MetricFamily.Label] = []) -> [Self] {
         var samples: [MetricFamily.Sample] = []
         var total = 0
         for (index, count) in counts.enumerated() {
             total += count
-            let bound = index < self.bounds.count ? PrometheusText.number(self.bounds[index]) : "+Inf"
+            let bound = index < bounds.count ? PrometheusText.number(bounds[index]) : "+Inf"
             samples.append(MetricFamily.Sample(Double(total), labels: labels + [MetricFamily.Label("le", bound)], suffix: "_bucket"))
         }
         samples.append(MetricFamily.Sample(sum, labels: labels, suffix: "_sum"))

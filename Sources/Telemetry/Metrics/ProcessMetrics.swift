@@ -28,7 +28,18 @@ package struct ProcessMetrics: MetricSource {
             families.append(
                 MetricFamily(.gauge, "novitai_process_open_fds", "Open file descriptors.", [MetricFamily.Sample(Double(open))]))
         }
+        if let limits = Self.contents("/proc/self/limits"), let most = Self.descriptorLimit(limits) {
+            families.append(
+                MetricFamily(.gauge, "novitai_process_max_fds", "File descriptors that may be open.", [MetricFamily.Sample(most)]))
+        }
         return families
+    }
+
+    /// The soft limit; nil when there is none.
+    static func descriptorLimit(_ limits: String) -> Double? {
+        let name = "Max open files"
+        guard let line = limits.split(separator: "\n").first(where: { $0.hasPrefix(name) }) else { return nil }
+        return line.dropFirst(name.count).split(separator: " ").first.flatMap { Double($0) }
     }
 
     static func statusFamilies(_ status: String) -> [MetricFamily] {

@@ -9,9 +9,11 @@ package final class Authenticator: Sendable {
 
     /// Compared in constant time; hashed with the process' random key, so that neither says anything about a remembered token.
     private struct Remembered: Hashable {
-        let bytes: [UInt8]
+        /// As text, which is hashed in one go where an array is hashed byte by byte.
+        let value: String
 
-        static func == (left: Self, right: Self) -> Bool { isEqualInConstantTime(left.bytes, right.bytes) }
+        static func == (left: Self, right: Self) -> Bool { isEqualInConstantTime(left.value.utf8, right.value.utf8) }
+        func hash(into hasher: inout Hasher) { hasher.combine(self.value) }
     }
 
     private struct State {
@@ -42,11 +44,11 @@ package final class Authenticator: Sendable {
 
     /// - Parameter now: seconds since 1970.
     package func principal(authorization value: String?, at now: Int64) throws(AccessRefusal) -> Principal {
-        let key = Remembered(bytes: value.map { Array($0.utf8.prefix(Self.valueBytesMax + 1)) } ?? [])
+        let key = Remembered(value: value ?? "")
         let (table, generation, known) = self.state.withLock { ($0.table, $0.generation, $0.remembered[key]) }
         guard let table else { return .local }
         if let known { return try Self.principal(of: known, at: now) }
-        guard key.bytes.count <= Self.valueBytesMax, let token = Self.bearerToken(key.bytes) else { throw .noCredentials }
+        guard key.value.utf8.count <= Self.valueBytesMax, let token = Self.bearerToken(Array(key.value.utf8)) else { throw .noCredentials }
         guard let entry = table.entry(for: self.digest(token)) else { throw .unknownCredentials }
         self.remember(entry, as: key, generation: generation)
         return try Self.principal(of: entry, at: now)

@@ -38,9 +38,9 @@ package struct TokenTable: Sendable {
 }
 
 /// Equality whose time depends on the lengths only.
-func isEqualInConstantTime(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+func isEqualInConstantTime(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
     guard left.count == right.count else { return false }
     var difference: UInt8 = 0
-    for index in left.indices { difference |= left[index] ^ right[index] }
+    for (one, other) in zip(left, right) { difference |= one ^ other }
     return difference == 0
 }

@@ -80,6 +80,7 @@ let package = Package(
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
         // The service.
+        .target(name: "CStartupPages"),
         library("Access"),
         library("CivilTime"),
         library("Settings"),
@@ -91,7 +92,7 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport",
+                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport",
                 "SQLiteStore", "Services", "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),

@@ -1,5 +1,6 @@
 import Access
 import ArgumentParser
+import CStartupPages
 import CurlClient
 import Fleet
 import FleetEngine
@@ -43,6 +44,7 @@ struct ServerProcess {
         let parts = self.assemble(store, view, client, deployment.id)
         let server = try self.makeServer(parts, authenticator)
         try await self.start(server)
+        novitai_release_startup_pages()
         try await self.serve(server, parts, authenticator)
         await store.close()
         client.shutdown()

@@ -60,6 +60,11 @@ require_toolchain() {
         fail "libnghttp2-14 is older than $nghttp2_minimum, which has security fixes that this server relies on; run: apt-get update && apt-get install libnghttp2-14"
 }
 
+# What `swift build` is told for a program as it is deployed: optimised, and with the Swift runtime inside, so that no library of it must
+# stand beside the program and only what is used of it takes memory.
+# shellcheck disable=SC2034
+release_options=(--configuration release --static-swift-stdlib)
+
 # A Python with what Tests/requirements.txt names, in .build.
 require_python() {
     install_packages python3-venv

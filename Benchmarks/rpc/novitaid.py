@@ -21,6 +21,8 @@ from .protocol import Protocol, channel
 
 # From accepted to ready on the simulator's fast clock; much longer means that something is wrong.
 READY_SECONDS = 60
+# As scripts/common.sh builds what is deployed.
+RELEASE_OPTIONS = ("--configuration", "release", "--static-swift-stdlib")
 SIMULATOR_SPEED = 1000
 
 
@@ -35,7 +37,7 @@ class Novitaid(Contestant):
     def build(self) -> None:
         if shutil.which("swift") is None:
             raise Failure("novitaid needs Swift to be built, and swift is not in PATH; --only names the contestants that do without")
-        swift = ["swift", "build", "--package-path", str(REPOSITORY), "--configuration", "release"]
+        swift = ["swift", "build", "--package-path", str(REPOSITORY), *RELEASE_OPTIONS]
         for product in ("novitaid", "novita-sim"):
             if subprocess.run([*swift, "--product", product], check=False).returncode != 0:
                 raise Failure(f"{product} does not build")

@@ -12,7 +12,7 @@ package final class Authenticator: Sendable {
         /// As text, which is hashed in one go where an array is hashed byte by byte.
         let value: String
 
-        static func == (left: Self, right: Self) -> Bool { isEqualInConstantTime(left.value.utf8, right.value.utf8) }
+        static func == (left: Self, right: Self) -> Bool { isEqualInConstantTime(left.value.utf8.span, right.value.utf8.span) }
         func hash(into hasher: inout Hasher) { hasher.combine(self.value) }
     }
 

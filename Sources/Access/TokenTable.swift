@@ -32,15 +32,15 @@ package struct TokenTable: Sendable {
     /// Compares with every entry to the last byte, so that the time it takes says nothing about what was nearly right.
     func entry(for digest: [UInt8]) -> TokenEntry? {
         var found: TokenEntry?
-        for entry in self.entries where isEqualInConstantTime(entry.digest, digest) { found = entry }
+        for entry in self.entries where isEqualInConstantTime(entry.digest.span, digest.span) { found = entry }
         return found
     }
 }
 
 /// Equality whose time depends on the lengths only.
-func isEqualInConstantTime(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+func isEqualInConstantTime(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
     guard left.count == right.count else { return false }
     var difference: UInt8 = 0
-    for (one, other) in zip(left, right) { difference |= one ^ other }
+    for index in left.indices { difference |= left[index] ^ right[index] }
     return difference == 0
 }

@@ -44,15 +44,9 @@ package final class RPCServer: Sendable {
     /// Jobs that were queued for handlers that suspended.
     package var enqueueCount: Int { self.executors.reduce(0) { $0 + $1.enqueueCount } }
 
-    /// How long each event loop lets a new piece of work wait just now; empty once they have ended.
-    package func loopDelays() async -> [Duration] {
-        var delays: [Duration] = []
-        for loop in self.group.makeIterator() {
-            let begin = ContinuousClock.now
-            guard let ran = try? await loop.submit({ ContinuousClock.now }).get() else { return [] }
-            delays.append(ran - begin)
-        }
-        return delays
+    /// Tells about once a second, from each event loop, how late a piece of work of it began. Ends with the loops.
+    package func observeLoopDelays(_ observe: @escaping @Sendable (Duration) -> Void) {
+        for loop in self.group.makeIterator() { LoopDelayTimer(observe).start(on: loop) }
     }
 
     /// Listens. `run` does so itself when this was not called.

@@ -22,7 +22,6 @@ struct ServerProcess {
     private let clock = SystemClock()
     private let random = RandomSource(SystemRandomNumberGenerator())
     private let metrics = MetricsRegistry()
-    private let loopDelay: LoopDelay
 
     init(_ settings: ServerSettings, portFile: String?) {
         self.settings = settings
@@ -30,7 +29,6 @@ struct ServerProcess {
         let (level, format) = (Logger.Level(settings.log.level), LogFormat(settings.log.format))
         LoggingSystem.bootstrap { label in LineLogHandler(label: label, level: level, format: format, write: StandardError.write) }
         self.log = Logger(label: "novitaid")
-        self.loopDelay = LoopDelay(self.metrics)
     }
 
     func run() async throws {
@@ -123,6 +121,7 @@ struct ServerProcess {
             parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics)
         let server = RPCServer(router: router, configuration: configuration)
         ServerMetrics.register(server, in: self.metrics)
+        LoopDelay.register(server, in: self.metrics)
         return server
     }
 
@@ -153,7 +152,6 @@ struct ServerProcess {
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { background in
             background.addTask { await checks.run() }
-            background.addTask { await self.loopDelay.measure(server) }
             background.addTask { await self.obey(signals, server, parts, authenticator) }
             try await withThrowingTaskGroup(of: Void.self) { essential in
                 essential.addTask { try await server.run() }

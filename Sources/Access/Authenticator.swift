@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Finds out who calls from the value of the `authorization` header.
+/// Finds out who calls: from the value of the `authorization` header, or without one from what the connection proves.
 package final class Authenticator: Sendable {
     /// Verified header values that are remembered, so that a call on the hot path does not hash. All are forgotten when there are more.
     package static let rememberedMax = 1024
@@ -17,7 +17,7 @@ package final class Authenticator: Sendable {
     }
 
     private struct State {
-        var table: TokenTable?
+        var table: PrincipalTable?
         /// Grows with every table, so that what was verified by an earlier one is not remembered.
         var generation = 0
         var remembered: [Remembered: TokenEntry] = [:]
@@ -29,27 +29,41 @@ package final class Authenticator: Sendable {
     /// - Parameters:
     ///   - table: nil accepts every caller as `Principal.local`.
     ///   - digest: SHA-256.
-    package init(_ table: TokenTable?, digest: @escaping @Sendable ([UInt8]) -> [UInt8]) {
+    package init(_ table: PrincipalTable?, digest: @escaping @Sendable ([UInt8]) -> [UInt8]) {
         self.state = Mutex(State(table: table))
         self.digest = digest
     }
 
     /// Takes another table; what was remembered is forgotten.
-    package func replace(_ table: TokenTable?) {
+    package func replace(_ table: PrincipalTable?) {
         self.state.withLock { $0 = State(table: table, generation: $0.generation + 1) }
     }
 
-    /// Whether identities are configured.
-    package var identifies: Bool { self.state.withLock { $0.table != nil } }
+    /// A token that is not known is refused whatever the connection proves: its bearer wants to be somebody else.
+    ///
+    /// - Parameters:
+    ///   - proofs: what the connection proves, the most particular first.
+    ///   - now: seconds since 1970.
+    package func principal(
+        authorization value: String?, proofs: @autoclosure () -> [Proof] = [], at now: Int64
+    ) throws(AccessRefusal) -> Principal {
+        guard let value else { return try self.principal(provenBy: proofs()) }
+        return try self.principal(authorization: value, at: now)
+    }
 
-    /// - Parameter now: seconds since 1970.
-    package func principal(authorization value: String?, at now: Int64) throws(AccessRefusal) -> Principal {
-        let key = Remembered(value: value ?? "")
+    private func principal(provenBy proofs: [Proof]) throws(AccessRefusal) -> Principal {
+        guard let table = self.state.withLock({ $0.table }) else { return .local }
+        guard let principal = table.principal(provenBy: proofs) else { throw .noCredentials }
+        return principal
+    }
+
+    private func principal(authorization value: String, at now: Int64) throws(AccessRefusal) -> Principal {
+        let key = Remembered(value: value)
         let (table, generation, known) = self.state.withLock { ($0.table, $0.generation, $0.remembered[key]) }
         guard let table else { return .local }
         if let known { return try Self.principal(of: known, at: now) }
         guard key.value.utf8.count <= Self.valueBytesMax, let token = Self.bearerToken(Array(key.value.utf8)) else { throw .noCredentials }
-        guard let entry = table.entry(for: self.digest(token)) else { throw .unknownCredentials }
+        guard let entry = table.tokens.entry(for: self.digest(token)) else { throw .unknownCredentials }
         self.remember(entry, as: key, generation: generation)
         return try Self.principal(of: entry, at: now)
     }

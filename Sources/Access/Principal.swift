@@ -1,15 +1,17 @@
 /// Who calls.
 package struct Principal: Sendable, Hashable {
-    /// Names the principal in logs and limits: the id of its token.
+    /// Names the principal in logs, limits and what it makes.
     package let id: String
     /// Whose things it sees and changes.
     package let tenant: String
     package let role: Role
+    package let limits: PrincipalLimits
 
-    package init(id: String, tenant: String, role: Role) {
+    package init(id: String, tenant: String, role: Role, limits: PrincipalLimits = PrincipalLimits()) {
         self.id = id
         self.tenant = tenant
         self.role = role
+        self.limits = limits
     }
 
     /// The caller of a server without configured identities, which therefore listens on loopback only.
@@ -19,9 +21,32 @@ package struct Principal: Sendable, Hashable {
     package static let anonymous = Principal(id: "", tenant: "", role: .monitor)
 }
 
+/// What one principal is held to, beside what holds for everybody. nil sets no limit of its own.
+package struct PrincipalLimits: Sendable, Hashable {
+    /// Instead of the server's default, in the long run and at once.
+    package var callsPerSecond: Int?
+    package var burst: Int?
+    /// Calls that are at work or wait, over all its connections.
+    package var concurrentCalls: Int?
+    /// Machines that it asked for and that are not proven gone: their number, and millionths of a dollar per hour.
+    package var maxInstances: Int?
+    package var maxHourlySpendMicros: Int64?
+
+    package init(
+        callsPerSecond: Int? = nil, burst: Int? = nil, concurrentCalls: Int? = nil, maxInstances: Int? = nil,
+        maxHourlySpendMicros: Int64? = nil
+    ) {
+        self.callsPerSecond = callsPerSecond
+        self.burst = burst
+        self.concurrentCalls = concurrentCalls
+        self.maxInstances = maxInstances
+        self.maxHourlySpendMicros = maxHourlySpendMicros
+    }
+}
+
 /// Why a call is not let in.
 package enum AccessRefusal: Error, Sendable, Hashable {
-    /// No token, or not of the form `Bearer TOKEN`.
+    /// No token, or not of the form `Bearer TOKEN`, and a connection that proves nothing of use.
     case noCredentials
     /// A token that is not known, or whose time is over; which of both is not said.
     case unknownCredentials
@@ -29,4 +54,6 @@ package enum AccessRefusal: Error, Sendable, Hashable {
     case notPermitted(needed: Role?)
     /// Too many calls; the earliest time for the next.
     case tooManyCalls(retryAfter: Duration)
+    /// As many calls of the principal as it may have are at work.
+    case tooManyConcurrentCalls(limit: Int, retryAfter: Duration)
 }

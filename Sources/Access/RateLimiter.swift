@@ -25,13 +25,15 @@ struct TokenBucket: Sendable {
         return nil
     }
 
+    func hasSameLimits(as other: Self) -> Bool { self.perSecond == other.perSecond && self.burst == other.burst }
+
     /// As good as new: nothing is lost when it is dropped.
     func isFull(at now: Duration) -> Bool {
         self.level + (now - self.filledAt) / .seconds(1) * self.perSecond >= self.burst
     }
 }
 
-/// Limits the calls of each principal.
+/// Limits how often each principal calls.
 package final class RateLimiter: Sendable {
     /// Calls per second and at once for monitors, which are outside the callers' limit: health must be readable under load.
     package static let monitorPerSecond = 50
@@ -49,15 +51,19 @@ package final class RateLimiter: Sendable {
 
     /// - Parameter now: of a clock that only goes forward.
     package func admit(_ principal: Principal, at now: Duration) throws(AccessRefusal) {
+        let (perSecond, burst) = self.limits(of: principal)
         let wait = self.buckets.withLock { buckets in
             if buckets.count >= Self.bucketsMax, buckets[principal.id] == nil { buckets = buckets.filter { !$0.value.isFull(at: now) } }
-            return buckets[principal.id, default: self.bucket(for: principal, at: now)].take(at: now)
+            let fresh = TokenBucket(perSecond: perSecond, burst: burst, at: now)
+            // Its limits may have been changed since.
+            if let bucket = buckets[principal.id], !bucket.hasSameLimits(as: fresh) { buckets[principal.id] = fresh }
+            return buckets[principal.id, default: fresh].take(at: now)
         }
         if let wait { throw .tooManyCalls(retryAfter: wait) }
     }
 
-    private func bucket(for principal: Principal, at now: Duration) -> TokenBucket {
-        guard principal.role == .monitor else { return TokenBucket(perSecond: self.perSecond, burst: self.burst, at: now) }
-        return TokenBucket(perSecond: Self.monitorPerSecond, burst: Self.monitorPerSecond, at: now)
+    private func limits(of principal: Principal) -> (perSecond: Int, burst: Int) {
+        if principal.role == .monitor { return (Self.monitorPerSecond, Self.monitorPerSecond) }
+        return (principal.limits.callsPerSecond ?? self.perSecond, principal.limits.burst ?? self.burst)
     }
 }

@@ -10,6 +10,8 @@ package final class ServerContext: Sendable {
     package let deadline: ContinuousClock.Instant?
     /// Who called, as text: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711` or `unix:`.
     package let peer: String
+    /// What the connection proves about who called; nil when it proves nothing.
+    package let identity: PeerIdentity?
     /// The connection's number in this process and the stream's number in it; together they name the call.
     private let connection: UInt64
     private let stream: Int32
@@ -23,12 +25,13 @@ package final class ServerContext: Sendable {
 
     package init(
         method: MethodDescriptor, requestMetadata: Metadata = Metadata(), deadline: ContinuousClock.Instant? = nil, peer: String = "unix:",
-        connection: UInt64 = 0, stream: Int32 = 0
+        identity: PeerIdentity? = nil, connection: UInt64 = 0, stream: Int32 = 0
     ) {
         self.method = method
         self.requestMetadata = requestMetadata
         self.deadline = deadline
         self.peer = peer
+        self.identity = identity
         self.connection = connection
         self.stream = stream
     }

@@ -15,7 +15,7 @@ struct Config: ParsableCommand {
             let settings: ServerSettings
             do throws(SettingsError) {
                 settings = try self.arguments.read()
-                _ = try TokenTables.read(settings)
+                _ = try PrincipalTables.read(settings)
             } catch {
                 throw ExitStatus.configuration(error)
             }

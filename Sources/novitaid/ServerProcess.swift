@@ -33,7 +33,7 @@ struct ServerProcess {
 
     func run() async throws {
         Signals.ignoreBrokenPipes()
-        let authenticator = Authenticator(try self.tokenTable(), digest: SHA256Digest.of)
+        let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let store = try self.openStore()
         let view = View()
         try await view.attach(to: store)
@@ -59,9 +59,9 @@ struct ServerProcess {
         let health = HealthRegistry()
     }
 
-    private func tokenTable() throws -> TokenTable? {
+    private func principals() throws -> PrincipalTable? {
         do throws(SettingsError) {
-            return try TokenTables.read(self.settings)
+            return try PrincipalTables.read(self.settings)
         } catch {
             throw ExitStatus.configuration(error)
         }
@@ -184,7 +184,7 @@ struct ServerProcess {
     /// A file that is wrong changes nothing: better the tokens of a moment ago than none.
     private func reloadTokens(_ authenticator: Authenticator) {
         do throws(SettingsError) {
-            authenticator.replace(try TokenTables.read(self.settings))
+            authenticator.replace(try PrincipalTables.read(self.settings))
             self.log.info("tokens reloaded")
         } catch {
             self.log.error("tokens not reloaded", metadata: ["reason": "\(error)"])

@@ -16,7 +16,7 @@ private final class CountingDigest: Sendable {
 }
 
 private let viewer = Principal(id: "t-1", tenant: "search", role: .viewer)
-private let table = TokenTable([
+private let table = PrincipalTable([
     TokenEntry(digest: digest(Array("first".utf8)), principal: viewer, expiresAt: nil),
     TokenEntry(digest: digest(Array("second".utf8)), principal: Principal(id: "t-2", tenant: "a", role: .operator), expiresAt: 100),
 ])
@@ -64,7 +64,7 @@ struct AuthenticatorTests {
     func replaced() throws {
         let authenticator = Authenticator(table, digest: digest)
         _ = try authenticator.principal(authorization: "Bearer first", at: 0)
-        authenticator.replace(TokenTable([]))
+        authenticator.replace(PrincipalTable([]))
         #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer first", at: 0) }
     }
 
@@ -75,11 +75,35 @@ struct AuthenticatorTests {
                 digest: digest(Array("token-\(number)".utf8)), principal: Principal(id: "\(number)", tenant: "t", role: .viewer),
                 expiresAt: nil)
         }
-        let authenticator = Authenticator(TokenTable(entries), digest: digest)
+        let authenticator = Authenticator(PrincipalTable(entries), digest: digest)
         for number in 0..<entries.count {
             #expect(try authenticator.principal(authorization: "Bearer token-\(number)", at: 0).id == "\(number)")
         }
         #expect(authenticator.rememberedCount <= Authenticator.rememberedMax)
+    }
+
+    @Test(
+        "without a token what the connection proves decides, the first that is listed, and only that",
+        arguments: [
+            ([.uri("spiffe://x/ann")], "ann"), ([.fingerprint([1]), .dnsName("bob.example")], "bob"), ([.userID(7), .uri("u")], "root"),
+            ([.uri("spiffe://x/anna")], nil), ([.dnsName("spiffe://x/ann")], nil), ([.userID(8)], nil), ([], nil),
+        ] as [([Proof], String?)])
+    func proofs(_ proofs: [Proof], _ id: String?) {
+        func principal(_ id: String) -> Principal { Principal(id: id, tenant: "t", role: .viewer) }
+        let authenticator = Authenticator(
+            PrincipalTable(
+                tokens: TokenTable([TokenEntry(digest: digest(Array("first".utf8)), principal: viewer, expiresAt: nil)]),
+                proofs: [
+                    .uri("spiffe://x/ann"): principal("ann"), .dnsName("bob.example"): principal("bob"), .userID(7): principal("root"),
+                ]),
+            digest: digest)
+        let result = Result<Principal, AccessRefusal> { () throws(AccessRefusal) in
+            try authenticator.principal(authorization: nil, proofs: proofs, at: 0)
+        }
+        #expect(result.map(\.id) == (id.map { .success($0) } ?? .failure(.noCredentials)))
+        // A token counts alone, also when it is wrong.
+        #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer x", proofs: proofs, at: 0) }
+        #expect((try? authenticator.principal(authorization: "Bearer first", proofs: proofs, at: 0)) == viewer)
     }
 
     @Test("without a table every caller is the local one")
@@ -127,6 +151,30 @@ struct RateLimiterTests {
         #expect(throws: AccessRefusal.self) { try limiter.admit(viewer, at: .milliseconds(150)) }
         for _ in 0..<3 { try limiter.admit(viewer, at: .seconds(1000)) }
         #expect(throws: AccessRefusal.self) { try limiter.admit(viewer, at: .seconds(1000)) }
+    }
+
+    @Test("a principal's own limits hold instead of the default, and new ones from the next call on")
+    func ownLimits() throws {
+        let limiter = RateLimiter(perSecond: 1, burst: 1)
+        func principal(_ limits: PrincipalLimits) -> Principal { Principal(id: "p", tenant: "t", role: .viewer, limits: limits) }
+        let wide = principal(PrincipalLimits(callsPerSecond: 100, burst: 3))
+        for _ in 0..<3 { try limiter.admit(wide, at: .zero) }
+        #expect(throws: AccessRefusal.tooManyCalls(retryAfter: .milliseconds(10))) { try limiter.admit(wide, at: .zero) }
+        try limiter.admit(principal(PrincipalLimits()), at: .zero)
+        #expect(throws: AccessRefusal.tooManyCalls(retryAfter: .seconds(1))) { try limiter.admit(principal(PrincipalLimits()), at: .zero) }
+    }
+
+    @Test("calls at one time are limited for who has such a limit, and an ended one makes room")
+    func concurrency() throws {
+        let limiter = ConcurrencyLimiter()
+        let two = Principal(id: "two", tenant: "t", role: .viewer, limits: PrincipalLimits(concurrentCalls: 2))
+        for _ in 0..<100 { try limiter.begin(viewer) }
+        for _ in 0..<2 { try limiter.begin(two) }
+        #expect(throws: AccessRefusal.tooManyConcurrentCalls(limit: 2, retryAfter: .seconds(1))) { try limiter.begin(two) }
+        limiter.end(two)
+        try limiter.begin(two)
+        for _ in 0..<2 { limiter.end(two) }
+        #expect(limiter.principalCount == 0)
     }
 
     @Test("monitors have a bound of their own")

@@ -35,7 +35,7 @@ struct MethodRolesTests {
     private func interceptor(burst: Int = 100, isOpen: Bool = false) -> AccessInterceptor {
         let entries = Self.tokens.map { TokenEntry(digest: SHA256Digest.of(Array($0.key.utf8)), principal: $0.value, expiresAt: nil) }
         return AccessInterceptor(
-            authenticator: Authenticator(isOpen ? nil : TokenTable(entries), digest: SHA256Digest.of),
+            authenticator: Authenticator(isOpen ? nil : PrincipalTable(entries), digest: SHA256Digest.of),
             limiter: RateLimiter(perSecond: 1, burst: burst), clock: TestClock())
     }
 
@@ -95,45 +95,6 @@ struct MethodRolesTests {
         #expect(refused.code == .resourceExhausted)
         #expect(try refused.detail(GoogleRpc.RetryInfo.self)?.retryDelay != nil)
         try interceptor.admit(try self.call(NovitaiV1.InstanceService.getInstance, token: "operator-token"))
-    }
-}
-
-@Suite("The file of tokens")
-struct TokenFileTests {
-    private static let digest = String(repeating: "ab", count: 32)
-
-    private static func file(_ tokens: String) -> String { "{\"tokens\": [\(tokens)]}" }
-
-    private static func token(id: String = "t-1", sha256: String = digest, tenant: String = "a", role: String = "viewer", more: String = "")
-        -> String
-    {
-        "{\"id\": \"\(id)\", \"sha256\": \"\(sha256)\", \"tenant\": \"\(tenant)\", \"role\": \"\(role)\"\(more)}"
-    }
-
-    @Test("a token is known by its digest until it expires")
-    func good() throws {
-        let secret = Array("secret".utf8)
-        let hexadecimal = SHA256Digest.of(secret).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-        let text = Self.file(
-            Self.token(sha256: hexadecimal.uppercased(), role: "operator", more: ", \"expires_at\": \"2027-01-15T08:00:00Z\""))
-        let authenticator = Authenticator(try TokenFile.parse(text), digest: SHA256Digest.of)
-        let principal = try authenticator.principal(authorization: "Bearer secret", at: 1_799_999_999)
-        #expect(principal == Principal(id: "t-1", tenant: "a", role: .operator))
-        #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer secret", at: 1_800_000_000) }
-    }
-
-    @Test(
-        "a file that is wrong is refused as a whole, and says where, without a digest",
-        arguments: [
-            ("", "form"), ("[]", "form"), (file(""), "1 to"), (file(token(sha256: "ab")), "tokens[0].sha256"),
-            (file(token(sha256: String(repeating: "zz", count: 32))), "tokens[0].sha256"), (file(token(role: "root")), "tokens[0].role"),
-            (file(token(tenant: "")), "tokens[0].tenant"), (file(token() + "," + token()), "tokens[1].id"),
-            (file(token(id: "")), "tokens[0].id"),
-            (file(token(more: ", \"expires_at\": \"tomorrow\"")), "tokens[0].expires_at"), (file("{\"id\": \"x\"}"), "form"),
-        ])
-    func bad(_ text: String, _ wanted: String) {
-        let failure = #expect(throws: TokenFile.Failure.self) { try TokenFile.parse(text) }
-        #expect(failure?.description.contains(wanted) == true && failure?.description.contains(Self.digest) == false)
     }
 }
 

@@ -2,10 +2,11 @@ package import Access
 package import Fleet
 package import RPCCore
 
-/// Lets a call in, or not: who calls, what its role may do, how often it may call.
+/// Lets a call in, or not: who calls, what its role may do, how often and how much at once it may call.
 package struct AccessInterceptor: ServerInterceptor {
     private let authenticator: Authenticator
     private let limiter: RateLimiter
+    private let concurrency = ConcurrencyLimiter()
     private let clock: any Clock
     private let start = ContinuousClock.now
 
@@ -20,6 +21,7 @@ package struct AccessInterceptor: ServerInterceptor {
             let principal = try self.principal(of: context)
             try MethodRoles.table.check(principal, for: MethodKey(context.method))
             try self.limiter.admit(principal, at: self.start.duration(to: .now))
+            try self.concurrency.begin(principal)
             context.principal = principal
         } catch {
             throw ErrorDetails(error).error
@@ -28,9 +30,29 @@ package struct AccessInterceptor: ServerInterceptor {
 
     private func principal(of context: ServerContext) throws(AccessRefusal) -> Principal {
         let authorization = context.requestMetadata["authorization"]
-        if authorization == nil, self.authenticator.identifies, MethodRoles.withoutToken.contains(MethodKey(context.method)) {
+        do throws(AccessRefusal) {
+            return try self.authenticator.principal(
+                authorization: authorization, proofs: context.identity?.proofs ?? [], at: self.clock.now.seconds)
+        } catch {
+            guard authorization == nil, error == .noCredentials, MethodRoles.withoutToken.contains(MethodKey(context.method)) else {
+                throw error
+            }
             return .anonymous
         }
-        return try self.authenticator.principal(authorization: authorization, at: self.clock.now.seconds)
+    }
+
+    package func completed(_ context: ServerContext, _ outcome: CallOutcome) {
+        if let principal = context.principal as? Principal { self.concurrency.end(principal) }
+    }
+}
+
+extension PeerIdentity {
+    /// As the table of principals lists it: a certificate itself before its names, and a URI, which names one party, before a host.
+    fileprivate var proofs: [Proof] {
+        switch self {
+        case .certificate(let certificate):
+            [.fingerprint(certificate.fingerprint)] + certificate.uris.map { .uri($0) } + certificate.dnsNames.map { .dnsName($0) }
+        case .process(let process): [.userID(process.userID)]
+        }
     }
 }

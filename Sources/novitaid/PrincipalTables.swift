@@ -3,9 +3,9 @@ import Services
 import Settings
 
 /// The principals of `AUTH_TOKENS_FILE`.
-enum TokenTables {
+enum PrincipalTables {
     /// Nil when no identity is configured.
-    static func read(_ settings: ServerSettings) throws(SettingsError) -> TokenTable? {
+    static func read(_ settings: ServerSettings) throws(SettingsError) -> PrincipalTable? {
         guard let path = settings.authTokensFile else { return nil }
         let text: String
         do {
@@ -13,8 +13,8 @@ enum TokenTables {
         } catch {
             throw SettingsError([SettingsViolation("AUTH_TOKENS_FILE", "cannot be read: \(path)")])
         }
-        do throws(TokenFile.Failure) {
-            return try TokenFile.parse(text)
+        do throws(PrincipalDocument.Failure) {
+            return try PrincipalDocument(parsing: text).table()
         } catch {
             throw SettingsError([SettingsViolation("AUTH_TOKENS_FILE", "\(path) \(error.description)")])
         }

@@ -34,6 +34,8 @@ let grdb = product("GRDB", "GRDB.swift")
 let hummingbird = product("Hummingbird", "hummingbird")
 let logging = product("Logging", "swift-log")
 let nioCore = product("NIOCore", "swift-nio")
+let nioSSL = product("NIOSSL", "swift-nio-ssl")
+let nioTLS = product("NIOTLS", "swift-nio")
 let nioPosix = product("NIOPosix", "swift-nio")
 let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
 let subprocess = product("Subprocess", "swift-subprocess")
@@ -45,6 +47,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -63,7 +66,7 @@ let package = Package(
         .target(name: "CNovitaiProto", dependencies: ["CProtobufC"]),
         library("HTTP2Session", ["CNghttp2"]),
         library("RPCCore"),
-        library("RPCTransport", ["HTTP2Session", "RPCCore", deque, nioCore, nioPosix]),
+        library("RPCTransport", ["HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),

@@ -82,10 +82,12 @@ final class ClientTransport {
         }
         if call.isRetried { fields.append(HeaderField("grpc-previous-rpc-attempts", "1")) }
         fields += ResponseFields.fields(call.options.metadata.wireFields)
-        return OutgoingHeaders(constant: Self.constantHeaders, fields: fields)
+        let constant = self.configuration.tls == nil ? Self.constantHeaders : Self.constantHeadersOverTLS
+        return OutgoingHeaders(constant: constant, fields: fields)
     }
 
     private static let constantHeaders = ConstantHeaders([(":method", "POST"), (":scheme", "http")])
+    private static let constantHeadersOverTLS = ConstantHeaders([(":method", "POST"), (":scheme", "https")])
 
     private var authority: String {
         if let authority = self.configuration.authority { return authority }
@@ -102,7 +104,7 @@ final class ClientTransport {
             .connectTimeout(TimeAmount(self.configuration.connectTimeout))
         let transport = NIOLoopBound(self, eventLoop: self.loop)
         let initialize: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
-            channel.eventLoop.makeCompletedFuture { try transport.value.add(channel) }
+            channel.eventLoop.makeCompletedFuture { try transport.value.begin(channel) }
         }
         let connected =
             switch self.configuration.address {
@@ -112,6 +114,29 @@ final class ClientTransport {
                 bootstrap.channelInitializer(initialize).connect(unixDomainSocketPath: path)
             }
         connected.assumeIsolated().whenFailure { error in self.connectFailed(ConnectFailure.text(error)) }
+    }
+
+    private func begin(_ channel: any Channel) throws {
+        guard let tls = self.configuration.tls else { return try self.add(channel) }
+        let handshake = TLSHandshake(timeout: self.configuration.connectTimeout) { channel, result in
+            do {
+                _ = try result.get()
+                try self.add(channel)
+            } catch {
+                channel.close(promise: nil)
+                self.connectFailed((error as? TLSHandshake.Failure)?.reason ?? ConnectFailure.text(error))
+            }
+        }
+        let handler = try tls.makeHandler(serverName: self.serverName)
+        try channel.pipeline.syncOperations.addHandlers([handler, handshake])
+    }
+
+    /// What the server's certificate must name.
+    private var serverName: String {
+        switch self.configuration.address {
+        case .host(let host, _): host
+        case .unix: "localhost"
+        }
     }
 
     private func add(_ channel: any Channel) throws {

@@ -3,6 +3,8 @@ package import HTTP2Session
 /// Where a channel leads, and what it bears.
 package struct HTTP2ChannelConfiguration: Sendable {
     package var address: RPCAddress
+    /// nil connects without encryption.
+    package var tls: ClientTLS?
     /// The value of `:authority`; the address, or `localhost` for a socket file, when nil.
     package var authority: String?
     package var userAgent = "grpc-swift-novitai/1.0"

@@ -26,12 +26,16 @@ package final class RPCServer: Sendable {
     }
 
     private let shared: ServerShared
+    /// nil without encryption.
+    private let tls: TLSAcceptor?
     private let group: MultiThreadedEventLoopGroup
     private let executors: [LoopExecutor]
     private let state = Mutex(State())
 
     package init(router: Router, configuration: RPCServerConfiguration) {
-        self.shared = ServerShared(routes: RouteTable(router), configuration: configuration)
+        let shared = ServerShared(routes: RouteTable(router), configuration: configuration)
+        self.shared = shared
+        self.tls = configuration.tls.map { TLSAcceptor($0, configuration: configuration, counters: shared.counters) }
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threadCount))
         self.executors = self.group.makeIterator().map { LoopExecutor($0) }
     }
@@ -39,7 +43,11 @@ package final class RPCServer: Sendable {
     /// Where the server listens, with the port that was picked; nil before it does.
     package var boundAddress: RPCAddress? { self.state.withLock { $0.address } }
 
-    package var statistics: RPCServerStatistics { self.shared.counters.snapshot }
+    package var statistics: RPCServerStatistics {
+        var statistics = self.shared.counters.snapshot
+        statistics.handshakesNow = self.tls?.countInProgress ?? 0
+        return statistics
+    }
 
     /// Jobs that were queued for handlers that suspended.
     package var enqueueCount: Int { self.executors.reduce(0) { $0 + $1.enqueueCount } }
@@ -138,6 +146,11 @@ package final class RPCServer: Sendable {
     }
 
     private func accept(_ channel: any Channel) throws {
+        guard let tls = self.tls else { return try self.serve(channel, nil) }
+        try tls.accept(channel) { channel, identity in try self.serve(channel, identity) }
+    }
+
+    private func serve(_ channel: any Channel, _ identity: PeerIdentity?) throws {
         guard let executor = self.executors.first(where: { $0.loop === channel.eventLoop }) else {
             throw ChannelError.inappropriateOperationForState
         }
@@ -146,7 +159,8 @@ package final class RPCServer: Sendable {
             return state.connectionNumber
         }
         let connection = try ServerConnection(
-            number: number, peer: Self.peer(of: channel), executor: executor, server: self.shared, onEnd: self.connectionEnded)
+            number: number, peer: Self.peer(of: channel), identity: identity, executor: executor, server: self.shared,
+            onEnd: self.connectionEnded)
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
         let isDraining = self.state.withLock { state in
             state.connections[number] = bound

@@ -35,6 +35,8 @@ package struct RPCServerConfiguration: Sendable {
     package var address: RPCAddress
     /// Event loops, each a thread with the connections that fell to it. One core serves hundreds of thousands of calls a second.
     package var threadCount = 1
+    /// nil serves without encryption.
+    package var tls: ServerTLS?
     package var session = HTTP2SessionConfiguration()
 
     /// Bytes of a request message: gRPC's customary limit.
@@ -54,6 +56,8 @@ package struct RPCServerConfiguration: Sendable {
     package var unreadBytesMax = 256 << 10
     /// From the connection to the peer's first SETTINGS: whoever needs longer is no client.
     package var handshakeTimeout: Duration = .seconds(10)
+    /// Connections within TLS: the oldest makes room for the next. Each costs some 20 KB, and none works for longer than `handshakeTimeout`.
+    package var handshakesMax = 1000
     /// From the beginning of a graceful shutdown to its end, running calls or not.
     package var shutdownGrace: Duration = .seconds(30)
     /// How long the first GOAWAY is given to arrive before the second, when its PING is not answered.
@@ -78,6 +82,10 @@ package struct RPCServerStatistics: Sendable, Equatable {
     package var resets = 0
     /// Connections ended because the peer broke a rule.
     package var refusedPeers = 0
+    /// Connections that did not get through TLS.
+    package var failedHandshakes = 0
+    /// Connections within TLS.
+    package var handshakesNow = 0
     /// Bytes of responses that wait for their clients' windows.
     package var bufferedBytesNow = 0
     /// Bytes of requests whose handler has no place among the running ones yet.

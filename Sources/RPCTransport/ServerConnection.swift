@@ -11,6 +11,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     let session: HTTP2Session
     let number: UInt64
     private let peer: String
+    private let identity: PeerIdentity?
     private let executor: LoopExecutor
     /// nil before and after.
     private var driver: HTTP2Driver?
@@ -41,10 +42,12 @@ final class ServerConnection: HTTP2DriverDelegate {
     private let onEnd: @Sendable (UInt64) -> Void
 
     init(
-        number: UInt64, peer: String, executor: LoopExecutor, server: ServerShared, onEnd: @escaping @Sendable (UInt64) -> Void
+        number: UInt64, peer: String, identity: PeerIdentity?, executor: LoopExecutor, server: ServerShared,
+        onEnd: @escaping @Sendable (UInt64) -> Void
     ) throws(HTTP2SessionError) {
         self.number = number
         self.peer = peer
+        self.identity = identity
         self.executor = executor
         self.loop = executor.loop
         self.server = server
@@ -159,8 +162,8 @@ final class ServerConnection: HTTP2DriverDelegate {
         let method = head.method
         let deadline = head.timeout.map { ContinuousClock.now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
-            method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer, connection: self.number,
-            stream: stream.id)
+            method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer,
+            identity: self.identity, connection: self.number, stream: stream.id)
         let interceptors = self.server.routes.interceptors
         let call = ServerCall(
             self, stream, method, context, subtype: head.subtype, startedAt: interceptors.isEmpty ? nil : .now)

@@ -6,6 +6,8 @@ final class ServerCounters: Sendable {
 
     var snapshot: RPCServerStatistics { self.state.withLock { $0 } }
 
+    func add(failedHandshakes count: Int) { self.state.withLock { $0.failedHandshakes += count } }
+
     func add(_ change: RPCServerStatistics) {
         self.state.withLock { state in
             state.connections += change.connections

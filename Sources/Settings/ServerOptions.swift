@@ -30,10 +30,13 @@ enum ServerOptions {
     // Callers.
     static let listen = Option("RPC_LISTEN", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "where gRPC is served")
     static let tlsCertificateFile = Option(
-        "TLS_CERT_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "certificate chain, PEM")
-    static let tlsKeyFile = Option("TLS_KEY_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "private key, PEM")
+        "TLS_CERT_FILE", Form<String>.path.optional, default: nil,
+        "the server's certificate and those between it and the root, PEM; read again on SIGHUP")
+    static let tlsKeyFile = Option(
+        "TLS_KEY_FILE", Form<String>.path.optional, default: nil, "the certificate's key, PEM; of mode 0640 or less")
     static let tlsClientCAFile = Option(
-        "TLS_CLIENT_CA_FILE", Form<String>.path.optional, default: nil, isPlanned: true, "issuers of client certificates, PEM")
+        "TLS_CLIENT_CA_FILE", Form<String>.path.optional, default: nil,
+        "who may sign clients' certificates, PEM; AUTH_TOKENS_FILE says who their holders are")
     static let authTokensFile = Option(
         "AUTH_TOKENS_FILE", Form<String>.path.optional, default: nil, "principals and the hashes of their tokens")
     static let rateLimitPerSecond = Option(

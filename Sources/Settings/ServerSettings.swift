@@ -10,6 +10,8 @@ package struct ServerSettings: Sendable {
     package let databasePath: String
     package let revisionRetention: Duration
     package let listen: ListenAddress
+    /// nil: connections are not encrypted.
+    package let tls: TLSSettings?
     package let authTokensFile: String?
     package let rateLimitPerSecond: Int
     package let rateLimitBurst: Int
@@ -46,7 +48,7 @@ package struct ServerSettings: Sendable {
         let database = reader.read(ServerOptions.database)
         _ = reader.read(ServerOptions.secretsKey)
         self.listen = reader.read(ServerOptions.listen)
-        Self.readTLS(&reader)
+        self.tls = TLSSettings(reading: &reader)
         self.authTokensFile = reader.read(ServerOptions.authTokensFile)
         self.maxInstances = reader.read(ServerOptions.maxInstances)
         self.maxHourlySpend = reader.read(ServerOptions.maxHourlySpend)
@@ -88,18 +90,12 @@ package struct ServerSettings: Sendable {
     }
 
     private func checkIdentity(_ reader: inout SettingsReader) {
-        guard !self.listen.isLoopback else { return }
-        if self.authTokensFile == nil {
+        if self.tls?.clientAuthorities != nil, self.authTokensFile == nil {
+            reader.report("TLS_CLIENT_CA_FILE", "needs AUTH_TOKENS_FILE, which says who the holders of certificates are")
+        }
+        if !self.listen.isLoopback, self.authTokensFile == nil {
             reader.report(
                 "RPC_LISTEN", "must be on loopback, because nobody is identified: set AUTH_TOKENS_FILE to listen on \(self.listen)")
-        }
-    }
-
-    /// A server asked for encryption must not answer in the clear.
-    private static func readTLS(_ reader: inout SettingsReader) {
-        for option in [ServerOptions.tlsCertificateFile, ServerOptions.tlsKeyFile, ServerOptions.tlsClientCAFile]
-        where reader.read(option) != nil {
-            reader.report(option.name, "cannot be used: this version does not encrypt its connections")
         }
     }
 

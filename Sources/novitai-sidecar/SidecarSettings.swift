@@ -15,12 +15,18 @@ struct SidecarSettings {
         "NOVITAI_TARGET", .listenAddress, default: .tcp(host: "127.0.0.1", port: 50051), "the server")
     private static let token = Settings.Option<Secret?>(
         "NOVITAI_TOKEN", Form<Secret>.headerSecret.optional, default: nil, isSecret: true, "the bearer token for the server")
+    private static let authorities = Settings.Option<String?>(
+        "NOVITAI_CA_FILE", Form<String>.path.optional, default: nil, "who must have signed the server's certificate, PEM; encrypts")
+    private static let certificate = Settings.Option<String?>(
+        "NOVITAI_CERT_FILE", Form<String>.path.optional, default: nil, "the sidecar's own certificate, PEM")
+    private static let key = Settings.Option<String?>("NOVITAI_KEY_FILE", Form<String>.path.optional, default: nil, "its key, PEM")
     /// The longest pause between two attempts to reach a server that is down: a server that is back is to be seen at once.
     private static let reconnectDelayMax: Duration = .seconds(2)
 
     private let listen: ListenAddress
     private let target: ListenAddress
     let token: Secret?
+    private let tls: ClientTLS?
     private let log: LogSettings
     private let violations: [String]
 
@@ -32,8 +38,26 @@ struct SidecarSettings {
         self.listen = reader.read(Self.listen)
         self.target = reader.read(Self.target)
         self.token = reader.read(Self.token)
+        self.tls = Self.readTLS(&reader)
         self.log = LogSettings(reading: &reader)
         self.violations = reader.violations.map(\.description)
+    }
+
+    /// nil when no file is named.
+    private static func readTLS(_ reader: inout SettingsReader) -> ClientTLS? {
+        let files = TLSFiles(
+            certificate: reader.read(Self.certificate), key: reader.read(Self.key), authorities: reader.read(Self.authorities))
+        guard files != TLSFiles() else { return nil }
+        do throws(TLSFileError) {
+            return try ClientTLS(files)
+        } catch {
+            switch error.part {
+            case .certificate: reader.report(Self.certificate.name, "\(files.certificate ?? "") \(error.reason)")
+            case .key: reader.report(Self.key.name, "\(files.key ?? "") \(error.reason)")
+            case .authorities: reader.report(Self.authorities.name, "\(files.authorities ?? "") \(error.reason)")
+            }
+            return nil
+        }
     }
 
     var bindAddress: BindAddress {
@@ -57,6 +81,7 @@ struct SidecarSettings {
             case .unix(let path): .unix(path: path)
             }
         var configuration = HTTP2ChannelConfiguration(address: address)
+        configuration.tls = self.tls
         configuration.backoff.maximum = Self.reconnectDelayMax
         return configuration
     }

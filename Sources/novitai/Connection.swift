@@ -47,7 +47,9 @@ struct ConnectionOptions: ParsableArguments {
         guard let address = RPCAddress(self.resolvedTarget) else {
             throw CommandFailure(status: .configuration, message: "\(self.resolvedTarget): not host:port or unix:PATH")
         }
-        let channel = HTTP2Channel(configuration: HTTP2ChannelConfiguration(address: address))
+        var configuration = HTTP2ChannelConfiguration(address: address)
+        configuration.tls = try Self.tls()
+        let channel = HTTP2Channel(configuration: configuration)
         do {
             let result = try await body(channel)
             await channel.shutDown()
@@ -55,6 +57,23 @@ struct ConnectionOptions: ParsableArguments {
         } catch {
             await channel.shutDown()
             throw error
+        }
+    }
+}
+
+extension ConnectionOptions {
+    /// nil unless the environment names a file for it.
+    private static func tls() throws -> ClientTLS? {
+        let variables: [TLSFiles.Part: String] = [
+            .authorities: "NOVITAI_CA_FILE", .certificate: "NOVITAI_CERT_FILE", .key: "NOVITAI_KEY_FILE",
+        ]
+        let paths = variables.compactMapValues { environment($0) }
+        guard !paths.isEmpty else { return nil }
+        do throws(TLSFileError) {
+            return try ClientTLS(TLSFiles(certificate: paths[.certificate], key: paths[.key], authorities: paths[.authorities]))
+        } catch {
+            let name = [variables[error.part], paths[error.part]].compactMap(\.self).joined(separator: " ")
+            throw CommandFailure(status: .configuration, message: "\(name) \(error.reason)")
         }
     }
 }

@@ -11,6 +11,8 @@ struct Novitai: AsyncParsableCommand {
         abstract: "Run GPU machines through a Novitai server.",
         discussion: """
             The server is named by --target or NOVITAI_TARGET (127.0.0.1:50051), the caller by --token or NOVITAI_TOKEN.
+            The connection is encrypted when NOVITAI_CA_FILE names the authorities that the server's certificate must come from, in PEM;
+            NOVITAI_CERT_FILE and NOVITAI_KEY_FILE name a certificate of the caller's own.
             Exit status: 0 done; 1 the server refused, or the job that was waited for did not succeed; 2 usage; 69 the server cannot be
             reached; 75 try again later; 78 configuration.
             """,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import RPCTransport
 import Settings
 
 struct Config: ParsableCommand {
@@ -16,6 +17,7 @@ struct Config: ParsableCommand {
             do throws(SettingsError) {
                 settings = try self.arguments.read()
                 _ = try PrincipalTables.read(settings)
+                _ = try ServerTLS.open(settings)
             } catch {
                 throw ExitStatus.configuration(error)
             }

@@ -20,7 +20,21 @@ enum ServerMetrics {
                     .counter("novitai_sent_bytes_total", "Bytes sent on the wire.", Double(now.sentBytes)),
                     .counter("novitai_stream_resets_total", "Streams that ended with a reset.", Double(now.resets)),
                     .counter("novitai_refused_peers_total", "Connections ended because the peer broke a rule.", Double(now.refusedPeers)),
+                    .gauge("novitai_tls_handshakes", "Connections within the TLS handshake.", Double(now.handshakesNow)),
+                    .counter(
+                        "novitai_tls_failed_handshakes_total", "Connections that did not get through TLS.", Double(now.failedHandshakes)),
                     .gauge("novitai_buffered_response_bytes", "Bytes of responses that wait for clients.", Double(now.bufferedBytesNow)),
+                ]
+            })
+    }
+
+    static func register(_ tls: ServerTLS, in metrics: MetricsRegistry) {
+        metrics.register(
+            MetricReader {
+                [
+                    .gauge(
+                        "novitai_tls_certificate_expiry_timestamp_seconds", "When the server's certificate ends, since 1970.",
+                        Double(tls.expiresAt))
                 ]
             })
     }

@@ -34,16 +34,17 @@ struct ServerProcess {
     func run() async throws {
         Signals.ignoreBrokenPipes()
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
+        let tls = try self.openTLS()
         let store = try self.openStore()
         let view = View()
         try await view.attach(to: store)
         guard let deployment = view.deployment else { throw ExitCode(ExitStatus.failure) }
         let client = try HTTPClient(self.clientConfiguration)
         let parts = self.assemble(store, view, client, deployment.id)
-        let server = try self.makeServer(parts, authenticator)
+        let server = try self.makeServer(parts, authenticator, tls)
         try await self.start(server)
         novitai_release_startup_pages()
-        try await self.serve(server, parts, authenticator)
+        try await self.serve(server, parts, Reloading(self.settings, authenticator, tls, self.log))
         await store.close()
         client.shutdown()
         self.log.info("stopped")
@@ -62,6 +63,16 @@ struct ServerProcess {
     private func principals() throws -> PrincipalTable? {
         do throws(SettingsError) {
             return try PrincipalTables.read(self.settings)
+        } catch {
+            throw ExitStatus.configuration(error)
+        }
+    }
+
+    private func openTLS() throws -> ServerTLS? {
+        do throws(SettingsError) {
+            let tls = try ServerTLS.open(self.settings)
+            if let tls { ServerMetrics.register(tls, in: self.metrics) }
+            return tls
         } catch {
             throw ExitStatus.configuration(error)
         }
@@ -107,8 +118,9 @@ struct ServerProcess {
         return parts
     }
 
-    private func makeServer(_ parts: Parts, _ authenticator: Authenticator) throws -> RPCServer {
+    private func makeServer(_ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?) throws -> RPCServer {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
+        configuration.tls = tls
         configuration.shutdownGrace = self.settings.shutdownGrace
         let facts = ServerFacts(
             startedAt: self.clock.now, upstream: self.settings.apiBaseURL.description, messageBytesMax: configuration.requestSizeMax,
@@ -138,7 +150,7 @@ struct ServerProcess {
         guard let address = server.boundAddress else { return }
         self.log.info("listening", metadata: ["address": "\(address)", "version": "\(ServerFacts.version)"])
         if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
-        if !self.settings.listen.isLoopback {
+        if !self.settings.listen.isLoopback, self.settings.tls == nil {
             self.log.warning("connections are not encrypted: tokens can be read on their way", metadata: ["address": "\(address)"])
         }
         for name in self.settings.withoutEffect {
@@ -147,12 +159,12 @@ struct ServerProcess {
     }
 
     /// Until the server and the engine have ended, which the first signal asks for.
-    private func serve(_ server: RPCServer, _ parts: Parts, _ authenticator: Authenticator) async throws {
+    private func serve(_ server: RPCServer, _ parts: Parts, _ reloading: Reloading) async throws {
         let checks = HealthChecks(backend: parts.backend, monitor: parts.monitor, board: parts.board, registry: parts.health)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { background in
             background.addTask { await checks.run() }
-            background.addTask { await self.obey(signals, server, parts, authenticator) }
+            background.addTask { await self.obey(signals, server, parts, reloading) }
             try await withThrowingTaskGroup(of: Void.self) { essential in
                 essential.addTask { try await server.run() }
                 essential.addTask { await parts.engine.run() }
@@ -162,12 +174,10 @@ struct ServerProcess {
         }
     }
 
-    private func obey(
-        _ signals: UnixSignalsSequence, _ server: RPCServer, _ parts: Parts, _ authenticator: Authenticator
-    ) async {
+    private func obey(_ signals: UnixSignalsSequence, _ server: RPCServer, _ parts: Parts, _ reloading: Reloading) async {
         for await signal in signals {
             switch signal {
-            case .sighup: self.reloadTokens(authenticator)
+            case .sighup: reloading.run()
             case _ where parts.backend.drain.isDraining:
                 self.log.warning("ended at once", metadata: ["signal": "\(signal)"])
                 ExitStatus.endNow(128 + signal.rawValue)
@@ -178,16 +188,6 @@ struct ServerProcess {
                 parts.engine.beginGracefulShutdown()
                 server.beginGracefulShutdown()
             }
-        }
-    }
-
-    /// A file that is wrong changes nothing: better the tokens of a moment ago than none.
-    private func reloadTokens(_ authenticator: Authenticator) {
-        do throws(SettingsError) {
-            authenticator.replace(try PrincipalTables.read(self.settings))
-            self.log.info("tokens reloaded")
-        } catch {
-            self.log.error("tokens not reloaded", metadata: ["reason": "\(error)"])
         }
     }
 }

@@ -143,9 +143,22 @@ struct ServerSettingsTests {
     }
 
     @Test(
+        "encryption takes a certificate and its key, and clients' certificates what says who their holders are",
+        arguments: [
+            (["TLS_CERT_FILE": "c"], ["TLS_KEY_FILE"]), (["TLS_KEY_FILE": "k"], ["TLS_CERT_FILE"]),
+            (["TLS_CERT_FILE": "c", "TLS_KEY_FILE": "k"], []),
+            (["TLS_CLIENT_CA_FILE": "ca", "AUTH_TOKENS_FILE": "t"], ["TLS_CERT_FILE"]),
+            (["TLS_CERT_FILE": "c", "TLS_KEY_FILE": "k", "TLS_CLIENT_CA_FILE": "ca"], ["TLS_CLIENT_CA_FILE"]),
+            (["TLS_CERT_FILE": "c", "TLS_KEY_FILE": "k", "TLS_CLIENT_CA_FILE": "ca", "AUTH_TOKENS_FILE": "t"], []),
+        ] as [([String: String], [String])])
+    func encryption(_ environment: [String: String], _ wrong: [String]) throws {
+        #expect(violations(environment) == wrong)
+    }
+
+    @Test(
         "a wish that would be left aside at a cost is refused",
         arguments: [
-            ("TLS_CERT_FILE", "c.pem"), ("TLS_KEY_FILE", "k.pem"), ("TLS_CLIENT_CA_FILE", "ca.pem"), ("AUTO_STOP_ENABLED", "true"),
+            ("AUTO_STOP_ENABLED", "true"),
             ("SECRETS_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), ("DATABASE_URL", "postgres://h/d"),
         ])
     func refused(_ name: String, _ value: String) {

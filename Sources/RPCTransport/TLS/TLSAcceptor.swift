@@ -1,0 +1,67 @@
+internal import Crypto
+internal import NIOCore
+internal import NIOSSL
+internal import RPCCore
+internal import Synchronization
+
+/// Takes accepted connections through TLS. Bounds how long one may take for it, and how many may be at it.
+final class TLSAcceptor: Sendable {
+    private let tls: ServerTLS
+    private let timeout: Duration
+    private let limit: Int
+    private let counters: ServerCounters
+    private let inProgress = Mutex(HandshakesInProgress())
+
+    init(_ tls: ServerTLS, configuration: RPCServerConfiguration, counters: ServerCounters) {
+        self.tls = tls
+        self.timeout = configuration.handshakeTimeout
+        self.limit = configuration.handshakesMax
+        self.counters = counters
+    }
+
+    var countInProgress: Int { self.inProgress.withLock { $0.count } }
+
+    /// - Parameter serve: takes over a connection that is encrypted, with who is at its other end if that has been proven.
+    func accept(_ channel: any Channel, then serve: @escaping @Sendable (any Channel, PeerIdentity?) throws -> Void) throws {
+        let (number, evicted) = self.inProgress.withLock { $0.add(channel, atMost: self.limit) }
+        evicted?.close(promise: nil)
+        let handshake = TLSHandshake(timeout: self.timeout) { channel, result in
+            self.inProgress.withLock { $0.remove(number) }
+            self.finish(channel, result, then: serve)
+        }
+        let gate = ClientHelloGate { gate, channel in
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: self.tls.context), position: .after(gate))
+        }
+        try channel.pipeline.syncOperations.addHandlers([gate, handshake])
+    }
+
+    private func finish(
+        _ channel: any Channel, _ result: Result<NIOSSLCertificate?, TLSHandshake.Failure>,
+        then serve: (any Channel, PeerIdentity?) throws -> Void
+    ) {
+        do {
+            let certificate = try result.get()
+            try serve(channel, certificate.map { .certificate(try PeerCertificate($0)) })
+        } catch {
+            if case .failure = result { self.counters.add(failedHandshakes: 1) }
+            channel.close(promise: nil)
+        }
+    }
+}
+
+extension PeerCertificate {
+    /// Names are taken as they are or not at all: one with a character that is not printable ASCII could be shown as another than it is.
+    init(_ certificate: NIOSSLCertificate) throws {
+        var uris: [String] = []
+        var dnsNames: [String] = []
+        for name in certificate._subjectAlternativeNames() where name.contents.allSatisfy({ (0x21...0x7e).contains($0) }) {
+            let text = String(decoding: name.contents, as: UTF8.self)
+            switch name.nameType {
+            case .uri: uris.append(text)
+            case .dnsName: dnsNames.append(text.lowercased())
+            default: break
+            }
+        }
+        self.init(uris: uris, dnsNames: dnsNames, fingerprint: Array(SHA256.hash(data: try certificate.toDERBytes())))
+    }
+}

@@ -75,6 +75,7 @@ let package = Package(
         library("Fleet"),
         library("FleetEngine", ["Fleet"]),
         library("SQLiteStore", ["Fleet", deque, grdb]),
+        library("Secrets", ["Fleet", crypto]),
 
         // The provider.
         library("CurlClient", ["CCurl"]),
@@ -95,8 +96,8 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore", "RPCTransport",
-                "SQLiteStore", "Services", "Settings",
+                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore",
+                "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
@@ -140,6 +141,7 @@ let package = Package(
                 "Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "StoreContract", "Telemetry",
                 logging,
             ]),
+        tests("SecretsTests", ["Fleet", "SQLiteStore", "Secrets", "StoreContract", grdb]),
         tests("SettingsTests", ["Settings"]),
         tests(
             "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", grdb], exclude: ["Golden"]),

@@ -1,17 +1,19 @@
 import Fleet
 import GRDB
 
-/// The values are secrets: they are in this table and nowhere else.
+/// The values are secrets: they are in this table and nowhere else, sealed.
 extension Transaction {
     /// Empty when the instance was given none.
     func environment(of id: InstanceID) throws -> InstanceEnvironment {
         guard let row = try self.row("SELECT payload FROM environment WHERE instance_id = ?", [id.rawValue]) else {
             return InstanceEnvironment()
         }
-        return try Payload.decode(InstanceEnvironment.self, from: row[0], row: "environment of \(id)")
+        let payload = try Sealing.open(row[0], of: id, by: self.sealer)
+        return try Payload.decode(InstanceEnvironment.self, from: payload, row: "environment of \(id)")
     }
 
     func writeEnvironment(of id: InstanceID, payload: String) throws {
-        try self.execute("INSERT OR REPLACE INTO environment (instance_id, payload) VALUES (?, ?)", [id.rawValue, payload])
+        let sealed = try Sealing.seal(payload, of: id, by: self.sealer)
+        try self.execute("INSERT OR REPLACE INTO environment (instance_id, payload) VALUES (?, ?)", [id.rawValue, sealed])
     }
 }

@@ -19,6 +19,7 @@ package final class SQLiteCore: Sendable {
     }
 
     package let limits: SQLiteLimits
+    private let sealer: (any Sealer)?
     private let file: DatabaseFile
     private let queue: DatabaseQueue
     private let state = Mutex(State())
@@ -32,6 +33,7 @@ package final class SQLiteCore: Sendable {
         opening options: SQLiteOptions, now: Timestamp, using generator: inout some RandomNumberGenerator
     ) throws(SQLiteOpenError) {
         self.limits = options.limits
+        self.sealer = options.sealer
         self.file = try DatabaseFile(claiming: options.path)
         do {
             self.queue = try Self.open(self.file.path, options)
@@ -41,10 +43,13 @@ package final class SQLiteCore: Sendable {
         }
         do {
             try Schema.prepare(self.queue, path: self.file.path)
-            try self.queue.write { database in
+            let hasRenewed = try self.queue.write { database in
                 try Deployment.create(in: database, now: now, using: &generator)
                 try Self.endLeases(in: database)
+                return try Sealing.renew(in: database, by: options.sealer, path: self.file.path)
             }
+            // What was there in the clear must not stay in the log either.
+            if hasRenewed { _ = try self.checkpoint(truncating: true) }
         } catch {
             self.close()
             throw Self.openError(error, path: self.file.path)
@@ -139,7 +144,7 @@ extension SQLiteCore {
     ) throws -> (Transaction, Result) {
         do {
             try database.beginTransaction(.deferred)
-            let transaction = try Transaction(database)
+            let transaction = try Transaction(database, sealer: self.sealer)
             let result = body(transaction)
             guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }
             try transaction.writeRevision()
@@ -202,6 +207,7 @@ extension SQLiteCore {
                     PRAGMA wal_autocheckpoint = 0;
                     PRAGMA cache_size = -\(options.limits.cacheBytes / 1024);
                     PRAGMA trusted_schema = OFF;
+                    PRAGMA secure_delete = ON;
                     """)
         }
         return try DatabaseQueue(path: path, configuration: configuration)

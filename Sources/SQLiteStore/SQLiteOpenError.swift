@@ -6,6 +6,8 @@ package enum SQLiteOpenError: Error, Sendable, Hashable, CustomStringConvertible
     case schemaTooNew(path: String, generation: Int, supported: Int)
     /// A database of some other program.
     case notOurs(path: String)
+    /// Secrets in it are sealed under a key that is not at hand.
+    case keyMissing(path: String, keyID: String)
     /// The file or its directory cannot be used. Text for people.
     case failed(path: String, reason: String)
 
@@ -17,6 +19,8 @@ package enum SQLiteOpenError: Error, Sendable, Hashable, CustomStringConvertible
             "\(path) was written by a later release: its schema is of generation \(generation), this release reads up to \(supported)"
         case .notOurs(let path):
             "\(path) is the database of another program"
+        case .keyMissing(let path, let keyID):
+            "\(path) holds secrets that are sealed with the key \(keyID), which is not at hand"
         case .failed(let path, let reason):
             "\(path) cannot be opened: \(reason)"
         }

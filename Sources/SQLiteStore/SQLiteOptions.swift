@@ -1,12 +1,18 @@
+package import Fleet
+
 /// Where the database is and how it is kept.
 package struct SQLiteOptions: Sendable {
+    /// Seals what must not be read from the file. nil only where nothing is secret: in simulations.
+    package var sealer: (any Sealer)?
+
     /// A file system path; relative ones count from the working directory.
     package var path: String
     /// False only where a crash is simulated inside one process: nothing is then forced to the disk.
     package var isDurable: Bool
     package var limits: SQLiteLimits
 
-    package init(path: String, isDurable: Bool = true, limits: SQLiteLimits = SQLiteLimits()) {
+    package init(path: String, isDurable: Bool = true, limits: SQLiteLimits = SQLiteLimits(), sealer: (any Sealer)? = nil) {
+        self.sealer = sealer
         self.path = path
         self.isDurable = isDurable
         self.limits = limits

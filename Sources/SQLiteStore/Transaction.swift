@@ -10,6 +10,7 @@ final class Transaction {
     }
 
     let database: Database
+    let sealer: (any Sealer)?
     /// The newest one, the operations of this transaction included.
     private(set) var revision: Revision
     private(set) var events: [Event] = []
@@ -18,8 +19,9 @@ final class Transaction {
     private var knownLiability: Liability?
     private let startRevision: Revision
 
-    init(_ database: Database) throws {
+    init(_ database: Database, sealer: (any Sealer)?) throws {
         self.database = database
+        self.sealer = sealer
         self.revision = Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM deployment")) ?? 0)
         self.startRevision = self.revision
     }

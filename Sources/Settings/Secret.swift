@@ -23,12 +23,18 @@ extension Form<Secret> {
         text.utf8.count <= 4096 && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
     }
 
-    /// 32 bytes in base64 (RFC 4648, section 4): 43 digits and one `=`; the last digit carries four bits, so its low two are zero.
-    package static let key32 = Form.secret("32 bytes in base64") { text in
-        let bytes = Array(text.utf8)
-        return bytes.count == 44 && bytes[43] == UInt8(ascii: "=") && bytes[..<43].allSatisfy(isBase64Digit)
-            && "AEIMQUYcgkosw048".utf8.contains(bytes[42])
+    /// Keys of 32 bytes, with white space or commas between them.
+    package static let keys32 = Form.secret("32 bytes in base64, or several such keys with commas between them") { text in
+        let keys = text.split { $0.isWhitespace || $0 == "," }
+        return !keys.isEmpty && keys.allSatisfy { isKey32($0) }
     }
+}
+
+/// 32 bytes in base64 (RFC 4648, section 4): 43 digits and one `=`; the last digit carries four bits, so its low two are zero.
+private func isKey32(_ text: Substring) -> Bool {
+    let bytes = Array(text.utf8)
+    return bytes.count == 44 && bytes[43] == UInt8(ascii: "=") && bytes[..<43].allSatisfy(isBase64Digit)
+        && "AEIMQUYcgkosw048".utf8.contains(bytes[42])
 }
 
 private func isBase64Digit(_ byte: UInt8) -> Bool {

@@ -21,8 +21,8 @@ enum ServerOptions {
     // State.
     static let database = Option("DATABASE_URL", .database, default: .sqlite(path: ".novitai/novitai.db"), "the database")
     static let secretsKey = Option(
-        "SECRETS_KEY", Form<Secret>.key32.optional, default: nil, isSecret: true, isPlanned: true,
-        "the key that seals secrets in the database")
+        "SECRETS_KEY", Form<Secret>.keys32.optional, default: nil, isSecret: true,
+        "the key that seals secrets in the database, and older ones behind it; without it a file beside the database, made at first start")
     static let revisionRetention = Option(
         "REVISION_RETENTION", .duration(1...31_536_000, in: .seconds), default: .seconds(86_400),
         "how long the log of changes is kept for watchers, and at least 100000 changes")

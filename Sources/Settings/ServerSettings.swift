@@ -8,6 +8,8 @@ package struct ServerSettings: Sendable {
     package let cacheTimeout: Duration
     package let settleWindow: Duration
     package let databasePath: String
+    /// One key in base64 or several; nil: those of a file beside the database.
+    package let secretsKeys: Secret?
     package let revisionRetention: Duration
     package let listen: ListenAddress
     /// nil: connections are not encrypted.
@@ -42,11 +44,19 @@ package struct ServerSettings: Sendable {
         return ServerSettings(reading: &reader).effective
     }
 
+    /// That one setting, for programs that need no other.
+    package static func authTokensFile(in sources: SettingsSources) throws(SettingsError) -> String? {
+        var reader = SettingsReader(sources, readFile: { $0 })
+        let path = reader.read(ServerOptions.authTokensFile)
+        guard reader.violations.isEmpty else { throw SettingsError(reader.violations) }
+        return path
+    }
+
     private init(reading reader: inout SettingsReader) {
         self.apiKey = reader.read(ServerOptions.apiKey)
         self.apiBaseURL = reader.read(ServerOptions.apiBaseURL)
         let database = reader.read(ServerOptions.database)
-        _ = reader.read(ServerOptions.secretsKey)
+        self.secretsKeys = reader.read(ServerOptions.secretsKey)
         self.listen = reader.read(ServerOptions.listen)
         self.tls = TLSSettings(reading: &reader)
         self.authTokensFile = reader.read(ServerOptions.authTokensFile)
@@ -118,8 +128,5 @@ package struct ServerSettings: Sendable {
         _ = reader.read(ServerOptions.webhookTimeout)
         _ = reader.read(ServerOptions.brakePerMinute)
         _ = reader.read(ServerOptions.brakePercent)
-        if reader.isSet("SECRETS_KEY") {
-            reader.report("SECRETS_KEY", "cannot be used: this version does not seal secrets in the database")
-        }
     }
 }

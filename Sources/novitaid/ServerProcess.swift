@@ -4,6 +4,7 @@ import CStartupPages
 import CurlClient
 import Fleet
 import FleetEngine
+import FoundationEssentials
 import HTTP2Session
 import Logging
 import NovitaCloud
@@ -78,15 +79,38 @@ struct ServerProcess {
         }
     }
 
+    private func secrets() throws -> SecretsFile {
+        do throws(SettingsError) {
+            return try SecretsFile(self.settings)
+        } catch {
+            throw ExitStatus.configuration(error)
+        }
+    }
+
+    /// Secrets that are sealed with a key that is not written down would be lost with the process.
+    private func keep(_ secrets: SecretsFile) throws(SQLiteOpenError) {
+        do {
+            try secrets.keep()
+        } catch {
+            throw .failed(path: self.settings.databasePath, reason: "the key of its secrets cannot be written beside it: \(error)")
+        }
+    }
+
     private func openStore() throws -> SQLiteStore {
         var random = SystemRandomNumberGenerator()
+        let secrets = try self.secrets()
         do throws(SQLiteOpenError) {
-            let store = try SQLiteStore(opening: SQLiteOptions(path: self.settings.databasePath), now: self.clock.now, using: &random)
+            let options = SQLiteOptions(path: self.settings.databasePath, sealer: secrets.keyring)
+            let store = try SQLiteStore(opening: options, now: self.clock.now, using: &random)
+            try self.keep(secrets)
             ServerMetrics.register(store, in: self.metrics)
             return store
         } catch {
             self.log.critical("database cannot be opened", metadata: ["reason": "\(error)"])
             if case .inUse = error { throw ExitCode(ExitStatus.tryAgain) }
+            if case .keyMissing(let path, let keyID) = error {
+                throw ExitStatus.configuration(SettingsError([secrets.violation(keyID: keyID, database: path)]))
+            }
             throw ExitCode(ExitStatus.failure)
         }
     }
@@ -150,12 +174,19 @@ struct ServerProcess {
         guard let address = server.boundAddress else { return }
         self.log.info("listening", metadata: ["address": "\(address)", "version": "\(ServerFacts.version)"])
         if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
+        if case .unix(let path) = address { try self.restrict(path) }
         if !self.settings.listen.isLoopback, self.settings.tls == nil {
             self.log.warning("connections are not encrypted: tokens can be read on their way", metadata: ["address": "\(address)"])
         }
         for name in self.settings.withoutEffect {
             self.log.warning("setting has no effect in this version", metadata: ["setting": "\(name)"])
         }
+    }
+
+    /// Whoever may write to a socket file may call. Without identities only the server's own user is to; with them every call is judged.
+    private func restrict(_ path: String) throws {
+        let mode = self.settings.authTokensFile == nil ? 0o600 : 0o666
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
     }
 
     /// Until the server and the engine have ended, which the first signal asks for.

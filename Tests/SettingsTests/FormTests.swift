@@ -82,7 +82,7 @@ struct FormTests {
             ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", false), ("", false), ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8*", false),
         ])
     func key(_ text: String, isAccepted wanted: Bool) {
-        #expect((Form<Secret>.key32.parse(text) != nil) == wanted)
+        #expect((Form<Secret>.keys32.parse(text) != nil) == wanted)
     }
 
     @Test("a secret does not print itself")

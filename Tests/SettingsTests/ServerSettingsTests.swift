@@ -142,6 +142,18 @@ struct ServerSettingsTests {
         #expect(violations(["RPC_LISTEN": "unix:/run/x"]) == [])
     }
 
+    @Test("the key of secrets is 32 bytes in base64, and older ones may stand behind it")
+    func secretsKeys() throws {
+        let (old, new) = ("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "/wECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+        for good in [old, "\(new),\(old)", "\(new)\n\(old)\n"] {
+            #expect(try settings(["SECRETS_KEY": good]).secretsKeys?.reveal() == good)
+        }
+        for bad in ["\(new);\(old)", String(old.dropLast()), "\(new), short", ","] {
+            #expect(violations(["SECRETS_KEY": bad]) == ["SECRETS_KEY"])
+        }
+        #expect(try settings().secretsKeys == nil)
+    }
+
     @Test(
         "encryption takes a certificate and its key, and clients' certificates what says who their holders are",
         arguments: [
@@ -159,7 +171,7 @@ struct ServerSettingsTests {
         "a wish that would be left aside at a cost is refused",
         arguments: [
             ("AUTO_STOP_ENABLED", "true"),
-            ("SECRETS_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), ("DATABASE_URL", "postgres://h/d"),
+            ("DATABASE_URL", "postgres://h/d"),
         ])
     func refused(_ name: String, _ value: String) {
         #expect(violations([name: value]) == [name])

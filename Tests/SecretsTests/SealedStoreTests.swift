@@ -1,0 +1,106 @@
+import Fleet
+import Foundation
+import GRDB
+import SQLiteStore
+import Secrets
+import StoreContract
+import Testing
+
+@Suite("Secrets in the database, sealed")
+struct SealedStoreTests {
+    private let folder = NSTemporaryDirectory() + "/novitai-sealed-" + UUID().uuidString
+    private var path: String { self.folder + "/novitai.db" }
+    private let instance = InstanceID(rawValue: "i-1")
+    private let environment = InstanceEnvironment(["TOKEN": "secret-1"])
+
+    private func open(_ sealer: (any Sealer)?) throws -> InlineSQLiteStore {
+        var generator = SystemRandomNumberGenerator()
+        return try InlineSQLiteStore(
+            opening: SQLiteOptions(path: self.path, isDurable: false, sealer: sealer), now: Sample.start, using: &generator)
+    }
+
+    /// Everything in the database's files.
+    private func bytes() throws -> Data {
+        try FileManager.default.contentsOfDirectory(atPath: self.folder).sorted()
+            .reduce(into: Data()) { $0 += try Data(contentsOf: URL(filePath: self.folder + "/" + $1)) }
+    }
+
+    private func contains(_ text: String) throws -> Bool { try self.bytes().range(of: Data(text.utf8)) != nil }
+
+    @Test("are in no byte of its files, and come back as they were")
+    func sealed() async throws {
+        let keyring = Keyring(current: .random())
+        let store = try self.open(keyring)
+        _ = try await store.commit(Sample.creation(1))
+        #expect(try !self.contains("secret-1"))
+        #expect(try await store.environment(of: self.instance) == self.environment)
+        store.close()
+        #expect(try !self.contains("secret-1"))
+        let again = try self.open(keyring)
+        #expect(try await again.environment(of: self.instance) == self.environment)
+        again.close()
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    @Test("that an earlier version wrote in the clear are read, and sealed when the file is opened")
+    func upgraded() async throws {
+        let plain = try self.open(nil)
+        _ = try await plain.commit(Sample.creation(1))
+        plain.close()
+        #expect(try self.contains("secret-1"))
+        let store = try self.open(Keyring(current: .random()))
+        #expect(try await store.environment(of: self.instance) == self.environment)
+        store.close()
+        #expect(try !self.contains("secret-1"))
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    @Test("are sealed again under a newer key when the file is opened, and the older one can be put away")
+    func rotated() async throws {
+        let (older, newer) = (SecretsKey.random(), SecretsKey.random())
+        for keyring in [Keyring(current: older), Keyring(current: newer, others: [older]), Keyring(current: newer)] {
+            let store = try self.open(keyring)
+            if try await store.instance(self.instance) == nil { _ = try await store.commit(Sample.creation(1)) }
+            #expect(try await store.environment(of: self.instance) == self.environment)
+            store.close()
+        }
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    @Test("without their key are an error that names it, and nothing is changed")
+    func keyMissing() async throws {
+        let key = SecretsKey.random()
+        let store = try self.open(Keyring(current: key))
+        _ = try await store.commit(Sample.creation(1))
+        store.close()
+        let error = #expect(throws: SQLiteOpenError.self) { _ = try self.open(Keyring(current: .random())) }
+        guard case .keyMissing(_, key.id) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        let again = try self.open(Keyring(current: key))
+        #expect(try await again.environment(of: self.instance) == self.environment)
+        again.close()
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    @Test("that somebody moved to another instance are not taken for its own")
+    func moved() async throws {
+        let keyring = Keyring(current: .random())
+        let store = try self.open(keyring)
+        for number in 1...2 { _ = try await store.commit(Sample.creation(number)) }
+        store.close()
+        let queue = try DatabaseQueue(path: self.path)
+        try await queue.write {
+            try $0.execute(
+                sql:
+                    "UPDATE environment SET payload = (SELECT payload FROM environment WHERE instance_id = 'i-2') WHERE instance_id = 'i-1'"
+            )
+        }
+        try queue.close()
+        let again = try self.open(keyring)
+        await #expect(throws: StoreError.unavailable("the environment of i-1 was changed outside this program")) {
+            try await again.environment(of: self.instance)
+        }
+        #expect(try await again.environment(of: InstanceID(rawValue: "i-2")) == InstanceEnvironment(["TOKEN": "secret-2"]))
+        again.close()
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+}

@@ -134,7 +134,7 @@ package final class RPCServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 65536))
-            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.accept(channel) } }
+            .childChannelInitializer { channel in self.accept(channel) }
         switch self.shared.configuration.address {
         case .host(let host, let port):
             return try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -145,12 +145,21 @@ package final class RPCServer: Sendable {
         }
     }
 
-    private func accept(_ channel: any Channel) throws {
-        guard let tls = self.tls else { return try self.serve(channel, nil) }
-        try tls.accept(channel) { channel, identity in try self.serve(channel, identity) }
+    private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
+        switch self.shared.configuration.address {
+        case .host: channel.eventLoop.makeCompletedFuture { try self.accept(channel, from: nil) }
+        case .unix: PeerProcess.of(channel).flatMapThrowing { process in try self.accept(channel, from: process) }
+        }
     }
 
-    private func serve(_ channel: any Channel, _ identity: PeerIdentity?) throws {
+    private func accept(_ channel: any Channel, from process: PeerProcess?) throws {
+        let peer = process?.text ?? Self.peer(of: channel)
+        let proven = process.map { PeerIdentity.process($0) }
+        guard let tls = self.tls else { return try self.serve(channel, peer, proven) }
+        try tls.accept(channel) { channel, certificate in try self.serve(channel, peer, certificate.map { .certificate($0) } ?? proven) }
+    }
+
+    private func serve(_ channel: any Channel, _ peer: String, _ identity: PeerIdentity?) throws {
         guard let executor = self.executors.first(where: { $0.loop === channel.eventLoop }) else {
             throw ChannelError.inappropriateOperationForState
         }
@@ -159,8 +168,7 @@ package final class RPCServer: Sendable {
             return state.connectionNumber
         }
         let connection = try ServerConnection(
-            number: number, peer: Self.peer(of: channel), identity: identity, executor: executor, server: self.shared,
-            onEnd: self.connectionEnded)
+            number: number, peer: peer, identity: identity, executor: executor, server: self.shared, onEnd: self.connectionEnded)
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
         let isDraining = self.state.withLock { state in
             state.connections[number] = bound

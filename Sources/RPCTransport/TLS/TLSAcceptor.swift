@@ -21,8 +21,8 @@ final class TLSAcceptor: Sendable {
 
     var countInProgress: Int { self.inProgress.withLock { $0.count } }
 
-    /// - Parameter serve: takes over a connection that is encrypted, with who is at its other end if that has been proven.
-    func accept(_ channel: any Channel, then serve: @escaping @Sendable (any Channel, PeerIdentity?) throws -> Void) throws {
+    /// - Parameter serve: takes over a connection that is encrypted, with the client's certificate if it has shown one.
+    func accept(_ channel: any Channel, then serve: @escaping @Sendable (any Channel, PeerCertificate?) throws -> Void) throws {
         let (number, evicted) = self.inProgress.withLock { $0.add(channel, atMost: self.limit) }
         evicted?.close(promise: nil)
         let handshake = TLSHandshake(timeout: self.timeout) { channel, result in
@@ -37,11 +37,11 @@ final class TLSAcceptor: Sendable {
 
     private func finish(
         _ channel: any Channel, _ result: Result<NIOSSLCertificate?, TLSHandshake.Failure>,
-        then serve: (any Channel, PeerIdentity?) throws -> Void
+        then serve: (any Channel, PeerCertificate?) throws -> Void
     ) {
         do {
             let certificate = try result.get()
-            try serve(channel, certificate.map { .certificate(try PeerCertificate($0)) })
+            try serve(channel, certificate.map { try PeerCertificate($0) })
         } catch {
             if case .failure = result { self.counters.add(failedHandshakes: 1) }
             channel.close(promise: nil)

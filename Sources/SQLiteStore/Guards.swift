@@ -13,16 +13,23 @@ extension Transaction {
         case .requestIsNew(let key):
             if let existing = try self.request(key) { throw StoreError.requestExists(existing) }
         case .ceilings(let ceilings):
-            try self.check(ceilings, for: commit)
+            try self.check(ceilings, inUse: try self.liability(), for: commit)
+        case .ownCeilings(let ceilings, let principal):
+            try self.check(ceilings, inUse: try self.liability(ofPrincipal: principal), of: principal, for: commit)
         }
     }
 
-    private func check(_ ceilings: Ceilings, for commit: Commit) throws {
-        let inUse = try self.liability()
+    /// - Parameter principal: whose ceilings they are; nil for everybody's. A commit writes instances of one principal.
+    private func check(_ ceilings: Ceilings, inUse: Liability, of principal: PrincipalID? = nil, for commit: Commit) throws {
         let requested = try self.liabilityAdded(by: commit)
-        try Self.check(.instances, limit: Int64(ceilings.maxInstances), inUse: inUse.machines, requested: requested.machines)
-        try Self.check(
-            .hourlySpend, limit: ceilings.maxHourlySpend.micros, inUse: inUse.hourlySpend, requested: requested.hourlySpend)
+        func check(_ ceiling: CeilingReached.Ceiling, limit: Int64, inUse: Int64, requested: Int64) throws {
+            guard inUse + requested <= limit else {
+                throw StoreError.ceilingReached(
+                    CeilingReached(ceiling: ceiling, principal: principal, limit: limit, inUse: inUse, requested: requested))
+            }
+        }
+        try check(.instances, limit: Int64(ceilings.maxInstances), inUse: inUse.machines, requested: requested.machines)
+        try check(.hourlySpend, limit: ceilings.maxHourlySpend.micros, inUse: inUse.hourlySpend, requested: requested.hourlySpend)
     }
 
     /// An instance that is written twice counts as it is written last.
@@ -30,12 +37,6 @@ extension Transaction {
         let written = Dictionary(commit.instances.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         return try written.values.reduce(.zero) { sum, instance in
             sum + Liability(instance) - (try self.liability(of: instance.id))
-        }
-    }
-
-    private static func check(_ ceiling: CeilingReached.Ceiling, limit: Int64, inUse: Int64, requested: Int64) throws {
-        guard inUse + requested <= limit else {
-            throw StoreError.ceilingReached(CeilingReached(ceiling: ceiling, limit: limit, inUse: inUse, requested: requested))
         }
     }
 }

@@ -34,6 +34,14 @@ extension Transaction {
         return try self.row(sql, []).map(Self.liability) ?? .zero
     }
 
+    func liability(ofPrincipal principal: PrincipalID) throws -> Liability {
+        let sql = """
+            SELECT coalesce(sum(liable_machines), 0), coalesce(sum(liable_hourly_spend), 0) FROM instance
+            WHERE principal = ? AND liable_machines > 0
+            """
+        return try self.row(sql, [principal.rawValue]).map(Self.liability) ?? .zero
+    }
+
     func liability(of id: InstanceID) throws -> Liability {
         try self.row("SELECT liable_machines, liable_hourly_spend FROM instance WHERE id = ?", [id.rawValue]).map(Self.liability) ?? .zero
     }
@@ -41,8 +49,8 @@ extension Transaction {
     func write(_ instance: Instance, payload: String) throws {
         let sql = """
             INSERT INTO instance
-                (id, tenant, name, is_living, has_ended, liable_machines, liable_hourly_spend, created_at, revision, payload)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, principal, name, is_living, has_ended, liable_machines, liable_hourly_spend, created_at, revision, payload)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, is_living = excluded.is_living, has_ended = excluded.has_ended,
                 liable_machines = excluded.liable_machines, liable_hourly_spend = excluded.liable_hourly_spend,
                 revision = excluded.revision, payload = excluded.payload
@@ -51,7 +59,8 @@ extension Transaction {
             try self.execute(
                 sql,
                 [
-                    instance.id.rawValue, instance.tenant.rawValue, instance.name, instance.isLiving, instance.state.isFinal,
+                    instance.id.rawValue, instance.tenant.rawValue, instance.owner?.principal.rawValue, instance.name, instance.isLiving,
+                    instance.state.isFinal,
                     instance.liableMachines, instance.liableHourlySpend.micros, instance.createdAt.microseconds,
                     instance.revision.number, payload,
                 ])

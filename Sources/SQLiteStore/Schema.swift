@@ -30,6 +30,7 @@ enum Schema {
     private static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
         migrator.registerMigration("first slice") { try $0.execute(sql: self.firstSlice) }
+        migrator.registerMigration("who asked for an instance") { try $0.execute(sql: self.principals) }
         return migrator
     }
 
@@ -107,5 +108,10 @@ enum Schema {
             instance_id TEXT PRIMARY KEY,
             payload TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let principals = """
+        ALTER TABLE instance ADD COLUMN principal TEXT;
+        CREATE INDEX instance_liable_principal ON instance (principal, liable_machines, liable_hourly_spend) WHERE liable_machines > 0;
         """
 }

@@ -38,6 +38,19 @@ struct AdmissionTests {
         #expect(admitted.commit.request?.instanceID == admitted.instance.id)
     }
 
+    @Test("A principal with ceilings of its own is held to them in the same commit")
+    func ownCeilings() throws {
+        let ceilings = Ceilings(maxInstances: 2, maxHourlySpend: .dollars(3))
+        let owner = Owner(principal: PrincipalID(rawValue: "ann"), ceilings: ceilings)
+        let planner = self.planner([.sample("4090", "RTX 4090 24GB")])
+        let new = Admission.NewInstance(tenant: .default, owner: owner, name: "x", spec: .small)
+        let admitted = try self.admission.create(new, planner: planner, on: self.occasion)
+        #expect(admitted.commit.guards.last == .ownCeilings(ceilings, owner.principal) && admitted.instance.owner == owner)
+        let free = Admission.NewInstance(tenant: .default, owner: Owner(principal: owner.principal), name: "x", spec: .small)
+        #expect(
+            try self.admission.create(free, planner: planner, on: self.occasion).commit.guards.last == .ceilings(FleetSettings().ceilings))
+    }
+
     @Test("What does not fit is told apart from what is out of stock")
     func refusals() {
         func code(_ product: Product, _ spec: InstanceSpec = .small) -> FleetError.Code? {

@@ -37,10 +37,11 @@ extension Product {
 
 extension Instance {
     static func sample(
-        _ state: InstanceState = .running, upstream: String? = "m1", status: String = "running", spec: InstanceSpec = .small
+        _ state: InstanceState = .running, upstream: String? = "m1", status: String = "running", spec: InstanceSpec = .small,
+        owner: Owner? = nil
     ) -> Instance {
         var instance = Instance(
-            id: InstanceID(rawValue: "i-1"), name: "one", tenant: .default, spec: spec, placement: .standard,
+            id: InstanceID(rawValue: "i-1"), name: "one", tenant: .default, owner: owner, spec: spec, placement: .standard,
             jobID: JobID(rawValue: "j-1"), createdAt: noon - .seconds(600))
         instance.state = state
         instance.revision = Revision(7)

@@ -45,10 +45,13 @@ struct CreateStepTests {
 
     @Test("A dearer offer than the admitted one is checked against the ceilings again")
     func dearer() {
-        var instance = Instance.sample(.pending, upstream: nil)
+        let own = Ceilings(maxInstances: 2, maxHourlySpend: .dollars(3))
+        let owner = Owner(principal: PrincipalID(rawValue: "ann"), ceilings: own)
+        var instance = Instance.sample(.pending, upstream: nil, owner: owner)
         instance.placement?.hourlyPrice = MicroUSD(micros: 1)
         let result = JobStepper.sample(.sample(.createInstance, .place), instance).placed(planner: self.planner)
         #expect(result.commit.guards.contains(.ceilings(FleetSettings().ceilings)))
+        #expect(result.commit.guards.contains(.ownCeilings(own, owner.principal)))
     }
 
     @Test("A refused offer is not asked again by this job; when all refused it fails and nothing is owed")

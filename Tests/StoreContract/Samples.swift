@@ -10,12 +10,13 @@ package enum Sample {
     }
 
     package static func instance(
-        _ number: Int, name: String? = nil, tenant: TenantID = tenant, price: MicroUSD = .dollars(1), createdAt: Timestamp? = nil
+        _ number: Int, name: String? = nil, tenant: TenantID = tenant, owner: Owner? = nil, price: MicroUSD = .dollars(1),
+        createdAt: Timestamp? = nil
     ) -> Instance {
         let placement = Placement(
             productID: "p-1", productName: "RTX 4090", clusterID: "c-1", clusterName: "US-1", billingMode: .onDemand, hourlyPrice: price)
         return Instance(
-            id: InstanceID(rawValue: "i-\(number)"), name: name ?? "name-\(number)", tenant: tenant,
+            id: InstanceID(rawValue: "i-\(number)"), name: name ?? "name-\(number)", tenant: tenant, owner: owner,
             spec: InstanceSpec(products: ["RTX 4090"], image: "example/image:1", environmentNames: ["TOKEN"]),
             labels: ["zeta": "1", "alpha": "ü/\u{0}\"", "mid": ""], placement: placement, jobID: self.jobID(number),
             createdAt: createdAt ?? self.time(Int64(number)))

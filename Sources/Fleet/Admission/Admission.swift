@@ -37,6 +37,7 @@ package struct Admission: Sendable {
     /// Everything that a create call says.
     package struct NewInstance: Sendable {
         package var tenant: TenantID
+        package var owner: Owner?
         /// Empty: made from the id.
         package var name: String
         package var spec: InstanceSpec
@@ -45,10 +46,12 @@ package struct Admission: Sendable {
         package var deletionProtection: Bool
 
         package init(
-            tenant: TenantID, name: String, spec: InstanceSpec, environment: InstanceEnvironment = InstanceEnvironment(),
+            tenant: TenantID, owner: Owner? = nil, name: String, spec: InstanceSpec,
+            environment: InstanceEnvironment = InstanceEnvironment(),
             labels: [String: String] = [:], deletionProtection: Bool = false
         ) {
             self.tenant = tenant
+            self.owner = owner
             self.name = name
             self.spec = spec
             self.environment = environment
@@ -68,10 +71,11 @@ package struct Admission: Sendable {
             id: occasion.jobID, type: .createInstance, tenant: new.tenant, instanceID: occasion.instanceID, step: .place,
             requestID: occasion.request.requestID, createdAt: occasion.now)
         let instance = Instance(
-            id: occasion.instanceID, name: name, tenant: new.tenant, spec: spec, labels: new.labels,
+            id: occasion.instanceID, name: name, tenant: new.tenant, owner: new.owner, spec: spec, labels: new.labels,
             deletionProtection: new.deletionProtection, placement: placement, jobID: job.id, createdAt: occasion.now)
         let commit = Commit(
-            guards: [.requestIsNew(occasion.request), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings)],
+            guards: [.requestIsNew(occasion.request), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings)]
+                + (new.owner?.guards ?? []),
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             environments: [instance.id: new.environment])
         return Admitted(commit: commit, instance: instance, job: job)

@@ -107,10 +107,11 @@ extension FleetError {
 
 extension CeilingReached: CustomStringConvertible {
     package var description: String {
-        switch self.ceiling {
-        case .instances: "MAX_INSTANCES is \(self.limit): \(self.inUse) in use, \(self.requested) more asked for"
+        let name = self.principal.map { "\(self.ceiling.rawValue) of \($0)" } ?? self.ceiling.rawValue
+        return switch self.ceiling {
+        case .instances: "\(name) is \(self.limit): \(self.inUse) in use, \(self.requested) more asked for"
         case .hourlySpend:
-            "MAX_HOURLY_SPEND is \(MicroUSD(micros: self.limit)) per hour: \(MicroUSD(micros: self.inUse)) in use, "
+            "\(name) is \(MicroUSD(micros: self.limit)) per hour: \(MicroUSD(micros: self.inUse)) in use, "
                 + "\(MicroUSD(micros: self.requested)) more asked for"
         }
     }

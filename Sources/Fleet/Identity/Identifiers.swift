@@ -48,6 +48,12 @@ package struct TenantID: Identifier {
     package static let `default` = TenantID(rawValue: "default")
 }
 
+/// Who asks for things, within a tenant.
+package struct PrincipalID: Identifier {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+}
+
 /// Made with the database, never changed: what makes a machine at the provider recognisable as ours. 16 characters.
 package struct DeploymentID: Identifier {
     package let rawValue: String

@@ -122,6 +122,20 @@ package struct Debt: Hashable, Sendable, Codable {
     }
 }
 
+/// Who asked for an instance, and the ceilings that this principal had then.
+package struct Owner: Hashable, Sendable, Codable {
+    package var principal: PrincipalID
+    /// nil: none of its own.
+    package var ceilings: Ceilings?
+
+    package init(principal: PrincipalID, ceilings: Ceilings? = nil) {
+        self.principal = principal
+        self.ceilings = ceilings
+    }
+
+    var guards: [Guard] { self.ceilings.map { [.ownCeilings($0, self.principal)] } ?? [] }
+}
+
 /// One machine that a caller asked for: the wish, what is known of it, and why.
 package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// Create calls whose offers are kept; a create is seldom refused by so many.
@@ -130,6 +144,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package let id: InstanceID
     package var name: String
     package let tenant: TenantID
+    /// nil in rows of versions that did not keep it.
+    package let owner: Owner?
     package var spec: InstanceSpec
     package var labels: [String: String]
     package var desiredState: DesiredState
@@ -159,12 +175,13 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var revision: Revision
 
     package init(
-        id: InstanceID, name: String, tenant: TenantID, spec: InstanceSpec, labels: [String: String] = [:],
+        id: InstanceID, name: String, tenant: TenantID, owner: Owner? = nil, spec: InstanceSpec, labels: [String: String] = [:],
         deletionProtection: Bool = false, placement: Placement? = nil, jobID: JobID? = nil, createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
         self.tenant = tenant
+        self.owner = owner
         self.spec = spec
         self.labels = labels
         self.desiredState = .running

@@ -10,9 +10,11 @@ package enum Guard: Hashable, Sendable {
     case requestIsNew(RequestKey)
     /// Machines not proven gone and their dollars per hour, over all tenants, stay within the ceilings once the commit is applied.
     case ceilings(Ceilings)
+    /// The same for those machines alone that this principal asked for.
+    case ownCeilings(Ceilings, PrincipalID)
 }
 
-package struct Ceilings: Hashable, Sendable {
+package struct Ceilings: Hashable, Sendable, Codable {
     package var maxInstances: Int
     package var maxHourlySpend: MicroUSD
 
@@ -128,13 +130,16 @@ package struct CeilingReached: Sendable, Hashable {
     }
 
     package var ceiling: Ceiling
+    /// Whose own ceiling it is; nil for the one over everybody.
+    package var principal: PrincipalID?
     /// Instances, or micro-USD per hour: the limit, what is in use, and what was asked for on top.
     package var limit: Int64
     package var inUse: Int64
     package var requested: Int64
 
-    package init(ceiling: Ceiling, limit: Int64, inUse: Int64, requested: Int64) {
+    package init(ceiling: Ceiling, principal: PrincipalID? = nil, limit: Int64, inUse: Int64, requested: Int64) {
         self.ceiling = ceiling
+        self.principal = principal
         self.limit = limit
         self.inUse = inUse
         self.requested = requested

@@ -19,7 +19,7 @@ extension JobStepper {
         let raisesPrice = best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
         instance.ask(for: best.placement, attempt: attempt.number)
         var result = self.result(job, instance, call: .create(attempt))
-        if raisesPrice { result.commit.guards.append(.ceilings(self.settings.ceilings)) }
+        if raisesPrice { result.commit.guards += [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
         return result
     }
 

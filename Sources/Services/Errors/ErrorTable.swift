@@ -152,7 +152,7 @@ extension GoogleRpc.BadRequest.FieldViolation {
 extension GoogleRpc.QuotaFailure.Violation {
     fileprivate init(_ ceiling: CeilingReached) {
         self.init()
-        self.subject = ceiling.ceiling.rawValue
+        self.subject = ceiling.principal.map { "principal:\($0)" } ?? ceiling.ceiling.rawValue
         self.description = ceiling.description
         self.quotaId = ceiling.ceiling.rawValue
         self.quotaValue = ceiling.limit

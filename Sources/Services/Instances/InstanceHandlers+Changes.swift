@@ -11,9 +11,11 @@ extension InstanceHandlers {
     ) async throws -> NovitaiV1.CreateInstanceResponse {
         try await self.backend.answer(context, about: request.name) {
             let wanted = RequestedSpec(request.spec)
-            let tenant = try self.backend.tenant(of: context)
+            let caller = try self.backend.caller(of: context)
+            let tenant = TenantID(rawValue: caller.tenant)
             let new = Admission.NewInstance(
-                tenant: tenant, name: request.name, spec: wanted.spec, environment: wanted.environment, labels: request.labels,
+                tenant: tenant, owner: Owner(caller), name: request.name, spec: wanted.spec, environment: wanted.environment,
+                labels: request.labels,
                 deletionProtection: request.deletionProtection)
             let key = self.requestKey(request.requestId, method: "CreateInstance", tenant)
             let labels = Self.nulViolations(inLabels: request.labels)
@@ -112,6 +114,19 @@ extension InstanceHandlers {
                 "method": "\(key.method)", "request_id": "\(key.requestID)", "call": "\(context.callID)", "principal": "\(principal)",
                 "tenant": "\(key.tenant)", "instance": "\(reply.instance.id)", "job": "\(reply.job.id)", "repeated": "\(reply.isRepeat)",
             ])
+    }
+}
+
+extension Owner {
+    /// A limit that is not set stands as one that is never reached.
+    init(_ principal: Principal) {
+        let limits = principal.limits
+        var ceilings: Ceilings?
+        if limits.maxInstances != nil || limits.maxHourlySpendMicros != nil {
+            ceilings = Ceilings(
+                maxInstances: limits.maxInstances ?? .max, maxHourlySpend: MicroUSD(micros: limits.maxHourlySpendMicros ?? .max))
+        }
+        self.init(principal: PrincipalID(rawValue: principal.id), ceilings: ceilings)
     }
 }
 

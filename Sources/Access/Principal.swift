@@ -56,4 +56,6 @@ package enum AccessRefusal: Error, Sendable, Hashable {
     case tooManyCalls(retryAfter: Duration)
     /// As many calls of the principal as it may have are at work.
     case tooManyConcurrentCalls(limit: Int, retryAfter: Duration)
+    /// The server has too much to do for the call to be answered in time.
+    case overloaded(retryAfter: Duration)
 }

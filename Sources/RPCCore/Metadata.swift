@@ -70,3 +70,20 @@ package struct Metadata: Sendable, Hashable {
         self.fields.removeAll { $0.name == name }
     }
 }
+
+// Values may be secrets: tokens travel here. Whatever prints a call's options or a context shows the names alone.
+
+extension Metadata: CustomStringConvertible, CustomReflectable {
+    package var description: String { "Metadata(\(self.fields.map(\.name).joined(separator: ", ")))" }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension Metadata.Field: CustomStringConvertible, CustomReflectable {
+    package var description: String { "Field(\(self.name))" }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension Metadata.Value: CustomStringConvertible, CustomReflectable {
+    package var description: String { "Value(redacted)" }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -8,10 +8,12 @@ package final class ServerContext: Sendable {
     package let requestMetadata: Metadata
     /// When the caller stops waiting; nil without a deadline.
     package let deadline: ContinuousClock.Instant?
-    /// Who called, as text: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711` or `unix:`.
+    /// Who called, as text: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711` or `unix:uid=1000,gid=1000,pid=4711`.
     package let peer: String
     /// What the connection proves about who called; nil when it proves nothing.
     package let identity: PeerIdentity?
+    /// How long calls wait at present before they are begun.
+    package let queueDelay: Duration
     /// The connection's number in this process and the stream's number in it; together they name the call.
     private let connection: UInt64
     private let stream: Int32
@@ -25,13 +27,14 @@ package final class ServerContext: Sendable {
 
     package init(
         method: MethodDescriptor, requestMetadata: Metadata = Metadata(), deadline: ContinuousClock.Instant? = nil, peer: String = "unix:",
-        identity: PeerIdentity? = nil, connection: UInt64 = 0, stream: Int32 = 0
+        identity: PeerIdentity? = nil, queueDelay: Duration = .zero, connection: UInt64 = 0, stream: Int32 = 0
     ) {
         self.method = method
         self.requestMetadata = requestMetadata
         self.deadline = deadline
         self.peer = peer
         self.identity = identity
+        self.queueDelay = queueDelay
         self.connection = connection
         self.stream = stream
     }

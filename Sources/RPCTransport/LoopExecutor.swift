@@ -4,16 +4,21 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue` and `isDrainScheduled` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
+// `@unchecked Sendable`: `queue`, `isDrainScheduled` and `queueDelay` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
 // constant.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     package let loop: any EventLoop
     /// Each is run once: by `drain`, which forgets it.
     private var queue: [UnownedJob] = []
     private var isDrainScheduled = false
+    /// Of the loop; touched on it only.
+    let queueDelay: QueueDelay
     private let enqueues = Atomic<Int>(0)
 
-    package init(_ loop: any EventLoop) { self.loop = loop }
+    package init(_ loop: any EventLoop) {
+        self.loop = loop
+        self.queueDelay = QueueDelay(loop: loop)
+    }
 
     /// How many jobs were ever queued: what a test counts.
     package var enqueueCount: Int { self.enqueues.load(ordering: .relaxed) }

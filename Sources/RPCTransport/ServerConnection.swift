@@ -160,13 +160,14 @@ final class ServerConnection: HTTP2DriverDelegate {
 
     private func begin(_ stream: HTTP2Stream, _ head: AcceptedHead) {
         let method = head.method
-        let deadline = head.timeout.map { ContinuousClock.now + .nanoseconds(Int64($0.nanoseconds)) }
+        let now = ContinuousClock.now
+        let deadline = head.timeout.map { now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
             method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer,
-            identity: self.identity, connection: self.number, stream: stream.id)
+            identity: self.identity, queueDelay: self.executor.queueDelay.sample(at: now), connection: self.number, stream: stream.id)
         let interceptors = self.server.routes.interceptors
         let call = ServerCall(
-            self, stream, method, context, subtype: head.subtype, startedAt: interceptors.isEmpty ? nil : .now)
+            self, stream, method, context, subtype: head.subtype, startedAt: interceptors.isEmpty ? nil : now)
         stream.owner = call
         self.tally.calls += 1
         self.tally.callsNow += 1

@@ -41,7 +41,8 @@ struct EngineLog {
             "call": "\(report.requestID)", "method": "\(report.method)", "path": "\(report.path)", "outcome": "\(outcome)",
             "attempt": "\(report.attempt)", "duration_ms": "\(report.duration / .milliseconds(1))",
         ]
-        if let error = report.error { metadata["error"] = "\(error.code): \(error.message)" }
+        // Not its message: the provider may repeat in it what it was sent, and an order has secrets in it.
+        if let error = report.error { metadata["error"] = "\(error.code)" }
         self.log.log(level: report.error == nil ? .debug : .info, "provider called", metadata: metadata)
     }
 

@@ -25,7 +25,9 @@ struct Probe: AsyncParsableCommand {
         } catch {
             throw ExitStatus.configuration(error)
         }
-        let channel = HTTP2Channel(configuration: HTTP2ChannelConfiguration(address: RPCAddress(settings.listen.asTarget)))
+        var configuration = HTTP2ChannelConfiguration(address: RPCAddress(settings.listen.asTarget))
+        if settings.tls != nil { configuration.tls = try ClientTLS.withoutVerification() }
+        let channel = HTTP2Channel(configuration: configuration)
         let outcome = await Self.status(channel)
         await channel.shutDown()
         switch outcome {

@@ -138,6 +138,30 @@ struct AuthorizationTests {
     }
 }
 
+@Suite("Which calls an overloaded server takes")
+struct LoadSheddingTests {
+    @Test(
+        "those that it can answer in time, and none once the queue is too long; who watches over the server always gets through",
+        arguments: [
+            (0, 1, true), (100, 1, true), (101, 1, false), (200, 399, false), (200, 400, true), (200, nil, true), (999, nil, true),
+            (1000, nil, false), (1000, 60_000, false),
+        ] as [(Int, Int?, Bool)])
+    func shed(_ delay: Int, _ timeLeft: Int?, _ isTaken: Bool) {
+        func isAdmitted(_ role: Role) -> Bool {
+            let principal = Principal(id: "p", tenant: "t", role: role)
+            do throws(AccessRefusal) {
+                try LoadShedding.check(principal, timeLeft: timeLeft.map { .milliseconds($0) }, queueDelay: .milliseconds(delay))
+                return true
+            } catch {
+                #expect(error == .overloaded(retryAfter: .milliseconds(2 * delay)))
+                return false
+            }
+        }
+        for role in [Role.viewer, .operator, .admin] { #expect(isAdmitted(role) == isTaken) }
+        #expect(isAdmitted(.monitor))
+    }
+}
+
 @Suite("How often a caller may call")
 struct RateLimiterTests {
     @Test("a burst is allowed, then the rate, apart for each principal")

@@ -58,3 +58,20 @@ extension Metadata {
         try self.appendReceived(name: Array(name.utf8).span, value: Array(value.utf8).span)
     }
 }
+
+@Suite("Metadata in texts")
+struct PrintedMetadataTests {
+    @Test("shows names and no value, whatever prints it")
+    func names() throws {
+        var metadata = Metadata()
+        try metadata.append("Bearer canary", for: "authorization")
+        try metadata.append(binary: Array("canary".utf8), for: "trace-bin")
+        let options = CallOptions(metadata: metadata)
+        let context = ServerContext(method: MethodDescriptor(service: "s", method: "m", kind: .unary), requestMetadata: metadata)
+        var dumped = ""
+        dump(options, to: &dumped)
+        dump(context, to: &dumped)
+        for text in ["\(options)", String(reflecting: options), "\(metadata.fields)", dumped] { #expect(!text.contains("canary")) }
+        #expect("\(metadata)" == "Metadata(authorization, trace-bin)")
+    }
+}

@@ -107,6 +107,29 @@ struct LimitTests {
         }
     }
 
+    @Test("a call learns how long calls wait at present, and of a wait that is over nothing")
+    func queueDelay() async throws {
+        let busy = TestService.method("Busy", .unary)
+        let delay = TestService.method("Delay", .unary)
+        try await Rig.run(router: { router in
+            router.register(unary: busy) { (request: BytesMessage, _) in
+                // Holds the loop, as a handler should not.
+                let end = ContinuousClock.now + .milliseconds(150)
+                while ContinuousClock.now < end {}
+                return request
+            }
+            router.register(unary: delay) { (_: BytesMessage, context) in BytesMessage("\(Int(context.queueDelay / .milliseconds(1)))") }
+        }) { rig in
+            func call(_ method: MethodDescriptor) async throws -> Int {
+                let reply: BytesMessage = try await rig.channel.unary(BytesMessage("0"), method: method, options: CallOptions())
+                return Int(reply.text) ?? -1
+            }
+            #expect(try await call(delay) < 150)
+            _ = try await call(busy)
+            #expect(try await call(delay) >= 150)
+        }
+    }
+
     @Test("a call that is cancelled before its turn leaves nothing of its request behind", .timeLimit(.minutes(1)))
     func cancelledBeforeItsTurn() async throws {
         try await Rig.run({ $0.runningHandlersMax = 1 }) { rig in

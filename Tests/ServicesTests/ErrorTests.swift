@@ -82,6 +82,23 @@ import Testing
         for figure in figures { #expect(violation.description.contains(figure)) }
     }
 
+    @Test("a time to try again is told to people's programs and to retry policies alike")
+    func pushback() throws {
+        let error = ErrorDetails(AccessRefusal.overloaded(retryAfter: .milliseconds(1500))).error
+        #expect(error.code == .unavailable && error.metadata["grpc-retry-pushback-ms"] == "1500")
+        #expect(try Refusal(error).detail(GoogleRpc.RetryInfo.self)?.retryDelay?.seconds == 1)
+        #expect(ErrorDetails(.noCredentials).error.metadata.isEmpty)
+    }
+
+    @Test("a principal's own ceiling names the principal")
+    func ownQuota() throws {
+        let reached = CeilingReached(ceiling: .instances, principal: PrincipalID(rawValue: "ann"), limit: 5, inUse: 4, requested: 2)
+        let violation = try #require(
+            try ReadStatus(ErrorDetails(FleetError(.ceilingReached, "", ceiling: reached)).error).quota?.violations.first)
+        #expect(violation.subject == "principal:ann" && violation.quotaId == "MAX_INSTANCES" && violation.quotaValue == 5)
+        #expect(violation.description == "MAX_INSTANCES of ann is 5: 4 in use, 2 more asked for")
+    }
+
     @Test(
         "what the call was about is named as its caller named it, else by the id that is known",
         arguments: [

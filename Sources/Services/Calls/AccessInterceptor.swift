@@ -20,6 +20,8 @@ package struct AccessInterceptor: ServerInterceptor {
         do throws(AccessRefusal) {
             let principal = try self.principal(of: context)
             try MethodRoles.table.check(principal, for: MethodKey(context.method))
+            try LoadShedding.check(
+                principal, timeLeft: context.deadline.map { ContinuousClock.now.duration(to: $0) }, queueDelay: context.queueDelay)
             try self.limiter.admit(principal, at: self.start.duration(to: .now))
             try self.concurrency.begin(principal)
             context.principal = principal

@@ -39,10 +39,19 @@ struct ErrorDetails {
         let message = Self.shortened(self.message, to: Self.messageBytesMax)
         for details in [self, self.withShortTexts, self.withoutDetails] {
             if let bytes = details.encoded(message), bytes.count <= Self.encodedBytesMax {
-                return RPCError(code: self.code, message: message, details: bytes)
+                return RPCError(code: self.code, message: message, details: bytes, metadata: self.pushback)
             }
         }
-        return RPCError(code: self.code, message: message)
+        return RPCError(code: self.code, message: message, metadata: self.pushback)
+    }
+
+    /// The same delay for clients that repeat calls by a policy (gRFC A6, "Pushback").
+    private var pushback: Metadata {
+        var metadata = Metadata()
+        guard let retryDelay = self.retryDelay else { return metadata }
+        // Digits are legal in a value.
+        try? metadata.append("\(max(1, Int64(retryDelay / .milliseconds(1))))", for: "grpc-retry-pushback-ms")
+        return metadata
     }
 
     private func encoded(_ message: String) -> [UInt8]? {

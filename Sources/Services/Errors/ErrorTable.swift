@@ -107,6 +107,9 @@ extension ErrorDetails {
         case .tooManyCalls(let retryAfter):
             self.init(.resourceExhausted, "TOO_MANY_CALLS", "more calls than the caller's rate limit allows")
             self.retryDelay = retryAfter
+        case .overloaded(let retryAfter):
+            self.init(.unavailable, "OVERLOADED", "the server has too much to do to answer in time; nothing was done")
+            self.retryDelay = retryAfter
         case .tooManyConcurrentCalls(let limit, let retryAfter):
             self.init(.resourceExhausted, "TOO_MANY_CONCURRENT_CALLS", "\(limit) calls of the caller are at work, as many as it may have")
             self.retryDelay = retryAfter

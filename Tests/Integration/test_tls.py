@@ -227,6 +227,8 @@ def test_the_command_line_and_the_sidecar_reach_an_encrypted_server(api, authori
         )
 
     assert novitai("server", "info").returncode == 0
+    probe = {**server.environment, "RPC_LISTEN": server.address}
+    assert subprocess.run([BINARIES / "novitaid", "probe"], env=probe, cwd=tmp_path, capture_output=True, timeout=30).returncode == 0
     wrong = novitai("server", "info", NOVITAI_CA_FILE=str(tmp_path / "server.key"))
     assert wrong.returncode == 78 and "NOVITAI_CA_FILE" in wrong.stderr
     sidecar = start(Program("novitai-sidecar", ["--listen", "127.0.0.1:0"], environment, tmp_path))

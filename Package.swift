@@ -63,10 +63,12 @@ let package = Package(
         .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CNovitaiProto", dependencies: ["CProtobufC"]),
         library("HTTP2Session", ["CNghttp2"]),
         library("RPCCore"),
-        library("RPCTransport", ["HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
+        library("Compression", ["CZlib", "RPCCore"]),
+        library("RPCTransport", ["Compression", "HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),
@@ -120,6 +122,7 @@ let package = Package(
             swiftSettings: rules),
         tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
+        tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
@@ -134,7 +137,9 @@ let package = Package(
             ["NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
-        tests("RPCTransportTests", ["HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix], exclude: ["clients"]),
+        tests(
+            "RPCTransportTests", ["Compression", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix],
+            exclude: ["clients"]),
         tests(
             "ServicesTests",
             [

@@ -13,9 +13,13 @@ package struct ClientStreamMachine: Sendable {
 
     private var state = State.awaitingHeaders
     private let hasSingleResponse: Bool
+    private let codecs: MessageCodecs
     private var messageCount = 0
 
-    package init(kind: MethodDescriptor.Kind) { self.hasSingleResponse = kind.hasSingleResponse }
+    package init(kind: MethodDescriptor.Kind, codecs: MessageCodecs = MessageCodecs()) {
+        self.hasSingleResponse = kind.hasSingleResponse
+        self.codecs = codecs
+    }
 
     package var isOver: Bool { self.state == .ended }
     /// Whether nothing of a response has come, so that the call can be made again when the server has not processed it.
@@ -30,7 +34,8 @@ package struct ClientStreamMachine: Sendable {
     package enum OnHead: Sendable {
         /// An interim response, or one for a call that is over.
         case ignore
-        case headers(Metadata)
+        /// A response begins, with messages in the given coding.
+        case headers(Metadata, MessageCodec?)
         case end(End)
     }
 
@@ -39,8 +44,16 @@ package struct ClientStreamMachine: Sendable {
         if endStream || head.code != nil { return .end(self.end(with: head)) }
         guard self.state == .awaitingHeaders else { return .ignore }
         if let refusal = Self.refusal(of: head) { return .end(self.end(with: refusal)) }
-        self.state = .receiving
-        return .headers(head.metadata)
+        switch self.codecs.lookup(head.encoding) {
+        case .unknown:
+            return .end(self.end(with: RPCError(code: .internal, message: "unknown grpc-encoding \"\(head.encoding ?? "")\"")))
+        case .codec(let codec):
+            self.state = .receiving
+            return .headers(head.metadata, codec)
+        case .identity:
+            self.state = .receiving
+            return .headers(head.metadata, nil)
+        }
     }
 
     package enum OnMessage: Sendable {
@@ -102,9 +115,6 @@ package struct ClientStreamMachine: Sendable {
         }
         if head.httpStatus != nil, !head.contentType.hasPrefix("application/grpc") {
             return RPCError(code: .unknown, message: "the response has content-type \"\(head.contentType)\"")
-        }
-        if let encoding = head.encoding, encoding != "identity" {
-            return RPCError(code: .internal, message: "unknown grpc-encoding \"\(encoding)\"")
         }
         return nil
     }

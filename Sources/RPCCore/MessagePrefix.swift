@@ -3,10 +3,10 @@
 package enum MessagePrefix {
     package static let size = 5
 
-    /// Writes the prefix of an uncompressed message into the first five bytes of `framed`.
-    package static func fill(_ framed: inout [UInt8]) {
+    /// Writes the prefix into the first five bytes of `framed`.
+    package static func fill(_ framed: inout [UInt8], isCompressed: Bool = false) {
         let length = UInt32(truncatingIfNeeded: framed.count - self.size)
-        framed[0] = 0
+        framed[0] = isCompressed ? 1 : 0
         framed[1] = UInt8(truncatingIfNeeded: length >> 24)
         framed[2] = UInt8(truncatingIfNeeded: length >> 16)
         framed[3] = UInt8(truncatingIfNeeded: length >> 8)
@@ -15,15 +15,26 @@ package enum MessagePrefix {
 }
 
 extension RPCMessage {
-    /// The encoding with its prefix filled in.
+    /// The encoding with its prefix filled in: in the coding of `codec`, unless the message is empty or would grow by it.
     ///
     /// - Throws: what the encoding throws; RESOURCE_EXHAUSTED beyond the four bytes that the length has.
-    package func framed() throws(RPCError) -> [UInt8] {
+    package func framed(by codec: MessageCodec? = nil) throws(RPCError) -> [UInt8] {
         var bytes = try self.encoded(reserving: MessagePrefix.size)
         guard bytes.count - MessagePrefix.size <= UInt32.max else {
             throw RPCError(code: .resourceExhausted, message: "the message is longer than a length prefix can say")
         }
+        if let codec, let smaller = try Self.compressed(bytes, by: codec) { return smaller }
         MessagePrefix.fill(&bytes)
         return bytes
+    }
+
+    private static func compressed(_ framed: [UInt8], by codec: MessageCodec) throws(RPCError) -> [UInt8]? {
+        guard framed.count > MessagePrefix.size else { return nil }
+        var smaller = try withRawBytes(of: framed, in: MessagePrefix.size..<framed.count) { (bytes) throws(RPCError) in
+            try codec.compress(bytes, MessagePrefix.size)
+        }
+        guard smaller.count < framed.count else { return nil }
+        MessagePrefix.fill(&smaller, isCompressed: true)
+        return smaller
     }
 }

@@ -4,13 +4,18 @@
 package struct MessageReassembler: Sendable {
     /// Bytes of a message, its prefix not counted.
     private let limit: Int
+    /// Of the coding that the sender's headers name; nil when they name none.
+    package var decoder: MessageDecoder?
     private var chunk: [UInt8] = []
     /// How much of `chunk` has been used.
     private var offset = 0
     /// The beginning of a message whose rest has not come.
     private var partial: [UInt8] = []
 
-    package init(limit: Int) { self.limit = limit }
+    package init(limit: Int, decoder: MessageDecoder? = nil) {
+        self.limit = limit
+        self.decoder = decoder
+    }
 
     /// Bytes of a message that is not complete. Not zero at the end of the stream means that the message was cut.
     package var partialCount: Int { self.partial.count + (self.chunk.count - self.offset) }
@@ -23,14 +28,14 @@ package struct MessageReassembler: Sendable {
 
     /// The next complete message.
     ///
-    /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag is not 0.
+    /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag means nothing here.
     package mutating func next() throws(RPCError) -> ReceivedMessage? {
         if self.partial.isEmpty, let message = try self.nextWithinChunk() { return message }
         try self.growPartial()
         guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else {
             return nil
         }
-        let message = ReceivedMessage(storage: self.partial, range: MessagePrefix.size..<self.partial.count)
+        let message = self.message(in: self.partial, MessagePrefix.size..<self.partial.count)
         self.partial = []
         return message
     }
@@ -41,7 +46,11 @@ package struct MessageReassembler: Sendable {
         let start = self.offset + MessagePrefix.size
         guard self.chunk.count - start >= length else { return nil }
         self.offset = start + length
-        return ReceivedMessage(storage: self.chunk, range: start..<(start + length))
+        return self.message(in: self.chunk, start..<(start + length))
+    }
+
+    private func message(in bytes: [UInt8], _ range: Range<Int>) -> ReceivedMessage {
+        ReceivedMessage(storage: bytes, range: range, decoder: bytes[range.lowerBound - MessagePrefix.size] == 0 ? nil : self.decoder)
     }
 
     /// Moves to `partial` what belongs to its message.
@@ -63,7 +72,7 @@ package struct MessageReassembler: Sendable {
 
     private func announcedLength(_ bytes: [UInt8], at start: Int) throws(RPCError) -> Int? {
         guard bytes.count - start >= MessagePrefix.size else { return nil }
-        guard bytes[start] == 0 else { throw Self.refusal(ofFlag: bytes[start]) }
+        guard bytes[start] == 0 || (bytes[start] == 1 && self.decoder != nil) else { throw Self.refusal(ofFlag: bytes[start]) }
         let length = bytes[(start + 1)..<(start + MessagePrefix.size)].reduce(0) { $0 << 8 | Int($1) }
         guard length <= self.limit else {
             throw RPCError(

@@ -23,14 +23,20 @@ package protocol MessageSource: Sendable {
 /// Writes the responses of one call. Its end is the end of the handler.
 package struct ResponseWriter<Message: RPCMessage>: Sendable {
     private let sink: any MessageSink
+    /// Knows whether the responses may be compressed; nil when they may not.
+    private let context: ServerContext?
 
-    package init(_ sink: any MessageSink) { self.sink = sink }
+    package init(_ sink: any MessageSink, _ context: ServerContext? = nil) {
+        self.sink = sink
+        self.context = context
+    }
 
     /// Returns once the message is on its way, and suspends while the client does not read.
     ///
+    /// - Parameter compressed: whether the message is to be compressed when the call allows it (`ServerContext.compressResponses`).
     /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
-    package func write(_ message: Message) async throws(RPCError) {
-        try await self.sink.send(message.framed())
+    package func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
+        try await self.sink.send(message.framed(by: compressed ? self.context?.responseCodec : nil))
     }
 
     /// Sends the initial metadata before there is a message to send.
@@ -42,12 +48,18 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
 /// Writes the requests of one call.
 package struct RequestWriter<Message: RPCMessage>: Sendable {
     private let sink: any MessageSink
+    private let codec: MessageCodec?
 
-    package init(_ sink: any MessageSink) { self.sink = sink }
+    package init(_ sink: any MessageSink, codec: MessageCodec? = nil) {
+        self.sink = sink
+        self.codec = codec
+    }
 
     /// Returns once the message is on its way, and suspends while the server does not read.
-    package func write(_ message: Message) async throws(RPCError) {
-        try await self.sink.send(message.framed())
+    ///
+    /// - Parameter compressed: whether the message is to be compressed when the call has a coding (`CallOptions.codec`).
+    package func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
+        try await self.sink.send(message.framed(by: compressed ? self.codec : nil))
     }
 
     /// No request will follow. Idempotent.
@@ -63,13 +75,23 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
 
     package struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let source: any MessageSource
+        /// Whether the last message came compressed.
+        package private(set) var isCompressed = false
+
+        fileprivate init(_ source: any MessageSource) { self.source = source }
 
         package mutating func next() async throws(RPCError) -> Message? {
-            try await self.source.next()?.decoded()
+            try self.decoded(await self.source.next())
         }
 
         package mutating func next(isolation actor: isolated (any Actor)?) async throws(RPCError) -> Message? {
-            try await self.source.next()?.decoded()
+            try self.decoded(await self.source.next())
+        }
+
+        private mutating func decoded(_ message: ReceivedMessage?) throws(RPCError) -> Message? {
+            guard let message else { return nil }
+            self.isCompressed = message.isCompressed
+            return try message.decoded()
         }
     }
 
@@ -77,7 +99,7 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
 
     package init(_ source: any MessageSource) { self.source = source }
 
-    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(source: self.source) }
+    package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self.source) }
 }
 
 /// What a handler reads. Flow-control credit goes back to the client as it is consumed. To be read by one task.

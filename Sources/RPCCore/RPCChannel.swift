@@ -5,16 +5,19 @@ package struct CallOptions: Sendable {
     package var metadata: Metadata
     /// Waits for a connection instead of failing with UNAVAILABLE when there is none (grpc/grpc `doc/wait-for-ready.md`).
     package var waitsForReady: Bool
+    /// What request messages are compressed with; nil sends them as they are. Mind what a message's length tells about its text.
+    package var codec: MessageCodec?
     /// Told the response's headers and trailers when the call ends.
     package var onResponseMetadata: (@Sendable (_ initial: Metadata, _ trailing: Metadata) -> Void)?
 
     package init(
-        timeout: Duration? = nil, metadata: Metadata = Metadata(), waitsForReady: Bool = false,
+        timeout: Duration? = nil, metadata: Metadata = Metadata(), waitsForReady: Bool = false, codec: MessageCodec? = nil,
         onResponseMetadata: (@Sendable (_ initial: Metadata, _ trailing: Metadata) -> Void)? = nil
     ) {
         self.timeout = timeout
         self.metadata = metadata
         self.waitsForReady = waitsForReady
+        self.codec = codec
         self.onResponseMetadata = onResponseMetadata
     }
 }

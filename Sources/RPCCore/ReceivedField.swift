@@ -39,7 +39,7 @@ extension Metadata {
 }
 
 extension ArraySlice where Element == UInt8 {
-    fileprivate func trimmingBlanks() -> ArraySlice<UInt8> {
+    func trimmingBlanks() -> ArraySlice<UInt8> {
         let blank = UInt8(ascii: " ")
         guard let first = self.firstIndex(where: { $0 != blank }), let last = self.lastIndex(where: { $0 != blank }) else { return [] }
         return self[first...last]

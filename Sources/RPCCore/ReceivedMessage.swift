@@ -3,10 +3,13 @@ package struct ReceivedMessage: Sendable {
     package let storage: [UInt8]
     /// Where the message lies in `storage`.
     package let range: Range<Int>
+    /// What takes the message out of its coding; nil when it came as it is.
+    private let decoder: MessageDecoder?
 
-    package init(storage: [UInt8], range: Range<Int>) {
+    package init(storage: [UInt8], range: Range<Int>, decoder: MessageDecoder? = nil) {
         self.storage = storage
         self.range = range
+        self.decoder = decoder
     }
 
     /// A message with its prefix, as ``RPCMessage/framed()`` makes it.
@@ -16,10 +19,15 @@ package struct ReceivedMessage: Sendable {
         self.init(storage: framed, range: MessagePrefix.size..<framed.count)
     }
 
-    /// In bytes.
+    /// In bytes, as on the wire.
     package var count: Int { self.range.count }
+    package var isCompressed: Bool { self.decoder != nil }
 
+    /// Only here is a compressed message unfolded, so that what waits to be taken takes no more room than it did on the wire.
     package func decoded<M: RPCMessage>(as type: M.Type = M.self) throws(RPCError) -> M {
-        try withRawBytes(of: self.storage, in: self.range) { (bytes) throws(RPCError) in try M(decoding: bytes) }
+        try withRawBytes(of: self.storage, in: self.range) { (bytes) throws(RPCError) in
+            guard let decoder else { return try M(decoding: bytes) }
+            return try M(decoding: decoder.decode(bytes))
+        }
     }
 }

@@ -15,16 +15,28 @@ package struct RequestHead: Sendable {
     /// Only when there is no such method.
     package private(set) var unknownPath = ""
 
+    /// The coding of the request's messages; nil when they come as they are.
+    package private(set) var requestCodec: MessageCodec?
+    /// The coding of ours that the client takes in responses.
+    package private(set) var responseCodec: MessageCodec?
+    /// Whether the client has said which codings it uses or takes, and so may want to know ours.
+    package private(set) var asksForCodings = false
+
     private let routes: RouteTable
+    private let codecs: MessageCodecs
     private var contentType: String?
     private var isContentTypeValid = false
     private var authorityCount = 0
     private var hostCount = 0
-    private var encoding: String?
+    /// The first `grpc-encoding` that we do not know.
+    private var unknownEncoding: String?
     /// The first field whose value gRPC forbids.
     private var syntaxError: RPCError?
 
-    package init(routes: RouteTable) { self.routes = routes }
+    package init(routes: RouteTable, codecs: MessageCodecs = MessageCodecs()) {
+        self.routes = routes
+        self.codecs = codecs
+    }
 
     /// Takes one field. Names are in lower case, as HTTP/2 has them.
     package mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
@@ -69,9 +81,21 @@ package struct RequestHead: Sendable {
             self.timeout = Timeout(value)
             if self.timeout == nil { self.note(fault: "malformed grpc-timeout \"\(String(lossy: value))\"") }
         } else if FieldName.encoding.isEqual(to: name) {
-            self.encoding = String(lossy: value)
+            self.addEncoding(String(lossy: value))
+        } else if FieldName.acceptEncoding.isEqual(to: name) {
+            self.responseCodec = self.responseCodec ?? self.codecs.firstListed(in: value)
+            self.asksForCodings = true
         } else if FieldName.previousAttempts.isEqual(to: name) {
             self.addMetadata(name, value)
+        }
+    }
+
+    private mutating func addEncoding(_ name: String) {
+        self.asksForCodings = true
+        switch self.codecs.lookup(name) {
+        case .identity: break
+        case .codec(let codec): self.requestCodec = codec
+        case .unknown: self.unknownEncoding = self.unknownEncoding ?? name
         }
     }
 
@@ -133,10 +157,9 @@ extension RequestHead {
         guard subtype.isEmpty || subtype == "+proto" else {
             throw Refusal(error: RPCError(code: .unimplemented, message: "no codec for application/grpc\(subtype)"))
         }
-        guard self.encoding == nil || self.encoding == "identity" else {
-            let error = RPCError(code: .unimplemented, message: "unknown grpc-encoding \"\(self.encoding ?? "")\"")
-            throw Refusal(error: error, listsEncodings: true)
-        }
+        guard let unknownEncoding else { return }
+        let error = RPCError(code: .unimplemented, message: "unknown grpc-encoding \"\(unknownEncoding)\"")
+        throw Refusal(error: error, listsEncodings: true)
     }
 }
 
@@ -150,6 +173,7 @@ private enum FieldName {
     static let grpc = Array("grpc-".utf8)
     static let timeout = Array("grpc-timeout".utf8)
     static let encoding = Array("grpc-encoding".utf8)
+    static let acceptEncoding = Array("grpc-accept-encoding".utf8)
     static let previousAttempts = Array("grpc-previous-rpc-attempts".utf8)
 }
 

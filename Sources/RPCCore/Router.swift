@@ -32,7 +32,11 @@ package struct Router: Sendable {
     package mutating func register<Q: RPCMessage, R: RPCMessage>(
         unary method: MethodDescriptor, handler: @escaping @Sendable (Q, ServerContext) async throws -> R
     ) {
-        self.add(method, .unary { message, context in try await handler(message.decoded(), context).framed() })
+        self.add(
+            method,
+            .unary { message, context in
+                try await handler(context.decoded(message), context).framed(by: context.responseCodec)
+            })
     }
 
     /// For a handler that keeps its replies encoded: it returns one with its prefix, as ``RPCMessage/framed()`` makes it.
@@ -46,13 +50,21 @@ package struct Router: Sendable {
         serverStreaming method: MethodDescriptor,
         handler: @escaping @Sendable (Q, ResponseWriter<R>, ServerContext) async throws -> Void
     ) {
-        self.add(method, .serverStreaming { message, sink, context in try await handler(message.decoded(), ResponseWriter(sink), context) })
+        self.add(
+            method,
+            .serverStreaming { message, sink, context in
+                try await handler(context.decoded(message), ResponseWriter(sink, context), context)
+            })
     }
 
     package mutating func register<Q: RPCMessage, R: RPCMessage>(
         clientStreaming method: MethodDescriptor, handler: @escaping @Sendable (RequestStream<Q>, ServerContext) async throws -> R
     ) {
-        self.add(method, .clientStreaming { source, context in try await handler(RequestStream(source), context).framed() })
+        self.add(
+            method,
+            .clientStreaming { source, context in
+                try await handler(RequestStream(source), context).framed(by: context.responseCodec)
+            })
     }
 
     package mutating func register<Q: RPCMessage, R: RPCMessage>(
@@ -62,7 +74,7 @@ package struct Router: Sendable {
         self.add(
             method,
             .bidirectionalStreaming { source, sink, context in
-                try await handler(RequestStream(source), ResponseWriter(sink), context)
+                try await handler(RequestStream(source), ResponseWriter(sink, context), context)
             })
     }
 

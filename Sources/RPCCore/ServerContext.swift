@@ -17,6 +17,8 @@ package final class ServerContext: Sendable {
     /// The connection's number in this process and the stream's number in it; together they name the call.
     private let connection: UInt64
     private let stream: Int32
+    /// The coding of ours that the client takes; nil when there is none.
+    private let offeredCodec: MessageCodec?
 
     private struct State {
         var initialMetadata = Metadata()
@@ -24,10 +26,13 @@ package final class ServerContext: Sendable {
         var principal: (any Sendable)?
     }
     private let state = Mutex(State())
+    let responseCompression = Atomic(ResponseCompression.undecided)
+    let requestCompression = Atomic(false)
 
     package init(
         method: MethodDescriptor, requestMetadata: Metadata = Metadata(), deadline: ContinuousClock.Instant? = nil, peer: String = "unix:",
-        identity: PeerIdentity? = nil, queueDelay: Duration = .zero, connection: UInt64 = 0, stream: Int32 = 0
+        identity: PeerIdentity? = nil, queueDelay: Duration = .zero, connection: UInt64 = 0, stream: Int32 = 0,
+        offeredCodec: MessageCodec? = nil
     ) {
         self.method = method
         self.requestMetadata = requestMetadata
@@ -37,6 +42,7 @@ package final class ServerContext: Sendable {
         self.queueDelay = queueDelay
         self.connection = connection
         self.stream = stream
+        self.offeredCodec = offeredCodec
     }
 
     /// Names the call within this process, for logs.
@@ -67,4 +73,42 @@ package final class ServerContext: Sendable {
 
     package var initialMetadata: Metadata { self.state.withLock { $0.initialMetadata } }
     package var trailingMetadata: Metadata { self.state.withLock { $0.trailingMetadata } }
+}
+
+// MARK: - Compression
+
+extension ServerContext {
+    /// Whether responses are compressed. Settled when the headers go out, which name the coding.
+    enum ResponseCompression: UInt8, AtomicRepresentable {
+        case undecided
+        case on
+        case off
+    }
+
+    /// Lets responses be compressed, in a coding that the client takes. To be said before the first one; without effect afterwards.
+    ///
+    /// Off unless a handler asks: whoever can choose a part of a compressed message and see its length learns about the rest of it.
+    package func compressResponses() {
+        guard self.offeredCodec != nil else { return }
+        _ = self.responseCompression.compareExchange(expected: .undecided, desired: .on, ordering: .relaxed)
+    }
+
+    /// What messages are to be compressed with; nil when they are not.
+    package var responseCodec: MessageCodec? {
+        self.responseCompression.load(ordering: .relaxed) == .on ? self.offeredCodec : nil
+    }
+
+    /// The coding that the response's headers have to name; from here on it does not change.
+    package func settleResponseCodec() -> MessageCodec? {
+        _ = self.responseCompression.compareExchange(expected: .undecided, desired: .off, ordering: .relaxed)
+        return self.responseCodec
+    }
+
+    /// Whether the one request message of the call came compressed.
+    package var isRequestCompressed: Bool { self.requestCompression.load(ordering: .relaxed) }
+
+    func decoded<M: RPCMessage>(_ message: ReceivedMessage) throws(RPCError) -> M {
+        if message.isCompressed { self.requestCompression.store(true, ordering: .relaxed) }
+        return try message.decoded()
+    }
 }

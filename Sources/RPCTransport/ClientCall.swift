@@ -1,3 +1,4 @@
+internal import Compression
 internal import HTTP2Session
 internal import NIOCore
 internal import RPCCore
@@ -32,7 +33,7 @@ final class ClientCall {
         self.method = method
         self.options = options
         self.deadline = options.timeout.map { .now() + TimeAmount($0) }
-        self.machine = ClientStreamMachine(kind: method.kind)
+        self.machine = ClientStreamMachine(kind: method.kind, codecs: .standard)
         self.reassembler = MessageReassembler(limit: transport.configuration.responseSizeMax)
         if let request {
             self.unsent = [request]
@@ -65,8 +66,9 @@ final class ClientCall {
     func receive(_ head: ResponseHead, endStream: Bool) {
         switch self.machine.receive(head, endStream: endStream) {
         case .ignore: break
-        case .headers(let metadata):
+        case .headers(let metadata, let codec):
             self.initialMetadata = metadata
+            self.reassembler.decoder = codec.map { MessageDecoder($0, limit: self.transport.configuration.responseSizeMax) }
             self.unsent = []
         case .end(let end): self.settle(end, isStreamOpen: !endStream)
         }

@@ -74,12 +74,14 @@ final class ClientTransport {
         var fields = [
             HeaderField(":path", call.method.path), HeaderField(":authority", self.authority),
             HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"),
+            HeaderField("grpc-accept-encoding", "\(ResponseFields.acceptedEncodings)"),
             HeaderField("user-agent", self.configuration.userAgent),
         ]
         if let deadline = call.deadline {
             let left = Timeout(nanoseconds: UInt64(max(0, (deadline - .now()).nanoseconds)))
             fields.append(HeaderField("grpc-timeout", left.text))
         }
+        if let codec = call.options.codec { fields.append(HeaderField("grpc-encoding", codec.name)) }
         if call.isRetried { fields.append(HeaderField("grpc-previous-rpc-attempts", "1")) }
         fields += ResponseFields.fields(call.options.metadata.wireFields)
         let constant = self.configuration.tls == nil ? Self.constantHeaders : Self.constantHeadersOverTLS

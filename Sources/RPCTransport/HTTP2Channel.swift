@@ -33,7 +33,7 @@ package final class HTTP2Channel: RPCChannel {
     package nonisolated(nonsending) func unary<Q: RPCMessage, R: RPCMessage>(
         _ request: Q, method: MethodDescriptor, options: CallOptions
     ) async throws(RPCError) -> R {
-        let message = try request.framed()
+        let message = try request.framed(by: options.codec)
         let reader = Waiter<ReceivedMessage?>()
         let box = NIOLoopBoundBox<ClientCall?>.makeEmptyBox(eventLoop: self.loop)
         self.loop.execute {
@@ -52,7 +52,7 @@ package final class HTTP2Channel: RPCChannel {
     package nonisolated(nonsending) func serverStreaming<Q: RPCMessage, R: RPCMessage, Result>(
         _ request: Q, method: MethodDescriptor, options: CallOptions, _ body: (ResponseStream<R>) async throws -> Result
     ) async throws -> Result {
-        let open = await self.open(method, options, request: try request.framed())
+        let open = await self.open(method, options, request: try request.framed(by: options.codec))
         defer { open.abandon() }
         return try await body(ResponseStream(open.port))
     }
@@ -62,7 +62,7 @@ package final class HTTP2Channel: RPCChannel {
     ) async throws -> R {
         let open = await self.open(method, options, request: nil)
         defer { open.abandon() }
-        try await body(RequestWriter(open.port))
+        try await body(RequestWriter(open.port, codec: options.codec))
         try await open.port.finish()
         return try Self.single(await open.port.next())
     }
@@ -72,7 +72,7 @@ package final class HTTP2Channel: RPCChannel {
     ) async throws -> Result {
         let open = await self.open(method, options, request: nil)
         defer { open.abandon() }
-        return try await body(RequestWriter(open.port), ResponseStream(open.port))
+        return try await body(RequestWriter(open.port, codec: options.codec), ResponseStream(open.port))
     }
 
     // MARK: Parts

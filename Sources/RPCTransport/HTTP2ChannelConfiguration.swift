@@ -10,7 +10,7 @@ package struct HTTP2ChannelConfiguration: Sendable {
     package var userAgent = "grpc-swift-novitai/1.0"
     package var session: HTTP2SessionConfiguration
 
-    /// Bytes of a response message.
+    /// Bytes of a response message, as sent and as it was before it was compressed.
     package var responseSizeMax = 64 << 20
     /// Bytes of requests that may wait for one stream before its writer is suspended.
     package var streamBufferMax = 64 << 10

@@ -39,7 +39,7 @@ package struct RPCServerConfiguration: Sendable {
     package var tls: ServerTLS?
     package var session = HTTP2SessionConfiguration()
 
-    /// Bytes of a request message: gRPC's customary limit.
+    /// Bytes of a request message, as sent and as it was before it was compressed: gRPC's customary limit.
     package var requestSizeMax = 4 << 20
     /// Bytes of a response message: one that is larger fails with RESOURCE_EXHAUSTED rather than filling the client's memory.
     package var responseSizeMax = 64 << 20

@@ -6,32 +6,39 @@ enum ResponseFields {
     private static let ok = OutgoingHeaders(constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc")]))
     private static let okProto = OutgoingHeaders(
         constant: ConstantHeaders([(":status", "200"), ("content-type", "application/grpc+proto")]))
+    private static let okListing = OutgoingHeaders(
+        constant: ConstantHeaders([
+            (":status", "200"), ("content-type", "application/grpc"), ("grpc-accept-encoding", Self.acceptedEncodings),
+        ]))
     static let statusOK = OutgoingHeaders(constant: ConstantHeaders([("grpc-status", "0")]))
+
+    /// The same as `MessageCodecs.standard.accepted`, as a literal: it goes out with every response to a client that knows codings.
+    static let acceptedEncodings: StaticString = "identity,gzip,deflate"
 
     /// What gRPC's own fields of a response's headers count in a header list, with room to spare.
     static let headersSize = 256
 
-    static func headers(subtype: String, metadata: Metadata = Metadata()) -> OutgoingHeaders {
-        var headers =
-            switch subtype {
-            case "": self.ok
-            case "+proto": self.okProto
-            default: OutgoingHeaders(fields: self.unusual(status: 200, subtype: subtype))
-            }
-        if !metadata.isEmpty { headers.fields += self.fields(metadata.wireFields) }
-        return headers
+    /// What every response to the same request headers begins with.
+    static func headers(subtype: String, listsEncodings: Bool) -> OutgoingHeaders {
+        switch (subtype, listsEncodings) {
+        case ("", false): self.ok
+        case ("", true): self.okListing
+        case ("+proto", false): self.okProto
+        default: OutgoingHeaders(fields: self.unusual(status: 200, subtype: subtype, listsEncodings: listsEncodings))
+        }
     }
 
     static func refusal(_ refusal: RequestHead.Refusal, subtype: String, limit: Int) -> OutgoingHeaders {
         let trailers = StatusTrailers.fields(for: refusal.error, limit: limit - self.headersSize)
-        let encodings = refusal.listsEncodings ? [HeaderField("grpc-accept-encoding", "identity")] : []
-        return OutgoingHeaders(fields: self.unusual(status: refusal.httpStatus, subtype: subtype) + encodings + self.fields(trailers))
+        let headers = self.unusual(status: refusal.httpStatus, subtype: subtype, listsEncodings: refusal.listsEncodings)
+        return OutgoingHeaders(fields: headers + self.fields(trailers))
     }
 
     static func fields(_ fields: [WireField]) -> [HeaderField] { fields.map { HeaderField($0.name, $0.value) } }
 
-    private static func unusual(status: Int, subtype: String) -> [HeaderField] {
+    private static func unusual(status: Int, subtype: String, listsEncodings: Bool) -> [HeaderField] {
         [HeaderField(":status", "\(status)"), HeaderField("content-type", "application/grpc\(subtype)")]
+            + (listsEncodings ? [HeaderField("grpc-accept-encoding", "\(self.acceptedEncodings)")] : [])
     }
 }
 

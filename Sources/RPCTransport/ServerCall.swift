@@ -15,7 +15,8 @@ final class ServerCall {
     private(set) var writers: [Waiter<Void>] = []
 
     private let connection: ServerConnection
-    private let subtype: String
+    /// What its response's headers begin with.
+    private let headers: OutgoingHeaders
     private var machine: ServerStreamMachine
     private var reassembler: MessageReassembler
     private var credit = ReceiveCredit()
@@ -29,16 +30,16 @@ final class ServerCall {
     private let startedAt: ContinuousClock.Instant?
 
     init(
-        _ connection: ServerConnection, _ stream: HTTP2Stream, _ method: RegisteredMethod, _ context: ServerContext, subtype: String,
-        startedAt: ContinuousClock.Instant?
+        _ connection: ServerConnection, _ stream: HTTP2Stream, _ method: RegisteredMethod, _ context: ServerContext,
+        headers: OutgoingHeaders, decoder: MessageDecoder?, startedAt: ContinuousClock.Instant?
     ) {
         self.connection = connection
         self.stream = stream
         self.method = method
         self.context = context
-        self.subtype = subtype
+        self.headers = headers
         self.machine = ServerStreamMachine(kind: method.descriptor.kind)
-        self.reassembler = MessageReassembler(limit: connection.server.configuration.requestSizeMax)
+        self.reassembler = MessageReassembler(limit: connection.server.configuration.requestSizeMax, decoder: decoder)
         self.startedAt = startedAt
     }
 
@@ -97,7 +98,7 @@ final class ServerCall {
     func succeed(with reply: [UInt8]) {
         do throws(RPCError) {
             try self.checkSize(reply)
-            guard !self.machine.hasSentHeaders, self.context.responseMetadata == nil else {
+            guard !self.machine.hasSentHeaders, self.context.responseMetadata == nil, self.context.responseCodec == nil else {
                 _ = try self.send(reply)
                 return self.end(nil)
             }
@@ -107,12 +108,12 @@ final class ServerCall {
         }
     }
 
-    /// The common case in one step: no metadata, nothing sent before.
+    /// The common case in one step: no metadata, no compression, nothing sent before.
     private func succeedPlainly(with reply: [UInt8]) {
         guard case .afterHeaders = self.machine.send(), case .trailers = self.machine.finish() else { return }
         self.sentBytes += reply.count
         self.connection.session.respond(
-            self.stream, headers: ResponseFields.headers(subtype: self.subtype), message: reply, trailers: ResponseFields.statusOK)
+            self.stream, headers: self.headers, message: reply, trailers: ResponseFields.statusOK)
         self.settle(nil)
         self.connection.scheduleFlush()
     }
@@ -136,7 +137,7 @@ final class ServerCall {
         let limit = Int(session.remoteHeaderListLimit) - (isTrailersOnly ? ResponseFields.headersSize : 0)
         let fields = ResponseFields.fields(StatusTrailers.fields(for: error, metadata: metadata, limit: limit))
         if isTrailersOnly {
-            var headers = ResponseFields.headers(subtype: self.subtype)
+            var headers = self.headers
             headers.fields += fields
             session.submitResponse(self.stream, headers: headers, endStream: true)
         } else {
@@ -237,8 +238,10 @@ extension ServerCall: CallEndpoint {
         // Before the machine is told: when the metadata cannot be sent, the call can still end with its status alone.
         let metadata = try self.initialMetadata()
         guard case .afterHeaders = self.machine.send() else { throw self.ending ?? Self.hasEnded }
-        self.connection.session.submitResponse(
-            self.stream, headers: ResponseFields.headers(subtype: self.subtype, metadata: metadata), endStream: false)
+        var headers = self.headers
+        if let codec = self.context.settleResponseCodec() { headers.fields.append(HeaderField("grpc-encoding", codec.name)) }
+        if !metadata.isEmpty { headers.fields += ResponseFields.fields(metadata.wireFields) }
+        self.connection.session.submitResponse(self.stream, headers: headers, endStream: false)
         self.connection.scheduleFlush()
     }
 

@@ -1,3 +1,4 @@
+internal import Compression
 internal import HTTP2Session
 internal import NIOCore
 internal import RPCCore
@@ -126,12 +127,12 @@ final class ServerConnection: HTTP2DriverDelegate {
 
     private func begin(_ stream: HTTP2Stream, _ block: HeaderBlock) {
         if let head = self.lastHead, self.session.isEqual(block, to: head.block) { return self.begin(stream, head) }
-        var head = RequestHead(routes: self.server.routes)
+        var head = RequestHead(routes: self.server.routes, codecs: .standard)
         self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
         if head.httpMethod == .get, head.unknownPath == LivenessProbe.path { return self.answerProbe(stream) }
         do throws(RequestHead.Refusal) {
             let method = try head.judged(isTruncated: block.isTruncated)
-            let accepted = AcceptedHead(self.session.save(block), head, method)
+            let accepted = AcceptedHead(self.session.save(block), head, method, self.server)
             self.lastHead = accepted
             self.begin(stream, accepted)
         } catch {
@@ -147,14 +148,18 @@ final class ServerConnection: HTTP2DriverDelegate {
         let method: RegisteredMethod
         let timeout: Timeout?
         let metadata: Metadata
-        let subtype: String
+        let headers: OutgoingHeaders
+        let decoder: MessageDecoder?
+        let responseCodec: MessageCodec?
 
-        init(_ block: SavedBlock, _ head: RequestHead, _ method: RegisteredMethod) {
+        init(_ block: SavedBlock, _ head: RequestHead, _ method: RegisteredMethod, _ server: ServerShared) {
             self.block = block
             self.method = method
             self.timeout = head.timeout
             self.metadata = head.metadata
-            self.subtype = head.contentSubtype
+            self.headers = ResponseFields.headers(subtype: head.contentSubtype, listsEncodings: head.asksForCodings)
+            self.decoder = server.decoder(for: head.requestCodec)
+            self.responseCodec = head.responseCodec
         }
     }
 
@@ -164,10 +169,11 @@ final class ServerConnection: HTTP2DriverDelegate {
         let deadline = head.timeout.map { now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
             method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer,
-            identity: self.identity, queueDelay: self.executor.queueDelay.sample(at: now), connection: self.number, stream: stream.id)
+            identity: self.identity, queueDelay: self.executor.queueDelay.sample(at: now), connection: self.number, stream: stream.id,
+            offeredCodec: head.responseCodec)
         let interceptors = self.server.routes.interceptors
         let call = ServerCall(
-            self, stream, method, context, subtype: head.subtype, startedAt: interceptors.isEmpty ? nil : now)
+            self, stream, method, context, headers: head.headers, decoder: head.decoder, startedAt: interceptors.isEmpty ? nil : now)
         stream.owner = call
         self.tally.calls += 1
         self.tally.callsNow += 1

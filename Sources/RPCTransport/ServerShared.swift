@@ -1,3 +1,4 @@
+internal import Compression
 internal import HTTP2Session
 internal import RPCCore
 
@@ -6,11 +7,15 @@ final class ServerShared: Sendable {
     let routes: RouteTable
     let configuration: RPCServerConfiguration
     let counters = ServerCounters()
+    private let decoders: [MessageDecoder]
 
     init(routes: RouteTable, configuration: RPCServerConfiguration) {
         self.routes = routes
         self.configuration = configuration
+        self.decoders = MessageCodecs.standard.all.map { MessageDecoder($0, limit: configuration.requestSizeMax) }
     }
+
+    func decoder(for codec: MessageCodec?) -> MessageDecoder? { codec.flatMap { codec in self.decoders.first { $0.codec === codec } } }
 
     /// Calls that only wait, of one connection.
     var waitingCallsMax: Int {

@@ -47,6 +47,22 @@ struct MessageReassemblerTests {
         #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .internal }
     }
 
+    @Test("with a coding each message says for itself whether it is in it", arguments: [1, 1000])
+    func codings(_ chunkSize: Int) throws {
+        let codec = MessageCodec(name: "twice", compress: { _, _ in [] }, decompress: { bytes, _ in Array(copying: bytes) + Array(copying: bytes) })
+        var reassembler = MessageReassembler(limit: 10, decoder: MessageDecoder(codec, limit: 10))
+        let wire = Self.frame([1], flag: 1) + Self.frame([2]) + Self.frame([3], flag: 1)
+        var messages: [ReceivedMessage] = []
+        for start in stride(from: 0, to: wire.count, by: chunkSize) {
+            reassembler.append(Array(wire[start..<min(start + chunkSize, wire.count)]))
+            while let message = try reassembler.next() { messages.append(message) }
+        }
+        #expect(messages.map(\.isCompressed) == [true, false, true])
+        #expect(try messages.map { try $0.decoded(as: BytesMessage.self).bytes } == [[1, 1], [2], [3, 3]])
+        reassembler.append(Self.frame([1], flag: 2))
+        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .internal }
+    }
+
     @Test("the refused prefix may be cut")
     func cutRefusal() throws {
         var reassembler = MessageReassembler(limit: 3)

@@ -19,6 +19,9 @@ struct RequestHeadTests {
         return RouteTable(router)
     }()
 
+    static let codecs = MessageCodecs(
+        ["zip", "zap"].map { MessageCodec(name: $0, compress: { _, _ in [] }, decompress: { _, _ in [] }) })
+
     static let good = [
         (":method", "POST"), (":scheme", "http"), (":path", "/a.v1.Things/Get"), (":authority", "h"), ("content-type", "application/grpc"),
         ("te", "trailers"),
@@ -29,7 +32,7 @@ struct RequestHeadTests {
         for (name, value) in changes {
             if let index = fields.firstIndex(where: { $0.0 == name }) { fields[index].1 = value } else { fields.append((name, value)) }
         }
-        var head = RequestHead(routes: Self.routes)
+        var head = RequestHead(routes: Self.routes, codecs: Self.codecs)
         for case (let name, let value?) in fields { head.add(name: Array(name.utf8).span, value: Array(value.utf8).span) }
         return head
     }
@@ -83,6 +86,7 @@ struct RequestHeadTests {
             Case("an escaped path", [(":path", "/a.v1.Things%2FGet")], 200, 12),
             Case("a path without a method", [(":path", "/x")], 200, 12),
             Case("identity", [("grpc-encoding", "identity")], 200, 0),
+            Case("a known encoding", [("grpc-encoding", "zap")], 200, 0),
             Case("an unknown encoding", [("grpc-encoding", "snappy")], 200, 12),
             Case("host beside authority", [("host", "h")], 200, 0),
             Case("an unknown field of gRPC's", [("grpc-tags-bin", "!")], 200, 0),
@@ -129,6 +133,22 @@ struct RequestHeadTests {
         #expect { try Self.head([("grpc-encoding", "gzip")]).judged(isTruncated: false) } throws: {
             ($0 as? RequestHead.Refusal)?.listsEncodings == true
         }
+    }
+
+    @Test(
+        "the request's coding is the one it names, the response's the first of ours that the client lists",
+        arguments: [
+            ([], nil, nil, false), ([("grpc-encoding", "identity")], nil, nil, true), ([("grpc-encoding", "zap")], "zap", nil, true),
+            ([("grpc-accept-encoding", "identity")], nil, nil, true), ([("grpc-accept-encoding", "identity, zap ,br")], nil, "zap", true),
+            ([("grpc-accept-encoding", "zap,zip")], nil, "zip", true), ([("grpc-accept-encoding", "zippy")], nil, nil, true),
+            ([("grpc-encoding", "zap"), ("grpc-accept-encoding", "zip")], "zap", "zip", true),
+        ] as [([(String, String)], String?, String?, Bool)])
+    func codings(_ fields: [(String, String)], request: String?, response: String?, asks: Bool) throws {
+        let head = Self.head(fields.map { ($0.0, $0.1) })
+        _ = try head.judged(isTruncated: false)
+        #expect(head.requestCodec?.name == request)
+        #expect(head.responseCodec?.name == response)
+        #expect(head.asksForCodings == asks)
     }
 
     @Test("every registered path is found, and no other", arguments: ["/a.v1.Things/Get", "/a.v1.Things/List", "/a.v1.Others/Get"])

@@ -90,6 +90,9 @@ final class TestService: Sendable {
     static let deaf = method("Deaf", .clientStreaming)
     static let chat = method("Chat", .bidirectionalStreaming)
     static let leave = method("Leave", .bidirectionalStreaming)
+    static let squeeze = method("Squeeze", .unary)
+    static let squeezeEach = method("SqueezeEach", .bidirectionalStreaming)
+    static let flags = method("Flags", .clientStreaming)
 
     /// What `Hang` and `Deaf` wait for.
     let gate = Gate()
@@ -132,7 +135,27 @@ final class TestService: Sendable {
             (_: RequestStream<BytesMessage>, responses: ResponseWriter<BytesMessage>, _) in
             try await responses.write(BytesMessage("bye"))
         }
+        Self.addCompression(to: &router)
         return router
+    }
+
+    /// What tells, and asks for, compression.
+    private static func addCompression(to router: inout Router) {
+        router.register(unary: Self.squeeze) { (request: BytesMessage, context) in
+            context.compressResponses()
+            return request
+        }
+        router.register(bidirectionalStreaming: Self.squeezeEach) {
+            (requests: RequestStream<BytesMessage>, responses: ResponseWriter<BytesMessage>, context) in
+            context.compressResponses()
+            for try await request in requests { try await responses.write(request, compressed: !request.text.hasPrefix("plain")) }
+        }
+        router.register(clientStreaming: Self.flags) { (requests: RequestStream<BytesMessage>, _) in
+            var flags = ""
+            var iterator = requests.makeAsyncIterator()
+            while try await iterator.next() != nil { flags += iterator.isCompressed ? "1" : "0" }
+            return BytesMessage(flags)
+        }
     }
 
     private func hang() async throws {

@@ -2,12 +2,14 @@
 
 grpcio is C-core, the client of most languages; h2 lets us send what no client would. Usage: cases.py HOST:PORT
 """
+import gzip
 import socket
 import struct
 import sys
 import threading
 import time
 import traceback
+import zlib
 
 import grpc
 import h2.config
@@ -171,8 +173,20 @@ def large_request_refused():
 
 
 @case
-def compressed_request_refused():
-    fails_with(grpc.StatusCode.UNIMPLEMENTED, call_unary, "Echo", bytes(1000), compression=grpc.Compression.Gzip)
+def compressed_requests():
+    for coding in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+        for size in (0, 1, 1000, 1 << 20):
+            assert call_unary("Echo", bytes(size), compression=coding) == bytes(size)
+        sizes = [27182, 8, 0, 45904]
+        call = channel.stream_unary(SERVICE + "Sum")(iter([bytes(s) for s in sizes]), timeout=5, compression=coding)
+        assert call == b"73094"
+
+
+@case
+def compressed_responses():
+    body = bytes(100_000)
+    assert call_unary("Squeeze", body) == body
+    assert list(channel.stream_stream(SERVICE + "SqueezeEach")(iter([b"", b"x" * 5000, body]), timeout=5)) == [b"", b"x" * 5000, body]
 
 
 @case
@@ -409,7 +423,65 @@ def leaked_streams():
 @case
 def unknown_encoding():
     fields = refused("200", "12", extra=[("grpc-encoding", "snappy")])
-    assert fields["grpc-accept-encoding"] == "identity", fields
+    assert fields["grpc-accept-encoding"] == "identity,gzip,deflate", fields
+
+
+@case
+def compressed_garbage():
+    gzip_field = [("grpc-encoding", "gzip")]
+    whole = gzip.compress(bytes(1000))
+    for body in (b"", b"garbage", whole[:-1], whole + b"x", zlib.compress(bytes(1000))):
+        refused("200", "13", body=message(body, flag=1), extra=gzip_field)
+    refused("200", "13", body=message(whole, flag=2), extra=gzip_field)
+    refused("200", "13", body=message(whole, flag=1), extra=[("grpc-encoding", "identity")])
+    # Raw deflate is not what the coding's name means.
+    raw = zlib.compressobj(wbits=-15)
+    refused("200", "13", body=message(raw.compress(bytes(1000)) + raw.flush(), flag=1), extra=[("grpc-encoding", "deflate")])
+
+
+@case
+def compression_bomb():
+    refused("200", "8", body=message(gzip.compress(bytes(15 << 20)), flag=1), extra=[("grpc-encoding", "gzip")])
+
+
+@case
+def flags_of_requests():
+    """Each message says for itself whether it is in the coding that the headers name."""
+    body = gzip.compress(bytes(5000))
+    with Raw() as raw:
+        stream = raw.request(path=SERVICE + "Flags", extra=[("grpc-encoding", "gzip")])
+        raw.send(stream, message(body, flag=1) + message(b"plain") + message(body, flag=1), end=True)
+        assert raw.answer(stream)[1] == "0"
+        assert raw.data[stream] == message(b"101"), raw.data
+
+
+@case
+def flags_of_responses():
+    """Compressed only where the handler asks, only in a coding that the client listed, and never when empty."""
+    def call(accepted):
+        with Raw() as raw:
+            stream = raw.request(path=SERVICE + "SqueezeEach", extra=accepted)
+            raw.send(stream, message(b"x" * 5000) + message() + message(b"plain" * 100) + message(b"x" * 5000), end=True)
+            assert raw.answer(stream)[1] == "0"
+            body, flags, texts = raw.data[stream], [], []
+            while body:
+                flag, length = struct.unpack(">BI", body[:5])
+                flags.append(flag)
+                texts.append(body[5:5 + length])
+                body = body[5 + length:]
+            return raw.headers[stream], flags, texts
+
+    plain = [b"x" * 5000, b"", b"plain" * 100, b"x" * 5000]
+    for accepted in ([], [("grpc-accept-encoding", "identity")], [("grpc-accept-encoding", "br")]):
+        headers, flags, texts = call(accepted)
+        assert "grpc-encoding" not in headers and flags == [0, 0, 0, 0] and texts == plain, (headers, flags)
+        assert ("grpc-accept-encoding" in headers) == bool(accepted), headers
+    for accepted, coding in (("identity, deflate, gzip", "gzip"), ("deflate", "deflate"), ("br,gzip", "gzip")):
+        headers, flags, texts = call([("grpc-accept-encoding", accepted)])
+        assert headers["grpc-encoding"] == coding and headers["grpc-accept-encoding"] == "identity,gzip,deflate", headers
+        assert flags == [1, 0, 0, 1], flags
+        unfold = gzip.decompress if coding == "gzip" else zlib.decompress
+        assert [unfold(t) if f else t for t, f in zip(texts, flags)] == plain
 
 
 @case

@@ -116,6 +116,12 @@ let package = Package(
             name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
         .target(
             name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", swiftSettings: rules),
+        .executableTarget(
+            name: "InteropServer", dependencies: ["RPCCore", "RPCTransport", "TestProto", argumentParser], path: "Tests/InteropServer",
+            swiftSettings: rules),
+        .executableTarget(
+            name: "InteropClient", dependencies: ["Compression", "RPCCore", "RPCTransport", "TestProto", argumentParser],
+            path: "Tests/InteropClient", swiftSettings: rules),
         .target(name: "StoreContract", dependencies: ["Fleet"], path: "Tests/StoreContract", swiftSettings: rules),
         .executableTarget(
             name: "StoreCrashChild", dependencies: ["Fleet", "SQLiteStore", "StoreContract"], path: "Tests/StoreCrashChild",

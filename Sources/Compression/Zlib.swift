@@ -34,7 +34,9 @@ enum Zlib {
     private static let usualRatio = 4
 
     /// The message in the format, behind `prefix` bytes.
-    static func compress(_ message: RawSpan, reserving prefix: Int, _ format: ZlibFormat, level: Int32 = usualLevel) throws(ZlibError) -> [UInt8] {
+    static func compress(_ message: RawSpan, reserving prefix: Int, _ format: ZlibFormat, level: Int32 = usualLevel) throws(ZlibError)
+        -> [UInt8]
+    {
         var stream = unsafe z_stream()
         guard unsafe czlib_begin_deflate(&stream, level, format.windowBits) == Z_OK else { throw .outOfMemory }
         defer { unsafe deflateEnd(&stream) }
@@ -79,7 +81,7 @@ enum Zlib {
             case Z_OK, Z_BUF_ERROR:
                 // With room left, everything is used and the end is not there: cut.
                 guard filled == output.count else { throw .malformed }
-                output.append(contentsOf: repeatElement(0, count: min(limit + 1 - output.count, output.count)))
+                output += [UInt8](repeating: 0, count: min(limit + 1 - output.count, output.count))
             case Z_MEM_ERROR: throw .outOfMemory
             default: throw .malformed
             }

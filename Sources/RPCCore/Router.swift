@@ -43,7 +43,7 @@ package struct Router: Sendable {
     package mutating func register<Q: RPCMessage>(
         unary method: MethodDescriptor, framed handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
     ) {
-        self.add(method, .unary { message, context in try await handler(message.decoded(), context) })
+        self.add(method, .unary { message, context in try await handler(context.decoded(message), context) })
     }
 
     package mutating func register<Q: RPCMessage, R: RPCMessage>(

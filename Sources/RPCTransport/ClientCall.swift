@@ -146,10 +146,11 @@ final class ClientCall {
             connection.session.reset(stream, isStreamOpen ? .cancel : .noError)
             connection.scheduleFlush()
         }
+        // Before the caller goes on.
+        self.options.onResponseMetadata?(self.initialMetadata, end.trailers)
         if end.error == nil, let response = self.heldResponse { self.inbox.deliver(response) }
         self.inbox.finish(end.error.map { .failure($0) } ?? .success(()))
         self.answerWriters(end.error.map { .failure($0) } ?? .success(()))
-        self.options.onResponseMetadata?(self.initialMetadata, end.trailers)
     }
 
     private func answerWriters(_ result: Result<Void, RPCError>) {

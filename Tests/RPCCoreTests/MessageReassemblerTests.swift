@@ -49,7 +49,8 @@ struct MessageReassemblerTests {
 
     @Test("with a coding each message says for itself whether it is in it", arguments: [1, 1000])
     func codings(_ chunkSize: Int) throws {
-        let codec = MessageCodec(name: "twice", compress: { _, _ in [] }, decompress: { bytes, _ in Array(copying: bytes) + Array(copying: bytes) })
+        let codec = MessageCodec(
+            name: "twice", compress: { _, _ in [] }, decompress: { bytes, _ in Array(copying: bytes) + Array(copying: bytes) })
         var reassembler = MessageReassembler(limit: 10, decoder: MessageDecoder(codec, limit: 10))
         let wire = Self.frame([1], flag: 1) + Self.frame([2]) + Self.frame([3], flag: 1)
         var messages: [ReceivedMessage] = []

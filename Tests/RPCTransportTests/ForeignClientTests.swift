@@ -12,10 +12,12 @@ struct ForeignClientTests {
         "unary", "empty_unary", "large_unary", "server_stream", "client_stream", "ping_pong", "empty_stream", "custom_metadata",
         "status_code_and_message", "special_status_message", "status_details", "large_details_are_dropped", "stray_error",
         "unimplemented_method", "unimplemented_service", "deadline", "cancel_unary", "cancel_stream", "cancel_after_first_response",
-        "large_request_refused", "compressed_requests", "compressed_responses", "early_end", "thousand_concurrent", "slow_reader", "half_read_upload",
+        "large_request_refused", "compressed_requests", "compressed_responses", "early_end", "thousand_concurrent", "slow_reader",
+        "half_read_upload",
         // raw frames
         "livez", "get_405", "content_type_415", "bad_timeout_400", "bad_binary_400", "zero_timeout", "large_headers", "no_message",
-        "two_messages", "cut_message", "compressed_flag", "unknown_flag", "huge_prefix", "unary_without_end", "unknown_encoding", "compressed_garbage",
+        "two_messages", "cut_message", "compressed_flag", "unknown_flag", "huge_prefix", "unary_without_end", "unknown_encoding",
+        "compressed_garbage",
         "compression_bomb", "flags_of_requests", "flags_of_responses",
         "subtype_echoed", "ping_flood", "http1", "silent_client", "bad_first_frame", "leaked_streams",
     ]

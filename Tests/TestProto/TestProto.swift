@@ -4,8 +4,17 @@
 internal import CTestProto
 package import ProtobufWire
 
+/// The protobuf package `grpc.testing`.
+package enum GrpcTesting {}
+
 /// The protobuf package `novitai.test.v1`.
 package enum NovitaiTestV1 {}
+
+/// The protobuf package `xds.data.orca.v3`.
+package enum XdsDataOrcaV3 {}
+
+/// The protobuf package `xds.service.orca.v3`.
+package enum XdsServiceOrcaV3 {}
 
 /// An encoded `google.protobuf.FileDescriptorSet` of all files and their imports, imports first, for reflection.
 package let descriptorSet: [UInt8] = unsafe Array(UnsafeBufferPointer(start: CTestProto_descriptor_set(), count: CTestProto_descriptor_set_size()))
@@ -22,6 +31,21 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiTestV1.Older.self,
     NovitaiTestV1.Holder.self,
     NovitaiTestV1.Holder.Inner.self,
+    GrpcTesting.Empty.self,
+    GrpcTesting.Payload.self,
+    GrpcTesting.BoolValue.self,
+    GrpcTesting.EchoStatus.self,
+    GrpcTesting.TestOrcaReport.self,
+    GrpcTesting.SimpleRequest.self,
+    GrpcTesting.SimpleResponse.self,
+    GrpcTesting.StreamingInputCallRequest.self,
+    GrpcTesting.StreamingInputCallResponse.self,
+    GrpcTesting.ResponseParameters.self,
+    GrpcTesting.StreamingOutputCallRequest.self,
+    GrpcTesting.StreamingOutputCallResponse.self,
+    XdsDataOrcaV3.OrcaLoadReport.self,
+    XdsServiceOrcaV3.OrcaLoadReportRequest.self,
+    XdsServiceOrcaV3.OrcaLoadReportRequest.Interval.self,
 ]
 
 /// A string or bytes in a C structure.

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "novitai/test/v1/every_field.pb-c.h"
+#include "grpc/testing/test.pb-c.h"
+#include "xds/data/orca/v3/orca_load_report.pb-c.h"
+#include "xds/service/orca/v3/orca.pb-c.h"
 
 // The encoded google.protobuf.FileDescriptorSet of all files.
 const uint8_t *CTestProto_descriptor_set(void);
@@ -21,4 +24,19 @@ NOVITAI_DESCRIPTOR(novitai__test__v1__tree)
 NOVITAI_DESCRIPTOR(novitai__test__v1__older)
 NOVITAI_DESCRIPTOR(novitai__test__v1__holder)
 NOVITAI_DESCRIPTOR(novitai__test__v1__holder__inner)
+NOVITAI_DESCRIPTOR(grpc__testing__empty)
+NOVITAI_DESCRIPTOR(grpc__testing__payload)
+NOVITAI_DESCRIPTOR(grpc__testing__bool_value)
+NOVITAI_DESCRIPTOR(grpc__testing__echo_status)
+NOVITAI_DESCRIPTOR(grpc__testing__test_orca_report)
+NOVITAI_DESCRIPTOR(grpc__testing__simple_request)
+NOVITAI_DESCRIPTOR(grpc__testing__simple_response)
+NOVITAI_DESCRIPTOR(grpc__testing__streaming_input_call_request)
+NOVITAI_DESCRIPTOR(grpc__testing__streaming_input_call_response)
+NOVITAI_DESCRIPTOR(grpc__testing__response_parameters)
+NOVITAI_DESCRIPTOR(grpc__testing__streaming_output_call_request)
+NOVITAI_DESCRIPTOR(grpc__testing__streaming_output_call_response)
+NOVITAI_DESCRIPTOR(xds__data__orca__v3__orca_load_report)
+NOVITAI_DESCRIPTOR(xds__service__orca__v3__orca_load_report_request)
+NOVITAI_DESCRIPTOR(xds__service__orca__v3__orca_load_report_request__interval)
 #undef NOVITAI_DESCRIPTOR

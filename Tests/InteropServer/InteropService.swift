@@ -1,0 +1,117 @@
+import RPCCore
+import TestProto
+
+/// What the interoperability tests expect of a server (grpc/grpc `doc/interop-test-descriptions.md`, "Server").
+struct InteropService: GrpcTesting.TestServiceProtocol {
+    let load: LoadReports
+
+    /// The same for every call to this process: it shows that one connection leads to one server.
+    private static let serverID = "interop-\(UInt64.random(in: 0 ... .max))"
+    /// Bytes of a response: more than any case asks for.
+    private static let responseSizeMax: Int32 = 64 << 20
+
+    func emptyCall(_ request: GrpcTesting.Empty, context: ServerContext) async throws -> GrpcTesting.Empty { GrpcTesting.Empty() }
+
+    func unaryCall(_ request: GrpcTesting.SimpleRequest, context: ServerContext) async throws -> GrpcTesting.SimpleResponse {
+        try Self.echoMetadata(context)
+        try Self.check(request.expectCompressed, isCompressed: context.isRequestCompressed)
+        try Self.checkStatus(request.responseStatus)
+        if let report = request.orcaPerQueryReport {
+            var trailers = Metadata()
+            try trailers.append(binary: report.loadReport.encoded(reserving: 0), for: "endpoint-load-metrics-bin")
+            context.addTrailingMetadata(trailers)
+        }
+        if let report = request.orcaOobReport { self.load.publish(report) }
+        if request.responseCompressed?.value == true { context.compressResponses() }
+        var response = GrpcTesting.SimpleResponse()
+        response.payload = try Self.payload(request.responseType, request.responseSize)
+        if request.fillServerId { response.serverId = Self.serverID }
+        return response
+    }
+
+    func streamingOutputCall(
+        _ request: GrpcTesting.StreamingOutputCallRequest, responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>,
+        context: ServerContext
+    ) async throws {
+        context.compressResponses()
+        try await Self.answer(request, responses)
+    }
+
+    func streamingInputCall(_ requests: RequestStream<GrpcTesting.StreamingInputCallRequest>, context: ServerContext) async throws
+        -> GrpcTesting.StreamingInputCallResponse
+    {
+        var response = GrpcTesting.StreamingInputCallResponse()
+        var iterator = requests.makeAsyncIterator()
+        while let request = try await iterator.next() {
+            try Self.check(request.expectCompressed, isCompressed: iterator.isCompressed)
+            response.aggregatedPayloadSize += Int32(request.payload?.body.count ?? 0)
+        }
+        return response
+    }
+
+    func fullDuplexCall(
+        _ requests: RequestStream<GrpcTesting.StreamingOutputCallRequest>,
+        responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>, context: ServerContext
+    ) async throws {
+        try Self.echoMetadata(context)
+        context.compressResponses()
+        for try await request in requests {
+            if let report = request.orcaOobReport { self.load.publish(report) }
+            try await Self.answer(request, responses)
+        }
+    }
+
+    func halfDuplexCall(
+        _ requests: RequestStream<GrpcTesting.StreamingOutputCallRequest>,
+        responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>, context: ServerContext
+    ) async throws {
+        var all: [GrpcTesting.StreamingOutputCallRequest] = []
+        for try await request in requests { all.append(request) }
+        for request in all { try await Self.answer(request, responses) }
+    }
+
+    // MARK: Parts
+
+    private static func answer(
+        _ request: GrpcTesting.StreamingOutputCallRequest, _ responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>
+    ) async throws {
+        try self.checkStatus(request.responseStatus)
+        for parameters in request.responseParameters {
+            if parameters.intervalUs > 0 { try await Task.sleep(for: .microseconds(parameters.intervalUs)) }
+            var response = GrpcTesting.StreamingOutputCallResponse()
+            response.payload = try self.payload(request.responseType, parameters.size)
+            try await responses.write(response, compressed: parameters.compressed?.value == true)
+        }
+    }
+
+    private static func payload(_ type: GrpcTesting.PayloadType, _ size: Int32) throws -> GrpcTesting.Payload {
+        guard type == .compressable else { throw RPCError(code: .invalidArgument, message: "unknown response_type") }
+        guard (0...self.responseSizeMax).contains(size) else { throw RPCError(code: .invalidArgument, message: "impossible size") }
+        var payload = GrpcTesting.Payload()
+        payload.body = [UInt8](repeating: 0, count: Int(size))
+        return payload
+    }
+
+    private static func check(_ expected: GrpcTesting.BoolValue?, isCompressed: Bool) throws {
+        guard let expected, expected.value != isCompressed else { return }
+        throw RPCError(code: .invalidArgument, message: "the request came \(isCompressed ? "" : "un")compressed")
+    }
+
+    private static func checkStatus(_ status: GrpcTesting.EchoStatus?) throws {
+        guard let status, status.code != 0 else { return }
+        throw RPCError(code: UInt8(exactly: status.code).flatMap { RPCError.Code(rawValue: $0) } ?? .unknown, message: status.message)
+    }
+
+    private static func echoMetadata(_ context: ServerContext) throws {
+        if let text = context.requestMetadata["x-grpc-test-echo-initial"] {
+            var metadata = Metadata()
+            try metadata.append(text, for: "x-grpc-test-echo-initial")
+            context.setInitialMetadata(metadata)
+        }
+        if let bytes = context.requestMetadata[binary: "x-grpc-test-echo-trailing-bin"] {
+            var metadata = Metadata()
+            try metadata.append(binary: bytes, for: "x-grpc-test-echo-trailing-bin")
+            context.addTrailingMetadata(metadata)
+        }
+    }
+}

@@ -13,4 +13,10 @@ package enum EngineEvent: Sendable {
     case sweepFailed(String)
     /// A machine too many is being deleted.
     case releasing(InstanceID, UpstreamID)
+    /// Something keeps a machine from being changed.
+    case held(InstanceID, Hold)
+    /// A machine that nobody wants is still not proven gone; the level grows with its age, see `DebtAlarm`.
+    case debtOverdue(OwedMachine, level: Int)
+    /// Machines that were found without a record, and their dollars per hour: somebody has to decide about them.
+    case orphans(Int, hourly: MicroUSD)
 }

@@ -23,8 +23,13 @@ package enum EngineLimits {
     package static let questionsPerSweepMax = 25
     /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.
     package static let suspiciousSweepsMax = 10
+    /// Two direct reads that prove a machine gone are at least so far apart, whoever asks for the sweeps.
+    package static let absenceSpacing: Duration = .seconds(10)
     /// Between two trims of the log.
     package static let trimInterval: Duration = .seconds(600)
+    /// How long, and how many, audit entries are kept: more than a year, for whoever asks about the year before.
+    package static let auditRetention: Duration = .seconds(400 * 86_400)
+    package static let auditEntriesKept = 1_000_000
     /// Revisions that are kept whatever their age.
     package static let revisionsKept = 100_000
 }

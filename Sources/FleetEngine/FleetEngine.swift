@@ -26,6 +26,11 @@ package final class FleetEngine: Sendable {
         }
     }
 
+    /// A sweep now. See `Reconciler.reconcile`.
+    package func reconcile(isDryRun: Bool, requestID: String) async throws -> ReconciliationReport {
+        try await self.reconciler.reconcile(isDryRun: isDryRun, requestID: requestID)
+    }
+
     /// No new step is begun; what runs may end within `SHUTDOWN_GRACE`. Idempotent.
     package func beginGracefulShutdown() {
         self.shutdown.raise()
@@ -39,6 +44,7 @@ package final class FleetEngine: Sendable {
             do throws(StoreError) {
                 try await self.world.store.trimLog(
                     before: now - self.world.settings.revisionRetention, keeping: EngineLimits.revisionsKept)
+                try await self.world.store.trimAudit(before: now - EngineLimits.auditRetention, keeping: EngineLimits.auditEntriesKept)
             } catch {
                 self.world.storeAnswered(error)
             }

@@ -42,7 +42,9 @@ final class JobRunner: Sendable {
     private func takeSteps(in group: inout DiscardingTaskGroup) async {
         while !self.isShuttingDown {
             let seen = self.world.view.jobsChanged.count
-            let free = self.world.settings.maxConcurrentJobs - self.state.withLock { $0.running.count }
+            // An observed deployment changes nothing: not one step is taken.
+            let isObserving = self.world.view.control.observation != nil
+            let free = isObserving ? 0 : self.world.settings.maxConcurrentJobs - self.state.withLock { $0.running.count }
             let nextAt = free > 0 ? await self.leaseAndStart(atMost: free, in: &group) : nil
             await self.world.view.jobsChanged.wait(after: seen, until: nextAt, clock: self.world.clock)
         }

@@ -7,6 +7,7 @@ struct StepRunner: Sendable {
     private enum Stop: Error {
         case abandoned(String)
         case ceiling(CeilingReached)
+        case held(Hold)
     }
 
     private struct Applied {
@@ -28,6 +29,7 @@ struct StepRunner: Sendable {
             switch error {
             case .abandoned(let reason): self.world.report(.stepAbandoned(job, reason))
             case .ceiling(let ceiling): self.world.report(.stepAbandoned(job, "\(ceiling)"))
+            case .held(let hold): self.world.report(.stepAbandoned(job, "\(hold)"))
             }
         }
     }
@@ -69,6 +71,8 @@ struct StepRunner: Sendable {
         } catch .ceiling(let ceiling) {
             _ = try await self.apply(job, lease) { $0.refused(by: ceiling) }
             return
+        } catch .held(let hold) {
+            return try await self.hold(job, lease, hold)
         }
         guard case .create(let attempt) = applied.call else { return }
         try await self.create(attempt, environment, applied.job, lease)
@@ -132,8 +136,13 @@ struct StepRunner: Sendable {
     }
 
     private func act(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
-        let applied = try await self.apply(job, lease) { stepper in
-            if case .act(let action, let id) = stepper.plan() { stepper.sending(action, to: id) } else { stepper.returned() }
+        let applied: Applied
+        do throws(Stop) {
+            applied = try await self.apply(job, lease) { stepper in
+                if case .act(let action, let id) = stepper.plan() { stepper.sending(action, to: id) } else { stepper.returned() }
+            }
+        } catch .held(let hold) {
+            return try await self.hold(job, lease, hold)
         }
         guard case .machine(let action, let id) = applied.call else { return }
         let error = await self.perform(action, on: id, requestID: job.id.rawValue)
@@ -161,6 +170,11 @@ struct StepRunner: Sendable {
         _ = try await self.apply(job, lease) { $0.postponed(error) }
     }
 
+    private func hold(_ job: Job, _ lease: LeaseToken, _ hold: Hold) async throws(Stop) {
+        self.world.report(.held(job.instanceID, hold))
+        _ = try await self.apply(job, lease) { $0.held(by: hold) }
+    }
+
     // MARK: Writing down
 
     /// Decides and commits; decides again from fresh facts when the instance has changed in between.
@@ -185,6 +199,7 @@ struct StepRunner: Sendable {
             case .ceilingReached(let ceiling):
                 throw .ceiling(ceiling)
             case .some(let error):
+                if let hold = Hold(error) { throw .held(hold) }
                 throw .abandoned("\(error)")
             }
         }

@@ -61,7 +61,9 @@ package struct World: Sendable {
         var failure: String?
         switch error {
         case .unavailable(let text), .unknown(let text): failure = text
-        case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed: break
+        case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed, .controlled, .braked,
+            .controlChanged:
+            break
         }
         self.monitor.update { report in
             if let failure {

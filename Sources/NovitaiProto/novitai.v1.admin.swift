@@ -27,6 +27,34 @@ extension NovitaiV1 {
 }
 
 extension NovitaiV1 {
+    package struct DifferenceKind: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        package static var unspecified: Self { Self(rawValue: 0) }
+        /// A machine too many that is being deleted.
+        package static var owed: Self { Self(rawValue: 1) }
+        /// A machine with our token that no living instance has.
+        package static var withoutRecord: Self { Self(rawValue: 2) }
+        /// A second machine of a living instance.
+        package static var second: Self { Self(rawValue: 3) }
+        /// An instance's machine that is not on the account.
+        package static var missing: Self { Self(rawValue: 4) }
+        /// A machine in another state than its record says.
+        package static var changed: Self { Self(rawValue: 5) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "DIFFERENCE_KIND_UNSPECIFIED"),
+                (.owed, "DIFFERENCE_KIND_OWED"),
+                (.withoutRecord, "DIFFERENCE_KIND_WITHOUT_RECORD"),
+                (.second, "DIFFERENCE_KIND_SECOND"),
+                (.missing, "DIFFERENCE_KIND_MISSING"),
+                (.changed, "DIFFERENCE_KIND_CHANGED"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
     package struct GetServerInfoRequest: ProtobufMessage {
         package init() {}
     }
@@ -240,6 +268,14 @@ extension NovitaiV1 {
         package var version: String = ""
         package var uptime: GoogleProtobuf.Duration?
         package var checks: [NovitaiV1.HealthCheck] = []
+        package var control: NovitaiV1.FleetControl?
+        /// Per hour, for machines that nobody wants and that are not proven gone.
+        package var leakedHourlyPrice: NovitaiV1.Money?
+        /// How many those are.
+        package var owedMachines: UInt32 = 0
+        /// Machines that were found without a record and wait for somebody to decide, and their price per hour as far as it is known.
+        package var orphanedInstances: UInt32 = 0
+        package var orphanedHourlyPrice: NovitaiV1.Money?
         package init() {}
     }
 }
@@ -262,6 +298,11 @@ extension NovitaiV1.Health {
         self.version = try unsafe c.pointee.version.string("Health.version")
         self.uptime = try unsafe Wire.message(c.pointee.uptime, GoogleProtobuf.Duration.init(reading:))
         self.checks = try unsafe Wire.messages(c.pointee.checks, c.pointee.n_checks, NovitaiV1.HealthCheck.init(reading:))
+        self.control = try unsafe Wire.message(c.pointee.control, NovitaiV1.FleetControl.init(reading:))
+        self.leakedHourlyPrice = try unsafe Wire.message(c.pointee.leaked_hourly_price, NovitaiV1.Money.init(reading:))
+        self.owedMachines = unsafe c.pointee.owed_machines
+        self.orphanedInstances = unsafe c.pointee.orphaned_instances
+        self.orphanedHourlyPrice = try unsafe Wire.message(c.pointee.orphaned_hourly_price, NovitaiV1.Money.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Health> {
@@ -270,6 +311,121 @@ extension NovitaiV1.Health {
         try unsafe c.pointee.version = .init(arena.string(self.version))
         if let value = self.uptime { try unsafe c.pointee.uptime = value.write(in: arena) }
         try unsafe (c.pointee.checks, c.pointee.n_checks) = arena.list(self.checks) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.control { try unsafe c.pointee.control = value.write(in: arena) }
+        if let value = self.leakedHourlyPrice { try unsafe c.pointee.leaked_hourly_price = value.write(in: arena) }
+        unsafe c.pointee.owed_machines = self.owedMachines
+        unsafe c.pointee.orphaned_instances = self.orphanedInstances
+        if let value = self.orphanedHourlyPrice { try unsafe c.pointee.orphaned_hourly_price = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What people have said about the fleet as a whole.
+    package struct FleetControl: ProtobufMessage {
+        /// Absent: not frozen.
+        package var freeze: NovitaiV1.Freeze?
+        /// Absent: active.
+        package var observation: NovitaiV1.Observation?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.FleetControl {
+    package static var protobufName: String { "novitai.v1.FleetControl" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__fleet_control__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__FleetControl>) throws(WireError) {
+        self.freeze = try unsafe Wire.message(c.pointee.freeze, NovitaiV1.Freeze.init(reading:))
+        self.observation = try unsafe Wire.message(c.pointee.observation, NovitaiV1.Observation.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__FleetControl> {
+        let c = try unsafe arena.make(novitai__v1__fleet_control__init)
+        if let value = self.freeze { try unsafe c.pointee.freeze = value.write(in: arena) }
+        if let value = self.observation { try unsafe c.pointee.observation = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct Freeze: ProtobufMessage {
+        /// Who froze it.
+        package var actor: String = ""
+        package var reason: String = ""
+        package var since: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Freeze {
+    package static var protobufName: String { "novitai.v1.Freeze" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__freeze__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Freeze>) throws(WireError) {
+        self.actor = try unsafe c.pointee.actor.string("Freeze.actor")
+        self.reason = try unsafe c.pointee.reason.string("Freeze.reason")
+        self.since = try unsafe Wire.message(c.pointee.since, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Freeze> {
+        let c = try unsafe arena.make(novitai__v1__freeze__init)
+        try unsafe c.pointee.actor = .init(arena.string(self.actor))
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        if let value = self.since { try unsafe c.pointee.since = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// The database was restored or copied: the provider is read and compared, and nothing is changed.
+    package struct Observation: ProtobufMessage {
+        package var reason: String = ""
+        package var since: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Observation {
+    package static var protobufName: String { "novitai.v1.Observation" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__observation__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Observation>) throws(WireError) {
+        self.reason = try unsafe c.pointee.reason.string("Observation.reason")
+        self.since = try unsafe Wire.message(c.pointee.since, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Observation> {
+        let c = try unsafe arena.make(novitai__v1__observation__init)
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        if let value = self.since { try unsafe c.pointee.since = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -334,6 +490,484 @@ extension NovitaiV1.GetMetricsResponse {
 }
 
 extension NovitaiV1 {
+    package struct ReconcileInstancesRequest: ProtobufMessage {
+        /// Only says what differs.
+        package var dryRun: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ReconcileInstancesRequest {
+    package static var protobufName: String { "novitai.v1.ReconcileInstancesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__reconcile_instances_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ReconcileInstancesRequest>) throws(WireError) {
+        self.dryRun = unsafe c.pointee.dry_run != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ReconcileInstancesRequest> {
+        let c = try unsafe arena.make(novitai__v1__reconcile_instances_request__init)
+        unsafe c.pointee.dry_run = self.dryRun ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct Difference: ProtobufMessage {
+        package var kind: NovitaiV1.DifferenceKind = .unspecified
+        package var instanceId: String = ""
+        package var machine: NovitaiV1.UpstreamMachine?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Difference {
+    package static var protobufName: String { "novitai.v1.Difference" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__difference__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Difference>) throws(WireError) {
+        self.kind = unsafe NovitaiV1.DifferenceKind(rawValue: c.pointee.kind)
+        self.instanceId = try unsafe c.pointee.instance_id.string("Difference.instance_id")
+        self.machine = try unsafe Wire.message(c.pointee.machine, NovitaiV1.UpstreamMachine.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Difference> {
+        let c = try unsafe arena.make(novitai__v1__difference__init)
+        unsafe c.pointee.kind = self.kind.rawValue
+        try unsafe c.pointee.instance_id = .init(arena.string(self.instanceId))
+        if let value = self.machine { try unsafe c.pointee.machine = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// A machine as the provider lists it.
+    package struct UpstreamMachine: ProtobufMessage {
+        package var id: String = ""
+        package var name: String = ""
+        /// The provider's own word.
+        package var status: String = ""
+        package var productId: String = ""
+        package var regionId: String = ""
+        package var billingMode: NovitaiV1.BillingMode = .unspecified
+        package var createTime: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpstreamMachine {
+    package static var protobufName: String { "novitai.v1.UpstreamMachine" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__upstream_machine__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpstreamMachine>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("UpstreamMachine.id")
+        self.name = try unsafe c.pointee.name.string("UpstreamMachine.name")
+        self.status = try unsafe c.pointee.status.string("UpstreamMachine.status")
+        self.productId = try unsafe c.pointee.product_id.string("UpstreamMachine.product_id")
+        self.regionId = try unsafe c.pointee.region_id.string("UpstreamMachine.region_id")
+        self.billingMode = unsafe NovitaiV1.BillingMode(rawValue: c.pointee.billing_mode)
+        self.createTime = try unsafe Wire.message(c.pointee.create_time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpstreamMachine> {
+        let c = try unsafe arena.make(novitai__v1__upstream_machine__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.status = .init(arena.string(self.status))
+        try unsafe c.pointee.product_id = .init(arena.string(self.productId))
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        unsafe c.pointee.billing_mode = self.billingMode.rawValue
+        if let value = self.createTime { try unsafe c.pointee.create_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ReconcileInstancesResponse: ProtobufMessage {
+        /// When the account was listed.
+        package var listedAt: GoogleProtobuf.Timestamp?
+        /// Machines on the account.
+        package var machines: UInt32 = 0
+        /// At most 500; difference_count is the whole number.
+        package var differences: [NovitaiV1.Difference] = []
+        package var differenceCount: UInt32 = 0
+        /// Machines that carry no token of this deployment: shown, never touched. At most 500; foreign_count is the whole number.
+        package var foreign: [NovitaiV1.UpstreamMachine] = []
+        package var foreignCount: UInt32 = 0
+        /// The listing lacked most of what is known, so that nothing is concluded from what it does not show.
+        package var suspicious: Bool = false
+        /// The differences were looked into, one by one, and what they came to was written down.
+        package var applied: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ReconcileInstancesResponse {
+    package static var protobufName: String { "novitai.v1.ReconcileInstancesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__reconcile_instances_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ReconcileInstancesResponse>) throws(WireError) {
+        self.listedAt = try unsafe Wire.message(c.pointee.listed_at, GoogleProtobuf.Timestamp.init(reading:))
+        self.machines = unsafe c.pointee.machines
+        self.differences = try unsafe Wire.messages(c.pointee.differences, c.pointee.n_differences, NovitaiV1.Difference.init(reading:))
+        self.differenceCount = unsafe c.pointee.difference_count
+        self.foreign = try unsafe Wire.messages(c.pointee.foreign, c.pointee.n_foreign, NovitaiV1.UpstreamMachine.init(reading:))
+        self.foreignCount = unsafe c.pointee.foreign_count
+        self.suspicious = unsafe c.pointee.suspicious != 0
+        self.applied = unsafe c.pointee.applied != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ReconcileInstancesResponse> {
+        let c = try unsafe arena.make(novitai__v1__reconcile_instances_response__init)
+        if let value = self.listedAt { try unsafe c.pointee.listed_at = value.write(in: arena) }
+        unsafe c.pointee.machines = self.machines
+        try unsafe (c.pointee.differences, c.pointee.n_differences) = arena.list(self.differences) { value throws(WireError) in try unsafe value.write(in: arena) }
+        unsafe c.pointee.difference_count = self.differenceCount
+        try unsafe (c.pointee.foreign, c.pointee.n_foreign) = arena.list(self.foreign) { value throws(WireError) in try unsafe value.write(in: arena) }
+        unsafe c.pointee.foreign_count = self.foreignCount
+        unsafe c.pointee.suspicious = self.suspicious ? 1 : 0
+        unsafe c.pointee.applied = self.applied ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct SetFreezeRequest: ProtobufMessage {
+        /// 1-64 printable characters. Empty: the reply names the one made for this call.
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var frozen: Bool = false
+        /// For whoever looks at the fleet next, at most 500 characters.
+        package var reason: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.SetFreezeRequest {
+    package static var protobufName: String { "novitai.v1.SetFreezeRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__set_freeze_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__SetFreezeRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("SetFreezeRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.frozen = unsafe c.pointee.frozen != 0
+        self.reason = try unsafe c.pointee.reason.string("SetFreezeRequest.reason")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__SetFreezeRequest> {
+        let c = try unsafe arena.make(novitai__v1__set_freeze_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        unsafe c.pointee.frozen = self.frozen ? 1 : 0
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct SetFreezeResponse: ProtobufMessage {
+        package var control: NovitaiV1.FleetControl?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.SetFreezeResponse {
+    package static var protobufName: String { "novitai.v1.SetFreezeResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__set_freeze_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__SetFreezeResponse>) throws(WireError) {
+        self.control = try unsafe Wire.message(c.pointee.control, NovitaiV1.FleetControl.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("SetFreezeResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__SetFreezeResponse> {
+        let c = try unsafe arena.make(novitai__v1__set_freeze_response__init)
+        if let value = self.control { try unsafe c.pointee.control = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ActivateDeploymentRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        /// As GetServerInfo shows it, so that nobody activates another database than the one that was looked at.
+        package var deploymentId: String = ""
+        package var reason: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ActivateDeploymentRequest {
+    package static var protobufName: String { "novitai.v1.ActivateDeploymentRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__activate_deployment_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ActivateDeploymentRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("ActivateDeploymentRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.deploymentId = try unsafe c.pointee.deployment_id.string("ActivateDeploymentRequest.deployment_id")
+        self.reason = try unsafe c.pointee.reason.string("ActivateDeploymentRequest.reason")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ActivateDeploymentRequest> {
+        let c = try unsafe arena.make(novitai__v1__activate_deployment_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.deployment_id = .init(arena.string(self.deploymentId))
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ActivateDeploymentResponse: ProtobufMessage {
+        package var control: NovitaiV1.FleetControl?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ActivateDeploymentResponse {
+    package static var protobufName: String { "novitai.v1.ActivateDeploymentResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__activate_deployment_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ActivateDeploymentResponse>) throws(WireError) {
+        self.control = try unsafe Wire.message(c.pointee.control, NovitaiV1.FleetControl.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("ActivateDeploymentResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ActivateDeploymentResponse> {
+        let c = try unsafe arena.make(novitai__v1__activate_deployment_response__init)
+        if let value = self.control { try unsafe c.pointee.control = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListAuditEventsRequest: ProtobufMessage {
+        /// 1-1000; 0: 100.
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `actor = ci`, `action = DeleteMachine`, `instance_id = ...`. Fields: actor, action, cause, instance_id, job_id,
+        /// tenant, request_id. A page may be short, with a token, when little of the log fits.
+        package var filter: String = ""
+        /// `sequence desc`, which is the default and the only order: newest first.
+        package var orderBy: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListAuditEventsRequest {
+    package static var protobufName: String { "novitai.v1.ListAuditEventsRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_audit_events_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListAuditEventsRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListAuditEventsRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListAuditEventsRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListAuditEventsRequest.order_by")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListAuditEventsRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_audit_events_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct AuditEvent: ProtobufMessage {
+        /// Grows with every event.
+        package var sequence: Int64 = 0
+        package var time: GoogleProtobuf.Timestamp?
+        package var tenant: String = ""
+        /// The principal's id; "novitai" for what nobody asked for by a call.
+        package var actor: String = ""
+        /// The method that was called, or what was done by itself: DeleteMachine, StopMachine, FoundMachine, MachineGone, ObserveDeployment.
+        package var action: String = ""
+        /// Why: REQUESTED, or what brought it about, as STARTUP_TIMEOUT or SECOND_MACHINE.
+        package var cause: String = ""
+        /// What came of it. For people.
+        package var effect: String = ""
+        package var instanceId: String = ""
+        package var jobId: String = ""
+        /// The provider's id of the machine.
+        package var upstreamId: String = ""
+        package var requestId: String = ""
+        /// Per hour, that begins or ends with it, by quoted price.
+        package var hourlyPrice: NovitaiV1.Money?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.AuditEvent {
+    package static var protobufName: String { "novitai.v1.AuditEvent" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__audit_event__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__AuditEvent>) throws(WireError) {
+        self.sequence = unsafe c.pointee.sequence
+        self.time = try unsafe Wire.message(c.pointee.time, GoogleProtobuf.Timestamp.init(reading:))
+        self.tenant = try unsafe c.pointee.tenant.string("AuditEvent.tenant")
+        self.actor = try unsafe c.pointee.actor.string("AuditEvent.actor")
+        self.action = try unsafe c.pointee.action.string("AuditEvent.action")
+        self.cause = try unsafe c.pointee.cause.string("AuditEvent.cause")
+        self.effect = try unsafe c.pointee.effect.string("AuditEvent.effect")
+        self.instanceId = try unsafe c.pointee.instance_id.string("AuditEvent.instance_id")
+        self.jobId = try unsafe c.pointee.job_id.string("AuditEvent.job_id")
+        self.upstreamId = try unsafe c.pointee.upstream_id.string("AuditEvent.upstream_id")
+        self.requestId = try unsafe c.pointee.request_id.string("AuditEvent.request_id")
+        self.hourlyPrice = try unsafe Wire.message(c.pointee.hourly_price, NovitaiV1.Money.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__AuditEvent> {
+        let c = try unsafe arena.make(novitai__v1__audit_event__init)
+        unsafe c.pointee.sequence = self.sequence
+        if let value = self.time { try unsafe c.pointee.time = value.write(in: arena) }
+        try unsafe c.pointee.tenant = .init(arena.string(self.tenant))
+        try unsafe c.pointee.actor = .init(arena.string(self.actor))
+        try unsafe c.pointee.action = .init(arena.string(self.action))
+        try unsafe c.pointee.cause = .init(arena.string(self.cause))
+        try unsafe c.pointee.effect = .init(arena.string(self.effect))
+        try unsafe c.pointee.instance_id = .init(arena.string(self.instanceId))
+        try unsafe c.pointee.job_id = .init(arena.string(self.jobId))
+        try unsafe c.pointee.upstream_id = .init(arena.string(self.upstreamId))
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        if let value = self.hourlyPrice { try unsafe c.pointee.hourly_price = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListAuditEventsResponse: ProtobufMessage {
+        package var events: [NovitaiV1.AuditEvent] = []
+        package var nextPageToken: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListAuditEventsResponse {
+    package static var protobufName: String { "novitai.v1.ListAuditEventsResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_audit_events_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListAuditEventsResponse>) throws(WireError) {
+        self.events = try unsafe Wire.messages(c.pointee.events, c.pointee.n_events, NovitaiV1.AuditEvent.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListAuditEventsResponse.next_page_token")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListAuditEventsResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_audit_events_response__init)
+        try unsafe (c.pointee.events, c.pointee.n_events) = arena.list(self.events) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// For the people who run the server.
     package enum AdminService {
         package static let name = "novitai.v1.AdminService"
@@ -342,7 +976,17 @@ extension NovitaiV1 {
         package static let getHealth = MethodDescriptor(service: name, method: "GetHealth", kind: .unary)
         /// The metrics in Prometheus' text format.
         package static let getMetrics = MethodDescriptor(service: name, method: "GetMetrics", kind: .unary)
-        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics]
+        /// Compares the provider's account with the records now. Applies what follows from that, unless it is a dry run or the deployment only
+        /// observes; a machine is never stopped or deleted for it but the second of two that one request brought about.
+        package static let reconcileInstances = MethodDescriptor(service: name, method: "ReconcileInstances", kind: .unary)
+        /// Stops creates, starts and automatic stops and deletes while people look, or lets them go on. Stops and deletes that a caller asks for
+        /// are carried out all the same.
+        package static let setFreeze = MethodDescriptor(service: name, method: "SetFreeze", kind: .unary)
+        /// Ends the observation of a restored or copied database. No other server may work for the same deployment.
+        package static let activateDeployment = MethodDescriptor(service: name, method: "ActivateDeployment", kind: .unary)
+        /// Every change with who, what, why and what it does to the bill, the newest first.
+        package static let listAuditEvents = MethodDescriptor(service: name, method: "ListAuditEvents", kind: .unary)
+        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics, reconcileInstances, setFreeze, activateDeployment, listAuditEvents]
     }
 
     /// For the people who run the server.
@@ -352,6 +996,16 @@ extension NovitaiV1 {
         func getHealth(_ request: NovitaiV1.GetHealthRequest, context: ServerContext) async throws -> NovitaiV1.Health
         /// The metrics in Prometheus' text format.
         func getMetrics(_ request: NovitaiV1.GetMetricsRequest, context: ServerContext) async throws -> NovitaiV1.GetMetricsResponse
+        /// Compares the provider's account with the records now. Applies what follows from that, unless it is a dry run or the deployment only
+        /// observes; a machine is never stopped or deleted for it but the second of two that one request brought about.
+        func reconcileInstances(_ request: NovitaiV1.ReconcileInstancesRequest, context: ServerContext) async throws -> NovitaiV1.ReconcileInstancesResponse
+        /// Stops creates, starts and automatic stops and deletes while people look, or lets them go on. Stops and deletes that a caller asks for
+        /// are carried out all the same.
+        func setFreeze(_ request: NovitaiV1.SetFreezeRequest, context: ServerContext) async throws -> NovitaiV1.SetFreezeResponse
+        /// Ends the observation of a restored or copied database. No other server may work for the same deployment.
+        func activateDeployment(_ request: NovitaiV1.ActivateDeploymentRequest, context: ServerContext) async throws -> NovitaiV1.ActivateDeploymentResponse
+        /// Every change with who, what, why and what it does to the bill, the newest first.
+        func listAuditEvents(_ request: NovitaiV1.ListAuditEventsRequest, context: ServerContext) async throws -> NovitaiV1.ListAuditEventsResponse
     }
 
     /// For the people who run the server.
@@ -379,6 +1033,36 @@ extension NovitaiV1 {
         ) async throws(RPCError) -> NovitaiV1.GetMetricsResponse {
             try await self.channel.unary(request, method: AdminService.getMetrics, options: options)
         }
+
+        /// Compares the provider's account with the records now. Applies what follows from that, unless it is a dry run or the deployment only
+        /// observes; a machine is never stopped or deleted for it but the second of two that one request brought about.
+        package nonisolated(nonsending) func reconcileInstances(
+            _ request: NovitaiV1.ReconcileInstancesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ReconcileInstancesResponse {
+            try await self.channel.unary(request, method: AdminService.reconcileInstances, options: options)
+        }
+
+        /// Stops creates, starts and automatic stops and deletes while people look, or lets them go on. Stops and deletes that a caller asks for
+        /// are carried out all the same.
+        package nonisolated(nonsending) func setFreeze(
+            _ request: NovitaiV1.SetFreezeRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.SetFreezeResponse {
+            try await self.channel.unary(request, method: AdminService.setFreeze, options: options)
+        }
+
+        /// Ends the observation of a restored or copied database. No other server may work for the same deployment.
+        package nonisolated(nonsending) func activateDeployment(
+            _ request: NovitaiV1.ActivateDeploymentRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ActivateDeploymentResponse {
+            try await self.channel.unary(request, method: AdminService.activateDeployment, options: options)
+        }
+
+        /// Every change with who, what, why and what it does to the bill, the newest first.
+        package nonisolated(nonsending) func listAuditEvents(
+            _ request: NovitaiV1.ListAuditEventsRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListAuditEventsResponse {
+            try await self.channel.unary(request, method: AdminService.listAuditEvents, options: options)
+        }
     }
 }
 
@@ -388,5 +1072,9 @@ extension NovitaiV1.AdminServiceProtocol {
         router.register(unary: NovitaiV1.AdminService.getServerInfo) { try await self.getServerInfo($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.getHealth) { try await self.getHealth($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.getMetrics) { try await self.getMetrics($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.reconcileInstances) { try await self.reconcileInstances($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.setFreeze) { try await self.setFreeze($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.activateDeployment) { try await self.activateDeployment($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.listAuditEvents) { try await self.listAuditEvents($0, context: $1) }
     }
 }

@@ -132,6 +132,25 @@ extension NovitaiV1 {
 }
 
 extension NovitaiV1 {
+    package struct OwedKind: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        package static var unspecified: Self { Self(rawValue: 0) }
+        /// The second of two that one request brought about.
+        package static var extra: Self { Self(rawValue: 1) }
+        /// The instance's own, which is to be deleted, or the one that an unsettled create may yet bring.
+        package static var deleting: Self { Self(rawValue: 2) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "OWED_KIND_UNSPECIFIED"),
+                (.extra, "OWED_KIND_EXTRA"),
+                (.deleting, "OWED_KIND_DELETING"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
     package struct CandidateVerdict: ProtobufEnum {
         package var rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -460,6 +479,12 @@ extension NovitaiV1 {
         package var deleteTime: GoogleProtobuf.Timestamp?
         /// Grows with every visible change; give it as expected_revision for optimistic locking.
         package var revision: Int64 = 0
+        /// Its machines that must go and are not proven gone.
+        package var owedMachines: [NovitaiV1.OwedMachine] = []
+        /// What machines beyond the one that was asked for have cost, by quoted price, up to when each was proven gone.
+        package var wastedCost: NovitaiV1.Money?
+        /// The newest of those, at most 16.
+        package var wastedMachines: [NovitaiV1.WastedMachine] = []
         package init() {}
     }
 }
@@ -499,6 +524,9 @@ extension NovitaiV1.Instance {
         self.runningSince = try unsafe Wire.message(c.pointee.running_since, GoogleProtobuf.Timestamp.init(reading:))
         self.deleteTime = try unsafe Wire.message(c.pointee.delete_time, GoogleProtobuf.Timestamp.init(reading:))
         self.revision = unsafe c.pointee.revision
+        self.owedMachines = try unsafe Wire.messages(c.pointee.owed_machines, c.pointee.n_owed_machines, NovitaiV1.OwedMachine.init(reading:))
+        self.wastedCost = try unsafe Wire.message(c.pointee.wasted_cost, NovitaiV1.Money.init(reading:))
+        self.wastedMachines = try unsafe Wire.messages(c.pointee.wasted_machines, c.pointee.n_wasted_machines, NovitaiV1.WastedMachine.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Instance> {
@@ -527,6 +555,100 @@ extension NovitaiV1.Instance {
         if let value = self.runningSince { try unsafe c.pointee.running_since = value.write(in: arena) }
         if let value = self.deleteTime { try unsafe c.pointee.delete_time = value.write(in: arena) }
         unsafe c.pointee.revision = self.revision
+        try unsafe (c.pointee.owed_machines, c.pointee.n_owed_machines) = arena.list(self.owedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.wastedCost { try unsafe c.pointee.wasted_cost = value.write(in: arena) }
+        try unsafe (c.pointee.wasted_machines, c.pointee.n_wasted_machines) = arena.list(self.wastedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// A machine that nobody wants and that the provider has not been seen without: it is taken to be billed until it has.
+    package struct OwedMachine: ProtobufMessage {
+        package var kind: NovitaiV1.OwedKind = .unspecified
+        package var instanceId: String = ""
+        /// The provider's id; empty while it is not known whether there is one.
+        package var upstreamId: String = ""
+        package var hourlyPrice: NovitaiV1.Money?
+        /// Since when nobody wants it.
+        package var since: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.OwedMachine {
+    package static var protobufName: String { "novitai.v1.OwedMachine" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__owed_machine__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__OwedMachine>) throws(WireError) {
+        self.kind = unsafe NovitaiV1.OwedKind(rawValue: c.pointee.kind)
+        self.instanceId = try unsafe c.pointee.instance_id.string("OwedMachine.instance_id")
+        self.upstreamId = try unsafe c.pointee.upstream_id.string("OwedMachine.upstream_id")
+        self.hourlyPrice = try unsafe Wire.message(c.pointee.hourly_price, NovitaiV1.Money.init(reading:))
+        self.since = try unsafe Wire.message(c.pointee.since, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__OwedMachine> {
+        let c = try unsafe arena.make(novitai__v1__owed_machine__init)
+        unsafe c.pointee.kind = self.kind.rawValue
+        try unsafe c.pointee.instance_id = .init(arena.string(self.instanceId))
+        try unsafe c.pointee.upstream_id = .init(arena.string(self.upstreamId))
+        if let value = self.hourlyPrice { try unsafe c.pointee.hourly_price = value.write(in: arena) }
+        if let value = self.since { try unsafe c.pointee.since = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// A machine too many that is gone.
+    package struct WastedMachine: ProtobufMessage {
+        package var upstreamId: String = ""
+        package var hourlyPrice: NovitaiV1.Money?
+        package var since: GoogleProtobuf.Timestamp?
+        /// When it was proven gone.
+        package var until: GoogleProtobuf.Timestamp?
+        package var cost: NovitaiV1.Money?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.WastedMachine {
+    package static var protobufName: String { "novitai.v1.WastedMachine" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__wasted_machine__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__WastedMachine>) throws(WireError) {
+        self.upstreamId = try unsafe c.pointee.upstream_id.string("WastedMachine.upstream_id")
+        self.hourlyPrice = try unsafe Wire.message(c.pointee.hourly_price, NovitaiV1.Money.init(reading:))
+        self.since = try unsafe Wire.message(c.pointee.since, GoogleProtobuf.Timestamp.init(reading:))
+        self.until = try unsafe Wire.message(c.pointee.until, GoogleProtobuf.Timestamp.init(reading:))
+        self.cost = try unsafe Wire.message(c.pointee.cost, NovitaiV1.Money.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__WastedMachine> {
+        let c = try unsafe arena.make(novitai__v1__wasted_machine__init)
+        try unsafe c.pointee.upstream_id = .init(arena.string(self.upstreamId))
+        if let value = self.hourlyPrice { try unsafe c.pointee.hourly_price = value.write(in: arena) }
+        if let value = self.since { try unsafe c.pointee.since = value.write(in: arena) }
+        if let value = self.until { try unsafe c.pointee.until = value.write(in: arena) }
+        if let value = self.cost { try unsafe c.pointee.cost = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -835,6 +957,10 @@ extension NovitaiV1 {
         package var nextPageToken: String = ""
         /// The state this page was read from.
         package var resumeToken: NovitaiV1.ResumeToken?
+        /// The tenant's machines that must go and are not proven gone, the oldest first and at most 100, whatever the filter.
+        package var owedMachines: [NovitaiV1.OwedMachine] = []
+        /// Per hour, of all of those.
+        package var leakedHourlyPrice: NovitaiV1.Money?
         package init() {}
     }
 }
@@ -856,6 +982,8 @@ extension NovitaiV1.ListInstancesResponse {
         self.instances = try unsafe Wire.messages(c.pointee.instances, c.pointee.n_instances, NovitaiV1.Instance.init(reading:))
         self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListInstancesResponse.next_page_token")
         self.resumeToken = try unsafe Wire.message(c.pointee.resume_token, NovitaiV1.ResumeToken.init(reading:))
+        self.owedMachines = try unsafe Wire.messages(c.pointee.owed_machines, c.pointee.n_owed_machines, NovitaiV1.OwedMachine.init(reading:))
+        self.leakedHourlyPrice = try unsafe Wire.message(c.pointee.leaked_hourly_price, NovitaiV1.Money.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListInstancesResponse> {
@@ -863,6 +991,8 @@ extension NovitaiV1.ListInstancesResponse {
         try unsafe (c.pointee.instances, c.pointee.n_instances) = arena.list(self.instances) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
         if let value = self.resumeToken { try unsafe c.pointee.resume_token = value.write(in: arena) }
+        try unsafe (c.pointee.owed_machines, c.pointee.n_owed_machines) = arena.list(self.owedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.leakedHourlyPrice { try unsafe c.pointee.leaked_hourly_price = value.write(in: arena) }
         return unsafe c
     }
 }

@@ -55,6 +55,8 @@ extension Transaction {
             try self.writeEnvironment(of: id, payload: payload)
         }
         if let request = commit.request { try self.insert(request) }
+        if let control = commit.control { try self.writeControl(control) }
+        for entry in commit.audit { try self.insert(entry) }
         return Committed(revision: self.revision, events: Array(self.events[eventsBefore...]))
     }
 

@@ -13,7 +13,7 @@ extension Transaction {
     func snapshot() throws -> Snapshot {
         Snapshot(
             deployment: try self.deployment(), revision: self.revision, instances: try self.livingInstances(),
-            jobs: try self.unfinishedJobs())
+            jobs: try self.unfinishedJobs(), control: try self.fleetControl())
     }
 }
 

@@ -16,7 +16,20 @@ extension Transaction {
             try self.check(ceilings, inUse: try self.liability(), for: commit)
         case .ownCeilings(let ceilings, let principal):
             try self.check(ceilings, inUse: try self.liability(ofPrincipal: principal), of: principal, for: commit)
+        case .permitted(let action):
+            if let refusal = try self.fleetControl().refusal(of: action) { throw StoreError.controlled(refusal) }
+        case .brake(let brake, let now):
+            try self.check(brake, at: now)
+        case .control(let control):
+            guard try self.fleetControl() == control else { throw StoreError.controlChanged }
         }
+    }
+
+    private func check(_ brake: Brake, at now: Timestamp) throws {
+        let inMinute = try self.automaticEndings(after: now - Brake.minute)
+        let inWindow = try self.automaticEndings(after: now - Brake.fleetWindow)
+        let fleet = Int(try self.liability().machines)
+        if let reached = brake.reached(inMinute: inMinute, inWindow: inWindow, fleet: fleet) { throw StoreError.braked(reached) }
     }
 
     /// - Parameter principal: whose ceilings they are; nil for everybody's. A commit writes instances of one principal.

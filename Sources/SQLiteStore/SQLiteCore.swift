@@ -50,6 +50,8 @@ package final class SQLiteCore: Sendable {
             }
             // What was there in the clear must not stay in the log either.
             if hasRenewed { _ = try self.checkpoint(truncating: true) }
+            let mark = DatabaseMark(besides: self.file.path, isDurable: options.isDurable)
+            try self.queue.writeWithoutTransaction { try Deployment.mark(in: $0, mark, now: now, using: &generator) }
         } catch {
             self.close()
             throw Self.openError(error, path: self.file.path)
@@ -184,6 +186,7 @@ extension SQLiteCore {
             return state.attachment
         }
         guard let attachment else { return }
+        if let control = transaction.controlChange { attachment.follower.controlChanged(to: control) }
         let events = transaction.events.filter { $0.revision > attachment.revision }
         if !events.isEmpty { attachment.follower.committed(events) }
     }

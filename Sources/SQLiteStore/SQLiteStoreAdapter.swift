@@ -55,6 +55,15 @@ extension SQLiteStoreAdapter {
         try await self.perform(StoreOperation { try $0.jobs(query) })
     }
 
+    package func audit(_ query: AuditQuery) async throws(StoreError) -> [AuditRecord] {
+        try await self.perform(StoreOperation { try $0.audit(query) })
+    }
+
+    package func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError) {
+        let batch = StoreOperation<Bool>.trimAudit(before: time, keeping: keeping, batch: self.limits.trimBatch)
+        while try await self.perform(batch) {}
+    }
+
     /// One transaction per batch, so that others get their turn in between.
     package func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         let batch = StoreOperation<Bool>.trimLog(before: time, keeping: keeping, batch: self.limits.trimBatch)

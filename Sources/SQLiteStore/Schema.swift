@@ -31,8 +31,27 @@ enum Schema {
         var migrator = DatabaseMigrator().disablingDeferredForeignKeyChecks()
         migrator.registerMigration("first slice") { try $0.execute(sql: self.firstSlice) }
         migrator.registerMigration("who asked for an instance") { try $0.execute(sql: self.principals) }
+        migrator.registerMigration("control and audit") { try $0.execute(sql: self.controlAndAudit) }
         return migrator
     }
+
+    private static let controlAndAudit = """
+        ALTER TABLE deployment ADD COLUMN mark TEXT;
+
+        CREATE TABLE control (
+            singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+            payload TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE audit (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            ends_automatically INTEGER NOT NULL,
+            payload TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_age ON audit (at);
+        CREATE INDEX audit_endings ON audit (at) WHERE ends_automatically = 1;
+        """
 
     /// `payload` is the JSON of the domain's value, with revision 0: the column is the one place of the revision. Columns beside it
     /// are those that a query or a constraint needs. Times are microseconds since 1970, money is millionths of a dollar.

@@ -15,6 +15,8 @@ final class Transaction {
     private(set) var revision: Revision
     private(set) var events: [Event] = []
     private(set) var attachment: Attachment?
+    /// What was said about the fleet in this transaction, if anything was.
+    var controlChange: FleetControl?
     /// Summed once for the group, by the first that asks, and then kept up to date with each write.
     private var knownLiability: Liability?
     private let startRevision: Revision
@@ -29,12 +31,12 @@ final class Transaction {
     func attempt<Value>(_ operation: StoreOperation<Value>) -> Result<Value, StoreError> {
         // Some errors (a full disk, for example) may end the whole transaction, and what follows would run without one.
         guard self.database.isInsideTransaction else { return .failure(.unavailable("the transaction was rolled back")) }
-        let before = (self.revision, self.events.count, self.attachment, self.knownLiability)
+        let before = (self.revision, self.events.count, self.attachment, self.knownLiability, self.controlChange)
         do {
             return .success(try self.savepoint { try operation.run(self) })
         } catch {
             self.events.removeSubrange(before.1...)
-            (self.revision, _, self.attachment, self.knownLiability) = before
+            (self.revision, _, self.attachment, self.knownLiability, self.controlChange) = before
             return .failure(StoreError(rolledBack: error))
         }
     }

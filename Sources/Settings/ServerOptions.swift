@@ -84,9 +84,10 @@ enum ServerOptions {
     static let webhookTimeout = Option(
         "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), isPlanned: true, "one delivery")
     static let brakePerMinute = Option(
-        "BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, isPlanned: true, "automatic stops and deletes per minute")
+        "BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, "automatic stops and deletes per minute")
     static let brakePercent = Option(
-        "BRAKE_MAX_FLEET_PERCENT", .integer(1...100), default: 20, isPlanned: true, "automatic stops and deletes, as a share of the fleet")
+        "BRAKE_MAX_FLEET_PERCENT", .integer(1...100), default: 20,
+        "automatic stops and deletes in ten minutes, as a share of the fleet")
 
     private static let novita = Origin(isSecure: true, host: "api.novita.ai", port: nil)
 }

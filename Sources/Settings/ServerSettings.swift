@@ -24,6 +24,8 @@ package struct ServerSettings: Sendable {
     package let maxConcurrentJobs: Int
     package let defaultRegion: String?
     package let startupTimeout: Duration
+    package let brakePerMinute: Int
+    package let brakeFleetPercent: Int
     package let log: LogSettings
     /// Every setting as it is in force, in the order of the documentation.
     package let effective: [EffectiveSetting]
@@ -74,6 +76,8 @@ package struct ServerSettings: Sendable {
         self.defaultRegion = reader.read(ServerOptions.defaultRegion)
         self.startupTimeout = reader.read(ServerOptions.startupTimeout)
         Self.readPlanned(&reader)
+        self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
+        self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
         self.log = LogSettings(reading: &reader)
@@ -126,7 +130,5 @@ package struct ServerSettings: Sendable {
         _ = reader.read(ServerOptions.webhookURL)
         _ = reader.read(ServerOptions.webhookSecret)
         _ = reader.read(ServerOptions.webhookTimeout)
-        _ = reader.read(ServerOptions.brakePerMinute)
-        _ = reader.read(ServerOptions.brakePercent)
     }
 }

@@ -16,7 +16,9 @@ struct Novitai: AsyncParsableCommand {
             Exit status: 0 done; 1 the server refused, or the job that was waited for did not succeed; 2 usage; 69 the server cannot be
             reached; 75 try again later; 78 configuration.
             """,
-        subcommands: [InstancesCommand.self, JobsCommand.self, ProductsCommand.self, RegionsCommand.self, ServerCommand.self]
+        subcommands: [
+            InstancesCommand.self, JobsCommand.self, ProductsCommand.self, RegionsCommand.self, AuditCommand.self, ServerCommand.self,
+        ]
     )
 
     static func main() async {

@@ -7,6 +7,9 @@ import Telemetry
 
 /// What the engine and the provider's client report, as log records and counters.
 struct EngineLog {
+    /// From this alarm level on, more than half an hour, an unconfirmed delete is an error.
+    private static let loudDebtLevel = 3
+
     private let log: Logger
     private let upstreamCalls = LabelledCounter(
         "novitai_upstream_requests_total", "Requests to the provider, by method, path and outcome.", labels: ["method", "path", "outcome"])
@@ -63,6 +66,18 @@ struct EngineLog {
         case .sweepFailed(let reason): self.log.warning("sweep failed", metadata: ["reason": "\(reason)"])
         case .releasing(let instance, let machine):
             self.log.warning("machine too many is being deleted", metadata: ["instance": "\(instance)", "machine": "\(machine)"])
+        case .held(let instance, let hold):
+            self.log.warning("change held", metadata: ["instance": "\(instance)", "reason": "\(hold)"])
+        case .debtOverdue(let machine, let level):
+            self.log.log(
+                level: level < Self.loudDebtLevel ? .warning : .error, "machine not proven gone",
+                metadata: [
+                    "instance": "\(machine.instanceID)", "machine": "\(machine.upstreamID?.rawValue ?? "unknown")",
+                    "kind": "\(machine.kind.rawValue)", "hourly_price": "\(machine.hourlyPrice)", "since": "\(machine.since.seconds)",
+                    "alarm_level": "\(level)",
+                ])
+        case .orphans(let count, let hourly):
+            self.log.error("machines without a record", metadata: ["count": "\(count)", "hourly_price": "\(hourly)"])
         }
     }
 

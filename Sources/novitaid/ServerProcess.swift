@@ -131,13 +131,17 @@ struct ServerProcess {
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
             monitor: monitor, report: engineLog.note)
+        let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
-            drain: DrainSignal(), log: self.log)
+            drain: DrainSignal(), log: self.log
+        ) { isDryRun, requestID in
+            try await engine.reconcile(isDryRun: isDryRun, requestID: requestID)
+        }
         self.metrics.register(FleetMetrics(view: view, monitor: monitor, ceilings: fleet.ceilings))
         self.metrics.register(ProcessMetrics())
         ServerMetrics.registerVersion(ServerFacts.version, in: self.metrics)
-        let parts = Parts(backend: backend, engine: FleetEngine(world: world, deployment: deployment), monitor: monitor)
+        let parts = Parts(backend: backend, engine: engine, monitor: monitor)
         self.metrics.register(HealthMetrics(board: parts.board, clock: self.clock))
         return parts
     }

@@ -12,6 +12,7 @@ extension FleetSettings {
         self.init(
             ceilings: Ceilings(
                 maxInstances: settings.maxInstances, maxHourlySpend: MicroUSD(micros: settings.maxHourlySpend.micros)),
+            brake: Brake(maxPerMinute: settings.brakePerMinute, maxFleetPercent: settings.brakeFleetPercent),
             pollInterval: settings.pollInterval, maxConcurrentJobs: settings.maxConcurrentJobs, requestTimeout: settings.requestTimeout,
             settleWindow: settings.settleWindow, startupTimeout: settings.startupTimeout,
             upstreamRequestsPerMinute: settings.upstreamRequestsPerMinute, defaultRegion: settings.defaultRegion,

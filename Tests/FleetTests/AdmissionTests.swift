@@ -28,7 +28,8 @@ struct AdmissionTests {
         let admitted = try self.admission.create(new, planner: self.planner([.sample("4090", "RTX 4090 24GB")]), on: self.occasion)
         #expect(
             admitted.commit.guards == [
-                .requestIsNew(self.occasion.request), .nameIsFree(.default, "i-new"), .ceilings(FleetSettings().ceilings),
+                .requestIsNew(self.occasion.request), .permitted(.begin), .nameIsFree(.default, "i-new"),
+                .ceilings(FleetSettings().ceilings),
             ])
         #expect(admitted.instance.state == .pending && admitted.instance.name == "i-new" && admitted.instance.jobID == admitted.job.id)
         #expect(admitted.instance.placement?.hourlyPrice == MicroUSD(micros: 350_000))
@@ -63,6 +64,17 @@ struct AdmissionTests {
         #expect(code(.sample("4090", "RTX 4090 24GB", price: nil)) == .noCandidate)
         #expect(code(.sample("other", "Other")) == .invalidArgument)
         #expect(code(.sample("4090", "RTX 4090 24GB", maxDiskGB: 40)) == .invalidArgument)
+    }
+
+    @Test("A delete that was automatic is obeyed once somebody asks for it: brake and freeze no longer hold it")
+    func claimedDelete() throws {
+        var job = Job.sample(.deleteInstance, .send)
+        job.cause = .startupTimeout
+        let admitted = try self.change(.delete, .sample(.deleting), [job])
+        #expect(admitted.job.id == job.id && admitted.job.cause == nil)
+        #expect(admitted.commit.jobs.map(\.job.cause) == [nil] && admitted.commit.guards.contains(.instance(.init(rawValue: "i-1"), Revision(7))))
+        job.cause = nil
+        #expect(try self.change(.delete, .sample(.deleting), [job]).commit.jobs.isEmpty, "nothing changes for one that was asked for")
     }
 
     @Test("An instance whose create was never sent ends at once, without a call")

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Reconciliation")
 struct ReconciliationTests {
-    private let reconciliation = Reconciliation(deployment: ours)
+    private let reconciliation = Reconciliation(deployment: ours, brake: Brake())
 
     private func kinds(
         _ machines: [Machine], _ living: [Instance], busy: Set<InstanceID> = [], believesAbsence: Bool = true
@@ -67,11 +67,15 @@ struct ReconciliationTests {
         instance.debts = [
             Debt(upstreamID: UpstreamID(rawValue: "m1"), hourlyPrice: MicroUSD(micros: 3_600_000), since: noon - .seconds(10))
         ]
-        guard case .release(let id) = self.answer(.debt, instance, .sample("m1")) else { return unexpected("not released") }
-        #expect(id.rawValue == "m1")
+        guard case .release(let id, let first?) = self.answer(.debt, instance, .sample("m1")) else { return unexpected("not released") }
+        #expect(id.rawValue == "m1" && first.audit.map(\.endsAutomatically) == [true])
+        #expect(first.guards.contains(.permitted(.endAutomatically)) && first.guards.contains(.brake(Brake(), noon)))
+        let asked = try #require(first.instances.first)
+        guard case .release(_, nil) = self.answer(.debt, asked, .sample("m1")) else { return unexpected("asked for the first time twice") }
         guard case .nothing = self.answer(.debt, instance, .sample("m1", "removing")) else { return unexpected("it is leaving") }
         let settled = try #require(self.written(self.answer(.debt, instance, nil)))
         #expect(settled.debts.isEmpty && settled.wastedCost == MicroUSD(micros: 10_000))
+        #expect(settled.wastedMachines?.map(\.cost) == [settled.wastedCost])
     }
 
     @Test("A late machine of an instance that was deleted or never came up is owed; a vanished one that comes back is taken up again")

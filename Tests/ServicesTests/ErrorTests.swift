@@ -20,6 +20,8 @@ import Testing
             case .revisionMismatch: (.aborted, "REVISION_MISMATCH")
             case .deletionProtected: (.failedPrecondition, "DELETION_PROTECTED")
             case .invalidState: (.failedPrecondition, "INVALID_STATE")
+            case .frozen: (.failedPrecondition, "FROZEN")
+            case .observing: (.failedPrecondition, "OBSERVING")
             case .noCandidate: (.failedPrecondition, "NO_CANDIDATE")
             case .noCapacity: (.resourceExhausted, "NO_CAPACITY")
             case .revisionTrimmed, .unknownHistory: (.outOfRange, "RESUME_TOKEN_EXPIRED")

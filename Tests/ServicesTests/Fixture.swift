@@ -7,6 +7,7 @@ import ProtobufWire
 import RPCCore
 import SQLiteStore
 import Synchronization
+import Telemetry
 import Testing
 
 @testable import Services
@@ -45,7 +46,13 @@ final class Fixture: Sendable {
         let lines = self.lines
         self.backend = Backend(
             store: self.store, view: self.view, cloud: self.cloud, clock: self.clock, settings: settings, cooldowns: Cooldowns(),
-            random: RandomSource(SplitMix(state: 11)), drain: DrainSignal(), log: Logger(label: "test") { _ in lines.handler })
+            random: RandomSource(SplitMix(state: 11)), drain: DrainSignal(), log: Logger(label: "test") { _ in lines.handler }
+        ) { isDryRun, _ in
+            let listing = MachineListing(
+                machines: [Machine(id: UpstreamID(rawValue: "theirs"), name: "theirs", status: "running")], begunAt: Timestamp(seconds: 7))
+            return ReconciliationReport(
+                listing, questions: [], foreign: listing.machines, wasSuspicious: false, wasApplied: !isDryRun)
+        }
     }
 
     deinit {
@@ -56,6 +63,13 @@ final class Fixture: Sendable {
     var instances: InstanceHandlers { InstanceHandlers(self.backend) }
     var jobs: JobHandlers { JobHandlers(self.backend) }
     var catalog: CatalogHandlers { CatalogHandlers(self.backend) }
+
+    var admin: AdminHandlers {
+        let facts = ServerFacts(
+            startedAt: self.clock.now, upstream: "http://127.0.0.1:1", messageBytesMax: 1, metadataBytesMax: 1, concurrentStreamsMax: 1,
+            pingIntervalMin: .seconds(1))
+        return AdminHandlers(self.backend, facts: facts, board: HealthBoard(), metrics: MetricsRegistry())
+    }
 
     static func context(tenant: String = "default", metadata: [String: String] = [:], deadline: ContinuousClock.Instant? = nil)
         -> ServerContext

@@ -115,7 +115,8 @@ struct WatchTests {
             handlers = InstanceHandlers(
                 Backend(
                     store: fixture.store, view: view, cloud: fixture.cloud, clock: fixture.clock, settings: fixture.backend.settings,
-                    cooldowns: Cooldowns(), random: fixture.backend.random, drain: fixture.backend.drain, log: fixture.backend.log))
+                    cooldowns: Cooldowns(), random: fixture.backend.random, drain: fixture.backend.drain, log: fixture.backend.log,
+                    reconcile: fixture.backend.reconcile))
         }
         let asked = token
         let instances = handlers
@@ -138,7 +139,8 @@ struct WatchTests {
         try await view.attach(to: fixture.store)
         let backend = Backend(
             store: fixture.store, view: view, cloud: fixture.cloud, clock: fixture.clock, settings: fixture.backend.settings,
-            cooldowns: Cooldowns(), random: fixture.backend.random, drain: DrainSignal(), log: fixture.backend.log)
+            cooldowns: Cooldowns(), random: fixture.backend.random, drain: DrainSignal(), log: fixture.backend.log,
+            reconcile: fixture.backend.reconcile)
         for everyChange in [true, false] {
             try await self.watch(fixture, handlers: InstanceHandlers(backend), { ($0.resumeToken, $0.everyChange) = (token, everyChange) })
             { sink in

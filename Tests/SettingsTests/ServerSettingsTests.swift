@@ -180,8 +180,8 @@ struct ServerSettingsTests {
     @Test("other settings without an effect are named, so that the log can say so")
     func withoutEffect() throws {
         #expect(
-            try settings(["WEBHOOK_URL": "https://h/x", "BRAKE_MAX_PER_MINUTE": "5"]).withoutEffect == [
-                "WEBHOOK_URL", "BRAKE_MAX_PER_MINUTE",
+            try settings(["WEBHOOK_URL": "https://h/x", "AUTO_STOP_IDLE_MINUTES": "5", "BRAKE_MAX_PER_MINUTE": "5"]).withoutEffect == [
+                "AUTO_STOP_IDLE_MINUTES", "WEBHOOK_URL",
             ])
         #expect(try settings().withoutEffect == [])
     }

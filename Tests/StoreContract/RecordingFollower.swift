@@ -9,6 +9,13 @@ package final class RecordingFollower: LogFollower {
 
     package var events: [Event] { self.recorded.withLock { $0 } }
 
+    private let said = Mutex<[FleetControl]>([])
+    package var controls: [FleetControl] { self.said.withLock { $0 } }
+
+    package func controlChanged(to control: FleetControl) {
+        self.said.withLock { $0.append(control) }
+    }
+
     package func committed(_ events: [Event]) {
         self.recorded.withLock { $0 += events }
     }

@@ -66,8 +66,19 @@ extension Admission {
 
     /// The same thing is under way: the request stands for that job.
     private func join(_ job: Job, of instance: Instance, on occasion: Occasion) -> Admitted {
-        let commit = Commit(guards: [.requestIsNew(occasion.request)], request: occasion.record(of: instance.id, job: job.id))
-        return Admitted(commit: commit, instance: instance, job: job)
+        var commit = Commit(
+            guards: [.requestIsNew(occasion.request), .permitted(.obey)], request: occasion.record(of: instance.id, job: job.id),
+            audit: [.request(occasion, instance: instance, job: job, effect: "it was under way")])
+        guard job.cause != nil else { return Admitted(commit: commit, instance: instance, job: job) }
+        // What was automatic is now wanted: neither brake nor freeze holds it any longer.
+        var wanted = instance
+        wanted.updatedAt = occasion.now
+        var job = job
+        job.cause = nil
+        commit.guards.append(.instance(instance.id, instance.revision))
+        commit.instances = [wanted]
+        commit.jobs = [Commit.JobWrite(job, keepsLease: true)]
+        return Admitted(commit: commit, instance: wanted, job: job)
     }
 
     private func run(_ change: Change, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
@@ -81,7 +92,8 @@ extension Admission {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState
-        return self.admitted(job, instance, superseding: superseded, on: occasion)
+        instance.claim()
+        return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }
 
     private func delete(_ subject: Subject, on occasion: Occasion) -> Admitted {
@@ -89,6 +101,7 @@ extension Admission {
         var instance = subject.instance
         let superseded = subject.jobs.filter { !$0.step.isSettling }
         instance.desiredState = .deleted
+        instance.deleteAskedAt = instance.deleteAskedAt ?? occasion.now
         if !instance.state.isFinal { instance.state(.deleting, because: .requested, "") }
         if instance.upstream == nil, superseded.count == subject.jobs.count {
             if !instance.state.isFinal {
@@ -100,10 +113,12 @@ extension Admission {
         } else if superseded.count < subject.jobs.count {
             job.state = .waiting
         }
-        return self.admitted(job, instance, superseding: superseded, on: occasion)
+        return self.admitted(job, instance, superseding: superseded, as: .obey, on: occasion)
     }
 
-    private func admitted(_ job: Job, _ instance: Instance, superseding jobs: [Job], on occasion: Occasion) -> Admitted {
+    private func admitted(
+        _ job: Job, _ instance: Instance, superseding jobs: [Job], as action: FleetControl.Action, on occasion: Occasion
+    ) -> Admitted {
         var instance = instance
         instance.jobID = job.id
         instance.updatedAt = occasion.now
@@ -113,8 +128,9 @@ extension Admission {
             return Commit.JobWrite(job)
         }
         let commit = Commit(
-            guards: [.requestIsNew(occasion.request), .instance(instance.id, instance.revision)], instances: [instance],
-            jobs: ended + [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id))
+            guards: [.requestIsNew(occasion.request), .permitted(action), .instance(instance.id, instance.revision)],
+            instances: [instance], jobs: ended + [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
+            audit: [.request(occasion, instance: instance, job: job, effect: job.state.isFinal ? job.progress : "a job sees to it")])
         return Admitted(commit: commit, instance: instance, job: job)
     }
 

@@ -16,13 +16,18 @@ package struct Admission: Sendable {
         package var request: RequestKey
         /// See `RequestRecord.payloadDigest`.
         package var payloadDigest: [UInt8]
+        /// Who asks, for the audit log.
+        package var actor: String
 
-        package init(now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8]) {
+        package init(
+            now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String = ""
+        ) {
             self.now = now
             self.instanceID = instanceID
             self.jobID = jobID
             self.request = request
             self.payloadDigest = payloadDigest
+            self.actor = actor
         }
     }
 
@@ -74,10 +79,12 @@ package struct Admission: Sendable {
             id: occasion.instanceID, name: name, tenant: new.tenant, owner: new.owner, spec: spec, labels: new.labels,
             deletionProtection: new.deletionProtection, placement: placement, jobID: job.id, createdAt: occasion.now)
         let commit = Commit(
-            guards: [.requestIsNew(occasion.request), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings)]
-                + (new.owner?.guards ?? []),
+            guards: [
+                .requestIsNew(occasion.request), .permitted(.begin), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings),
+            ] + (new.owner?.guards ?? []),
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
-            environments: [instance.id: new.environment])
+            environments: [instance.id: new.environment],
+            audit: [.request(occasion, instance: instance, job: job, effect: "a machine is asked for")])
         return Admitted(commit: commit, instance: instance, job: job)
     }
 

@@ -27,10 +27,12 @@ package struct Mutations: Sendable {
 
     /// - Parameter isValidateOnly: everything is checked but the ceilings and the name, which only a transaction can; nothing is written.
     package func create(
-        _ new: Admission.NewInstance, planner: Planner, request: RequestKey, payloadDigest: [UInt8], isValidateOnly: Bool = false
+        _ new: Admission.NewInstance, planner: Planner, request: RequestKey, payloadDigest: [UInt8], actor: String = "",
+        isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
-        let admitted = try self.admission.create(new, planner: planner, on: self.occasion(request, payloadDigest))
+        let admitted = try self.admission.create(new, planner: planner, on: self.occasion(request, payloadDigest, actor))
+        try self.checkControl(of: admitted)
         if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
         switch await self.commit(admitted) {
         case .success(let reply): return reply
@@ -42,13 +44,14 @@ package struct Mutations: Sendable {
     /// - Parameter instanceID: living or ended; `notFound` when there is none of the tenant.
     package func change(
         _ change: Admission.Change, of instanceID: InstanceID, expectedRevision: Revision? = nil, force: Bool = false,
-        request: RequestKey, payloadDigest: [UInt8], isValidateOnly: Bool = false
+        request: RequestKey, payloadDigest: [UInt8], actor: String = "", isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
         for _ in 0..<Self.conflictsMax {
             let subject = try await self.subject(instanceID, of: request.tenant)
             let admitted = try self.admission.change(
-                change, subject, expectedRevision: expectedRevision, force: force, on: self.occasion(request, payloadDigest))
+                change, subject, expectedRevision: expectedRevision, force: force, on: self.occasion(request, payloadDigest, actor))
+            try self.checkControl(of: admitted)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {
             case .success(let reply): return reply
@@ -60,11 +63,19 @@ package struct Mutations: Sendable {
         throw FleetError(.contention, "the instance keeps changing", instanceID: instanceID, retryAfter: .seconds(1))
     }
 
-    private func occasion(_ request: RequestKey, _ payloadDigest: [UInt8]) -> Admission.Occasion {
+    /// What a transaction would refuse is refused before it, so that a call which only checks hears of it too.
+    private func checkControl(of admitted: Admission.Admitted) throws(FleetError) {
+        let control = self.view.control
+        for condition in admitted.commit.guards {
+            if case .permitted(let action) = condition, let refusal = control.refusal(of: action) { throw FleetError(refusal) }
+        }
+    }
+
+    private func occasion(_ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String) -> Admission.Occasion {
         var random = self.random
         return Admission.Occasion(
             now: self.clock.now, instanceID: .random(using: &random), jobID: .random(using: &random), request: request,
-            payloadDigest: payloadDigest)
+            payloadDigest: payloadDigest, actor: actor)
     }
 
     private func commit(_ admitted: Admission.Admitted) async -> Result<Reply, StoreError> {

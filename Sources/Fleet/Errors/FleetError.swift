@@ -28,6 +28,10 @@ package struct FleetError: Error, Hashable, Sendable {
         case deletionProtected
         /// The instance is in a state that does not allow it.
         case invalidState
+        /// The fleet is frozen: no creates, no starts.
+        case frozen
+        /// The database was restored or copied, and nobody has activated it yet.
+        case observing
         /// Nothing that is on offer fits the spec, whatever the stock.
         case noCandidate
         /// What fits is out of stock or was refused a moment ago.
@@ -95,12 +99,25 @@ extension FleetError {
             self.init(.requestIDReused, "the request id was used before", instanceID: record.instanceID, jobID: record.jobID)
         case .ceilingReached(let ceiling):
             self.init(.ceilingReached, ceiling.description, ceiling: ceiling)
+        case .controlled(let refusal): self.init(refusal)
+        // Only automatic work goes past the brake.
+        case .braked(let reached): self.init(.contention, "\(reached)", retryAfter: Brake.minute)
+        case .controlChanged: self.init(.contention, "somebody else changes the same thing; try again", retryAfter: .seconds(1))
         case .revisionTrimmed(let oldest):
             self.init(.revisionTrimmed, "the log is kept from revision \(oldest.number) on")
         case .unavailable:
             self.init(.storeUnavailable, "the store is not available; nothing was changed", retryAfter: .seconds(1))
         case .unknown:
             self.init(.outcomeUnknown, "it is not known whether the change was made; repeat the call with the same request id")
+        }
+    }
+}
+
+extension FleetError {
+    init(_ refusal: FleetControl.Refusal) {
+        switch refusal {
+        case .frozen: self.init(.frozen, "\(refusal)")
+        case .observing: self.init(.observing, "\(refusal)")
         }
     }
 }

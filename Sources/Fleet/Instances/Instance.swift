@@ -114,11 +114,14 @@ package struct Debt: Hashable, Sendable, Codable {
     package var upstreamID: UpstreamID
     package var hourlyPrice: MicroUSD
     package var since: Timestamp
+    /// When its delete was first asked of the provider, written down before the call; nil before that.
+    package var askedAt: Timestamp?
 
-    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp) {
+    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil) {
         self.upstreamID = upstreamID
         self.hourlyPrice = hourlyPrice
         self.since = since
+        self.askedAt = askedAt
     }
 }
 
@@ -140,6 +143,8 @@ package struct Owner: Hashable, Sendable, Codable {
 package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// Create calls whose offers are kept; a create is seldom refused by so many.
     static let askedPlacementsKept = 64
+    /// Machines too many whose cost is kept one by one; their sum is kept whole.
+    static let wastedMachinesKept = 16
 
     package let id: InstanceID
     package var name: String
@@ -164,6 +169,12 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var debts: [Debt]
     /// What machines beyond the one that was asked for have cost, by quoted price, up to when each was proven gone.
     package var wastedCost: MicroUSD
+    /// The newest of those machines, oldest first; nil in rows of versions that did not keep them.
+    package var wastedMachines: [WastedMachine]?
+    /// Since when it is to be deleted; nil before that, and in rows of versions that did not keep it.
+    package var deleteAskedAt: Timestamp?
+    /// Since when it has been known without anybody having asked for it; nil for all others, and once a caller has asked for something.
+    package var orphanedSince: Timestamp?
     /// The newest job.
     package var jobID: JobID?
     package var deletionProtection: Bool
@@ -195,6 +206,9 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.upstream = nil
         self.debts = []
         self.wastedCost = .zero
+        self.wastedMachines = nil
+        self.deleteAskedAt = nil
+        self.orphanedSince = nil
         self.jobID = jobID
         self.deletionProtection = deletionProtection
         self.createdAt = createdAt

@@ -24,6 +24,17 @@ package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
     }
 }
 
+/// Why a job is there that nobody asked for by a call.
+package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The machine did not come up in time.
+    case startupTimeout
+    /// The provider said that the machine cannot come up.
+    case providerError
+
+    /// In capitals, as reasons are named.
+    package var word: String { inCapitals(self.rawValue) }
+}
+
 /// A provider call made for a job that failed or stayed unclear.
 package struct JobAttempt: Hashable, Sendable, Codable {
     package var number: Int
@@ -71,6 +82,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var errorReason: String
     package var errorMessage: String
     package var requestID: String
+    /// Nil: a caller asked for it.
+    package var cause: JobCause?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var endedAt: Timestamp?
@@ -78,7 +91,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var revision: Revision
 
     package init(
-        id: JobID, type: JobType, tenant: TenantID, instanceID: InstanceID, step: JobStep, requestID: String, createdAt: Timestamp
+        id: JobID, type: JobType, tenant: TenantID, instanceID: InstanceID, step: JobStep, requestID: String, cause: JobCause? = nil,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.type = type
@@ -98,6 +112,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.errorReason = ""
         self.errorMessage = ""
         self.requestID = requestID
+        self.cause = cause
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.endedAt = nil

@@ -6,7 +6,9 @@ extension Instance {
         self.endpoints = Self.endpoints(from: machine, before: self.endpoints)
         let state = phase.instanceState(hasRun: self.runningSince != nil)
         if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
-        if state != self.state { self.state(state, because: machine.isReclaimed ? .reclaimed : reason, machine.statusError) }
+        let isUnasked = self.orphanedSince != nil
+        let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason
+        if state != self.state { self.state(state, because: change, isUnasked ? self.stateMessage : machine.statusError) }
         let isReady = state == .running && self.spec.ports.allSatisfy { port in self.endpoints.contains { $0.port == port.port } }
         self.readiness = isReady ? .ready : .notReady
     }

@@ -59,7 +59,10 @@ extension Instance {
     mutating func settleDebt(_ id: UpstreamID, at now: Timestamp) {
         guard let position = self.debts.firstIndex(where: { $0.upstreamID == id }) else { return }
         let debt = self.debts.remove(at: position)
-        self.wastedCost = self.wastedCost + debt.cost(until: now)
+        let cost = debt.cost(until: now)
+        self.wastedCost = self.wastedCost + cost
+        let gone = WastedMachine(upstreamID: id, hourlyPrice: debt.hourlyPrice, since: debt.since, until: now, cost: cost)
+        self.wastedMachines = ((self.wastedMachines ?? []) + [gone]).suffix(Self.wastedMachinesKept)
     }
 }
 

@@ -12,6 +12,12 @@ package enum Guard: Hashable, Sendable {
     case ceilings(Ceilings)
     /// The same for those machines alone that this principal asked for.
     case ownCeilings(Ceilings, PrincipalID)
+    /// Neither a freeze nor an observed deployment stands against it.
+    case permitted(FleetControl.Action)
+    /// One more automatic stop or delete at that time goes past the brake.
+    case brake(Brake, Timestamp)
+    /// Nobody has changed what is said about the fleet since it was read.
+    case control(FleetControl)
 }
 
 package struct Ceilings: Hashable, Sendable, Codable {
@@ -80,16 +86,21 @@ package struct Commit: Sendable {
     package var request: RequestRecord?
     /// Environments of instances inserted here.
     package var environments: [InstanceID: InstanceEnvironment]
+    /// Nil: stays as it is.
+    package var control: FleetControl?
+    package var audit: [AuditEntry]
 
     package init(
         guards: [Guard] = [], instances: [Instance] = [], jobs: [JobWrite] = [], request: RequestRecord? = nil,
-        environments: [InstanceID: InstanceEnvironment] = [:]
+        environments: [InstanceID: InstanceEnvironment] = [:], control: FleetControl? = nil, audit: [AuditEntry] = []
     ) {
         self.guards = guards
         self.instances = instances
         self.jobs = jobs
         self.request = request
         self.environments = environments
+        self.control = control
+        self.audit = audit
     }
 }
 
@@ -114,6 +125,10 @@ package enum StoreError: Error, Sendable, Hashable {
     /// The request id was used before; the record tells for what.
     case requestExists(RequestRecord)
     case ceilingReached(CeilingReached)
+    case controlled(FleetControl.Refusal)
+    case braked(BrakeReached)
+    /// Somebody else has changed what is said about the fleet: read again, decide again.
+    case controlChanged
     /// The wanted part of the log is no longer kept.
     case revisionTrimmed(oldest: Revision)
     /// The store cannot be reached or written; nothing was changed. Text for the log.
@@ -195,18 +210,24 @@ package struct Snapshot: Sendable, Hashable {
     package var instances: [Instance]
     /// Unfinished.
     package var jobs: [Job]
+    package var control: FleetControl
 
-    package init(deployment: Deployment, revision: Revision, instances: [Instance], jobs: [Job]) {
+    package init(
+        deployment: Deployment, revision: Revision, instances: [Instance], jobs: [Job], control: FleetControl = FleetControl()
+    ) {
         self.deployment = deployment
         self.revision = revision
         self.instances = instances
         self.jobs = jobs
+        self.control = control
     }
 }
 
 /// Is told of every event, in the log's order and without a gap, before the commit that made it returns. Must not block.
 package protocol LogFollower: Sendable {
     func committed(_ events: [Event])
+    /// The same of what is said about the fleet, before the events of the same commit.
+    func controlChanged(to control: FleetControl)
 }
 
 /// A place in history, which is read newest first: by creation time, then id, both descending.
@@ -262,7 +283,11 @@ package protocol Store: Sendable {
     func environment(of id: InstanceID) async throws(StoreError) -> InstanceEnvironment
     func instances(_ query: HistoryQuery) async throws(StoreError) -> [Instance]
     func jobs(_ query: HistoryQuery) async throws(StoreError) -> [Job]
+    /// Newest first.
+    func audit(_ query: AuditQuery) async throws(StoreError) -> [AuditRecord]
 
     /// Drops log entries that are older than `time` and not among the newest `keeping`.
     func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError)
+    /// Drops audit entries that are older than `time` or not among the newest `keeping`.
+    func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError)
 }

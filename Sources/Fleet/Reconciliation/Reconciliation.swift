@@ -34,8 +34,8 @@ package enum ReconciliationAnswer: Sendable {
     /// Was not found once; ask again in the next sweep before believing it.
     case suspect
     case commit(Commit)
-    /// A machine too many that still stands: delete it.
-    case release(UpstreamID)
+    /// A machine too many that still stands: delete it, once the commit says so durably; nil when it has been said before.
+    case release(UpstreamID, Commit?)
     /// Our token stands only in its environment: for people to look into.
     case unproven(UpstreamID)
 }
@@ -44,9 +44,11 @@ package enum ReconciliationAnswer: Sendable {
 /// the second of two machines that one request brought about, and late machines of instances that were deleted or never came up.
 package struct Reconciliation: Sendable {
     private let deployment: DeploymentID
+    private let brake: Brake
 
-    package init(deployment: DeploymentID) {
+    package init(deployment: DeploymentID, brake: Brake) {
         self.deployment = deployment
+        self.brake = brake
     }
 
     /// - Parameters:
@@ -66,7 +68,12 @@ package struct Reconciliation: Sendable {
 
     /// Machines on the account that are not ours.
     package func foreignCount(in listing: MachineListing) -> Int {
-        listing.machines.count { $0.token?.deployment != self.deployment }
+        self.foreign(in: listing).count
+    }
+
+    /// Machines on the account that are not ours: shown, never touched.
+    package func foreign(in listing: MachineListing) -> [Machine] {
+        listing.machines.filter { $0.token?.deployment != self.deployment }
     }
 
     private func question(about machine: Machine, known: [InstanceID: Instance]) -> ReconciliationQuestion? {
@@ -94,7 +101,7 @@ package struct Reconciliation: Sendable {
             return questions
         }
         if let machine = listed[upstream.id] {
-            if self.differs(instance, from: machine) { questions.append(ask(.changed, upstream.id)) }
+            if self.differs(instance, from: machine) || instance.lacksPrice { questions.append(ask(.changed, upstream.id)) }
         } else if believesAbsence {
             questions.append(ask(.missing, upstream.id))
         }
@@ -123,7 +130,7 @@ package struct Reconciliation: Sendable {
         case .debt: self.answerDebt(question, instance, machine, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, at: now)
-        case .missing, .changed: self.answerState(instance, machine, wasAbsent: wasAbsent, at: now)
+        case .missing, .changed: self.answerState(instance, machine, wasAbsent: wasAbsent, placement, at: now)
         }
     }
 
@@ -131,11 +138,34 @@ package struct Reconciliation: Sendable {
         _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, at now: Timestamp
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
-        if let machine, !machine.isLeavingOrGone { return machine.isProvenOurs ? .release(machine.id) : .unproven(machine.id) }
+        if let machine, !machine.isLeavingOrGone {
+            return machine.isProvenOurs ? self.release(machine.id, of: instance, at: now) : .unproven(machine.id)
+        }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
         let before = instance
         instance.settleDebt(question.upstreamID, at: now)
-        return self.commit(instance, over: before, at: now)
+        guard let gone = instance.wastedMachines?.last, gone.upstreamID == question.upstreamID else { return .nothing }
+        let entry = AuditEntry.found(
+            "MachineGone", instance, upstream: gone.upstreamID, cause: "SECOND_MACHINE", effect: "it has cost \(gone.cost), which is waste",
+            price: gone.hourlyPrice, at: now)
+        return self.commit(instance, over: before, entry, at: now)
+    }
+
+    /// A machine too many, proven ours and read a moment ago, is deleted. The first time is written down before, and goes past the brake.
+    package func release(_ id: UpstreamID, of instance: Instance, at now: Timestamp) -> ReconciliationAnswer {
+        guard let position = instance.debts.firstIndex(where: { $0.upstreamID == id }) else { return .nothing }
+        guard instance.debts[position].askedAt == nil else { return .release(id, nil) }
+        var released = instance
+        released.debts[position].askedAt = now
+        released.updatedAt = now
+        let entry = AuditEntry.found(
+            "DeleteMachine", instance, upstream: id, cause: "SECOND_MACHINE", effect: "a machine that nobody asked for is deleted",
+            price: instance.debts[position].hourlyPrice, at: now, endsAutomatically: true)
+        return .release(
+            id,
+            Commit(
+                guards: [.permitted(.endAutomatically), .brake(self.brake, now), .instance(instance.id, instance.revision)],
+                instances: [released], audit: [entry]))
     }
 
     private func answerStranger(_ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp)
@@ -147,14 +177,23 @@ package struct Reconciliation: Sendable {
         let before = instance
         if instance.desiredState != .deleted, instance.upstream?.id == machine.id {
             instance.deletedAt = nil
-            instance.observe(machine, because: .orphaned, at: now)
+            instance.findAgain(machine, at: now)
             // Its name may have been given away since.
             instance.name = instance.id.rawValue
-        } else {
-            guard machine.isProvenOurs else { return .unproven(machine.id) }
-            instance.owe(machine, at: now)
+            let entry = AuditEntry.found(
+                "FoundMachine", instance, upstream: machine.id, cause: "ORPHANED", effect: "a machine that was thought gone is there",
+                price: instance.placement?.hourlyPrice, at: now)
+            return self.commit(instance, over: before, entry, at: now)
         }
-        return self.commit(instance, over: before, at: now)
+        guard machine.isProvenOurs else { return .unproven(machine.id) }
+        instance.owe(machine, at: now)
+        return self.commit(instance, over: before, Self.owed(instance, at: now), at: now)
+    }
+
+    private static func owed(_ instance: Instance, at now: Timestamp) -> AuditEntry {
+        AuditEntry.found(
+            "FoundMachine", instance, upstream: instance.debts.last?.upstreamID, cause: "SECOND_MACHINE",
+            effect: "a machine that nobody asked for is to be deleted", price: instance.debts.last?.hourlyPrice, at: now)
     }
 
     /// A machine with our token and no record, as after a restored backup: shown, never touched without a command.
@@ -165,10 +204,14 @@ package struct Reconciliation: Sendable {
         var instance = Instance(
             id: token.instance, name: token.instance.rawValue, tenant: .default, spec: spec, placement: placement,
             createdAt: machine.createdAt ?? now)
-        instance.observe(machine, because: .orphaned, at: now)
-        instance.stateReason = .orphaned
+        instance.findAgain(machine, at: now)
         instance.stateMessage = "found at the provider without a record here"
-        return .commit(Commit(guards: [.nameIsFree(instance.tenant, instance.name)], instances: [instance]))
+        let entry = AuditEntry.found(
+            "FoundMachine", instance, upstream: machine.id, cause: "ORPHANED", effect: instance.stateMessage, price: placement?.hourlyPrice,
+            at: now)
+        return .commit(
+            Commit(
+                guards: [.permitted(.obey), .nameIsFree(instance.tenant, instance.name)], instances: [instance], audit: [entry]))
     }
 
     /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
@@ -185,27 +228,35 @@ package struct Reconciliation: Sendable {
         } else {
             instance.owe(machine, at: now)
         }
-        return self.commit(instance, over: before, at: now)
+        return self.commit(instance, over: before, Self.owed(instance, at: now), at: now)
     }
 
-    private func answerState(_ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, at now: Timestamp) -> ReconciliationAnswer {
+    private func answerState(
+        _ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, _ placement: Placement?, at now: Timestamp
+    ) -> ReconciliationAnswer {
         guard var instance, !instance.state.isFinal else { return .nothing }
         let before = instance
         if let machine, machine.phase != .gone {
             guard machine.id == instance.upstream?.id else { return .nothing }
             instance.observe(machine, because: .external, at: now)
-        } else {
-            guard wasAbsent else { return .suspect }
-            instance.end(.deleted, because: .vanished, "the provider has no such machine any more", at: now)
+            if instance.lacksPrice { instance.placement = placement }
+            return self.commit(instance, over: before, nil, at: now)
         }
-        return self.commit(instance, over: before, at: now)
+        guard wasAbsent else { return .suspect }
+        instance.end(.deleted, because: .vanished, "the provider has no such machine any more", at: now)
+        let entry = AuditEntry.found(
+            "MachineGone", instance, upstream: instance.upstream?.id, cause: "VANISHED", effect: instance.stateMessage,
+            price: instance.placement?.hourlyPrice, at: now)
+        return self.commit(instance, over: before, entry, at: now)
     }
 
-    private func commit(_ instance: Instance, over before: Instance, at now: Timestamp) -> ReconciliationAnswer {
+    private func commit(_ instance: Instance, over before: Instance, _ entry: AuditEntry?, at now: Timestamp) -> ReconciliationAnswer {
         guard !instance.looksLike(before) else { return .nothing }
         var instance = instance
         instance.updatedAt = now
-        return .commit(Commit(guards: [.instance(before.id, before.revision)], instances: [instance]))
+        return .commit(
+            Commit(
+                guards: [.permitted(.obey), .instance(before.id, before.revision)], instances: [instance], audit: entry.map { [$0] } ?? []))
     }
 }
 

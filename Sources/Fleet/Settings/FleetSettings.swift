@@ -2,6 +2,8 @@
 package struct FleetSettings: Sendable, Hashable {
     /// `MAX_INSTANCES`, `MAX_HOURLY_SPEND`: over everything not yet proven gone.
     package var ceilings: Ceilings
+    /// `BRAKE_MAX_PER_MINUTE`, `BRAKE_MAX_FLEET_PERCENT`: over what is stopped and deleted without a call that asks for it.
+    package var brake: Brake
     /// `INSTANCE_POLL_INTERVAL`: between two sweeps over the account.
     package var pollInterval: Duration
     /// `MAX_CONCURRENT_JOBS`: steps that run at one time.
@@ -22,12 +24,14 @@ package struct FleetSettings: Sendable, Hashable {
     package var shutdownGrace: Duration
 
     package init(
-        ceilings: Ceilings = Ceilings(maxInstances: 100, maxHourlySpend: .dollars(100)), pollInterval: Duration = .seconds(30),
+        ceilings: Ceilings = Ceilings(maxInstances: 100, maxHourlySpend: .dollars(100)), brake: Brake = Brake(),
+        pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
         startupTimeout: Duration = .seconds(1200), upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {
         self.ceilings = ceilings
+        self.brake = brake
         self.pollInterval = pollInterval
         self.maxConcurrentJobs = maxConcurrentJobs
         self.requestTimeout = requestTimeout

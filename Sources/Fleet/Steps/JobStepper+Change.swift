@@ -48,7 +48,20 @@ extension JobStepper {
         job.progress = "asking the provider to \(action.rawValue)"
         instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : .requested, instance.stateMessage)
         if action != .delete { instance.endpoints = [] }
-        return self.result(job, instance, call: .machine(action, id))
+        var result = self.result(job, instance, call: .machine(action, id))
+        self.limit(&result.commit, action, instance)
+        return result
+    }
+
+    /// What nobody asked for by a call goes past the brake when it is first sent, and is entered in the audit log with it.
+    private func limit(_ commit: inout Commit, _ action: MachineAction, _ instance: Instance) {
+        guard let cause = self.job.cause, action == .stop || action == .delete else {
+            return commit.guards.append(.permitted(action == .start ? .begin : .obey))
+        }
+        commit.guards.append(.permitted(.endAutomatically))
+        guard self.job.firstSentAt == nil else { return }
+        commit.guards.append(.brake(self.settings.brake, self.now))
+        commit.audit.append(.ending(instance, by: self.job, action, cause: cause, at: self.now))
     }
 
     /// What the call brought; nil error: accepted. Called with the job as it was written down before the call.

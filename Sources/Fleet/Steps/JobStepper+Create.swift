@@ -20,6 +20,7 @@ extension JobStepper {
         instance.ask(for: best.placement, attempt: attempt.number)
         var result = self.result(job, instance, call: .create(attempt))
         if raisesPrice { result.commit.guards += [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
+        result.commit.guards.append(.permitted(.begin))
         return result
     }
 
@@ -105,14 +106,23 @@ extension JobStepper {
         var (job, instance) = (self.job, self.instance)
         instance.observe(machine, because: .requested, at: self.now)
         instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
-        for other in others where other.isProvenOurs { instance.owe(other, at: self.now) }
+        var found: [AuditEntry] = []
+        for other in others where other.isProvenOurs {
+            instance.owe(other, at: self.now)
+            found.append(
+                .found(
+                    "FoundMachine", instance, upstream: other.id, cause: "SECOND_MACHINE",
+                    effect: "a machine that nobody asked for is to be deleted", price: instance.debts.last?.hourlyPrice, at: self.now))
+        }
         if self.isSuperseded {
             instance.state(.deleting, because: .requested, "")
             job.supersede(at: self.now)
         } else {
             job.proceed(to: .boot, at: self.nextLook, progress: "waiting until the machine runs")
         }
-        return self.result(job, instance)
+        var result = self.result(job, instance)
+        result.commit.audit += found
+        return result
     }
 
     /// Soon at first, then further and further apart; the first look that can prove absence is not missed by more than one interval.
@@ -191,12 +201,14 @@ extension JobStepper {
     }
 
     /// The machine will not come up: it must go, and the delete is a job of its own that never gives up.
-    private func givenUp(_ job: Job, _ instance: Instance, because reason: StateReason, _ message: String) -> StepResult {
+    private func givenUp(_ job: Job, _ instance: Instance, because cause: JobCause, _ message: String) -> StepResult {
         var (job, instance) = (job, instance)
+        let reason: StateReason = cause == .startupTimeout ? .startupTimeout : .providerError
         let delete = Job(
             id: self.spareJobID, type: .deleteInstance, tenant: instance.tenant, instanceID: instance.id, step: .send,
-            requestID: job.requestID, createdAt: self.now)
+            requestID: job.requestID, cause: cause, createdAt: self.now)
         instance.desiredState = .deleted
+        instance.deleteAskedAt = self.now
         instance.jobID = delete.id
         instance.state(.deleting, because: reason, message)
         job.end(.failed, progress: "the machine did not come up", reason: reason.word, message: message, at: self.now)
@@ -215,12 +227,15 @@ extension JobStepper {
 
 extension StateReason {
     /// In capitals, as errors of jobs are named.
-    package var word: String {
-        var word = ""
-        for character in self.rawValue {
-            if character.isUppercase { word.append("_") }
-            word.append(contentsOf: character.uppercased())
-        }
-        return word
+    package var word: String { inCapitals(self.rawValue) }
+}
+
+/// `STARTUP_TIMEOUT` of `startupTimeout`.
+func inCapitals(_ name: String) -> String {
+    var word = ""
+    for character in name {
+        if character.isUppercase { word.append("_") }
+        word.append(contentsOf: character.uppercased())
     }
+    return word
 }

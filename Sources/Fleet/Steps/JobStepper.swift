@@ -154,6 +154,15 @@ package struct JobStepper: Sendable {
         return self.result(job, self.instance)
     }
 
+    /// Something keeps the step from being taken; no try of it was made.
+    package func held(by hold: Hold) -> StepResult {
+        var job = self.job
+        job.state = .waiting
+        job.dueAt = self.now + Hold.retryInterval
+        job.progress = "\(hold)"
+        return self.result(job, self.instance)
+    }
+
     /// Gives the lease back unused: the step is due as it was.
     package func returned() -> StepResult {
         StepResult(

@@ -17,6 +17,7 @@ package final class View: LogFollower, Sendable {
     package let jobsChanged = Signal()
     /// Made with the database.
     private let identity: Mutex<Deployment?>
+    private let said = Mutex(FleetControl())
 
     /// Empty until `begin`.
     package init() {
@@ -35,6 +36,9 @@ package final class View: LogFollower, Sendable {
 
     /// Nil until attached.
     package var deployment: Deployment? { self.identity.withLock { $0 } }
+
+    /// What people have said about the fleet as a whole.
+    package var control: FleetControl { self.said.withLock { $0 } }
 
     /// The newest revision that is visible here.
     package var revision: Revision { self.state.withLock { $0.revision } }
@@ -87,6 +91,11 @@ package final class View: LogFollower, Sendable {
         self.wakeWaiters(for: events)
     }
 
+    package func controlChanged(to control: FleetControl) {
+        self.said.withLock { $0 = control }
+        self.jobsChanged.raise()
+    }
+
     func begin(with snapshot: Snapshot, then events: [Event]) {
         self.state.withLock { state in
             state = ViewState(snapshot)
@@ -112,9 +121,18 @@ private final class AttachedFollower: LogFollower {
     private let view: View
     /// Nil once the snapshot has been taken over. Bounded by what commits within one `attach` call.
     private let early = Mutex<[Event]?>([])
+    private let earlyControl = Mutex<FleetControl?>(nil)
 
     init(view: View) {
         self.view = view
+    }
+
+    func controlChanged(to control: FleetControl) {
+        let isEarly = self.early.withLock { early in
+            if early != nil { self.earlyControl.withLock { $0 = control } }
+            return early != nil
+        }
+        if !isEarly { self.view.controlChanged(to: control) }
     }
 
     func committed(_ events: [Event]) {
@@ -128,6 +146,7 @@ private final class AttachedFollower: LogFollower {
 
     func begin(with snapshot: Snapshot) {
         self.early.withLock { early in
+            self.view.controlChanged(to: self.earlyControl.withLock { $0 } ?? snapshot.control)
             self.view.begin(with: snapshot, then: early ?? [])
             early = nil
         }

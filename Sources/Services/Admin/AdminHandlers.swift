@@ -6,7 +6,7 @@ package import Telemetry
 
 /// For the people who run the server.
 package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
-    private let backend: Backend
+    let backend: Backend
     private let facts: ServerFacts
     private let board: HealthBoard
     private let metrics: MetricsRegistry
@@ -53,6 +53,12 @@ package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
         health.version = ServerFacts.version
         health.uptime = GoogleProtobuf.Duration(now - self.facts.startedAt)
         health.checks = report.findings.map { NovitaiV1.HealthCheck($0.check, $0.finding) }
+        let debts = FleetDebts(of: self.backend.view.livingInstances().instances)
+        health.control = NovitaiV1.FleetControl(self.backend.view.control)
+        health.leakedHourlyPrice = NovitaiV1.Money(debts.leakedHourly)
+        health.owedMachines = UInt32(clamping: debts.machines.count)
+        health.orphanedInstances = UInt32(clamping: debts.orphans)
+        health.orphanedHourlyPrice = NovitaiV1.Money(debts.orphanedHourly)
         return health
     }
 

@@ -31,7 +31,25 @@ package struct FleetMetrics: MetricSource {
             .gauge(
                 "novitai_debts_hourly_dollars", "US dollars per hour of those.",
                 Double(debts.reduce(0) { $0 + $1.hourlyPrice.micros }) / 1e6),
-        ] + self.engineFamilies
+        ] + self.moneyFamilies(instances) + self.engineFamilies
+    }
+
+    private func moneyFamilies(_ instances: [Instance]) -> [MetricFamily] {
+        let debts = FleetDebts(of: instances)
+        let control = self.view.control
+        return [
+            .gauge("novitai_owed_machines", "Machines that nobody wants and that are not proven gone.", Double(debts.machines.count)),
+            .gauge("novitai_leaked_usd_per_hour", "US dollars per hour of those.", Double(debts.leakedHourly.micros) / 1e6),
+            .gauge(
+                "novitai_oldest_debt_time_seconds", "Since when the oldest of those is to go; 0 when there is none.",
+                debts.machines.first.map { Double($0.since.microseconds) / 1e6 } ?? 0),
+            .gauge("novitai_orphaned_instances", "Machines found without a record.", Double(debts.orphans)),
+            .gauge(
+                "novitai_orphaned_usd_per_hour", "US dollars per hour of those, as far as known.", Double(debts.orphanedHourly.micros) / 1e6
+            ),
+            .gauge("novitai_frozen", "1 while creates, starts and automatic stops and deletes rest.", control.freeze == nil ? 0 : 1),
+            .gauge("novitai_observing", "1 while the deployment is not activated.", control.observation == nil ? 0 : 1),
+        ]
     }
 
     private func instanceFamilies(_ instances: [Instance]) -> [MetricFamily] {

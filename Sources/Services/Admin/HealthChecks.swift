@@ -105,8 +105,26 @@ package struct HealthChecks: Sendable {
         let age = now - sweep.endedAt
         let isLate = age > max(self.backend.settings.pollInterval * 3, .seconds(60))
         let detail = "\(sweep.machines) machines seen \(age.components.seconds) s ago, \(sweep.foreignMachines) not ours"
-        let status: HealthBoard.Status = isLate || sweep.wasSuspicious ? .degraded : .healthy
-        self.record(status, sweep.wasSuspicious ? detail + "; the listing lacks most of what is known" : detail, of: .reconciler)
+        var worries = self.fleetWorries(at: now)
+        if sweep.wasSuspicious { worries.append("the listing lacks most of what is known") }
+        self.record(isLate || !worries.isEmpty ? .degraded : .healthy, ([detail] + worries).joined(separator: "; "), of: .reconciler)
+    }
+
+    /// What somebody has to look at, whatever the sweeps do.
+    private func fleetWorries(at now: Timestamp) -> [String] {
+        var worries: [String] = []
+        let control = self.backend.view.control
+        if let refusal = control.refusal(of: .obey) ?? control.refusal(of: .begin) { worries.append("\(refusal)") }
+        let debts = FleetDebts(of: self.backend.view.livingInstances().instances)
+        let overdue = debts.machines.filter { DebtAlarm.level(of: $0, at: now) > 0 }
+        if let oldest = overdue.first {
+            let price = overdue.reduce(MicroUSD.zero) { $0 + $1.hourlyPrice }
+            worries.append(
+                "\(overdue.count) deletes not confirmed, the oldest for \((now - oldest.since).components.seconds / 60) min, \(price) per hour"
+            )
+        }
+        if debts.orphans > 0 { worries.append("\(debts.orphans) machines without a record, \(debts.orphanedHourly) per hour") }
+        return worries
     }
 
     func checkBalance() async -> Duration {

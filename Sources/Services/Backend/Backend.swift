@@ -12,6 +12,9 @@ package struct Backend: Sendable {
     package let settings: FleetSettings
     package let cooldowns: Cooldowns
     package let mutations: Mutations
+    package let governor: FleetGovernor
+    /// Compares the account with the records now: a dry run or not, and what the work is called in the log.
+    package let reconcile: @Sendable (Bool, String) async throws -> ReconciliationReport
     package let random: RandomSource
     package let drain: DrainSignal
     package let log: Logger
@@ -21,7 +24,8 @@ package struct Backend: Sendable {
     ///   - cooldowns: shared with the engine.
     package init(
         store: any Store, view: View, cloud: any Cloud, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
-        random: RandomSource, drain: DrainSignal, log: Logger
+        random: RandomSource, drain: DrainSignal, log: Logger,
+        reconcile: @escaping @Sendable (Bool, String) async throws -> ReconciliationReport
     ) {
         self.store = store
         self.view = view
@@ -30,6 +34,8 @@ package struct Backend: Sendable {
         self.settings = settings
         self.cooldowns = cooldowns
         self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random)
+        self.governor = FleetGovernor(store: store, view: view, clock: clock)
+        self.reconcile = reconcile
         self.random = random
         self.drain = drain
         self.log = log
@@ -43,6 +49,13 @@ package struct Backend: Sendable {
 
     func tenant(of context: ServerContext) throws -> TenantID {
         TenantID(rawValue: try self.caller(of: context).tenant)
+    }
+
+    /// A request id for the call when it brings none: random, so that it is nobody else's.
+    func requestKey(_ requestID: String, method: String, _ tenant: TenantID) -> RequestKey {
+        guard requestID.isEmpty else { return RequestKey(tenant: tenant, method: method, requestID: requestID) }
+        let made = "auto-" + String(self.random.next(), radix: 36) + String(self.random.next(), radix: 36)
+        return RequestKey(tenant: tenant, method: method, requestID: made)
     }
 
     /// Runs a handler and turns what it throws into a status.

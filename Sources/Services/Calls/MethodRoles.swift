@@ -35,5 +35,12 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,
             ]
         ),
+        (
+            .admin,
+            [
+                NovitaiV1.AdminService.reconcileInstances, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
+                NovitaiV1.AdminService.listAuditEvents,
+            ]
+        ),
     ]
 }

@@ -53,6 +53,8 @@ extension ErrorDetails {
         case .revisionMismatch: Row(.aborted, "REVISION_MISMATCH", precondition: "REVISION")
         case .deletionProtected: Row(.failedPrecondition, "DELETION_PROTECTED", precondition: "DELETION_PROTECTION")
         case .invalidState: Row(.failedPrecondition, "INVALID_STATE", precondition: "STATE")
+        case .frozen: Row(.failedPrecondition, "FROZEN", precondition: "FREEZE")
+        case .observing: Row(.failedPrecondition, "OBSERVING", precondition: "DEPLOYMENT")
         case .noCandidate: Row(.failedPrecondition, "NO_CANDIDATE", precondition: "OFFER")
         case .noCapacity: Row(.resourceExhausted, "NO_CAPACITY")
         // One answer for both: the client does the same, it begins again with a snapshot.

@@ -17,12 +17,13 @@ extension InstanceHandlers {
                 tenant: tenant, owner: Owner(caller), name: request.name, spec: wanted.spec, environment: wanted.environment,
                 labels: request.labels,
                 deletionProtection: request.deletionProtection)
-            let key = self.requestKey(request.requestId, method: "CreateInstance", tenant)
+            let key = self.backend.requestKey(request.requestId, method: "CreateInstance", tenant)
             let labels = Self.nulViolations(inLabels: request.labels)
             let known = SpecRules.violations(ofRequestID: key.requestID) + wanted.violations + labels + Admission.violations(of: new)
             let planner = try await self.planner(for: key, known: known, spec: wanted.spec, context)
             let reply = try await self.backend.mutations.create(
-                new, planner: planner, request: key, payloadDigest: try PayloadDigest.of(request), isValidateOnly: request.validateOnly)
+                new, planner: planner, request: key, payloadDigest: try PayloadDigest.of(request),
+                actor: try self.backend.caller(of: context).id, isValidateOnly: request.validateOnly)
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
             return NovitaiV1.CreateInstanceResponse(reply, requestID: key.requestID)
         }
@@ -57,7 +58,7 @@ extension InstanceHandlers {
     ) async throws -> Response {
         try await self.backend.answer(context, about: request.id) {
             let tenant = try self.backend.tenant(of: context)
-            let key = self.requestKey(request.requestId, method: method, tenant)
+            let key = self.backend.requestKey(request.requestId, method: method, tenant)
             var violations = SpecRules.violations(ofRequestID: key.requestID)
             if request.id.isEmpty { violations.append(FieldViolation("id", "is required")) }
             if request.expectedRevision < 0 { violations.append(FieldViolation("expected_revision", "must not be negative")) }
@@ -67,7 +68,8 @@ extension InstanceHandlers {
             let reply = try await self.backend.mutations.change(
                 change, of: self.known(request.id, of: tenant)?.id ?? InstanceID(rawValue: request.id),
                 expectedRevision: request.expectedRevision == 0 ? nil : Revision(request.expectedRevision), force: force, request: key,
-                payloadDigest: try PayloadDigest.of(payload, method: method), isValidateOnly: request.validateOnly)
+                payloadDigest: try PayloadDigest.of(payload, method: method), actor: try self.backend.caller(of: context).id,
+                isValidateOnly: request.validateOnly)
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
             return Response(reply, requestID: key.requestID)
         }
@@ -91,14 +93,6 @@ extension InstanceHandlers {
         let isRepeat = unknown.isEmpty ? false : try await self.backend.store.request(key) != nil
         try Self.check(violations + (isRepeat ? [] : unknown))
         return planner
-    }
-
-    /// A request id for the call when it brings none: random, so that it is nobody else's.
-    private func requestKey(_ requestID: String, method: String, _ tenant: TenantID) -> RequestKey {
-        guard requestID.isEmpty else { return RequestKey(tenant: tenant, method: method, requestID: requestID) }
-        let random = self.backend.random
-        let made = "auto-" + String(random.next(), radix: 36) + String(random.next(), radix: 36)
-        return RequestKey(tenant: tenant, method: method, requestID: made)
     }
 
     private static func nulViolations(inLabels labels: [String: String]) -> [FieldViolation] {

@@ -5,6 +5,9 @@ package import RPCCore
 
 /// Plan, create, follow, start, stop, restart, delete.
 package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
+    /// Debts that go with every page of a list.
+    static let owedMachinesMax = 100
+
     let backend: Backend
     let encodedEvents = EncodedEvents()
     let encodedInstances = EncodedInstances()
@@ -59,7 +62,7 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         let (living, revision) = self.backend.view.livingInstances()
         let wanted = living.filter { $0.tenant == tenant && !$0.state.isFinal && predicate.matches($0) }
         let (instances, token) = page.page(of: wanted, by: order, bytes: InstanceQuery.bytes)
-        return self.response(instances, token, at: revision)
+        return self.response(instances, token, at: revision, of: tenant)
     }
 
     /// Everything, newest first, as the store keeps it.
@@ -74,13 +77,18 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         let (instances, token) = try await HistoryScan(page: page, tenant: tenant).run(
             cursor: { HistoryCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }, bytes: InstanceQuery.bytes, where: predicate.matches
         ) { query in try await self.backend.store.instances(query) }
-        return self.response(instances, token, at: revision)
+        return self.response(instances, token, at: revision, of: tenant)
     }
 
-    private func response(_ instances: [Instance], _ token: String, at revision: Revision) -> NovitaiV1.ListInstancesResponse {
+    private func response(
+        _ instances: [Instance], _ token: String, at revision: Revision, of tenant: TenantID
+    ) -> NovitaiV1.ListInstancesResponse {
+        let debts = FleetDebts(of: self.backend.view.livingInstances().instances.filter { $0.tenant == tenant })
         var response = NovitaiV1.ListInstancesResponse()
         response.instances = instances.map { NovitaiV1.Instance($0) }
         response.nextPageToken = token
+        response.owedMachines = debts.machines.prefix(Self.owedMachinesMax).map { NovitaiV1.OwedMachine($0) }
+        response.leakedHourlyPrice = NovitaiV1.Money(debts.leakedHourly)
         response.resumeToken = self.backend.view.deployment.map { NovitaiV1.ResumeToken($0.history, revision) }
         return response
     }

@@ -26,6 +26,32 @@ extension NovitaiV1.Instance {
         self.runningSince = instance.runningSince.map { GoogleProtobuf.Timestamp($0) }
         self.deleteTime = instance.deletedAt.map { GoogleProtobuf.Timestamp($0) }
         self.revision = instance.revision.number
+        self.owedMachines = instance.owedMachines.map { NovitaiV1.OwedMachine($0) }
+        guard instance.wastedCost > .zero else { return }
+        self.wastedCost = NovitaiV1.Money(instance.wastedCost)
+        self.wastedMachines = (instance.wastedMachines ?? []).map { NovitaiV1.WastedMachine($0) }
+    }
+}
+
+extension NovitaiV1.OwedMachine {
+    init(_ machine: OwedMachine) {
+        self.init()
+        self.kind = machine.kind == .extra ? .extra : .deleting
+        self.instanceId = machine.instanceID.rawValue
+        self.upstreamId = machine.upstreamID?.rawValue ?? ""
+        self.hourlyPrice = NovitaiV1.Money(machine.hourlyPrice)
+        self.since = GoogleProtobuf.Timestamp(machine.since)
+    }
+}
+
+extension NovitaiV1.WastedMachine {
+    init(_ machine: WastedMachine) {
+        self.init()
+        self.upstreamId = machine.upstreamID.rawValue
+        self.hourlyPrice = NovitaiV1.Money(machine.hourlyPrice)
+        self.since = GoogleProtobuf.Timestamp(machine.since)
+        self.until = GoogleProtobuf.Timestamp(machine.until)
+        self.cost = NovitaiV1.Money(machine.cost)
     }
 }
 

@@ -3,7 +3,10 @@ internal import NovitaiProto
 
 struct ServerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "server", abstract: "The server itself.", subcommands: [ShowServerInfo.self, ShowHealth.self])
+        commandName: "server", abstract: "The server itself.",
+        subcommands: [
+            ShowServerInfo.self, ShowHealth.self, FreezeFleet.self, UnfreezeFleet.self, ActivateDeployment.self, ReconcileInstances.self,
+        ])
 }
 
 struct ShowServerInfo: AsyncParsableCommand {
@@ -46,7 +49,8 @@ struct ShowHealth: AsyncParsableCommand {
         self.connection.output.print(health) {
             var table = Table("CHECK", "STATUS", "CHECKED", "DETAIL")
             for check in health.checks { table.add(check.name, check.status.word, check.checkedAt.text, check.detail) }
-            return "\(health.status.word)\n\(table.text)"
+            let owed = health.owedMachines == 0 ? "" : ", \(health.owedMachines) machines owed at \(health.leakedHourlyPrice.text) USD/h"
+            return "\(health.status.word), \(words(health.control))\(owed)\n\(table.text)"
         }
         if health.status == .unhealthy { throw CommandFailure(status: .refused, message: "the server is unhealthy") }
     }

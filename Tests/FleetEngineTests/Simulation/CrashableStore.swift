@@ -120,6 +120,14 @@ struct CrashableStore: Store {
         try await self.perform { () async throws(StoreError) in try await self.inner.jobs(query) }
     }
 
+    func audit(_ query: AuditQuery) async throws(StoreError) -> [AuditRecord] {
+        try await self.perform { () async throws(StoreError) in try await self.inner.audit(query) }
+    }
+
+    func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.trimAudit(before: time, keeping: keeping) }
+    }
+
     func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         try await self.perform { () async throws(StoreError) in try await self.inner.trimLog(before: time, keeping: keeping) }
     }

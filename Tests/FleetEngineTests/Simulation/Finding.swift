@@ -14,11 +14,13 @@ struct Finding: Sendable {
     let callTimes: [Timestamp]
     let crashesByPhase: [CreatePhase: Int]
     let crashesElsewhere: Int
+    /// Oldest first.
+    let audit: [AuditEntry]
 
     /// Everything that does not hold; empty when all is well.
     var violations: [String] {
         self.machineViolations + self.logViolations + self.watchViolations + self.customerViolations + self.ceilingViolations
-            + self.tokenViolations + self.budgetViolations
+            + self.tokenViolations + self.budgetViolations + self.wasteViolations + self.auditViolations
     }
 
     /// Commits that a guard refused, by what it said.
@@ -58,6 +60,45 @@ struct Finding: Sendable {
                 found.append("\(instance.id) wasted \(instance.wastedCost)")
             }
             if instance.isLiving { found.append("\(instance.id) lives on: \(instance.state), \(instance.debts.count) debts") }
+        }
+        return found
+    }
+
+    /// Every machine too many is accounted for by itself, and at no less than the provider bills for it.
+    private var wasteViolations: [String] {
+        let latest = self.latestInstances
+        return self.ledger.flatMap { machine -> [String] in
+            guard let instance = OwnershipToken(machine.name).flatMap({ latest[$0.instance] }),
+                let wasted = instance.wastedMachines?.first(where: { $0.upstreamID.rawValue == machine.id })
+            else { return [] }
+            return wasted.cost.micros < machine.amount ? ["machine \(machine.id) cost \(machine.amount), accounted as \(wasted.cost)"] : []
+        }
+            + latest.values.sorted { $0.id < $1.id }.flatMap { instance -> [String] in
+                let sum = (instance.wastedMachines ?? []).reduce(MicroUSD.zero) { $0 + $1.cost }
+                return sum == instance.wastedCost ? [] : ["\(instance.id): the wasted machines do not sum up to \(instance.wastedCost)"]
+            }
+    }
+
+    // MARK: The audit log
+
+    /// Each accepted request stands in it once, and each automatic delete before its call; of those there are never more than the brake
+    /// lets past.
+    private var auditViolations: [String] {
+        let requests = self.audit.filter { !$0.requestID.isEmpty && $0.cause == "REQUESTED" }
+        var found = Dictionary(grouping: requests) { "\($0.action) \($0.requestID)" }.filter { $0.value.count > 1 }.keys.sorted()
+            .map { "\($0) stands in the audit log more than once" }
+        let accepted = self.outcomes.count
+        if requests.count < 2 * accepted { found.append("\(requests.count) audited requests of \(accepted) customers") }
+        let endings = self.audit.filter(\.endsAutomatically)
+        let owed = self.trace.filter { $0.contains(" releasing ") }.compactMap { line in
+            line.components(after: "releasing ").split(separator: " ").first.map(String.init)
+        }
+        for machine in Set(owed).sorted() where !endings.contains(where: { $0.upstreamID?.rawValue == machine }) {
+            found.append("machine \(machine) was deleted without an entry in the audit log")
+        }
+        let limit = self.scenario.settings.brake.maxPerMinute
+        for (first, last) in zip(endings, endings.dropFirst(limit)) where last.at - first.at < Brake.minute {
+            found.append("more than \(limit) automatic endings in a minute")
         }
         return found
     }
@@ -144,5 +185,12 @@ struct Finding: Sendable {
             if self.latestInstances[outcome.instanceID]?.state != .deleted { found.append("customer \(number): not deleted") }
         }
         return found
+    }
+}
+
+extension String {
+    fileprivate func components(after mark: String) -> Substring {
+        guard let range = self.firstRange(of: mark) else { return "" }
+        return self[range.upperBound...]
     }
 }

@@ -21,6 +21,8 @@ struct Scenario: Sendable {
     let arrivalSpread: Int
     /// A create shows later than the provider is trusted to show it: then there may be two, and one must go.
     let isBeyondSettleWindow: Bool
+    /// Times that somebody freezes the fleet for a while.
+    let freezes: Int
 
     static let settleWindow: Duration = .seconds(600)
     /// How far a listing may lag: the window must hold the delay of a create and the lag together.
@@ -40,6 +42,7 @@ struct Scenario: Sendable {
         self.storeDelayMax = 0
         self.arrivalSpread = 0
         self.isBeyondSettleWindow = false
+        self.freezes = 0
     }
 
     /// Drawn from the seed.
@@ -63,6 +66,7 @@ struct Scenario: Sendable {
         self.downTimeMax = dice.chance(0.5) ? 1000 : 60_000
         self.storeFailures = dice.chance(0.3) ? 0.01 : 0
         self.arrivalSpread = dice.chance(0.5) ? 100 : 60_000
+        self.freezes = dice.chance(0.3) ? dice.number(1...2) : 0
     }
 
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.

@@ -8,6 +8,7 @@ final class SimulatedServer: Sendable {
     let store: CrashableStore
     let view = View()
     let mutations: Mutations
+    let governor: FleetGovernor
     let life: Life
     private let world: World
     var monitor: FleetMonitor { self.world.monitor }
@@ -29,6 +30,7 @@ final class SimulatedServer: Sendable {
             if life.isAlive { onEvent(event) }
         }
         self.mutations = Mutations(store: store, view: self.view, clock: clock, settings: settings, random: random)
+        self.governor = FleetGovernor(store: store, view: self.view, clock: clock)
     }
 
     /// Serves callers once it has attached.
@@ -55,6 +57,10 @@ final class SimulatedServer: Sendable {
         self.root.withLock { $0 }?.cancel()
     }
 
+    func reconcile(isDryRun: Bool) async throws -> ReconciliationReport? {
+        try await self.engine.withLock { $0 }?.reconcile(isDryRun: isDryRun, requestID: "asked")
+    }
+
     func beginGracefulShutdown() {
         self.engine.withLock { $0 }?.beginGracefulShutdown()
     }
@@ -71,6 +77,9 @@ extension EngineEvent {
         case .swept(let sweep): "swept \(sweep.machines) machines, \(sweep.questions) questions"
         case .sweepFailed(let text): "sweep failed: \(text)"
         case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
+        case .held(let instance, let hold): "held \(instance): \(hold)"
+        case .debtOverdue(let machine, let level): "debt of \(machine.instanceID) overdue, level \(level)"
+        case .orphans(let count, _): "\(count) orphans"
         }
     }
 }

@@ -58,7 +58,12 @@ final class Universe: Sendable {
         try self.boot()
         self.planCrash()
         let watcher = Watcher(universe: self)
-        let tasks = self.startCustomers() + [Task(executorPreference: self.executor) { await watcher.run() }]
+        let overseer = Overseer(universe: self)
+        let tasks =
+            self.startCustomers() + [
+                Task(executorPreference: self.executor) { await watcher.run() },
+                Task(executorPreference: self.executor) { await overseer.run() },
+            ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found.
         let quietUntil = self.clock.now + self.scenario.quietTime
@@ -72,7 +77,7 @@ final class Universe: Sendable {
         let finding = Finding(
             scenario: self.scenario, events: events, watched: watcher.events, ledger: ledger, outcomes: self.outcomes,
             trace: self.trace.all, callTimes: self.provider.callTimes,
-            crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere)
+            crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere, audit: try self.readAudit())
         self.server?.crash()
         for task in tasks { task.cancel() }
         try self.drain { self.servers.allSatisfy(\.hasEnded) }
@@ -205,6 +210,11 @@ final class Universe: Sendable {
         _ = task
         guard let value = result.withLock({ $0 }) else { throw Stuck(reason: "no result") }
         return value
+    }
+
+    private func readAudit() throws -> [AuditEntry] {
+        let inner = self.server?.store.inner
+        return try self.result { ((try? await inner?.audit(AuditQuery(limit: 100_000))) ?? []).reversed().map(\.entry) }
     }
 
     private func readLog() throws -> [Event] {

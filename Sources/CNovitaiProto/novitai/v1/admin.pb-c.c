@@ -43,6 +43,24 @@ void   novitai__v1__health__init
   static const Novitai__V1__Health init_value = NOVITAI__V1__HEALTH__INIT;
   *message = init_value;
 }
+void   novitai__v1__fleet_control__init
+                     (Novitai__V1__FleetControl         *message)
+{
+  static const Novitai__V1__FleetControl init_value = NOVITAI__V1__FLEET_CONTROL__INIT;
+  *message = init_value;
+}
+void   novitai__v1__freeze__init
+                     (Novitai__V1__Freeze         *message)
+{
+  static const Novitai__V1__Freeze init_value = NOVITAI__V1__FREEZE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__observation__init
+                     (Novitai__V1__Observation         *message)
+{
+  static const Novitai__V1__Observation init_value = NOVITAI__V1__OBSERVATION__INIT;
+  *message = init_value;
+}
 void   novitai__v1__get_metrics_request__init
                      (Novitai__V1__GetMetricsRequest         *message)
 {
@@ -53,6 +71,72 @@ void   novitai__v1__get_metrics_response__init
                      (Novitai__V1__GetMetricsResponse         *message)
 {
   static const Novitai__V1__GetMetricsResponse init_value = NOVITAI__V1__GET_METRICS_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__reconcile_instances_request__init
+                     (Novitai__V1__ReconcileInstancesRequest         *message)
+{
+  static const Novitai__V1__ReconcileInstancesRequest init_value = NOVITAI__V1__RECONCILE_INSTANCES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__difference__init
+                     (Novitai__V1__Difference         *message)
+{
+  static const Novitai__V1__Difference init_value = NOVITAI__V1__DIFFERENCE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__upstream_machine__init
+                     (Novitai__V1__UpstreamMachine         *message)
+{
+  static const Novitai__V1__UpstreamMachine init_value = NOVITAI__V1__UPSTREAM_MACHINE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__reconcile_instances_response__init
+                     (Novitai__V1__ReconcileInstancesResponse         *message)
+{
+  static const Novitai__V1__ReconcileInstancesResponse init_value = NOVITAI__V1__RECONCILE_INSTANCES_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__set_freeze_request__init
+                     (Novitai__V1__SetFreezeRequest         *message)
+{
+  static const Novitai__V1__SetFreezeRequest init_value = NOVITAI__V1__SET_FREEZE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__set_freeze_response__init
+                     (Novitai__V1__SetFreezeResponse         *message)
+{
+  static const Novitai__V1__SetFreezeResponse init_value = NOVITAI__V1__SET_FREEZE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__activate_deployment_request__init
+                     (Novitai__V1__ActivateDeploymentRequest         *message)
+{
+  static const Novitai__V1__ActivateDeploymentRequest init_value = NOVITAI__V1__ACTIVATE_DEPLOYMENT_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__activate_deployment_response__init
+                     (Novitai__V1__ActivateDeploymentResponse         *message)
+{
+  static const Novitai__V1__ActivateDeploymentResponse init_value = NOVITAI__V1__ACTIVATE_DEPLOYMENT_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_audit_events_request__init
+                     (Novitai__V1__ListAuditEventsRequest         *message)
+{
+  static const Novitai__V1__ListAuditEventsRequest init_value = NOVITAI__V1__LIST_AUDIT_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__audit_event__init
+                     (Novitai__V1__AuditEvent         *message)
+{
+  static const Novitai__V1__AuditEvent init_value = NOVITAI__V1__AUDIT_EVENT__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_audit_events_response__init
+                     (Novitai__V1__ListAuditEventsResponse         *message)
+{
+  static const Novitai__V1__ListAuditEventsResponse init_value = NOVITAI__V1__LIST_AUDIT_EVENTS_RESPONSE__INIT;
   *message = init_value;
 }
 #define novitai__v1__get_server_info_request__field_descriptors NULL
@@ -439,7 +523,7 @@ const ProtobufCMessageDescriptor novitai__v1__health_check__descriptor =
   (ProtobufCMessageInit) novitai__v1__health_check__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__health__field_descriptors[4] =
+static const ProtobufCFieldDescriptor novitai__v1__health__field_descriptors[9] =
 {
   {
     "status",
@@ -489,9 +573,74 @@ static const ProtobufCFieldDescriptor novitai__v1__health__field_descriptors[4] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "control",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Health, control),
+    &novitai__v1__fleet_control__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leaked_hourly_price",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Health, leaked_hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "owed_machines",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Health, owed_machines),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "orphaned_instances",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Health, orphaned_instances),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "orphaned_hourly_price",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Health, orphaned_hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__health__field_indices_by_name[] = {
   3,   /* field[3] = checks */
+  4,   /* field[4] = control */
+  5,   /* field[5] = leaked_hourly_price */
+  8,   /* field[8] = orphaned_hourly_price */
+  7,   /* field[7] = orphaned_instances */
+  6,   /* field[6] = owed_machines */
   0,   /* field[0] = status */
   2,   /* field[2] = uptime */
   1,   /* field[1] = version */
@@ -499,7 +648,7 @@ static const unsigned novitai__v1__health__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__health__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor novitai__v1__health__descriptor =
 {
@@ -509,11 +658,177 @@ const ProtobufCMessageDescriptor novitai__v1__health__descriptor =
   "Novitai__V1__Health",
   "novitai.v1",
   sizeof(Novitai__V1__Health),
-  4,
+  9,
   novitai__v1__health__field_descriptors,
   novitai__v1__health__field_indices_by_name,
   1,  novitai__v1__health__number_ranges,
   (ProtobufCMessageInit) novitai__v1__health__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__fleet_control__field_descriptors[2] =
+{
+  {
+    "freeze",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__FleetControl, freeze),
+    &novitai__v1__freeze__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "observation",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__FleetControl, observation),
+    &novitai__v1__observation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__fleet_control__field_indices_by_name[] = {
+  0,   /* field[0] = freeze */
+  1,   /* field[1] = observation */
+};
+static const ProtobufCIntRange novitai__v1__fleet_control__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__fleet_control__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.FleetControl",
+  "FleetControl",
+  "Novitai__V1__FleetControl",
+  "novitai.v1",
+  sizeof(Novitai__V1__FleetControl),
+  2,
+  novitai__v1__fleet_control__field_descriptors,
+  novitai__v1__fleet_control__field_indices_by_name,
+  1,  novitai__v1__fleet_control__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__fleet_control__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__freeze__field_descriptors[3] =
+{
+  {
+    "actor",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Freeze, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Freeze, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Freeze, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__freeze__field_indices_by_name[] = {
+  0,   /* field[0] = actor */
+  1,   /* field[1] = reason */
+  2,   /* field[2] = since */
+};
+static const ProtobufCIntRange novitai__v1__freeze__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__freeze__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Freeze",
+  "Freeze",
+  "Novitai__V1__Freeze",
+  "novitai.v1",
+  sizeof(Novitai__V1__Freeze),
+  3,
+  novitai__v1__freeze__field_descriptors,
+  novitai__v1__freeze__field_indices_by_name,
+  1,  novitai__v1__freeze__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__freeze__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__observation__field_descriptors[2] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Observation, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Observation, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__observation__field_indices_by_name[] = {
+  0,   /* field[0] = reason */
+  1,   /* field[1] = since */
+};
+static const ProtobufCIntRange novitai__v1__observation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__observation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Observation",
+  "Observation",
+  "Novitai__V1__Observation",
+  "novitai.v1",
+  sizeof(Novitai__V1__Observation),
+  2,
+  novitai__v1__observation__field_descriptors,
+  novitai__v1__observation__field_indices_by_name,
+  1,  novitai__v1__observation__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__observation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define novitai__v1__get_metrics_request__field_descriptors NULL
@@ -570,5 +885,917 @@ const ProtobufCMessageDescriptor novitai__v1__get_metrics_response__descriptor =
   novitai__v1__get_metrics_response__field_indices_by_name,
   1,  novitai__v1__get_metrics_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__get_metrics_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__reconcile_instances_request__field_descriptors[1] =
+{
+  {
+    "dry_run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__reconcile_instances_request__field_indices_by_name[] = {
+  0,   /* field[0] = dry_run */
+};
+static const ProtobufCIntRange novitai__v1__reconcile_instances_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ReconcileInstancesRequest",
+  "ReconcileInstancesRequest",
+  "Novitai__V1__ReconcileInstancesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ReconcileInstancesRequest),
+  1,
+  novitai__v1__reconcile_instances_request__field_descriptors,
+  novitai__v1__reconcile_instances_request__field_indices_by_name,
+  1,  novitai__v1__reconcile_instances_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__reconcile_instances_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__difference__field_descriptors[3] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Difference, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instance_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Difference, instance_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "machine",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Difference, machine),
+    &novitai__v1__upstream_machine__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__difference__field_indices_by_name[] = {
+  1,   /* field[1] = instance_id */
+  0,   /* field[0] = kind */
+  2,   /* field[2] = machine */
+};
+static const ProtobufCIntRange novitai__v1__difference__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__difference__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Difference",
+  "Difference",
+  "Novitai__V1__Difference",
+  "novitai.v1",
+  sizeof(Novitai__V1__Difference),
+  3,
+  novitai__v1__difference__field_descriptors,
+  novitai__v1__difference__field_indices_by_name,
+  1,  novitai__v1__difference__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__difference__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__upstream_machine__field_descriptors[7] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "status",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, status),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "product_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, product_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "billing_mode",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, billing_mode),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpstreamMachine, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__upstream_machine__field_indices_by_name[] = {
+  5,   /* field[5] = billing_mode */
+  6,   /* field[6] = create_time */
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+  3,   /* field[3] = product_id */
+  4,   /* field[4] = region_id */
+  2,   /* field[2] = status */
+};
+static const ProtobufCIntRange novitai__v1__upstream_machine__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor novitai__v1__upstream_machine__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpstreamMachine",
+  "UpstreamMachine",
+  "Novitai__V1__UpstreamMachine",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpstreamMachine),
+  7,
+  novitai__v1__upstream_machine__field_descriptors,
+  novitai__v1__upstream_machine__field_indices_by_name,
+  1,  novitai__v1__upstream_machine__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__upstream_machine__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__reconcile_instances_response__field_descriptors[8] =
+{
+  {
+    "listed_at",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, listed_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "machines",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, machines),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "differences",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ReconcileInstancesResponse, n_differences),
+    offsetof(Novitai__V1__ReconcileInstancesResponse, differences),
+    &novitai__v1__difference__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "difference_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, difference_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "foreign",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ReconcileInstancesResponse, n_foreign),
+    offsetof(Novitai__V1__ReconcileInstancesResponse, foreign),
+    &novitai__v1__upstream_machine__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "foreign_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, foreign_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "suspicious",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, suspicious),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "applied",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, applied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__reconcile_instances_response__field_indices_by_name[] = {
+  7,   /* field[7] = applied */
+  3,   /* field[3] = difference_count */
+  2,   /* field[2] = differences */
+  4,   /* field[4] = foreign */
+  5,   /* field[5] = foreign_count */
+  0,   /* field[0] = listed_at */
+  1,   /* field[1] = machines */
+  6,   /* field[6] = suspicious */
+};
+static const ProtobufCIntRange novitai__v1__reconcile_instances_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ReconcileInstancesResponse",
+  "ReconcileInstancesResponse",
+  "Novitai__V1__ReconcileInstancesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ReconcileInstancesResponse),
+  8,
+  novitai__v1__reconcile_instances_response__field_descriptors,
+  novitai__v1__reconcile_instances_response__field_indices_by_name,
+  1,  novitai__v1__reconcile_instances_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__reconcile_instances_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__set_freeze_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "frozen",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeRequest, frozen),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__set_freeze_request__field_indices_by_name[] = {
+  2,   /* field[2] = frozen */
+  3,   /* field[3] = reason */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__set_freeze_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__set_freeze_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.SetFreezeRequest",
+  "SetFreezeRequest",
+  "Novitai__V1__SetFreezeRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__SetFreezeRequest),
+  4,
+  novitai__v1__set_freeze_request__field_descriptors,
+  novitai__v1__set_freeze_request__field_indices_by_name,
+  1,  novitai__v1__set_freeze_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__set_freeze_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__set_freeze_response__field_descriptors[2] =
+{
+  {
+    "control",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeResponse, control),
+    &novitai__v1__fleet_control__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SetFreezeResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__set_freeze_response__field_indices_by_name[] = {
+  0,   /* field[0] = control */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__set_freeze_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__set_freeze_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.SetFreezeResponse",
+  "SetFreezeResponse",
+  "Novitai__V1__SetFreezeResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__SetFreezeResponse),
+  2,
+  novitai__v1__set_freeze_response__field_descriptors,
+  novitai__v1__set_freeze_response__field_indices_by_name,
+  1,  novitai__v1__set_freeze_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__set_freeze_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__activate_deployment_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deployment_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentRequest, deployment_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__activate_deployment_request__field_indices_by_name[] = {
+  2,   /* field[2] = deployment_id */
+  3,   /* field[3] = reason */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__activate_deployment_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__activate_deployment_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ActivateDeploymentRequest",
+  "ActivateDeploymentRequest",
+  "Novitai__V1__ActivateDeploymentRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ActivateDeploymentRequest),
+  4,
+  novitai__v1__activate_deployment_request__field_descriptors,
+  novitai__v1__activate_deployment_request__field_indices_by_name,
+  1,  novitai__v1__activate_deployment_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__activate_deployment_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__activate_deployment_response__field_descriptors[2] =
+{
+  {
+    "control",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentResponse, control),
+    &novitai__v1__fleet_control__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ActivateDeploymentResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__activate_deployment_response__field_indices_by_name[] = {
+  0,   /* field[0] = control */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__activate_deployment_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__activate_deployment_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ActivateDeploymentResponse",
+  "ActivateDeploymentResponse",
+  "Novitai__V1__ActivateDeploymentResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ActivateDeploymentResponse),
+  2,
+  novitai__v1__activate_deployment_response__field_descriptors,
+  novitai__v1__activate_deployment_response__field_indices_by_name,
+  1,  novitai__v1__activate_deployment_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__activate_deployment_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_audit_events_request__field_descriptors[4] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListAuditEventsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListAuditEventsRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListAuditEventsRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListAuditEventsRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_audit_events_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_audit_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_audit_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListAuditEventsRequest",
+  "ListAuditEventsRequest",
+  "Novitai__V1__ListAuditEventsRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListAuditEventsRequest),
+  4,
+  novitai__v1__list_audit_events_request__field_descriptors,
+  novitai__v1__list_audit_events_request__field_indices_by_name,
+  1,  novitai__v1__list_audit_events_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_audit_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__audit_event__field_descriptors[12] =
+{
+  {
+    "sequence",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "actor",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "action",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, action),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cause",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, cause),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "effect",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, effect),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instance_id",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, instance_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job_id",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, job_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "upstream_id",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, upstream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hourly_price",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AuditEvent, hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__audit_event__field_indices_by_name[] = {
+  4,   /* field[4] = action */
+  3,   /* field[3] = actor */
+  5,   /* field[5] = cause */
+  6,   /* field[6] = effect */
+  11,   /* field[11] = hourly_price */
+  7,   /* field[7] = instance_id */
+  8,   /* field[8] = job_id */
+  10,   /* field[10] = request_id */
+  0,   /* field[0] = sequence */
+  2,   /* field[2] = tenant */
+  1,   /* field[1] = time */
+  9,   /* field[9] = upstream_id */
+};
+static const ProtobufCIntRange novitai__v1__audit_event__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor novitai__v1__audit_event__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.AuditEvent",
+  "AuditEvent",
+  "Novitai__V1__AuditEvent",
+  "novitai.v1",
+  sizeof(Novitai__V1__AuditEvent),
+  12,
+  novitai__v1__audit_event__field_descriptors,
+  novitai__v1__audit_event__field_indices_by_name,
+  1,  novitai__v1__audit_event__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__audit_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_audit_events_response__field_descriptors[2] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListAuditEventsResponse, n_events),
+    offsetof(Novitai__V1__ListAuditEventsResponse, events),
+    &novitai__v1__audit_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListAuditEventsResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_audit_events_response__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_audit_events_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_audit_events_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListAuditEventsResponse",
+  "ListAuditEventsResponse",
+  "Novitai__V1__ListAuditEventsResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListAuditEventsResponse),
+  2,
+  novitai__v1__list_audit_events_response__field_descriptors,
+  novitai__v1__list_audit_events_response__field_indices_by_name,
+  1,  novitai__v1__list_audit_events_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_audit_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -55,6 +55,18 @@ void   novitai__v1__instance__init
   static const Novitai__V1__Instance init_value = NOVITAI__V1__INSTANCE__INIT;
   *message = init_value;
 }
+void   novitai__v1__owed_machine__init
+                     (Novitai__V1__OwedMachine         *message)
+{
+  static const Novitai__V1__OwedMachine init_value = NOVITAI__V1__OWED_MACHINE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__wasted_machine__init
+                     (Novitai__V1__WastedMachine         *message)
+{
+  static const Novitai__V1__WastedMachine init_value = NOVITAI__V1__WASTED_MACHINE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__plan_instance_request__init
                      (Novitai__V1__PlanInstanceRequest         *message)
 {
@@ -766,7 +778,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor
   (ProtobufCMessageInit) novitai__v1__instance__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[21] =
+static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[24] =
 {
   {
     "id",
@@ -1020,6 +1032,42 @@ static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "owed_machines",
+    22,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Instance, n_owed_machines),
+    offsetof(Novitai__V1__Instance, owed_machines),
+    &novitai__v1__owed_machine__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wasted_cost",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, wasted_cost),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wasted_machines",
+    24,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Instance, n_wasted_machines),
+    offsetof(Novitai__V1__Instance, wasted_machines),
+    &novitai__v1__wasted_machine__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   16,   /* field[16] = create_time */
@@ -1032,6 +1080,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   14,   /* field[14] = job_id */
   5,   /* field[5] = labels */
   1,   /* field[1] = name */
+  21,   /* field[21] = owed_machines */
   11,   /* field[11] = placement */
   10,   /* field[10] = readiness */
   20,   /* field[20] = revision */
@@ -1043,11 +1092,13 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   2,   /* field[2] = tenant */
   17,   /* field[17] = update_time */
   13,   /* field[13] = upstream */
+  22,   /* field[22] = wasted_cost */
+  23,   /* field[23] = wasted_machines */
 };
 static const ProtobufCIntRange novitai__v1__instance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 21 }
+  { 0, 24 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
 {
@@ -1057,11 +1108,191 @@ const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
   "Novitai__V1__Instance",
   "novitai.v1",
   sizeof(Novitai__V1__Instance),
-  21,
+  24,
   novitai__v1__instance__field_descriptors,
   novitai__v1__instance__field_indices_by_name,
   1,  novitai__v1__instance__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__owed_machine__field_descriptors[5] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__OwedMachine, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instance_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__OwedMachine, instance_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "upstream_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__OwedMachine, upstream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hourly_price",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__OwedMachine, hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__OwedMachine, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__owed_machine__field_indices_by_name[] = {
+  3,   /* field[3] = hourly_price */
+  1,   /* field[1] = instance_id */
+  0,   /* field[0] = kind */
+  4,   /* field[4] = since */
+  2,   /* field[2] = upstream_id */
+};
+static const ProtobufCIntRange novitai__v1__owed_machine__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__owed_machine__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.OwedMachine",
+  "OwedMachine",
+  "Novitai__V1__OwedMachine",
+  "novitai.v1",
+  sizeof(Novitai__V1__OwedMachine),
+  5,
+  novitai__v1__owed_machine__field_descriptors,
+  novitai__v1__owed_machine__field_indices_by_name,
+  1,  novitai__v1__owed_machine__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__owed_machine__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__wasted_machine__field_descriptors[5] =
+{
+  {
+    "upstream_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WastedMachine, upstream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hourly_price",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WastedMachine, hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WastedMachine, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "until",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WastedMachine, until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WastedMachine, cost),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__wasted_machine__field_indices_by_name[] = {
+  4,   /* field[4] = cost */
+  1,   /* field[1] = hourly_price */
+  2,   /* field[2] = since */
+  3,   /* field[3] = until */
+  0,   /* field[0] = upstream_id */
+};
+static const ProtobufCIntRange novitai__v1__wasted_machine__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__wasted_machine__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.WastedMachine",
+  "WastedMachine",
+  "Novitai__V1__WastedMachine",
+  "novitai.v1",
+  sizeof(Novitai__V1__WastedMachine),
+  5,
+  novitai__v1__wasted_machine__field_descriptors,
+  novitai__v1__wasted_machine__field_indices_by_name,
+  1,  novitai__v1__wasted_machine__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__wasted_machine__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__plan_instance_request__field_descriptors[1] =
@@ -1654,7 +1885,7 @@ const ProtobufCMessageDescriptor novitai__v1__list_instances_request__descriptor
   (ProtobufCMessageInit) novitai__v1__list_instances_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__list_instances_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor novitai__v1__list_instances_response__field_descriptors[5] =
 {
   {
     "instances",
@@ -1692,16 +1923,42 @@ static const ProtobufCFieldDescriptor novitai__v1__list_instances_response__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "owed_machines",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListInstancesResponse, n_owed_machines),
+    offsetof(Novitai__V1__ListInstancesResponse, owed_machines),
+    &novitai__v1__owed_machine__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leaked_hourly_price",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListInstancesResponse, leaked_hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__list_instances_response__field_indices_by_name[] = {
   0,   /* field[0] = instances */
+  4,   /* field[4] = leaked_hourly_price */
   1,   /* field[1] = next_page_token */
+  3,   /* field[3] = owed_machines */
   2,   /* field[2] = resume_token */
 };
 static const ProtobufCIntRange novitai__v1__list_instances_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor novitai__v1__list_instances_response__descriptor =
 {
@@ -1711,7 +1968,7 @@ const ProtobufCMessageDescriptor novitai__v1__list_instances_response__descripto
   "Novitai__V1__ListInstancesResponse",
   "novitai.v1",
   sizeof(Novitai__V1__ListInstancesResponse),
-  3,
+  5,
   novitai__v1__list_instances_response__field_descriptors,
   novitai__v1__list_instances_response__field_indices_by_name,
   1,  novitai__v1__list_instances_response__number_ranges,

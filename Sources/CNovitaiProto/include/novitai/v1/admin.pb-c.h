@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
+#include "novitai/v1/types.pb-c.h"
 
 typedef struct Novitai__V1__GetServerInfoRequest Novitai__V1__GetServerInfoRequest;
 typedef struct Novitai__V1__ServerInfo Novitai__V1__ServerInfo;
@@ -23,8 +24,22 @@ typedef struct Novitai__V1__Limits Novitai__V1__Limits;
 typedef struct Novitai__V1__GetHealthRequest Novitai__V1__GetHealthRequest;
 typedef struct Novitai__V1__HealthCheck Novitai__V1__HealthCheck;
 typedef struct Novitai__V1__Health Novitai__V1__Health;
+typedef struct Novitai__V1__FleetControl Novitai__V1__FleetControl;
+typedef struct Novitai__V1__Freeze Novitai__V1__Freeze;
+typedef struct Novitai__V1__Observation Novitai__V1__Observation;
 typedef struct Novitai__V1__GetMetricsRequest Novitai__V1__GetMetricsRequest;
 typedef struct Novitai__V1__GetMetricsResponse Novitai__V1__GetMetricsResponse;
+typedef struct Novitai__V1__ReconcileInstancesRequest Novitai__V1__ReconcileInstancesRequest;
+typedef struct Novitai__V1__Difference Novitai__V1__Difference;
+typedef struct Novitai__V1__UpstreamMachine Novitai__V1__UpstreamMachine;
+typedef struct Novitai__V1__ReconcileInstancesResponse Novitai__V1__ReconcileInstancesResponse;
+typedef struct Novitai__V1__SetFreezeRequest Novitai__V1__SetFreezeRequest;
+typedef struct Novitai__V1__SetFreezeResponse Novitai__V1__SetFreezeResponse;
+typedef struct Novitai__V1__ActivateDeploymentRequest Novitai__V1__ActivateDeploymentRequest;
+typedef struct Novitai__V1__ActivateDeploymentResponse Novitai__V1__ActivateDeploymentResponse;
+typedef struct Novitai__V1__ListAuditEventsRequest Novitai__V1__ListAuditEventsRequest;
+typedef struct Novitai__V1__AuditEvent Novitai__V1__AuditEvent;
+typedef struct Novitai__V1__ListAuditEventsResponse Novitai__V1__ListAuditEventsResponse;
 
 
 /* --- enums --- */
@@ -106,10 +121,49 @@ struct  Novitai__V1__Health
   Google__Protobuf__Duration *uptime;
   size_t n_checks;
   Novitai__V1__HealthCheck **checks;
+  Novitai__V1__FleetControl *control;
+  Novitai__V1__Money *leaked_hourly_price;
+  uint32_t owed_machines;
+  uint32_t orphaned_instances;
+  Novitai__V1__Money *orphaned_hourly_price;
 };
 #define NOVITAI__V1__HEALTH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__health__descriptor) \
-    , 0, {0,NULL}, NULL, 0,NULL }
+    , 0, {0,NULL}, NULL, 0,NULL, NULL, NULL, 0, 0, NULL }
+
+
+struct  Novitai__V1__FleetControl
+{
+  ProtobufCMessage base;
+  Novitai__V1__Freeze *freeze;
+  Novitai__V1__Observation *observation;
+};
+#define NOVITAI__V1__FLEET_CONTROL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__fleet_control__descriptor) \
+    , NULL, NULL }
+
+
+struct  Novitai__V1__Freeze
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData actor;
+  ProtobufCBinaryData reason;
+  Google__Protobuf__Timestamp *since;
+};
+#define NOVITAI__V1__FREEZE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__freeze__descriptor) \
+    , {0,NULL}, {0,NULL}, NULL }
+
+
+struct  Novitai__V1__Observation
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData reason;
+  Google__Protobuf__Timestamp *since;
+};
+#define NOVITAI__V1__OBSERVATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__observation__descriptor) \
+    , {0,NULL}, NULL }
 
 
 struct  Novitai__V1__GetMetricsRequest
@@ -131,6 +185,157 @@ struct  Novitai__V1__GetMetricsResponse
     , {0,NULL} }
 
 
+struct  Novitai__V1__ReconcileInstancesRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean dry_run;
+};
+#define NOVITAI__V1__RECONCILE_INSTANCES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__reconcile_instances_request__descriptor) \
+    , 0 }
+
+
+struct  Novitai__V1__Difference
+{
+  ProtobufCMessage base;
+  int32_t kind;
+  ProtobufCBinaryData instance_id;
+  Novitai__V1__UpstreamMachine *machine;
+};
+#define NOVITAI__V1__DIFFERENCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__difference__descriptor) \
+    , 0, {0,NULL}, NULL }
+
+
+struct  Novitai__V1__UpstreamMachine
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+  ProtobufCBinaryData status;
+  ProtobufCBinaryData product_id;
+  ProtobufCBinaryData region_id;
+  int32_t billing_mode;
+  Google__Protobuf__Timestamp *create_time;
+};
+#define NOVITAI__V1__UPSTREAM_MACHINE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__upstream_machine__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL }
+
+
+struct  Novitai__V1__ReconcileInstancesResponse
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *listed_at;
+  uint32_t machines;
+  size_t n_differences;
+  Novitai__V1__Difference **differences;
+  uint32_t difference_count;
+  size_t n_foreign;
+  Novitai__V1__UpstreamMachine **foreign;
+  uint32_t foreign_count;
+  protobuf_c_boolean suspicious;
+  protobuf_c_boolean applied;
+};
+#define NOVITAI__V1__RECONCILE_INSTANCES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__reconcile_instances_response__descriptor) \
+    , NULL, 0, 0,NULL, 0, 0,NULL, 0, 0, 0 }
+
+
+struct  Novitai__V1__SetFreezeRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  protobuf_c_boolean frozen;
+  ProtobufCBinaryData reason;
+};
+#define NOVITAI__V1__SET_FREEZE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__set_freeze_request__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL} }
+
+
+struct  Novitai__V1__SetFreezeResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__FleetControl *control;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__SET_FREEZE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__set_freeze_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Novitai__V1__ActivateDeploymentRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData deployment_id;
+  ProtobufCBinaryData reason;
+};
+#define NOVITAI__V1__ACTIVATE_DEPLOYMENT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__activate_deployment_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, {0,NULL} }
+
+
+struct  Novitai__V1__ActivateDeploymentResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__FleetControl *control;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__ACTIVATE_DEPLOYMENT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__activate_deployment_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Novitai__V1__ListAuditEventsRequest
+{
+  ProtobufCMessage base;
+  int32_t page_size;
+  ProtobufCBinaryData page_token;
+  ProtobufCBinaryData filter;
+  ProtobufCBinaryData order_by;
+};
+#define NOVITAI__V1__LIST_AUDIT_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_audit_events_request__descriptor) \
+    , 0, {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Novitai__V1__AuditEvent
+{
+  ProtobufCMessage base;
+  int64_t sequence;
+  Google__Protobuf__Timestamp *time;
+  ProtobufCBinaryData tenant;
+  ProtobufCBinaryData actor;
+  ProtobufCBinaryData action;
+  ProtobufCBinaryData cause;
+  ProtobufCBinaryData effect;
+  ProtobufCBinaryData instance_id;
+  ProtobufCBinaryData job_id;
+  ProtobufCBinaryData upstream_id;
+  ProtobufCBinaryData request_id;
+  Novitai__V1__Money *hourly_price;
+};
+#define NOVITAI__V1__AUDIT_EVENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__audit_event__descriptor) \
+    , 0, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL }
+
+
+struct  Novitai__V1__ListAuditEventsResponse
+{
+  ProtobufCMessage base;
+  size_t n_events;
+  Novitai__V1__AuditEvent **events;
+  ProtobufCBinaryData next_page_token;
+};
+#define NOVITAI__V1__LIST_AUDIT_EVENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_audit_events_response__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
 /* Novitai__V1__GetServerInfoRequest methods */
 void   novitai__v1__get_server_info_request__init
                      (Novitai__V1__GetServerInfoRequest         *message);
@@ -149,12 +354,54 @@ void   novitai__v1__health_check__init
 /* Novitai__V1__Health methods */
 void   novitai__v1__health__init
                      (Novitai__V1__Health         *message);
+/* Novitai__V1__FleetControl methods */
+void   novitai__v1__fleet_control__init
+                     (Novitai__V1__FleetControl         *message);
+/* Novitai__V1__Freeze methods */
+void   novitai__v1__freeze__init
+                     (Novitai__V1__Freeze         *message);
+/* Novitai__V1__Observation methods */
+void   novitai__v1__observation__init
+                     (Novitai__V1__Observation         *message);
 /* Novitai__V1__GetMetricsRequest methods */
 void   novitai__v1__get_metrics_request__init
                      (Novitai__V1__GetMetricsRequest         *message);
 /* Novitai__V1__GetMetricsResponse methods */
 void   novitai__v1__get_metrics_response__init
                      (Novitai__V1__GetMetricsResponse         *message);
+/* Novitai__V1__ReconcileInstancesRequest methods */
+void   novitai__v1__reconcile_instances_request__init
+                     (Novitai__V1__ReconcileInstancesRequest         *message);
+/* Novitai__V1__Difference methods */
+void   novitai__v1__difference__init
+                     (Novitai__V1__Difference         *message);
+/* Novitai__V1__UpstreamMachine methods */
+void   novitai__v1__upstream_machine__init
+                     (Novitai__V1__UpstreamMachine         *message);
+/* Novitai__V1__ReconcileInstancesResponse methods */
+void   novitai__v1__reconcile_instances_response__init
+                     (Novitai__V1__ReconcileInstancesResponse         *message);
+/* Novitai__V1__SetFreezeRequest methods */
+void   novitai__v1__set_freeze_request__init
+                     (Novitai__V1__SetFreezeRequest         *message);
+/* Novitai__V1__SetFreezeResponse methods */
+void   novitai__v1__set_freeze_response__init
+                     (Novitai__V1__SetFreezeResponse         *message);
+/* Novitai__V1__ActivateDeploymentRequest methods */
+void   novitai__v1__activate_deployment_request__init
+                     (Novitai__V1__ActivateDeploymentRequest         *message);
+/* Novitai__V1__ActivateDeploymentResponse methods */
+void   novitai__v1__activate_deployment_response__init
+                     (Novitai__V1__ActivateDeploymentResponse         *message);
+/* Novitai__V1__ListAuditEventsRequest methods */
+void   novitai__v1__list_audit_events_request__init
+                     (Novitai__V1__ListAuditEventsRequest         *message);
+/* Novitai__V1__AuditEvent methods */
+void   novitai__v1__audit_event__init
+                     (Novitai__V1__AuditEvent         *message);
+/* Novitai__V1__ListAuditEventsResponse methods */
+void   novitai__v1__list_audit_events_response__init
+                     (Novitai__V1__ListAuditEventsResponse         *message);
 /* --- per-message closures --- */
 
 typedef void (*Novitai__V1__GetServerInfoRequest_Closure)
@@ -175,11 +422,53 @@ typedef void (*Novitai__V1__HealthCheck_Closure)
 typedef void (*Novitai__V1__Health_Closure)
                  (const Novitai__V1__Health *message,
                   void *closure_data);
+typedef void (*Novitai__V1__FleetControl_Closure)
+                 (const Novitai__V1__FleetControl *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Freeze_Closure)
+                 (const Novitai__V1__Freeze *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Observation_Closure)
+                 (const Novitai__V1__Observation *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__GetMetricsRequest_Closure)
                  (const Novitai__V1__GetMetricsRequest *message,
                   void *closure_data);
 typedef void (*Novitai__V1__GetMetricsResponse_Closure)
                  (const Novitai__V1__GetMetricsResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ReconcileInstancesRequest_Closure)
+                 (const Novitai__V1__ReconcileInstancesRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Difference_Closure)
+                 (const Novitai__V1__Difference *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__UpstreamMachine_Closure)
+                 (const Novitai__V1__UpstreamMachine *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ReconcileInstancesResponse_Closure)
+                 (const Novitai__V1__ReconcileInstancesResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__SetFreezeRequest_Closure)
+                 (const Novitai__V1__SetFreezeRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__SetFreezeResponse_Closure)
+                 (const Novitai__V1__SetFreezeResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ActivateDeploymentRequest_Closure)
+                 (const Novitai__V1__ActivateDeploymentRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ActivateDeploymentResponse_Closure)
+                 (const Novitai__V1__ActivateDeploymentResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListAuditEventsRequest_Closure)
+                 (const Novitai__V1__ListAuditEventsRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__AuditEvent_Closure)
+                 (const Novitai__V1__AuditEvent *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListAuditEventsResponse_Closure)
+                 (const Novitai__V1__ListAuditEventsResponse *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -193,8 +482,22 @@ extern const ProtobufCMessageDescriptor novitai__v1__limits__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__get_health_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__health_check__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__health__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__fleet_control__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__freeze__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__observation__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__get_metrics_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__get_metrics_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__difference__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__upstream_machine__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__set_freeze_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__set_freeze_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__activate_deployment_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__activate_deployment_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_audit_events_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__audit_event__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_audit_events_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -27,6 +27,8 @@ typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
 typedef struct Novitai__V1__Instance Novitai__V1__Instance;
 typedef struct Novitai__V1__Instance__LabelsEntry Novitai__V1__Instance__LabelsEntry;
+typedef struct Novitai__V1__OwedMachine Novitai__V1__OwedMachine;
+typedef struct Novitai__V1__WastedMachine Novitai__V1__WastedMachine;
 typedef struct Novitai__V1__PlanInstanceRequest Novitai__V1__PlanInstanceRequest;
 typedef struct Novitai__V1__Candidate Novitai__V1__Candidate;
 typedef struct Novitai__V1__PlanInstanceResponse Novitai__V1__PlanInstanceResponse;
@@ -189,10 +191,43 @@ struct  Novitai__V1__Instance
   Google__Protobuf__Timestamp *running_since;
   Google__Protobuf__Timestamp *delete_time;
   int64_t revision;
+  size_t n_owed_machines;
+  Novitai__V1__OwedMachine **owed_machines;
+  Novitai__V1__Money *wasted_cost;
+  size_t n_wasted_machines;
+  Novitai__V1__WastedMachine **wasted_machines;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0 }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL }
+
+
+struct  Novitai__V1__OwedMachine
+{
+  ProtobufCMessage base;
+  int32_t kind;
+  ProtobufCBinaryData instance_id;
+  ProtobufCBinaryData upstream_id;
+  Novitai__V1__Money *hourly_price;
+  Google__Protobuf__Timestamp *since;
+};
+#define NOVITAI__V1__OWED_MACHINE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__owed_machine__descriptor) \
+    , 0, {0,NULL}, {0,NULL}, NULL, NULL }
+
+
+struct  Novitai__V1__WastedMachine
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData upstream_id;
+  Novitai__V1__Money *hourly_price;
+  Google__Protobuf__Timestamp *since;
+  Google__Protobuf__Timestamp *until;
+  Novitai__V1__Money *cost;
+};
+#define NOVITAI__V1__WASTED_MACHINE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__wasted_machine__descriptor) \
+    , {0,NULL}, NULL, NULL, NULL, NULL }
 
 
 struct  Novitai__V1__PlanInstanceRequest
@@ -306,10 +341,13 @@ struct  Novitai__V1__ListInstancesResponse
   Novitai__V1__Instance **instances;
   ProtobufCBinaryData next_page_token;
   Novitai__V1__ResumeToken *resume_token;
+  size_t n_owed_machines;
+  Novitai__V1__OwedMachine **owed_machines;
+  Novitai__V1__Money *leaked_hourly_price;
 };
 #define NOVITAI__V1__LIST_INSTANCES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_instances_response__descriptor) \
-    , 0,NULL, {0,NULL}, NULL }
+    , 0,NULL, {0,NULL}, NULL, 0,NULL, NULL }
 
 
 struct  Novitai__V1__StartInstanceRequest
@@ -478,6 +516,12 @@ void   novitai__v1__instance__labels_entry__init
 /* Novitai__V1__Instance methods */
 void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message);
+/* Novitai__V1__OwedMachine methods */
+void   novitai__v1__owed_machine__init
+                     (Novitai__V1__OwedMachine         *message);
+/* Novitai__V1__WastedMachine methods */
+void   novitai__v1__wasted_machine__init
+                     (Novitai__V1__WastedMachine         *message);
 /* Novitai__V1__PlanInstanceRequest methods */
 void   novitai__v1__plan_instance_request__init
                      (Novitai__V1__PlanInstanceRequest         *message);
@@ -564,6 +608,12 @@ typedef void (*Novitai__V1__Instance__LabelsEntry_Closure)
 typedef void (*Novitai__V1__Instance_Closure)
                  (const Novitai__V1__Instance *message,
                   void *closure_data);
+typedef void (*Novitai__V1__OwedMachine_Closure)
+                 (const Novitai__V1__OwedMachine *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__WastedMachine_Closure)
+                 (const Novitai__V1__WastedMachine *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__PlanInstanceRequest_Closure)
                  (const Novitai__V1__PlanInstanceRequest *message,
                   void *closure_data);
@@ -638,6 +688,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__owed_machine__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__wasted_machine__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__plan_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__candidate__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor;

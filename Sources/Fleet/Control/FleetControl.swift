@@ -1,0 +1,64 @@
+/// What people have said about the fleet as a whole: durable, and the same for every server on the store.
+package struct FleetControl: Hashable, Sendable, Codable {
+    /// Creates, starts and automatic stops and deletes rest while people look.
+    package struct Freeze: Hashable, Sendable, Codable {
+        package var actor: String
+        package var reason: String
+        package var since: Timestamp
+
+        package init(actor: String, reason: String, since: Timestamp) {
+            self.actor = actor
+            self.reason = reason
+            self.since = since
+        }
+    }
+
+    /// The database was restored or copied: the provider is read and compared, and nothing is changed until somebody has looked.
+    package struct Observation: Hashable, Sendable, Codable {
+        package var reason: String
+        package var since: Timestamp
+
+        package init(reason: String, since: Timestamp) {
+            self.reason = reason
+            self.since = since
+        }
+    }
+
+    /// What is about to be done.
+    package enum Action: Hashable, Sendable {
+        /// A create or a start: money begins to be spent.
+        case begin
+        /// A stop or a delete that nobody asked for by a call.
+        case endAutomatically
+        /// Anything else that a caller asked for, ending included.
+        case obey
+    }
+
+    package enum Refusal: Hashable, Sendable {
+        case frozen(Freeze)
+        case observing(Observation)
+    }
+
+    package var freeze: Freeze?
+    package var observation: Observation?
+
+    package init(freeze: Freeze? = nil, observation: Observation? = nil) {
+        self.freeze = freeze
+        self.observation = observation
+    }
+
+    package func refusal(of action: Action) -> Refusal? {
+        if let observation { return .observing(observation) }
+        guard let freeze, action != .obey else { return nil }
+        return .frozen(freeze)
+    }
+}
+
+extension FleetControl.Refusal: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .frozen(let freeze): "the fleet is frozen by \(freeze.actor): \(freeze.reason)"
+        case .observing(let observation): "the deployment only observes until it is activated: \(observation.reason)"
+        }
+    }
+}

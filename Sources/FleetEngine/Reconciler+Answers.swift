@@ -1,0 +1,82 @@
+internal import Fleet
+
+/// From a question to what is done about it: a direct read, a judgement, a commit, perhaps a delete.
+extension Reconciler {
+    /// Answers whether the machine must be looked for once more.
+    func settle(_ question: ReconciliationQuestion, wasAbsent: Bool) async -> Bool {
+        do {
+            let priority: CallPriority = question.kind == .debt ? .release : .sweep
+            let machine = try await self.observer.read(question.upstreamID, priority: priority, requestID: "sweep")
+            let instance = try await self.instance(question.instanceID)
+            let placement = instance?.placement == nil ? await self.placement(of: machine) : nil
+            let answer = self.reconciliation.answer(
+                question, instance: instance, machine: machine, wasAbsent: wasAbsent, placement: placement, at: self.world.clock.now)
+            switch answer {
+            case .nothing: return false
+            case .suspect: return true
+            case .commit(let commit): try await self.commit(commit, for: question)
+            case .release(let id, let commit): try await self.release(id, of: question.instanceID, first: commit)
+            case .unproven(let id):
+                self.world.report(.sweepFailed("machine \(id) names \(question.instanceID) only in its environment: it is left alone"))
+            }
+        } catch {
+            self.world.report(.sweepFailed("\(error)"))
+        }
+        return false
+    }
+
+    /// The machine that was just read and found to be one too many is ended at once; another only once it has been read itself.
+    private func commit(_ commit: Commit, for question: ReconciliationQuestion) async throws {
+        guard let committed = try await self.write(commit, for: question.instanceID), question.kind != .debt else { return }
+        for case .instance(let instance) in committed.events.map(\.object) {
+            let answer = self.reconciliation.release(question.upstreamID, of: instance, at: self.world.clock.now)
+            guard case .release(let id, let first) = answer else { continue }
+            try await self.release(id, of: instance.id, first: first)
+        }
+    }
+
+    /// - Parameter first: what must be durable before the machine is deleted for the first time.
+    private func release(_ id: UpstreamID, of instance: InstanceID, first: Commit?) async throws {
+        if let first {
+            guard try await self.write(first, for: instance) != nil else { return }
+        } else if let refusal = self.world.view.control.refusal(of: .endAutomatically) {
+            return self.world.report(.held(instance, .control(refusal)))
+        }
+        self.world.report(.releasing(instance, id))
+        // What a failed call has come to is seen at the next sweep.
+        try? await self.world.cloud.delete(id, call: self.world.call(.release, requestID: instance.rawValue))
+    }
+
+    /// Nil when it may not be written now; the next sweep looks again.
+    private func write(_ commit: Commit, for instance: InstanceID) async throws -> Committed? {
+        do throws(StoreError) {
+            let committed = try await self.world.store.commit(commit)
+            self.world.storeAnswered(nil)
+            return committed
+        } catch {
+            self.world.storeAnswered(error)
+            // Somebody changed the instance meanwhile.
+            if case .conflict = error { return nil }
+            guard let hold = Hold(error) else { throw error }
+            self.world.report(.held(instance, hold))
+            return nil
+        }
+    }
+
+    private func instance(_ id: InstanceID) async throws -> Instance? {
+        if let instance = self.world.view.instance(id) { return instance }
+        return try await self.world.store.instance(id)
+    }
+
+    /// The price of a machine that we have no record of, if its product is still on offer.
+    private func placement(of machine: Machine?) async -> Placement? {
+        guard let machine, let catalogue = try? await self.world.cloud.catalogue(call: self.world.call(.sweep, requestID: "sweep")),
+            let product = catalogue.products.first(where: { $0.id == machine.productID })
+        else { return nil }
+        let mode = machine.billingMode ?? .onDemand
+        return Placement(
+            productID: product.id, productName: product.name, clusterID: machine.clusterID,
+            clusterName: catalogue.clusters.first { $0.id == machine.clusterID }?.name ?? machine.clusterID, billingMode: mode,
+            hourlyPrice: product.price(mode) ?? .zero)
+    }
+}

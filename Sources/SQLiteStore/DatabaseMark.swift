@@ -1,0 +1,101 @@
+import Fleet
+import Foundation
+import GRDB
+
+/// Tells the database that was last open here from one that was restored or copied.
+///
+/// Every opening writes a fresh token into the database and into a small file beside it, which also names the database file itself by its
+/// place on the disk. A backup that is put back holds an older token, a copy lies elsewhere on the disk or has no such file. The file is
+/// written first, with both tokens, so that a crash in between is no restore.
+struct DatabaseMark {
+    private struct Content: Codable {
+        /// The token that the database has, or is being given; and the one that it had.
+        var token: String
+        var tokenBefore: String?
+        var device: UInt64
+        var file: UInt64
+    }
+
+    private let path: String
+    private let databasePath: String
+    private let isDurable: Bool
+
+    init(besides databasePath: String, isDurable: Bool) {
+        self.path = databasePath + ".mark"
+        self.databasePath = databasePath
+        self.isDurable = isDurable
+    }
+
+    /// Why the database is not the one that was last open here; nil when it is, or when it has never been marked.
+    func doubt(about token: String?) -> String? {
+        guard let token else { return nil }
+        guard let data = FileManager.default.contents(atPath: self.path),
+            let content = try? JSONDecoder().decode(Content.self, from: data)
+        else { return "the file \(self.name) beside the database is missing or damaged: the database was copied" }
+        if content.token != token, content.tokenBefore != token {
+            return "the database is older or newer than \(self.name) beside it: a backup was put back"
+        }
+        guard let place = self.place, place.device == content.device, place.file == content.file else {
+            return "the database lies elsewhere on the disk than when it was last open: it was copied"
+        }
+        return nil
+    }
+
+    /// Before the database is given `token`, and once more after it, without the one before.
+    func write(_ token: String, before: String?) throws {
+        guard let place = self.place else { throw CocoaError(.fileReadUnknown) }
+        let content = Content(token: token, tokenBefore: before, device: place.device, file: place.file)
+        let url = URL(fileURLWithPath: self.path)
+        try JSONEncoder().encode(content).write(to: url, options: .atomic)
+        guard self.isDurable else { return }
+        let handle = try FileHandle(forUpdating: url)
+        try handle.synchronize()
+        try handle.close()
+    }
+
+    private var name: String { URL(fileURLWithPath: self.path).lastPathComponent }
+
+    private var place: (device: UInt64, file: UInt64)? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: self.databasePath)
+        guard let device = attributes?[.systemNumber] as? NSNumber, let file = attributes?[.systemFileNumber] as? NSNumber else {
+            return nil
+        }
+        return (device.uint64Value, file.uint64Value)
+    }
+}
+
+extension Deployment {
+    /// Gives the database a fresh mark. One that was restored or copied begins another history, and is only observed from then on.
+    static func mark(
+        in database: Database, _ mark: DatabaseMark, now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) throws {
+        let before = try String.fetchOne(database, sql: "SELECT mark FROM deployment")
+        let token = HistoryID.random(using: &generator).rawValue
+        let doubt = mark.doubt(about: before)
+        try mark.write(token, before: before)
+        try database.inTransaction {
+            try database.execute(sql: "UPDATE deployment SET mark = ?", arguments: [token])
+            if let doubt { try self.observe(because: doubt, in: database, now: now, using: &generator) }
+            return .commit
+        }
+        // What is left of the token before would make a backup from then look like this database.
+        try mark.write(token, before: nil)
+    }
+
+    private static func observe(
+        because reason: String, in database: Database, now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) throws {
+        let payload = try String.fetchOne(database, sql: "SELECT payload FROM control")
+        var control = try payload.map { try Payload.decode(FleetControl.self, from: $0, row: "control") } ?? FleetControl()
+        control.observation = control.observation ?? FleetControl.Observation(reason: reason, since: now)
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO control (singleton, payload) VALUES (1, ?)", arguments: [try Payload.encode(control)])
+        try database.execute(
+            sql: "UPDATE deployment SET history = ?", arguments: [HistoryID.random(using: &generator).rawValue])
+        let entry = AuditEntry(
+            at: now, tenant: .default, actor: AuditEntry.automatic, action: "ObserveDeployment", cause: "RESTORED", effect: reason)
+        try database.execute(
+            sql: "INSERT INTO audit (at, ends_automatically, payload) VALUES (?, 0, ?)",
+            arguments: [now.microseconds, try Payload.encode(entry)])
+    }
+}

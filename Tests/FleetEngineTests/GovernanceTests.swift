@@ -1,0 +1,98 @@
+import Fleet
+import NovitaSimulator
+import SQLiteStore
+import Testing
+
+@Suite("Freeze, brake, alarm")
+struct GovernanceTests {
+    private static func caller(_ word: String) -> FleetGovernor.Caller {
+        FleetGovernor.Caller(
+            actor: "op", request: RequestKey(tenant: .default, method: "SetFreeze", requestID: word), payloadDigest: [1])
+    }
+
+    @Test("A frozen fleet takes no create and no start, sends none that it has taken, and obeys stops and deletes")
+    func frozen() throws {
+        try Universe.play { universe in
+            let server = await universe.running()
+            let ready = try await universe.ready(1)
+            let other = try await universe.ready(2)
+            let early = try await universe.create(3)
+            _ = try await server.governor.setFreeze(true, reason: "looking", by: Self.caller("on"))
+            await universe.sleep(.seconds(60))
+            let held = try #require(try await universe.instance(early.instance.id))
+            #expect(held.upstream != nil || server.view.job(early.job.id)?.progress.contains("frozen by op: looking") == true)
+            await #expect(throws: FleetError.self) { try await universe.create(4) }
+            #expect(try await universe.end(of: universe.change(.stop, ready.id).job).state == .succeeded)
+            await #expect(throws: FleetError.self) { try await universe.change(.start, ready.id) }
+            #expect(try await universe.end(of: universe.change(.delete, other.id).job).state == .succeeded)
+            _ = try await server.governor.setFreeze(false, reason: "seen", by: Self.caller("off"))
+            #expect(try await universe.end(of: early.job).state == .succeeded)
+            #expect(try await universe.end(of: universe.change(.start, ready.id, requestID: "again").job).state == .succeeded)
+            // A repeated request does not freeze it once more.
+            #expect(try await server.governor.setFreeze(true, reason: "looking", by: Self.caller("on")).freeze == nil)
+        }
+    }
+
+    @Test("A frozen fleet keeps a machine too many until it may go")
+    func frozenDebt() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.late(by: .seconds(1000)), on: .createInstance, times: 1))
+            let reply = try await universe.create(1)
+            #expect(try await universe.end(of: reply.job).state == .succeeded)
+            let server = await universe.running()
+            _ = try await server.governor.setFreeze(true, reason: "looking", by: Self.caller("on"))
+            await universe.sleep(.seconds(1500))
+            #expect(universe.ledger.filter { $0.released == nil }.count == 2)
+            let owing = try #require(try await universe.instance(reply.instance.id))
+            #expect(owing.owedMachines.map(\.kind) == [.extra] && FleetDebts(of: [owing]).leakedHourly > .zero)
+            #expect(universe.trace.all.contains { $0.contains("overdue, level 1") }, "nobody was told")
+            _ = try await server.governor.setFreeze(false, reason: "seen", by: Self.caller("off"))
+            await universe.sleep(.seconds(150))
+            #expect(universe.ledger.filter { $0.released == nil }.count == 1)
+            #expect(try await universe.instance(reply.instance.id)?.wastedMachines?.count == 1)
+        }
+    }
+
+    @Test("The brake lets so many automatic deletes past in a minute, and the others wait their turn")
+    func braked() throws {
+        var settings = FleetSettings(startupTimeout: .seconds(300))
+        settings.brake = Brake(maxPerMinute: 2, maxFleetPercent: 100)
+        try Universe.play(settings: settings) { universe in
+            var ids: [InstanceID] = []
+            for number in 0..<6 { ids.append(try await universe.create(number).instance.id) }
+            await universe.sleep(.seconds(2))
+            try universe.provider.withSimulator { simulator, now in
+                for entry in simulator.ledger(at: now, includingUnbilled: true) {
+                    try simulator.failInstance(entry.id, message: nil, at: now)
+                }
+            }
+            await universe.sleep(.seconds(1200))
+            #expect(universe.ledger.allSatisfy { $0.released != nil })
+            let store = await universe.running().store.inner
+            let endings = try await store.audit(AuditQuery(limit: 1000)).map(\.entry).filter(\.endsAutomatically).reversed()
+            #expect(endings.count == 6 && endings.allSatisfy { $0.cause == "STARTUP_TIMEOUT" })
+            for (first, third) in zip(endings, endings.dropFirst(2)) { #expect(third.at - first.at >= Brake.minute) }
+        }
+    }
+
+    @Test("A dry run tells every difference and changes nothing, and is the same as what a real run looks into")
+    func dryRun() throws {
+        try Universe.play { universe in
+            let server = await universe.running()
+            let deployment = try #require(server.view.deployment)
+            _ = try universe.rent(named: "somebody else's")
+            await universe.sleep(.seconds(40))
+            let token = OwnershipToken(deployment: deployment.id, instance: InstanceID(rawValue: "i-lost"), attempt: 1)
+            _ = try universe.rent(named: token.text)
+            let before = server.view.revision
+            let dry = try #require(try await server.reconcile(isDryRun: true))
+            #expect(dry.differences.map(\.question.kind) == [.stranger] && dry.foreign.map(\.name) == ["somebody else's"])
+            #expect(!dry.wasApplied && server.view.revision == before)
+            let real = try #require(try await server.reconcile(isDryRun: false))
+            #expect(real.wasApplied && real.differences.map(\.question) == dry.differences.map(\.question))
+            #expect(try await universe.instance(token.instance)?.isOrphan == true)
+            _ = try await universe.change(.start, token.instance)
+            #expect(try await universe.instance(token.instance)?.isOrphan == false, "somebody has claimed it")
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Access
+import Fleet
+import NovitaiProto
+import RPCCore
+import SQLiteStore
+import Testing
+
+@testable import Services
+
+@Suite("Freeze, activation and audit over RPC")
+struct ControlHandlersTests {
+    private static func freeze(_ isFrozen: Bool, _ requestID: String, _ fixture: Fixture) async throws -> NovitaiV1.SetFreezeResponse {
+        var request = NovitaiV1.SetFreezeRequest()
+        (request.frozen, request.requestId, request.reason) = (isFrozen, requestID, "a look")
+        return try await fixture.admin.setFreeze(request, context: Fixture.context())
+    }
+
+    @Test("A frozen fleet refuses creates with FROZEN, shows who froze it, and goes on when it is let go")
+    func freeze() async throws {
+        let fixture = try await Fixture()
+        let reply = try await Self.freeze(true, "r1", fixture)
+        #expect(reply.control?.freeze?.actor == "p" && reply.control?.freeze?.reason == "a look")
+        let refused = try await refusal { try await fixture.create("one") }
+        #expect(refused.code == .failedPrecondition && refused.reason == "FROZEN" && refused.effect == .none)
+        let health = try await fixture.admin.getHealth(.init(), context: Fixture.context())
+        #expect(health.control?.freeze?.actor == "p")
+        #expect(try await Self.freeze(false, "r2", fixture).control?.freeze == nil)
+        #expect(try await Self.freeze(true, "r1", fixture).control?.freeze == nil, "a repeated request says nothing anew")
+        #expect(try await refusal { try await Self.freeze(false, "r1", fixture) }.reason == "REQUEST_ID_REUSED")
+        _ = try await fixture.create("one")
+    }
+
+    @Test("An observed deployment refuses every change until it is activated by its own id")
+    func observing() async throws {
+        let fixture = try await Fixture()
+        let created = try #require(try await fixture.create("one").instance)
+        _ = try await fixture.store.commit(
+            Commit(control: FleetControl(observation: FleetControl.Observation(reason: "restored", since: fixture.clock.now))))
+        var delete = NovitaiV1.DeleteInstanceRequest()
+        delete.id = created.id
+        let change = delete
+        #expect(
+            try await refusal { try await fixture.instances.deleteInstance(change, context: Fixture.context()) }.reason == "OBSERVING")
+        var request = NovitaiV1.ActivateDeploymentRequest()
+        request.deploymentId = "another"
+        let wrong = request
+        #expect(
+            try await refusal { try await fixture.admin.activateDeployment(wrong, context: Fixture.context()) }.fields == ["deployment_id"])
+        request.deploymentId = fixture.view.deployment?.id.rawValue ?? ""
+        let reply = try await fixture.admin.activateDeployment(request, context: Fixture.context())
+        #expect(reply.control?.observation == nil)
+        // A create that was not tried as far as the backup knows looks for its machine first.
+        let job = try #require(fixture.view.unfinishedJobs().jobs.first)
+        #expect(job.step.isSettling && job.createCalls >= 1000)
+        _ = try await fixture.instances.deleteInstance(change, context: Fixture.context())
+    }
+
+    @Test("Every accepted request stands in the audit log once, with its actor and price; refused ones and checks do not")
+    func audit() async throws {
+        let fixture = try await Fixture(maxInstances: 2)
+        for name in ["one", "two", "two"] { _ = try? await fixture.create(name, requestID: "create-\(name)") }
+        _ = try? await fixture.create("three")
+        var request = NovitaiV1.ListAuditEventsRequest()
+        (request.pageSize, request.filter) = (1, "action = CreateInstance")
+        var events: [NovitaiV1.AuditEvent] = []
+        repeat {
+            let page = try await fixture.admin.listAuditEvents(request, context: Fixture.context())
+            #expect(page.events.count <= 1)
+            events += page.events
+            request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        #expect(events.map(\.requestId) == ["create-two", "create-one"])
+        #expect(events.allSatisfy { $0.actor == "p" && $0.cause == "REQUESTED" && $0.hourlyPrice?.micros == 350_000 })
+    }
+
+    @Test("A comparison shows foreign machines, and a dry run says that it changed nothing", arguments: [true, false])
+    func reconcile(_ isDryRun: Bool) async throws {
+        let fixture = try await Fixture()
+        var request = NovitaiV1.ReconcileInstancesRequest()
+        request.dryRun = isDryRun
+        let reply = try await fixture.admin.reconcileInstances(request, context: Fixture.context())
+        #expect(reply.foreign.map(\.id) == ["theirs"] && reply.applied == !isDryRun && reply.listedAt?.seconds == 7)
+    }
+
+    @Test("What concerns the fleet as a whole needs the role admin")
+    func roles() {
+        for method in [
+            NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment, NovitaiV1.AdminService.reconcileInstances,
+            NovitaiV1.AdminService.listAuditEvents,
+        ] { #expect(MethodRoles.table.leastRole(for: MethodKey(method)) == .admin) }
+    }
+
+    @Test("A machine that must go is shown with its price, in the instance, the list and the health, until it is proven gone")
+    func debts() async throws {
+        let fixture = try await Fixture()
+        let created = try #require(try await fixture.create("one").instance)
+        try await fixture.update(created.id) {
+            $0.debts = [Debt(upstreamID: UpstreamID(rawValue: "m2"), hourlyPrice: .dollars(2), since: fixture.clock.now)]
+        }
+        let list = try await fixture.instances.listInstances(.init(), context: Fixture.context())
+        #expect(list.owedMachines.map(\.upstreamId) == ["m2"] && list.leakedHourlyPrice?.micros == 2_000_000)
+        #expect(list.instances.first?.owedMachines.first?.kind == .extra)
+        #expect(try await fixture.admin.getHealth(.init(), context: Fixture.context()).leakedHourlyPrice?.micros == 2_000_000)
+        #expect(
+            try await fixture.instances.listInstances(.init(), context: Fixture.context(tenant: "other")).leakedHourlyPrice?.micros == 0)
+    }
+}

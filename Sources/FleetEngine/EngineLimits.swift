@@ -1,3 +1,5 @@
+package import Fleet
+
 /// Limits of the engine that are no operator's business.
 package enum EngineLimits {
     /// A worker that has not renewed its lease for so long is taken for dead. Longer than any pause of a living process, shorter
@@ -27,6 +29,8 @@ package enum EngineLimits {
     package static let absenceSpacing: Duration = .seconds(10)
     /// Between two trims of the log.
     package static let trimInterval: Duration = .seconds(600)
+    /// Ended jobs: a month of them, or the newest hundred thousand, and none before its request id may be forgotten.
+    package static let jobRetention = JobRetention(age: .seconds(30 * 86_400), count: 100_000, ageMin: .seconds(7 * 86_400))
     /// How long, and how many, audit entries are kept: more than a year, for whoever asks about the year before.
     package static let auditRetention: Duration = .seconds(400 * 86_400)
     package static let auditEntriesKept = 1_000_000

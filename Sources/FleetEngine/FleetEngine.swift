@@ -45,6 +45,7 @@ package final class FleetEngine: Sendable {
                 try await self.world.store.trimLog(
                     before: now - self.world.settings.revisionRetention, keeping: EngineLimits.revisionsKept)
                 try await self.world.store.trimAudit(before: now - EngineLimits.auditRetention, keeping: EngineLimits.auditEntriesKept)
+                try await self.world.store.trimJobs(EngineLimits.jobRetention, at: now)
             } catch {
                 self.world.storeAnswered(error)
             }

@@ -61,7 +61,7 @@ package struct World: Sendable {
         var failure: String?
         switch error {
         case .unavailable(let text), .unknown(let text): failure = text
-        case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed, .controlled, .braked,
+        case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed, .controlled, .braked, .paused,
             .controlChanged:
             break
         }

@@ -125,6 +125,10 @@ extension NovitaiV1 {
         package var dueTime: GoogleProtobuf.Timestamp?
         package var endTime: GoogleProtobuf.Timestamp?
         package var revision: Int64 = 0
+        /// The job that failed to do the same, when this one was asked for by RetryJob.
+        package var retryOf: String = ""
+        /// Why it is there although nobody asked for it by a call, as STARTUP_TIMEOUT; empty for what was asked for.
+        package var cause: String = ""
         package init() {}
     }
 }
@@ -160,6 +164,8 @@ extension NovitaiV1.Job {
         self.dueTime = try unsafe Wire.message(c.pointee.due_time, GoogleProtobuf.Timestamp.init(reading:))
         self.endTime = try unsafe Wire.message(c.pointee.end_time, GoogleProtobuf.Timestamp.init(reading:))
         self.revision = unsafe c.pointee.revision
+        self.retryOf = try unsafe c.pointee.retry_of.string("Job.retry_of")
+        self.cause = try unsafe c.pointee.cause.string("Job.cause")
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Job> {
@@ -181,6 +187,8 @@ extension NovitaiV1.Job {
         if let value = self.dueTime { try unsafe c.pointee.due_time = value.write(in: arena) }
         if let value = self.endTime { try unsafe c.pointee.end_time = value.write(in: arena) }
         unsafe c.pointee.revision = self.revision
+        try unsafe c.pointee.retry_of = .init(arena.string(self.retryOf))
+        try unsafe c.pointee.cause = .init(arena.string(self.cause))
         return unsafe c
     }
 }
@@ -330,6 +338,459 @@ extension NovitaiV1.WaitJobRequest {
 }
 
 extension NovitaiV1 {
+    package struct CancelJobRequest: ProtobufMessage {
+        /// 1-64 printable characters, unique per tenant and method. Empty: the reply names the one made for this call.
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CancelJobRequest {
+    package static var protobufName: String { "novitai.v1.CancelJobRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__cancel_job_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CancelJobRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CancelJobRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("CancelJobRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CancelJobRequest> {
+        let c = try unsafe arena.make(novitai__v1__cancel_job_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CancelJobResponse: ProtobufMessage {
+        /// CANCELLED; or, for a create that may have brought a machine about, going on until that is known.
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CancelJobResponse {
+    package static var protobufName: String { "novitai.v1.CancelJobResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__cancel_job_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CancelJobResponse>) throws(WireError) {
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CancelJobResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CancelJobResponse> {
+        let c = try unsafe arena.make(novitai__v1__cancel_job_response__init)
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct RetryJobRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.RetryJobRequest {
+    package static var protobufName: String { "novitai.v1.RetryJobRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__retry_job_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__RetryJobRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("RetryJobRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("RetryJobRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__RetryJobRequest> {
+        let c = try unsafe arena.make(novitai__v1__retry_job_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct RetryJobResponse: ProtobufMessage {
+        /// The new one.
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.RetryJobResponse {
+    package static var protobufName: String { "novitai.v1.RetryJobResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__retry_job_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__RetryJobResponse>) throws(WireError) {
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("RetryJobResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__RetryJobResponse> {
+        let c = try unsafe arena.make(novitai__v1__retry_job_response__init)
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is said about the jobs of one kind, and how they stand.
+    package struct Queue: ProtobufMessage {
+        package var type: NovitaiV1.JobType = .unspecified
+        /// Absent: open.
+        package var pause: NovitaiV1.QueuePause?
+        /// Unfinished jobs: of the caller's tenant, or of all for an admin.
+        package var ready: UInt32 = 0
+        package var running: UInt32 = 0
+        package var waiting: UInt32 = 0
+        package var scheduled: UInt32 = 0
+        /// When the first of those that nobody works at was or will be due.
+        package var nextDueTime: GoogleProtobuf.Timestamp?
+        /// How long a job may take: a create from being accepted, any other from the first call to the provider. Absent: without an end.
+        package var deadline: GoogleProtobuf.Duration?
+        /// The delay before a repeat: doubled with each failure, from the first to the last.
+        package var retryDelayMin: GoogleProtobuf.Duration?
+        package var retryDelayMax: GoogleProtobuf.Duration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Queue {
+    package static var protobufName: String { "novitai.v1.Queue" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__queue__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Queue>) throws(WireError) {
+        self.type = unsafe NovitaiV1.JobType(rawValue: c.pointee.type)
+        self.pause = try unsafe Wire.message(c.pointee.pause, NovitaiV1.QueuePause.init(reading:))
+        self.ready = unsafe c.pointee.ready
+        self.running = unsafe c.pointee.running
+        self.waiting = unsafe c.pointee.waiting
+        self.scheduled = unsafe c.pointee.scheduled
+        self.nextDueTime = try unsafe Wire.message(c.pointee.next_due_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.deadline = try unsafe Wire.message(c.pointee.deadline, GoogleProtobuf.Duration.init(reading:))
+        self.retryDelayMin = try unsafe Wire.message(c.pointee.retry_delay_min, GoogleProtobuf.Duration.init(reading:))
+        self.retryDelayMax = try unsafe Wire.message(c.pointee.retry_delay_max, GoogleProtobuf.Duration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Queue> {
+        let c = try unsafe arena.make(novitai__v1__queue__init)
+        unsafe c.pointee.type = self.type.rawValue
+        if let value = self.pause { try unsafe c.pointee.pause = value.write(in: arena) }
+        unsafe c.pointee.ready = self.ready
+        unsafe c.pointee.running = self.running
+        unsafe c.pointee.waiting = self.waiting
+        unsafe c.pointee.scheduled = self.scheduled
+        if let value = self.nextDueTime { try unsafe c.pointee.next_due_time = value.write(in: arena) }
+        if let value = self.deadline { try unsafe c.pointee.deadline = value.write(in: arena) }
+        if let value = self.retryDelayMin { try unsafe c.pointee.retry_delay_min = value.write(in: arena) }
+        if let value = self.retryDelayMax { try unsafe c.pointee.retry_delay_max = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct QueuePause: ProtobufMessage {
+        package var actor: String = ""
+        package var reason: String = ""
+        package var since: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.QueuePause {
+    package static var protobufName: String { "novitai.v1.QueuePause" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__queue_pause__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__QueuePause>) throws(WireError) {
+        self.actor = try unsafe c.pointee.actor.string("QueuePause.actor")
+        self.reason = try unsafe c.pointee.reason.string("QueuePause.reason")
+        self.since = try unsafe Wire.message(c.pointee.since, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__QueuePause> {
+        let c = try unsafe arena.make(novitai__v1__queue_pause__init)
+        try unsafe c.pointee.actor = .init(arena.string(self.actor))
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        if let value = self.since { try unsafe c.pointee.since = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListQueuesRequest: ProtobufMessage {
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListQueuesRequest {
+    package static var protobufName: String { "novitai.v1.ListQueuesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_queues_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListQueuesRequest>) throws(WireError) {}
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListQueuesRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_queues_request__init)
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListQueuesResponse: ProtobufMessage {
+        package var queues: [NovitaiV1.Queue] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListQueuesResponse {
+    package static var protobufName: String { "novitai.v1.ListQueuesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_queues_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListQueuesResponse>) throws(WireError) {
+        self.queues = try unsafe Wire.messages(c.pointee.queues, c.pointee.n_queues, NovitaiV1.Queue.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListQueuesResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_queues_response__init)
+        try unsafe (c.pointee.queues, c.pointee.n_queues) = arena.list(self.queues) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct PauseQueueRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var type: NovitaiV1.JobType = .unspecified
+        /// For whoever looks next, at most 500 characters.
+        package var reason: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.PauseQueueRequest {
+    package static var protobufName: String { "novitai.v1.PauseQueueRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__pause_queue_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__PauseQueueRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("PauseQueueRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.type = unsafe NovitaiV1.JobType(rawValue: c.pointee.type)
+        self.reason = try unsafe c.pointee.reason.string("PauseQueueRequest.reason")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PauseQueueRequest> {
+        let c = try unsafe arena.make(novitai__v1__pause_queue_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        unsafe c.pointee.type = self.type.rawValue
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct PauseQueueResponse: ProtobufMessage {
+        package var queue: NovitaiV1.Queue?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.PauseQueueResponse {
+    package static var protobufName: String { "novitai.v1.PauseQueueResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__pause_queue_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__PauseQueueResponse>) throws(WireError) {
+        self.queue = try unsafe Wire.message(c.pointee.queue, NovitaiV1.Queue.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("PauseQueueResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PauseQueueResponse> {
+        let c = try unsafe arena.make(novitai__v1__pause_queue_response__init)
+        if let value = self.queue { try unsafe c.pointee.queue = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ResumeQueueRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var type: NovitaiV1.JobType = .unspecified
+        package var reason: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ResumeQueueRequest {
+    package static var protobufName: String { "novitai.v1.ResumeQueueRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__resume_queue_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ResumeQueueRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("ResumeQueueRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.type = unsafe NovitaiV1.JobType(rawValue: c.pointee.type)
+        self.reason = try unsafe c.pointee.reason.string("ResumeQueueRequest.reason")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ResumeQueueRequest> {
+        let c = try unsafe arena.make(novitai__v1__resume_queue_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        unsafe c.pointee.type = self.type.rawValue
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ResumeQueueResponse: ProtobufMessage {
+        package var queue: NovitaiV1.Queue?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ResumeQueueResponse {
+    package static var protobufName: String { "novitai.v1.ResumeQueueResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__resume_queue_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ResumeQueueResponse>) throws(WireError) {
+        self.queue = try unsafe Wire.message(c.pointee.queue, NovitaiV1.Queue.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("ResumeQueueResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ResumeQueueResponse> {
+        let c = try unsafe arena.make(novitai__v1__resume_queue_response__init)
+        if let value = self.queue { try unsafe c.pointee.queue = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// The durable work behind every change.
     package enum JobService {
         package static let name = "novitai.v1.JobService"
@@ -337,7 +798,18 @@ extension NovitaiV1 {
         package static let listJobs = MethodDescriptor(service: name, method: "ListJobs", kind: .unary)
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         package static let waitJob = MethodDescriptor(service: name, method: "WaitJob", kind: .unary)
-        package static let methods: [MethodDescriptor] = [getJob, listJobs, waitJob]
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
+        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        package static let cancelJob = MethodDescriptor(service: name, method: "CancelJob", kind: .unary)
+        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        package static let retryJob = MethodDescriptor(service: name, method: "RetryJob", kind: .unary)
+        /// One queue for each kind of jobs: how many there are, how long they may take, how they are tried again. What failed for good is listed by
+        /// ListJobs with `state = FAILED`, and tried again by RetryJob.
+        package static let listQueues = MethodDescriptor(service: name, method: "ListQueues", kind: .unary)
+        /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
+        package static let pauseQueue = MethodDescriptor(service: name, method: "PauseQueue", kind: .unary)
+        package static let resumeQueue = MethodDescriptor(service: name, method: "ResumeQueue", kind: .unary)
+        package static let methods: [MethodDescriptor] = [getJob, listJobs, waitJob, cancelJob, retryJob, listQueues, pauseQueue, resumeQueue]
     }
 
     /// The durable work behind every change.
@@ -346,6 +818,17 @@ extension NovitaiV1 {
         func listJobs(_ request: NovitaiV1.ListJobsRequest, context: ServerContext) async throws -> NovitaiV1.ListJobsResponse
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         func waitJob(_ request: NovitaiV1.WaitJobRequest, context: ServerContext) async throws -> NovitaiV1.Job
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
+        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse
+        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        func retryJob(_ request: NovitaiV1.RetryJobRequest, context: ServerContext) async throws -> NovitaiV1.RetryJobResponse
+        /// One queue for each kind of jobs: how many there are, how long they may take, how they are tried again. What failed for good is listed by
+        /// ListJobs with `state = FAILED`, and tried again by RetryJob.
+        func listQueues(_ request: NovitaiV1.ListQueuesRequest, context: ServerContext) async throws -> NovitaiV1.ListQueuesResponse
+        /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
+        func pauseQueue(_ request: NovitaiV1.PauseQueueRequest, context: ServerContext) async throws -> NovitaiV1.PauseQueueResponse
+        func resumeQueue(_ request: NovitaiV1.ResumeQueueRequest, context: ServerContext) async throws -> NovitaiV1.ResumeQueueResponse
     }
 
     /// The durable work behind every change.
@@ -372,6 +855,42 @@ extension NovitaiV1 {
         ) async throws(RPCError) -> NovitaiV1.Job {
             try await self.channel.unary(request, method: JobService.waitJob, options: options)
         }
+
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
+        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        package nonisolated(nonsending) func cancelJob(
+            _ request: NovitaiV1.CancelJobRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CancelJobResponse {
+            try await self.channel.unary(request, method: JobService.cancelJob, options: options)
+        }
+
+        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        package nonisolated(nonsending) func retryJob(
+            _ request: NovitaiV1.RetryJobRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.RetryJobResponse {
+            try await self.channel.unary(request, method: JobService.retryJob, options: options)
+        }
+
+        /// One queue for each kind of jobs: how many there are, how long they may take, how they are tried again. What failed for good is listed by
+        /// ListJobs with `state = FAILED`, and tried again by RetryJob.
+        package nonisolated(nonsending) func listQueues(
+            _ request: NovitaiV1.ListQueuesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListQueuesResponse {
+            try await self.channel.unary(request, method: JobService.listQueues, options: options)
+        }
+
+        /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
+        package nonisolated(nonsending) func pauseQueue(
+            _ request: NovitaiV1.PauseQueueRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.PauseQueueResponse {
+            try await self.channel.unary(request, method: JobService.pauseQueue, options: options)
+        }
+
+        package nonisolated(nonsending) func resumeQueue(
+            _ request: NovitaiV1.ResumeQueueRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ResumeQueueResponse {
+            try await self.channel.unary(request, method: JobService.resumeQueue, options: options)
+        }
     }
 }
 
@@ -381,5 +900,10 @@ extension NovitaiV1.JobServiceProtocol {
         router.register(unary: NovitaiV1.JobService.getJob) { try await self.getJob($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.listJobs) { try await self.listJobs($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.waitJob) { try await self.waitJob($0, context: $1) }
+        router.register(unary: NovitaiV1.JobService.cancelJob) { try await self.cancelJob($0, context: $1) }
+        router.register(unary: NovitaiV1.JobService.retryJob) { try await self.retryJob($0, context: $1) }
+        router.register(unary: NovitaiV1.JobService.listQueues) { try await self.listQueues($0, context: $1) }
+        router.register(unary: NovitaiV1.JobService.pauseQueue) { try await self.pauseQueue($0, context: $1) }
+        router.register(unary: NovitaiV1.JobService.resumeQueue) { try await self.resumeQueue($0, context: $1) }
     }
 }

@@ -20,6 +20,8 @@ extension Transaction {
             if let refusal = try self.fleetControl().refusal(of: action) { throw StoreError.controlled(refusal) }
         case .brake(let brake, let now):
             try self.check(brake, at: now)
+        case .queueIsOpen(let type):
+            if let pause = try self.fleetControl().pause(of: type) { throw StoreError.paused(pause) }
         case .control(let control):
             guard try self.fleetControl() == control else { throw StoreError.controlChanged }
         }

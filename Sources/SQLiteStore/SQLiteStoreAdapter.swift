@@ -64,6 +64,13 @@ extension SQLiteStoreAdapter {
         while try await self.perform(batch) {}
     }
 
+    package func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError) {
+        let jobs = StoreOperation<Bool>.trimJobs(retention, at: now, batch: self.limits.trimBatch)
+        while try await self.perform(jobs) {}
+        let requests = StoreOperation<Bool>.trimRequests(before: now - retention.ageMin, batch: self.limits.trimBatch)
+        while try await self.perform(requests) {}
+    }
+
     /// One transaction per batch, so that others get their turn in between.
     package func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         let batch = StoreOperation<Bool>.trimLog(before: time, keeping: keeping, batch: self.limits.trimBatch)

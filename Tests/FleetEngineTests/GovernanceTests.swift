@@ -96,3 +96,66 @@ struct GovernanceTests {
         }
     }
 }
+
+@Suite("Queues and jobs under way")
+struct QueueTests {
+    private static func caller(_ word: String) -> FleetGovernor.Caller {
+        FleetGovernor.Caller(
+            actor: "op", request: RequestKey(tenant: .default, method: "PauseQueue", requestID: word), payloadDigest: [1])
+    }
+
+    private static func key(_ word: String) -> RequestKey { RequestKey(tenant: .default, method: "jobs", requestID: word) }
+
+    @Test("A paused queue begins nothing new, and follows what has been asked for to its end")
+    func paused() throws {
+        try Universe.play { universe in
+            let ready = try await universe.ready(1)
+            let server = await universe.running()
+            let stop = try await universe.change(.stop, ready.id)
+            await universe.sleep(.seconds(1))
+            _ = try await server.governor.setPause(true, of: .stopInstance, reason: "r", by: Self.caller("on"))
+            #expect(try await universe.end(of: stop.job).state == .succeeded, "it had been asked for")
+            #expect(try await universe.end(of: universe.change(.start, ready.id).job).state == .succeeded, "another queue")
+            let held = try await universe.change(.stop, ready.id, requestID: "again")
+            await universe.sleep(.seconds(120))
+            #expect(server.view.job(held.job.id)?.progress.contains("paused by op") == true)
+            #expect(try await universe.instance(ready.id)?.upstream?.status == "running")
+            _ = try await server.governor.setPause(false, of: .stopInstance, reason: "r", by: Self.caller("off"))
+            #expect(try await universe.end(of: held.job).state == .succeeded)
+        }
+    }
+
+    @Test(
+        "A create that is cancelled while its call is open leaves nothing behind, wherever the call had got",
+        arguments: [0, 5, 50, 400, 3000])
+    func cancelled(_ milliseconds: Int) throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.dropAfter, on: .createInstance, times: 1))
+            let reply = try await universe.create(1)
+            await universe.sleep(.milliseconds(milliseconds))
+            let server = await universe.running()
+            _ = try await server.mutations.cancel(reply.job.id, request: Self.key("c"), payloadDigest: [1], actor: "op")
+            #expect(try await universe.end(of: reply.job).state == .cancelled)
+            await universe.sleep(.seconds(1500))
+            #expect(universe.ledger.allSatisfy { $0.released != nil })
+            #expect(try await universe.instance(reply.instance.id)?.isLiving == false)
+        }
+    }
+
+    @Test("A create that found no capacity is tried again for the same instance, and makes one machine")
+    func retried() throws {
+        try Universe.play { universe in
+            let refusal = ProviderError(status: 400, reason: "INSUFFICIENT_RESOURCE", message: "none left")
+            universe.arm(ProviderFault(.statusBefore(refusal), on: .createInstance, times: 20))
+            let reply = try await universe.create(1)
+            #expect(try await universe.end(of: reply.job).state == .failed)
+            universe.provider.withSimulator { simulator, _ in simulator.clearFaults() }
+            await universe.sleep(.seconds(120))
+            let server = await universe.running()
+            let again = try await server.mutations.retry(reply.job.id, request: Self.key("r"), payloadDigest: [1], actor: "op")
+            #expect(again.instance.id == reply.instance.id && again.job.retryOf == reply.job.id)
+            #expect(try await universe.end(of: again.job).state == .succeeded)
+            #expect(universe.ledger.count == 1 && universe.ledger[0].released == nil)
+        }
+    }
+}

@@ -105,3 +105,58 @@ struct ControlHandlersTests {
             try await fixture.instances.listInstances(.init(), context: Fixture.context(tenant: "other")).leakedHourlyPrice?.micros == 0)
     }
 }
+
+@Suite("Jobs and queues over RPC")
+struct JobChangeHandlersTests {
+    @Test("A job is cancelled once, and a repeated call answers with the same")
+    func cancel() async throws {
+        let fixture = try await Fixture()
+        let created = try await fixture.create("one")
+        var request = NovitaiV1.CancelJobRequest()
+        (request.id, request.requestId) = (created.job?.id ?? "", "c1")
+        let wanted = request
+        let reply = try await fixture.jobs.cancelJob(wanted, context: Fixture.context())
+        #expect(reply.job?.state == .cancelled && reply.job?.errorReason == "CANCELLED")
+        #expect(try await fixture.jobs.cancelJob(wanted, context: Fixture.context()).job?.id == reply.job?.id)
+        var other = wanted
+        other.requestId = "c2"
+        let late = other
+        #expect(try await refusal { try await fixture.jobs.cancelJob(late, context: Fixture.context()) }.reason == "INVALID_STATE")
+        #expect(
+            try await refusal { try await fixture.jobs.cancelJob(late, context: Fixture.context(tenant: "other")) }.code == .notFound)
+    }
+
+    @Test("A cancelled create is tried again as a new job that names the old one")
+    func retry() async throws {
+        let fixture = try await Fixture()
+        let created = try await fixture.create("one")
+        var cancel = NovitaiV1.CancelJobRequest()
+        cancel.id = created.job?.id ?? ""
+        _ = try await fixture.jobs.cancelJob(cancel, context: Fixture.context())
+        var request = NovitaiV1.RetryJobRequest()
+        request.id = cancel.id
+        let job = try #require(try await fixture.jobs.retryJob(request, context: Fixture.context()).job)
+        #expect(job.retryOf == cancel.id && job.id != cancel.id && job.type == .createInstance)
+        #expect(fixture.view.instance(named: "one", of: .default)?.state == .pending)
+    }
+
+    @Test("Queues show their jobs, their deadlines and who paused them")
+    func queues() async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.create("one")
+        var request = NovitaiV1.PauseQueueRequest()
+        (request.type, request.reason) = (.createInstance, "a look")
+        #expect(try await fixture.jobs.pauseQueue(request, context: Fixture.context()).queue?.pause?.actor == "p")
+        let queues = try await fixture.jobs.listQueues(.init(), context: Fixture.context()).queues
+        #expect(queues.count == JobType.allCases.count)
+        #expect(queues.first?.pause?.reason == "a look" && queues.first?.ready == 1 && queues.first?.deadline?.seconds == 1200)
+        #expect(queues.last?.type == .deleteInstance && queues.last?.deadline == nil && queues.last?.pause == nil)
+        #expect(try await fixture.jobs.listQueues(.init(), context: Fixture.context(tenant: "other")).queues.first?.ready == 0)
+        var resume = NovitaiV1.ResumeQueueRequest()
+        resume.type = .createInstance
+        #expect(try await fixture.jobs.resumeQueue(resume, context: Fixture.context()).queue?.pause == nil)
+        request.type = .unspecified
+        let unknown = request
+        #expect(try await refusal { try await fixture.jobs.pauseQueue(unknown, context: Fixture.context()) }.fields == ["type"])
+    }
+}

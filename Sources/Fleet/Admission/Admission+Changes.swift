@@ -96,7 +96,7 @@ extension Admission {
         return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }
 
-    private func delete(_ subject: Subject, on occasion: Occasion) -> Admitted {
+    func delete(_ subject: Subject, on occasion: Occasion) -> Admitted {
         var job = Self.newJob(.delete, subject, on: occasion)
         var instance = subject.instance
         let superseded = subject.jobs.filter { !$0.step.isSettling }

@@ -63,6 +63,57 @@ package struct Mutations: Sendable {
         throw FleetError(.contention, "the instance keeps changing", instanceID: instanceID, retryAfter: .seconds(1))
     }
 
+    /// Ends a job that is not over; see `Admission.cancel`.
+    package func cancel(
+        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(job: id, request, payloadDigest, actor, isValidateOnly) {
+            admission, job, subject, occasion throws(FleetError) in
+            try admission.cancel(job.id, subject, on: occasion)
+        }
+    }
+
+    /// Does once more what a job failed to do; see `Admission.retry`. The reply's job is the new one.
+    package func retry(
+        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(job: id, request, payloadDigest, actor, isValidateOnly) {
+            admission, job, subject, occasion throws(FleetError) in
+            try admission.retry(job, subject, on: occasion)
+        }
+    }
+
+    private func change(
+        job id: JobID, _ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String, _ isValidateOnly: Bool,
+        _ decide: (Admission, Job, Admission.Subject, Admission.Occasion) throws(FleetError) -> Admission.Admitted
+    ) async throws(FleetError) -> Reply {
+        if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
+        for _ in 0..<Self.conflictsMax {
+            let job = try await self.job(id, of: request.tenant)
+            let subject = try await self.subject(job.instanceID, of: request.tenant)
+            let admitted = try decide(self.admission, job, subject, self.occasion(request, payloadDigest, actor))
+            try self.checkControl(of: admitted)
+            if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+            switch await self.commit(admitted) {
+            case .success(let reply): return reply
+            case .failure(.conflict): continue
+            case .failure(.requestExists(let record)): return try await self.reply(to: record, payloadDigest: payloadDigest)
+            case .failure(let error): throw FleetError(error)
+            }
+        }
+        throw FleetError(.contention, "the instance keeps changing", jobID: id, retryAfter: .seconds(1))
+    }
+
+    private func job(_ id: JobID, of tenant: TenantID) async throws(FleetError) -> Job {
+        if let job = self.view.job(id), job.tenant == tenant { return job }
+        do throws(StoreError) {
+            if let job = try await self.store.job(id), job.tenant == tenant { return job }
+        } catch {
+            throw FleetError(error)
+        }
+        throw FleetError(.notFound, "there is no job \(id)", jobID: id)
+    }
+
     /// What a transaction would refuse is refused before it, so that a call which only checks hears of it too.
     private func checkControl(of admitted: Admission.Admitted) throws(FleetError) {
         let control = self.view.control

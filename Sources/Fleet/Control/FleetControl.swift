@@ -41,10 +41,26 @@ package struct FleetControl: Hashable, Sendable, Codable {
 
     package var freeze: Freeze?
     package var observation: Observation?
+    /// In order of their types; nil for none.
+    package private(set) var pauses: [QueuePause]?
 
     package init(freeze: Freeze? = nil, observation: Observation? = nil) {
         self.freeze = freeze
         self.observation = observation
+        self.pauses = nil
+    }
+
+    package func pause(of type: JobType) -> QueuePause? { self.pauses?.first { $0.type == type } }
+
+    package mutating func pause(_ type: JobType, by actor: String, reason: String, at now: Timestamp) {
+        guard self.pause(of: type) == nil else { return }
+        let pauses = (self.pauses ?? []) + [QueuePause(type: type, actor: actor, reason: reason, since: now)]
+        self.pauses = pauses.sorted { $0.type.rawValue < $1.type.rawValue }
+    }
+
+    package mutating func resume(_ type: JobType) {
+        let pauses = (self.pauses ?? []).filter { $0.type != type }
+        self.pauses = pauses.isEmpty ? nil : pauses
     }
 
     package func refusal(of action: Action) -> Refusal? {
@@ -61,4 +77,23 @@ extension FleetControl.Refusal: CustomStringConvertible {
         case .observing(let observation): "the deployment only observes until it is activated: \(observation.reason)"
         }
     }
+}
+
+/// Nothing new of one kind of jobs is begun; what has been asked of the provider is followed to its end.
+package struct QueuePause: Hashable, Sendable, Codable {
+    package var type: JobType
+    package var actor: String
+    package var reason: String
+    package var since: Timestamp
+
+    package init(type: JobType, actor: String, reason: String, since: Timestamp) {
+        self.type = type
+        self.actor = actor
+        self.reason = reason
+        self.since = since
+    }
+}
+
+extension QueuePause: CustomStringConvertible {
+    package var description: String { "the queue is paused by \(self.actor): \(self.reason)" }
 }

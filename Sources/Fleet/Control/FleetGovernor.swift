@@ -48,6 +48,21 @@ package struct FleetGovernor: Sendable {
         }
     }
 
+    /// Nothing new of one kind of jobs is begun, or it goes on. Idempotent, like a freeze.
+    package func setPause(
+        _ isPaused: Bool, of type: JobType, reason: String, by caller: Caller, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> FleetControl {
+        guard reason.unicodeScalars.count <= Self.reasonLengthMax else {
+            throw .invalid([FieldViolation("reason", "must have at most \(Self.reasonLengthMax) characters")])
+        }
+        return try await self.say(by: caller, isValidateOnly: isValidateOnly) { control, now in
+            var changed = control
+            if isPaused { changed.pause(type, by: caller.actor, reason: reason, at: now) } else { changed.resume(type) }
+            let effect = isPaused ? "no job of the kind \(type) is begun: \(reason)" : "jobs of the kind \(type) go on: \(reason)"
+            return Said(control: changed, effect: effect, jobs: [])
+        }
+    }
+
     /// Ends the observation of a restored or copied database. What it holds to be untried may have been tried since it was written: every
     /// unfinished create looks for its machine before it asks for one.
     ///

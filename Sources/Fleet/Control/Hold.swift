@@ -5,12 +5,14 @@ package enum Hold: Hashable, Sendable {
 
     case control(FleetControl.Refusal)
     case brake(BrakeReached)
+    case paused(QueuePause)
 
     /// Nil for errors that say something else.
     package init?(_ error: StoreError) {
         switch error {
         case .controlled(let refusal): self = .control(refusal)
         case .braked(let reached): self = .brake(reached)
+        case .paused(let pause): self = .paused(pause)
         default: return nil
         }
     }
@@ -22,6 +24,7 @@ extension Hold: CustomStringConvertible {
         case .control(let refusal): "waiting: \(refusal)"
         // Without the numbers, which change with every try: only a change that says something is one.
         case .brake(let reached): "waiting: the brake holds (\(reached.limit.rawValue))"
+        case .paused(let pause): "waiting: \(pause)"
         }
     }
 }

@@ -102,6 +102,7 @@ extension FleetError {
         case .controlled(let refusal): self.init(refusal)
         // Only automatic work goes past the brake.
         case .braked(let reached): self.init(.contention, "\(reached)", retryAfter: Brake.minute)
+        case .paused(let pause): self.init(.contention, "\(pause)", retryAfter: Brake.minute)
         case .controlChanged: self.init(.contention, "somebody else changes the same thing; try again", retryAfter: .seconds(1))
         case .revisionTrimmed(let oldest):
             self.init(.revisionTrimmed, "the log is kept from revision \(oldest.number) on")

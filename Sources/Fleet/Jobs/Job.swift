@@ -84,6 +84,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var requestID: String
     /// Nil: a caller asked for it.
     package var cause: JobCause?
+    /// The job that failed to do the same.
+    package var retryOf: JobID?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var endedAt: Timestamp?
@@ -113,6 +115,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.errorMessage = ""
         self.requestID = requestID
         self.cause = cause
+        self.retryOf = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.endedAt = nil

@@ -16,6 +16,8 @@ package enum Guard: Hashable, Sendable {
     case permitted(FleetControl.Action)
     /// One more automatic stop or delete at that time goes past the brake.
     case brake(Brake, Timestamp)
+    /// The queue of the job's kind is not paused.
+    case queueIsOpen(JobType)
     /// Nobody has changed what is said about the fleet since it was read.
     case control(FleetControl)
 }
@@ -127,6 +129,7 @@ package enum StoreError: Error, Sendable, Hashable {
     case ceilingReached(CeilingReached)
     case controlled(FleetControl.Refusal)
     case braked(BrakeReached)
+    case paused(QueuePause)
     /// Somebody else has changed what is said about the fleet: read again, decide again.
     case controlChanged
     /// The wanted part of the log is no longer kept.
@@ -290,4 +293,22 @@ package protocol Store: Sendable {
     func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError)
     /// Drops audit entries that are older than `time` or not among the newest `keeping`.
     func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError)
+    /// Drops ended jobs, and the request ids that stand for them. Never an unfinished one, nor the newest of an instance that is not over.
+    func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError)
+}
+
+/// How long ended jobs are kept.
+package struct JobRetention: Sendable, Hashable {
+    /// Ended longer ago.
+    package var age: Duration
+    /// Beyond the newest of so many, and ended longer ago than `ageMin`.
+    package var count: Int
+    /// A request id stands for its job for at least so long.
+    package var ageMin: Duration
+
+    package init(age: Duration, count: Int, ageMin: Duration) {
+        self.age = age
+        self.count = count
+        self.ageMin = ageMin
+    }
 }

@@ -55,6 +55,7 @@ extension JobStepper {
 
     /// What nobody asked for by a call goes past the brake when it is first sent, and is entered in the audit log with it.
     private func limit(_ commit: inout Commit, _ action: MachineAction, _ instance: Instance) {
+        if self.job.firstSentAt == nil { commit.guards.append(.queueIsOpen(self.job.type)) }
         guard let cause = self.job.cause, action == .stop || action == .delete else {
             return commit.guards.append(.permitted(action == .start ? .begin : .obey))
         }
@@ -85,9 +86,7 @@ extension JobStepper {
         return self.result(job, self.instance)
     }
 
-    private var retryDelayMax: Duration {
-        self.job.type == .deleteInstance ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax
-    }
+    private var retryDelayMax: Duration { JobPolicy.of(self.job.type, self.settings).retryDelayMax }
 
     /// Most deletes are seen at the second look; the first comes early so that a fast provider is noticed.
     private var firstLook: Timestamp { self.now + .seconds(2) }

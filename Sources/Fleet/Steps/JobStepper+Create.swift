@@ -20,7 +20,7 @@ extension JobStepper {
         instance.ask(for: best.placement, attempt: attempt.number)
         var result = self.result(job, instance, call: .create(attempt))
         if raisesPrice { result.commit.guards += [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
-        result.commit.guards.append(.permitted(.begin))
+        result.commit.guards += [.permitted(.begin), .queueIsOpen(self.job.type)]
         return result
     }
 

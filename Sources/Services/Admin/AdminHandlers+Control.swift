@@ -1,6 +1,4 @@
-internal import Access
 internal import Fleet
-internal import Logging
 package import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
@@ -22,10 +20,10 @@ extension AdminHandlers {
         try await self.backend.answer(context) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
-            let caller = try self.caller(request.requestId, "SetFreeze", payload, context)
+            let caller = try self.backend.mutation(request.requestId, "SetFreeze", payload, context)
             let control = try await self.backend.governor.setFreeze(
                 request.frozen, reason: request.reason, by: caller, isValidateOnly: request.validateOnly)
-            self.note(caller, isValidateOnly: request.validateOnly, context)
+            if !request.validateOnly { self.backend.note(caller, context) }
             var response = NovitaiV1.SetFreezeResponse()
             response.control = NovitaiV1.FleetControl(control)
             response.requestId = caller.request.requestID
@@ -39,35 +37,14 @@ extension AdminHandlers {
         try await self.backend.answer(context) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
-            let caller = try self.caller(request.requestId, "ActivateDeployment", payload, context)
+            let caller = try self.backend.mutation(request.requestId, "ActivateDeployment", payload, context)
             let control = try await self.backend.governor.activate(
                 DeploymentID(rawValue: request.deploymentId), reason: request.reason, by: caller, isValidateOnly: request.validateOnly)
-            self.note(caller, isValidateOnly: request.validateOnly, context)
+            if !request.validateOnly { self.backend.note(caller, context) }
             var response = NovitaiV1.ActivateDeploymentResponse()
             response.control = NovitaiV1.FleetControl(control)
             response.requestId = caller.request.requestID
             return response
         }
-    }
-
-    private func caller(
-        _ requestID: String, _ method: String, _ payload: some ProtobufMessage, _ context: ServerContext
-    ) throws -> FleetGovernor.Caller {
-        let principal = try self.backend.caller(of: context)
-        let key = self.backend.requestKey(requestID, method: method, TenantID(rawValue: principal.tenant))
-        let violations = SpecRules.violations(ofRequestID: key.requestID)
-        guard violations.isEmpty else { throw FleetError.invalid(violations) }
-        return FleetGovernor.Caller(
-            actor: principal.id, request: key, payloadDigest: try PayloadDigest.of(payload, method: method))
-    }
-
-    private func note(_ caller: FleetGovernor.Caller, isValidateOnly: Bool, _ context: ServerContext) {
-        guard !isValidateOnly else { return }
-        self.backend.log.warning(
-            "fleet control changed",
-            metadata: [
-                "method": "\(caller.request.method)", "request_id": "\(caller.request.requestID)", "call": "\(context.callID)",
-                "principal": "\(caller.actor)",
-            ])
     }
 }

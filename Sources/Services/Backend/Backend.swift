@@ -1,6 +1,7 @@
 internal import Access
 package import Fleet
 package import Logging
+internal import ProtobufWire
 package import RPCCore
 
 /// What the handlers stand on: the domain, its ports, and what the server is.
@@ -56,6 +57,28 @@ package struct Backend: Sendable {
         guard requestID.isEmpty else { return RequestKey(tenant: tenant, method: method, requestID: requestID) }
         let made = "auto-" + String(self.random.next(), radix: 36) + String(self.random.next(), radix: 36)
         return RequestKey(tenant: tenant, method: method, requestID: made)
+    }
+
+    /// Who makes a call that changes something, and how its repetition is known.
+    ///
+    /// - Parameter payload: the request without its id and `validate_only`.
+    func mutation(
+        _ requestID: String, _ method: String, _ payload: some ProtobufMessage, _ context: ServerContext
+    ) throws -> FleetGovernor.Caller {
+        let principal = try self.caller(of: context)
+        let key = self.requestKey(requestID, method: method, TenantID(rawValue: principal.tenant))
+        let violations = SpecRules.violations(ofRequestID: key.requestID)
+        guard violations.isEmpty else { throw FleetError.invalid(violations) }
+        return FleetGovernor.Caller(actor: principal.id, request: key, payloadDigest: try PayloadDigest.of(payload, method: method))
+    }
+
+    func note(_ caller: FleetGovernor.Caller, _ context: ServerContext) {
+        self.log.info(
+            "change accepted",
+            metadata: [
+                "method": "\(caller.request.method)", "request_id": "\(caller.request.requestID)", "call": "\(context.callID)",
+                "principal": "\(caller.actor)", "tenant": "\(caller.request.tenant)",
+            ])
     }
 
     /// Runs a handler and turns what it throws into a status.

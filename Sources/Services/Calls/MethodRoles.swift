@@ -25,7 +25,8 @@ enum MethodRoles {
                 GrpcReflectionV1.ServerReflection.serverReflectionInfo, GrpcReflectionV1Alpha.ServerReflection.serverReflectionInfo,
                 NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
                 NovitaiV1.InstanceService.watchInstances, NovitaiV1.JobService.getJob, NovitaiV1.JobService.listJobs,
-                NovitaiV1.JobService.waitJob, NovitaiV1.CatalogService.listProducts, NovitaiV1.CatalogService.listRegions,
+                NovitaiV1.JobService.waitJob, NovitaiV1.JobService.listQueues, NovitaiV1.CatalogService.listProducts,
+                NovitaiV1.CatalogService.listRegions,
             ]
         ),
         (
@@ -33,13 +34,14 @@ enum MethodRoles {
             [
                 NovitaiV1.InstanceService.createInstance, NovitaiV1.InstanceService.startInstance, NovitaiV1.InstanceService.stopInstance,
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,
+                NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
             ]
         ),
         (
             .admin,
             [
                 NovitaiV1.AdminService.reconcileInstances, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
-                NovitaiV1.AdminService.listAuditEvents,
+                NovitaiV1.AdminService.listAuditEvents, NovitaiV1.JobService.pauseQueue, NovitaiV1.JobService.resumeQueue,
             ]
         ),
     ]

@@ -10,7 +10,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     /// How long before the call's deadline `WaitJob` answers: the time that an answer may take to arrive.
     static let answerMargin: Duration = .milliseconds(250)
 
-    private let backend: Backend
+    let backend: Backend
 
     package init(_ backend: Backend) {
         self.backend = backend

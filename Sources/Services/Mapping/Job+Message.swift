@@ -22,6 +22,41 @@ extension NovitaiV1.Job {
         self.dueTime = job.dueAt.map { GoogleProtobuf.Timestamp($0) }
         self.endTime = job.endedAt.map { GoogleProtobuf.Timestamp($0) }
         self.revision = job.revision.number
+        self.retryOf = job.retryOf?.rawValue ?? ""
+        self.cause = job.cause?.word ?? ""
+    }
+}
+
+extension NovitaiV1.Queue {
+    init(_ queue: JobQueue) {
+        self.init()
+        self.type = NovitaiV1.JobType(queue.type)
+        self.pause = queue.pause.map { NovitaiV1.QueuePause($0) }
+        self.ready = UInt32(clamping: queue.counts[.ready] ?? 0)
+        self.running = UInt32(clamping: queue.counts[.running] ?? 0)
+        self.waiting = UInt32(clamping: queue.counts[.waiting] ?? 0)
+        self.scheduled = UInt32(clamping: queue.counts[.scheduled] ?? 0)
+        self.nextDueTime = queue.nextDueAt.map { GoogleProtobuf.Timestamp($0) }
+        self.deadline = queue.policy.deadline.map { GoogleProtobuf.Duration($0) }
+        self.retryDelayMin = GoogleProtobuf.Duration(queue.policy.retryDelayMin)
+        self.retryDelayMax = GoogleProtobuf.Duration(queue.policy.retryDelayMax)
+    }
+}
+
+extension NovitaiV1.QueuePause {
+    init(_ pause: QueuePause) {
+        self.init()
+        self.actor = pause.actor
+        self.reason = pause.reason
+        self.since = GoogleProtobuf.Timestamp(pause.since)
+    }
+}
+
+extension JobType {
+    /// Nil for a kind that this version does not know.
+    init?(_ type: NovitaiV1.JobType) {
+        guard let known = Self.allCases.first(where: { NovitaiV1.JobType($0) == type }) else { return nil }
+        self = known
     }
 }
 

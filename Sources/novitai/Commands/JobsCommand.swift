@@ -3,7 +3,8 @@ internal import NovitaiProto
 
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "The durable work behind every change.", subcommands: [GetJob.self, ListJobs.self, WaitJob.self])
+        commandName: "jobs", abstract: "The durable work behind every change.",
+        subcommands: [GetJob.self, ListJobs.self, WaitJob.self, CancelJob.self, RetryJob.self])
 }
 
 struct GetJob: AsyncParsableCommand {

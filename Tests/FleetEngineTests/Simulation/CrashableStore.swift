@@ -128,6 +128,10 @@ struct CrashableStore: Store {
         try await self.perform { () async throws(StoreError) in try await self.inner.trimAudit(before: time, keeping: keeping) }
     }
 
+    func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.trimJobs(retention, at: now) }
+    }
+
     func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         try await self.perform { () async throws(StoreError) in try await self.inner.trimLog(before: time, keeping: keeping) }
     }

@@ -8,6 +8,8 @@ struct Customer: Sendable {
         var impatience: Duration?
         var stopsAndStarts = false
         var restarts = false
+        /// An impatient one cancels the create's job instead of deleting the instance.
+        var cancels = false
         var ports: [PortSpec] = []
     }
 
@@ -38,6 +40,7 @@ struct Customer: Sendable {
         var outcome = Outcome(instanceID: reply.instance.id)
         if let impatience = self.plan.impatience {
             await self.universe.clock.sleep(until: self.universe.clock.now + impatience)
+            if self.plan.cancels { await self.cancel(reply.job) }
         } else {
             let created = await self.end(of: reply.job)
             outcome.createJob = created
@@ -62,6 +65,23 @@ struct Customer: Sendable {
         }
         let job = await self.end(of: reply.job)
         if job.state != .succeeded { outcome.problems.append("\(word) ended \(job.state): \(job.errorMessage)") }
+    }
+
+    /// It may have ended by then, which is as well.
+    private func cancel(_ job: Job) async {
+        while true {
+            if let server = self.universe.server, server.isServing {
+                do throws(FleetError) {
+                    _ = try await server.mutations.cancel(
+                        job.id, request: self.key("cancel"), payloadDigest: [0], actor: "customer")
+                    return self.universe.trace.add("customer \(self.number) cancelled \(job.id)")
+                } catch {
+                    self.universe.trace.add("customer \(self.number) cancel -> \(error.code)")
+                    if error.code == .invalidState { return }
+                }
+            }
+            await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.milliseconds(200...5000))
+        }
     }
 
     private func key(_ method: String) -> RequestKey {

@@ -77,6 +77,7 @@ struct Scenario: Sendable {
         if dice.chance(0.35) { plan.impatience = dice.milliseconds(0...[1, 1500, 60_000][dice.number(0...2)]) }
         plan.stopsAndStarts = dice.chance(0.3)
         plan.restarts = dice.chance(0.3)
+        plan.cancels = dice.chance(0.5)
         if dice.chance(0.5) { plan.ports = [PortSpec(port: 8080, protocol: .http)] }
         return plan
     }

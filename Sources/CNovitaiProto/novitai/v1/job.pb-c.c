@@ -43,6 +43,78 @@ void   novitai__v1__wait_job_request__init
   static const Novitai__V1__WaitJobRequest init_value = NOVITAI__V1__WAIT_JOB_REQUEST__INIT;
   *message = init_value;
 }
+void   novitai__v1__cancel_job_request__init
+                     (Novitai__V1__CancelJobRequest         *message)
+{
+  static const Novitai__V1__CancelJobRequest init_value = NOVITAI__V1__CANCEL_JOB_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__cancel_job_response__init
+                     (Novitai__V1__CancelJobResponse         *message)
+{
+  static const Novitai__V1__CancelJobResponse init_value = NOVITAI__V1__CANCEL_JOB_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__retry_job_request__init
+                     (Novitai__V1__RetryJobRequest         *message)
+{
+  static const Novitai__V1__RetryJobRequest init_value = NOVITAI__V1__RETRY_JOB_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__retry_job_response__init
+                     (Novitai__V1__RetryJobResponse         *message)
+{
+  static const Novitai__V1__RetryJobResponse init_value = NOVITAI__V1__RETRY_JOB_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__queue__init
+                     (Novitai__V1__Queue         *message)
+{
+  static const Novitai__V1__Queue init_value = NOVITAI__V1__QUEUE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__queue_pause__init
+                     (Novitai__V1__QueuePause         *message)
+{
+  static const Novitai__V1__QueuePause init_value = NOVITAI__V1__QUEUE_PAUSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_queues_request__init
+                     (Novitai__V1__ListQueuesRequest         *message)
+{
+  static const Novitai__V1__ListQueuesRequest init_value = NOVITAI__V1__LIST_QUEUES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_queues_response__init
+                     (Novitai__V1__ListQueuesResponse         *message)
+{
+  static const Novitai__V1__ListQueuesResponse init_value = NOVITAI__V1__LIST_QUEUES_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__pause_queue_request__init
+                     (Novitai__V1__PauseQueueRequest         *message)
+{
+  static const Novitai__V1__PauseQueueRequest init_value = NOVITAI__V1__PAUSE_QUEUE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__pause_queue_response__init
+                     (Novitai__V1__PauseQueueResponse         *message)
+{
+  static const Novitai__V1__PauseQueueResponse init_value = NOVITAI__V1__PAUSE_QUEUE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__resume_queue_request__init
+                     (Novitai__V1__ResumeQueueRequest         *message)
+{
+  static const Novitai__V1__ResumeQueueRequest init_value = NOVITAI__V1__RESUME_QUEUE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__resume_queue_response__init
+                     (Novitai__V1__ResumeQueueResponse         *message)
+{
+  static const Novitai__V1__ResumeQueueResponse init_value = NOVITAI__V1__RESUME_QUEUE_RESPONSE__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor novitai__v1__job_attempt__field_descriptors[4] =
 {
   {
@@ -120,7 +192,7 @@ const ProtobufCMessageDescriptor novitai__v1__job_attempt__descriptor =
   (ProtobufCMessageInit) novitai__v1__job_attempt__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__job__field_descriptors[17] =
+static const ProtobufCFieldDescriptor novitai__v1__job__field_descriptors[19] =
 {
   {
     "id",
@@ -326,10 +398,35 @@ static const ProtobufCFieldDescriptor novitai__v1__job__field_descriptors[17] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retry_of",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Job, retry_of),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cause",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Job, cause),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__job__field_indices_by_name[] = {
   8,   /* field[8] = attempt_count */
   7,   /* field[7] = attempts */
+  18,   /* field[18] = cause */
   12,   /* field[12] = create_time */
   14,   /* field[14] = due_time */
   15,   /* field[15] = end_time */
@@ -339,6 +436,7 @@ static const unsigned novitai__v1__job__field_indices_by_name[] = {
   3,   /* field[3] = instance_id */
   6,   /* field[6] = progress */
   11,   /* field[11] = request_id */
+  17,   /* field[17] = retry_of */
   16,   /* field[16] = revision */
   2,   /* field[2] = state */
   5,   /* field[5] = step */
@@ -349,7 +447,7 @@ static const unsigned novitai__v1__job__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__job__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor novitai__v1__job__descriptor =
 {
@@ -359,7 +457,7 @@ const ProtobufCMessageDescriptor novitai__v1__job__descriptor =
   "Novitai__V1__Job",
   "novitai.v1",
   sizeof(Novitai__V1__Job),
-  17,
+  19,
   novitai__v1__job__field_descriptors,
   novitai__v1__job__field_indices_by_name,
   1,  novitai__v1__job__number_ranges,
@@ -581,5 +679,766 @@ const ProtobufCMessageDescriptor novitai__v1__wait_job_request__descriptor =
   novitai__v1__wait_job_request__field_indices_by_name,
   1,  novitai__v1__wait_job_request__number_ranges,
   (ProtobufCMessageInit) novitai__v1__wait_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__cancel_job_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CancelJobRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CancelJobRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CancelJobRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__cancel_job_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__cancel_job_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__cancel_job_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CancelJobRequest",
+  "CancelJobRequest",
+  "Novitai__V1__CancelJobRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CancelJobRequest),
+  3,
+  novitai__v1__cancel_job_request__field_descriptors,
+  novitai__v1__cancel_job_request__field_indices_by_name,
+  1,  novitai__v1__cancel_job_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__cancel_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__cancel_job_response__field_descriptors[2] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CancelJobResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CancelJobResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__cancel_job_response__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__cancel_job_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__cancel_job_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CancelJobResponse",
+  "CancelJobResponse",
+  "Novitai__V1__CancelJobResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CancelJobResponse),
+  2,
+  novitai__v1__cancel_job_response__field_descriptors,
+  novitai__v1__cancel_job_response__field_indices_by_name,
+  1,  novitai__v1__cancel_job_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__cancel_job_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__retry_job_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RetryJobRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RetryJobRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RetryJobRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__retry_job_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__retry_job_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__retry_job_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.RetryJobRequest",
+  "RetryJobRequest",
+  "Novitai__V1__RetryJobRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__RetryJobRequest),
+  3,
+  novitai__v1__retry_job_request__field_descriptors,
+  novitai__v1__retry_job_request__field_indices_by_name,
+  1,  novitai__v1__retry_job_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__retry_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__retry_job_response__field_descriptors[2] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RetryJobResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RetryJobResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__retry_job_response__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__retry_job_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__retry_job_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.RetryJobResponse",
+  "RetryJobResponse",
+  "Novitai__V1__RetryJobResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__RetryJobResponse),
+  2,
+  novitai__v1__retry_job_response__field_descriptors,
+  novitai__v1__retry_job_response__field_indices_by_name,
+  1,  novitai__v1__retry_job_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__retry_job_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[10] =
+{
+  {
+    "type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, pause),
+    &novitai__v1__queue_pause__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ready",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, ready),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "running",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, running),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waiting",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, waiting),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scheduled",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, scheduled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_due_time",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, next_due_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, deadline),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retry_delay_min",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, retry_delay_min),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retry_delay_max",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, retry_delay_max),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__queue__field_indices_by_name[] = {
+  7,   /* field[7] = deadline */
+  6,   /* field[6] = next_due_time */
+  1,   /* field[1] = pause */
+  2,   /* field[2] = ready */
+  9,   /* field[9] = retry_delay_max */
+  8,   /* field[8] = retry_delay_min */
+  3,   /* field[3] = running */
+  5,   /* field[5] = scheduled */
+  0,   /* field[0] = type */
+  4,   /* field[4] = waiting */
+};
+static const ProtobufCIntRange novitai__v1__queue__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Queue",
+  "Queue",
+  "Novitai__V1__Queue",
+  "novitai.v1",
+  sizeof(Novitai__V1__Queue),
+  10,
+  novitai__v1__queue__field_descriptors,
+  novitai__v1__queue__field_indices_by_name,
+  1,  novitai__v1__queue__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__queue__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__queue_pause__field_descriptors[3] =
+{
+  {
+    "actor",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__QueuePause, actor),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__QueuePause, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__QueuePause, since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__queue_pause__field_indices_by_name[] = {
+  0,   /* field[0] = actor */
+  1,   /* field[1] = reason */
+  2,   /* field[2] = since */
+};
+static const ProtobufCIntRange novitai__v1__queue_pause__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__queue_pause__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.QueuePause",
+  "QueuePause",
+  "Novitai__V1__QueuePause",
+  "novitai.v1",
+  sizeof(Novitai__V1__QueuePause),
+  3,
+  novitai__v1__queue_pause__field_descriptors,
+  novitai__v1__queue_pause__field_indices_by_name,
+  1,  novitai__v1__queue_pause__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__queue_pause__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define novitai__v1__list_queues_request__field_descriptors NULL
+#define novitai__v1__list_queues_request__field_indices_by_name NULL
+#define novitai__v1__list_queues_request__number_ranges NULL
+const ProtobufCMessageDescriptor novitai__v1__list_queues_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListQueuesRequest",
+  "ListQueuesRequest",
+  "Novitai__V1__ListQueuesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListQueuesRequest),
+  0,
+  novitai__v1__list_queues_request__field_descriptors,
+  novitai__v1__list_queues_request__field_indices_by_name,
+  0,  novitai__v1__list_queues_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_queues_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_queues_response__field_descriptors[1] =
+{
+  {
+    "queues",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListQueuesResponse, n_queues),
+    offsetof(Novitai__V1__ListQueuesResponse, queues),
+    &novitai__v1__queue__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_queues_response__field_indices_by_name[] = {
+  0,   /* field[0] = queues */
+};
+static const ProtobufCIntRange novitai__v1__list_queues_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_queues_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListQueuesResponse",
+  "ListQueuesResponse",
+  "Novitai__V1__ListQueuesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListQueuesResponse),
+  1,
+  novitai__v1__list_queues_response__field_descriptors,
+  novitai__v1__list_queues_response__field_indices_by_name,
+  1,  novitai__v1__list_queues_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_queues_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__pause_queue_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "type",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueRequest, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__pause_queue_request__field_indices_by_name[] = {
+  3,   /* field[3] = reason */
+  0,   /* field[0] = request_id */
+  2,   /* field[2] = type */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__pause_queue_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__pause_queue_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.PauseQueueRequest",
+  "PauseQueueRequest",
+  "Novitai__V1__PauseQueueRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__PauseQueueRequest),
+  4,
+  novitai__v1__pause_queue_request__field_descriptors,
+  novitai__v1__pause_queue_request__field_indices_by_name,
+  1,  novitai__v1__pause_queue_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__pause_queue_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__pause_queue_response__field_descriptors[2] =
+{
+  {
+    "queue",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueResponse, queue),
+    &novitai__v1__queue__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PauseQueueResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__pause_queue_response__field_indices_by_name[] = {
+  0,   /* field[0] = queue */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__pause_queue_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__pause_queue_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.PauseQueueResponse",
+  "PauseQueueResponse",
+  "Novitai__V1__PauseQueueResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__PauseQueueResponse),
+  2,
+  novitai__v1__pause_queue_response__field_descriptors,
+  novitai__v1__pause_queue_response__field_indices_by_name,
+  1,  novitai__v1__pause_queue_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__pause_queue_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__resume_queue_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "type",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueRequest, type),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueRequest, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__resume_queue_request__field_indices_by_name[] = {
+  3,   /* field[3] = reason */
+  0,   /* field[0] = request_id */
+  2,   /* field[2] = type */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__resume_queue_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__resume_queue_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ResumeQueueRequest",
+  "ResumeQueueRequest",
+  "Novitai__V1__ResumeQueueRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ResumeQueueRequest),
+  4,
+  novitai__v1__resume_queue_request__field_descriptors,
+  novitai__v1__resume_queue_request__field_indices_by_name,
+  1,  novitai__v1__resume_queue_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__resume_queue_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__resume_queue_response__field_descriptors[2] =
+{
+  {
+    "queue",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueResponse, queue),
+    &novitai__v1__queue__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ResumeQueueResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__resume_queue_response__field_indices_by_name[] = {
+  0,   /* field[0] = queue */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__resume_queue_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__resume_queue_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ResumeQueueResponse",
+  "ResumeQueueResponse",
+  "Novitai__V1__ResumeQueueResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ResumeQueueResponse),
+  2,
+  novitai__v1__resume_queue_response__field_descriptors,
+  novitai__v1__resume_queue_response__field_indices_by_name,
+  1,  novitai__v1__resume_queue_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__resume_queue_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

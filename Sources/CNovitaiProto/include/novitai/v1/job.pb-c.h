@@ -23,6 +23,18 @@ typedef struct Novitai__V1__GetJobRequest Novitai__V1__GetJobRequest;
 typedef struct Novitai__V1__ListJobsRequest Novitai__V1__ListJobsRequest;
 typedef struct Novitai__V1__ListJobsResponse Novitai__V1__ListJobsResponse;
 typedef struct Novitai__V1__WaitJobRequest Novitai__V1__WaitJobRequest;
+typedef struct Novitai__V1__CancelJobRequest Novitai__V1__CancelJobRequest;
+typedef struct Novitai__V1__CancelJobResponse Novitai__V1__CancelJobResponse;
+typedef struct Novitai__V1__RetryJobRequest Novitai__V1__RetryJobRequest;
+typedef struct Novitai__V1__RetryJobResponse Novitai__V1__RetryJobResponse;
+typedef struct Novitai__V1__Queue Novitai__V1__Queue;
+typedef struct Novitai__V1__QueuePause Novitai__V1__QueuePause;
+typedef struct Novitai__V1__ListQueuesRequest Novitai__V1__ListQueuesRequest;
+typedef struct Novitai__V1__ListQueuesResponse Novitai__V1__ListQueuesResponse;
+typedef struct Novitai__V1__PauseQueueRequest Novitai__V1__PauseQueueRequest;
+typedef struct Novitai__V1__PauseQueueResponse Novitai__V1__PauseQueueResponse;
+typedef struct Novitai__V1__ResumeQueueRequest Novitai__V1__ResumeQueueRequest;
+typedef struct Novitai__V1__ResumeQueueResponse Novitai__V1__ResumeQueueResponse;
 
 
 /* --- enums --- */
@@ -64,10 +76,12 @@ struct  Novitai__V1__Job
   Google__Protobuf__Timestamp *due_time;
   Google__Protobuf__Timestamp *end_time;
   int64_t revision;
+  ProtobufCBinaryData retry_of;
+  ProtobufCBinaryData cause;
 };
 #define NOVITAI__V1__JOB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__job__descriptor) \
-    , {0,NULL}, 0, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, 0 }
+    , {0,NULL}, 0, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, 0, {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__GetJobRequest
@@ -116,6 +130,151 @@ struct  Novitai__V1__WaitJobRequest
     , {0,NULL}, NULL }
 
 
+struct  Novitai__V1__CancelJobRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+};
+#define NOVITAI__V1__CANCEL_JOB_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__cancel_job_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL} }
+
+
+struct  Novitai__V1__CancelJobResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__CANCEL_JOB_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__cancel_job_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Novitai__V1__RetryJobRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+};
+#define NOVITAI__V1__RETRY_JOB_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__retry_job_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL} }
+
+
+struct  Novitai__V1__RetryJobResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__RETRY_JOB_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__retry_job_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Novitai__V1__Queue
+{
+  ProtobufCMessage base;
+  int32_t type;
+  Novitai__V1__QueuePause *pause;
+  uint32_t ready;
+  uint32_t running;
+  uint32_t waiting;
+  uint32_t scheduled;
+  Google__Protobuf__Timestamp *next_due_time;
+  Google__Protobuf__Duration *deadline;
+  Google__Protobuf__Duration *retry_delay_min;
+  Google__Protobuf__Duration *retry_delay_max;
+};
+#define NOVITAI__V1__QUEUE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__queue__descriptor) \
+    , 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__QueuePause
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData actor;
+  ProtobufCBinaryData reason;
+  Google__Protobuf__Timestamp *since;
+};
+#define NOVITAI__V1__QUEUE_PAUSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__queue_pause__descriptor) \
+    , {0,NULL}, {0,NULL}, NULL }
+
+
+struct  Novitai__V1__ListQueuesRequest
+{
+  ProtobufCMessage base;
+};
+#define NOVITAI__V1__LIST_QUEUES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_queues_request__descriptor) \
+     }
+
+
+struct  Novitai__V1__ListQueuesResponse
+{
+  ProtobufCMessage base;
+  size_t n_queues;
+  Novitai__V1__Queue **queues;
+};
+#define NOVITAI__V1__LIST_QUEUES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_queues_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__PauseQueueRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  int32_t type;
+  ProtobufCBinaryData reason;
+};
+#define NOVITAI__V1__PAUSE_QUEUE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__pause_queue_request__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL} }
+
+
+struct  Novitai__V1__PauseQueueResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Queue *queue;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__PAUSE_QUEUE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__pause_queue_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Novitai__V1__ResumeQueueRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  int32_t type;
+  ProtobufCBinaryData reason;
+};
+#define NOVITAI__V1__RESUME_QUEUE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__resume_queue_request__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL} }
+
+
+struct  Novitai__V1__ResumeQueueResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Queue *queue;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__RESUME_QUEUE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__resume_queue_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
 /* Novitai__V1__JobAttempt methods */
 void   novitai__v1__job_attempt__init
                      (Novitai__V1__JobAttempt         *message);
@@ -134,6 +293,42 @@ void   novitai__v1__list_jobs_response__init
 /* Novitai__V1__WaitJobRequest methods */
 void   novitai__v1__wait_job_request__init
                      (Novitai__V1__WaitJobRequest         *message);
+/* Novitai__V1__CancelJobRequest methods */
+void   novitai__v1__cancel_job_request__init
+                     (Novitai__V1__CancelJobRequest         *message);
+/* Novitai__V1__CancelJobResponse methods */
+void   novitai__v1__cancel_job_response__init
+                     (Novitai__V1__CancelJobResponse         *message);
+/* Novitai__V1__RetryJobRequest methods */
+void   novitai__v1__retry_job_request__init
+                     (Novitai__V1__RetryJobRequest         *message);
+/* Novitai__V1__RetryJobResponse methods */
+void   novitai__v1__retry_job_response__init
+                     (Novitai__V1__RetryJobResponse         *message);
+/* Novitai__V1__Queue methods */
+void   novitai__v1__queue__init
+                     (Novitai__V1__Queue         *message);
+/* Novitai__V1__QueuePause methods */
+void   novitai__v1__queue_pause__init
+                     (Novitai__V1__QueuePause         *message);
+/* Novitai__V1__ListQueuesRequest methods */
+void   novitai__v1__list_queues_request__init
+                     (Novitai__V1__ListQueuesRequest         *message);
+/* Novitai__V1__ListQueuesResponse methods */
+void   novitai__v1__list_queues_response__init
+                     (Novitai__V1__ListQueuesResponse         *message);
+/* Novitai__V1__PauseQueueRequest methods */
+void   novitai__v1__pause_queue_request__init
+                     (Novitai__V1__PauseQueueRequest         *message);
+/* Novitai__V1__PauseQueueResponse methods */
+void   novitai__v1__pause_queue_response__init
+                     (Novitai__V1__PauseQueueResponse         *message);
+/* Novitai__V1__ResumeQueueRequest methods */
+void   novitai__v1__resume_queue_request__init
+                     (Novitai__V1__ResumeQueueRequest         *message);
+/* Novitai__V1__ResumeQueueResponse methods */
+void   novitai__v1__resume_queue_response__init
+                     (Novitai__V1__ResumeQueueResponse         *message);
 /* --- per-message closures --- */
 
 typedef void (*Novitai__V1__JobAttempt_Closure)
@@ -154,6 +349,42 @@ typedef void (*Novitai__V1__ListJobsResponse_Closure)
 typedef void (*Novitai__V1__WaitJobRequest_Closure)
                  (const Novitai__V1__WaitJobRequest *message,
                   void *closure_data);
+typedef void (*Novitai__V1__CancelJobRequest_Closure)
+                 (const Novitai__V1__CancelJobRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__CancelJobResponse_Closure)
+                 (const Novitai__V1__CancelJobResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__RetryJobRequest_Closure)
+                 (const Novitai__V1__RetryJobRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__RetryJobResponse_Closure)
+                 (const Novitai__V1__RetryJobResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Queue_Closure)
+                 (const Novitai__V1__Queue *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__QueuePause_Closure)
+                 (const Novitai__V1__QueuePause *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListQueuesRequest_Closure)
+                 (const Novitai__V1__ListQueuesRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListQueuesResponse_Closure)
+                 (const Novitai__V1__ListQueuesResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__PauseQueueRequest_Closure)
+                 (const Novitai__V1__PauseQueueRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__PauseQueueResponse_Closure)
+                 (const Novitai__V1__PauseQueueResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ResumeQueueRequest_Closure)
+                 (const Novitai__V1__ResumeQueueRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ResumeQueueResponse_Closure)
+                 (const Novitai__V1__ResumeQueueResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -166,6 +397,18 @@ extern const ProtobufCMessageDescriptor novitai__v1__get_job_request__descriptor
 extern const ProtobufCMessageDescriptor novitai__v1__list_jobs_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_jobs_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__wait_job_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__cancel_job_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__cancel_job_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__retry_job_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__retry_job_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__queue__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__queue_pause__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_queues_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_queues_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__pause_queue_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__pause_queue_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__resume_queue_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__resume_queue_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

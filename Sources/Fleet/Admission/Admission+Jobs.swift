@@ -1,0 +1,146 @@
+/// What callers say about a job instead of an instance: stop it, or do it once more.
+extension Admission {
+    static let cancelled = "CANCELLED"
+
+    /// Ends a job that is not over.
+    ///
+    /// What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer followed, and the instance is
+    /// what the provider shows. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+    /// - Throws: `notFound`, `invalidState`, `deletionProtected`.
+    package func cancel(_ id: JobID, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        guard let job = subject.jobs.first(where: { $0.id == id }) else {
+            throw FleetError(.invalidState, "the job has ended", instanceID: subject.instance.id, jobID: id)
+        }
+        switch job.type {
+        case .createInstance: return try self.cancelCreate(job, subject, on: occasion)
+        case .deleteInstance where !job.isUncalled:
+            throw FleetError(
+                .invalidState, "the delete has been asked of the provider: it ends when the machine is proven gone",
+                instanceID: subject.instance.id, jobID: id)
+        case .startInstance, .stopInstance, .restartInstance, .deleteInstance: return self.cancelChange(job, subject, on: occasion)
+        }
+    }
+
+    private func cancelCreate(_ job: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        guard subject.instance.desiredState != .deleted else {
+            throw FleetError(.invalidState, "it is being cancelled", instanceID: subject.instance.id, jobID: job.id)
+        }
+        // As for a delete: the protection is for machines, and one may come of it.
+        guard !subject.instance.deletionProtection || job.step == .place else {
+            throw FleetError(.deletionProtected, "deletion protection is on", instanceID: subject.instance.id, jobID: job.id)
+        }
+        var admitted = self.delete(subject, on: occasion)
+        admitted.commit.jobs = admitted.commit.jobs.map { write in
+            guard write.job.id == job.id, write.job.state.isFinal else { return write }
+            var write = write
+            write.job.errorReason = Self.cancelled
+            write.job.errorMessage = "cancelled by \(occasion.actor)"
+            return write
+        }
+        admitted.job = admitted.commit.jobs.first { $0.job.id == job.id }?.job ?? job
+        admitted.commit.request = occasion.record(of: subject.instance.id, job: job.id)
+        return admitted
+    }
+
+    private func cancelChange(_ job: Job, _ subject: Subject, on occasion: Occasion) -> Admitted {
+        var (ended, instance) = (job, subject.instance)
+        ended.end(
+            .cancelled, progress: "cancelled", reason: Self.cancelled, message: "cancelled by \(occasion.actor)", at: occasion.now)
+        let remaining = subject.jobs.filter { $0.id != job.id }
+        if remaining.isEmpty || job.type == .deleteInstance { instance.revertToUpstream(because: .requested, "") }
+        if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
+        instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
+        if job.type == .deleteInstance { instance.deleteAskedAt = nil }
+        instance.jobID = remaining.last?.id ?? job.id
+        instance.updatedAt = occasion.now
+        let commit = Commit(
+            guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(instance.id, subject.instance.revision)],
+            instances: [instance], jobs: [Commit.JobWrite(ended)], request: occasion.record(of: instance.id, job: job.id),
+            audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled")])
+        return Admitted(commit: commit, instance: instance, job: ended)
+    }
+
+    /// Does once more what a job failed to do, as a job of its own. A create that ended without a machine is tried again for the same
+    /// instance, under new ownership tokens and under the ceilings.
+    /// - Throws: `invalidState`, and what the change itself refuses.
+    package func retry(_ job: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        guard job.state == .failed || job.state == .cancelled else {
+            throw FleetError(
+                .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
+        }
+        if job.type == .createInstance { return try self.retryCreate(job, subject, on: occasion) }
+        var admitted = try self.change(job.type.change, subject, on: occasion)
+        admitted.note(retryOf: job.id)
+        return admitted
+    }
+
+    private func retryCreate(_ old: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        var instance = subject.instance
+        guard instance.state.isFinal, instance.debts.isEmpty, subject.jobs.isEmpty else {
+            throw FleetError(
+                .invalidState, "the instance must have ended, with nothing of it left at the provider", instanceID: instance.id,
+                jobID: old.id)
+        }
+        var job = Job(
+            id: occasion.jobID, type: .createInstance, tenant: instance.tenant, instanceID: instance.id, step: .place,
+            requestID: occasion.request.requestID, createdAt: occasion.now)
+        // Goes on counting: no ownership token is used twice.
+        job.createCalls = max(old.createCalls, instance.askedPlacements?.last?.attempt ?? 0)
+        job.retryOf = old.id
+        instance.begin(job.id, at: occasion.now)
+        let commit = Commit(
+            guards: [
+                .requestIsNew(occasion.request), .permitted(.begin), .instance(instance.id, subject.instance.revision),
+                .nameIsFree(instance.tenant, instance.name), .ceilings(self.settings.ceilings),
+            ],
+            instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
+            audit: [.request(occasion, instance: instance, job: job, effect: "a machine is asked for once more")])
+        return Admitted(commit: commit, instance: instance, job: job)
+    }
+}
+
+extension Admission.Admitted {
+    fileprivate mutating func note(retryOf id: JobID) {
+        self.job.retryOf = id
+        for index in self.commit.jobs.indices where self.commit.jobs[index].job.id == self.job.id {
+            self.commit.jobs[index].job.retryOf = id
+        }
+    }
+}
+
+extension JobType {
+    /// Never asked of a create.
+    fileprivate var change: Admission.Change {
+        switch self {
+        case .createInstance, .startInstance: .start
+        case .stopInstance: .stop
+        case .restartInstance: .restart
+        case .deleteInstance: .delete
+        }
+    }
+
+    fileprivate var desiredState: DesiredState { self.change.desiredState }
+}
+
+extension Instance {
+    /// What is wanted of a machine about which nobody wants anything else: that it stays as it is.
+    fileprivate var restingState: DesiredState {
+        switch self.state {
+        case .stopped, .stopping: .stopped
+        default: .running
+        }
+    }
+
+    /// As it was before anything was asked of the provider; what it has cost stays.
+    fileprivate mutating func begin(_ job: JobID, at now: Timestamp) {
+        self.desiredState = .running
+        self.state(.pending, because: .requested, "")
+        self.endpoints = []
+        self.upstream = nil
+        self.runningSince = nil
+        self.deletedAt = nil
+        self.deleteAskedAt = nil
+        self.jobID = job
+        self.updatedAt = now
+    }
+}

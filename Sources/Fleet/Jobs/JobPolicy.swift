@@ -1,0 +1,39 @@
+/// How long a kind of job may take, and how it is tried again. The tries are not counted: a job goes on until its deadline.
+package struct JobPolicy: Sendable, Hashable {
+    /// A create's time runs from being accepted, any other's from the first call to the provider. Nil: without an end.
+    package var deadline: Duration?
+    /// The delay before a repeat: doubled with each failure, from the first to the last.
+    package var retryDelayMin: Duration
+    package var retryDelayMax: Duration
+
+    /// What ends spending goes on until it is done; a stop, until something else is wanted.
+    package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {
+        let isDelete = type == .deleteInstance
+        return JobPolicy(
+            deadline: isDelete || type == .stopInstance ? nil : settings.startupTimeout, retryDelayMin: StepLimits.retryDelayMin,
+            retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax)
+    }
+}
+
+/// How the jobs of one kind stand.
+package struct JobQueue: Sendable, Hashable {
+    package var type: JobType
+    package var policy: JobPolicy
+    package var pause: QueuePause?
+    /// Unfinished jobs by their state.
+    package var counts: [JobState: Int]
+    /// When the first of those that nobody works at was or will be due.
+    package var nextDueAt: Timestamp?
+
+    /// All queues, in a fixed order.
+    package static func all(of jobs: [Job], control: FleetControl, settings: FleetSettings) -> [JobQueue] {
+        let byType = Dictionary(grouping: jobs, by: \.type)
+        return JobType.allCases.map { type in
+            let own = byType[type] ?? []
+            return JobQueue(
+                type: type, policy: .of(type, settings), pause: control.pause(of: type),
+                counts: Dictionary(grouping: own, by: \.state).mapValues(\.count),
+                nextDueAt: own.filter { $0.state != .running }.compactMap(\.dueAt).min())
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Fleet
+import Testing
+
+@Suite("Cancel and retry")
+struct JobAdmissionTests {
+    private let admission = Admission(settings: FleetSettings())
+    private let occasion = Admission.Occasion(
+        now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
+        request: RequestKey(tenant: .default, method: "CancelJob", requestID: "r"), payloadDigest: [1], actor: "op")
+
+    private func cancel(_ instance: Instance, _ jobs: [Job], id: String = "j-1") throws(FleetError) -> Admission.Admitted {
+        try self.admission.cancel(JobID(rawValue: id), Admission.Subject(instance: instance, jobs: jobs), on: self.occasion)
+    }
+
+    private static let called: [JobStep] = [.confirm]
+
+    @Test("A change that has been asked for is no longer followed, and the instance is what the provider shows", arguments: [true, false])
+    func change(_ isCalled: Bool) throws {
+        var instance = Instance.sample(.stopping)
+        instance.desiredState = .stopped
+        let job = Job.sample(.stopInstance, isCalled ? .confirm : .send)
+        let admitted = try self.cancel(instance, [job])
+        #expect(admitted.job.state == .cancelled && admitted.job.errorReason == "CANCELLED" && admitted.job.errorMessage.contains("op"))
+        #expect(admitted.instance.state == .running && admitted.instance.desiredState == .running)
+        #expect(admitted.commit.jobs.allSatisfy { !$0.keepsLease }, "a worker that holds it cannot commit any more")
+        #expect(admitted.commit.audit.map(\.actor) == ["op"])
+    }
+
+    @Test("A create that was never sent ends with nothing; one that may have been sent becomes a delete and goes on until that is known")
+    func create() throws {
+        let pending = Instance.sample(.pending, upstream: nil)
+        let unsent = try self.cancel(pending, [.sample(.createInstance, .place)])
+        #expect(unsent.job.state == .cancelled && unsent.job.errorReason == "CANCELLED" && unsent.instance.state == .deleted)
+        let attempt = CreateAttempt(number: 1, placement: .standard, sentAt: noon, callDeadline: noon)
+        let sent = try self.cancel(pending, [.sample(.createInstance, .settle(attempt, absences: 0))])
+        #expect(!sent.job.state.isFinal && sent.job.type == .createInstance && sent.instance.desiredState == .deleted)
+        #expect(sent.commit.jobs.map(\.job.type) == [.deleteInstance])
+    }
+
+    @Test("A delete can be taken back until it has been asked for")
+    func delete() throws {
+        var instance = Instance.sample(.deleting)
+        instance.desiredState = .deleted
+        instance.deleteAskedAt = noon
+        let back = try self.cancel(instance, [.sample(.deleteInstance, .send)])
+        #expect(back.instance.state == .running && back.instance.desiredState == .running && back.instance.owedMachines == [])
+        let refused = #expect(throws: FleetError.self) { try self.cancel(instance, [.sample(.deleteInstance, .confirm)]) }
+        #expect(refused?.code == .invalidState)
+    }
+
+    @Test("What has ended cannot be cancelled, and a protected machine is not given up with its create")
+    func refusals() {
+        #expect(throws: FleetError.self) { try self.cancel(.sample(), []) }
+        var protected = Instance.sample(.provisioning)
+        protected.deletionProtection = true
+        let refused = #expect(throws: FleetError.self) { try self.cancel(protected, [.sample(.createInstance, .boot)]) }
+        #expect(refused?.code == .deletionProtected)
+    }
+
+    @Test("A failed create is tried again for the same instance, under tokens that were never used and under the ceilings")
+    func retryCreate() throws {
+        var instance = Instance.sample(.failed, upstream: nil)
+        instance.desiredState = .deleted
+        instance.deleteAskedAt = noon
+        var failed = Job.sample(.createInstance, .end)
+        (failed.state, failed.createCalls) = (.failed, 3)
+        let admitted = try self.admission.retry(failed, Admission.Subject(instance: instance, jobs: []), on: self.occasion)
+        #expect(admitted.instance.id == instance.id && admitted.instance.state == .pending && admitted.instance.desiredState == .running)
+        #expect(admitted.job.createCalls == 3 && admitted.job.retryOf == failed.id && admitted.job.step == .place)
+        #expect(admitted.commit.guards.contains(.ceilings(FleetSettings().ceilings)))
+        #expect(admitted.commit.guards.contains(.nameIsFree(.default, instance.name)))
+        #expect(admitted.instance.owedMachines == [])
+    }
+
+    @Test("A create is not tried again while something of it is left", arguments: [InstanceState.running, .deleting])
+    func retryLiving(_ state: InstanceState) {
+        var failed = Job.sample(.createInstance, .end)
+        failed.state = .failed
+        #expect(throws: FleetError.self) {
+            try self.admission.retry(failed, Admission.Subject(instance: .sample(state), jobs: []), on: self.occasion)
+        }
+        var indebted = Instance.sample(.failed, upstream: nil)
+        indebted.debts = [Debt(upstreamID: UpstreamID(rawValue: "m"), hourlyPrice: .zero, since: noon)]
+        #expect(throws: FleetError.self) {
+            try self.admission.retry(failed, Admission.Subject(instance: indebted, jobs: []), on: self.occasion)
+        }
+    }
+
+    @Test("Another failed change is made once more; one that succeeded or goes on is not", arguments: JobState.allCases)
+    func retryChange(_ state: JobState) {
+        var job = Job.sample(.stopInstance, .end)
+        job.state = state
+        let subject = Admission.Subject(instance: .sample(), jobs: [])
+        if state == .failed || state == .cancelled {
+            let admitted = try? self.admission.retry(job, subject, on: self.occasion)
+            #expect(admitted?.job.type == .stopInstance && admitted?.job.retryOf == job.id)
+            #expect(admitted?.commit.jobs.map(\.job.retryOf) == [job.id])
+        } else {
+            #expect(throws: FleetError.self) { try self.admission.retry(job, subject, on: self.occasion) }
+        }
+    }
+}

@@ -82,6 +82,7 @@ let package = Package(
         // The provider.
         library("CurlClient", ["CCurl"]),
         library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet"]),
+        library("Outbound", ["CurlClient", "Fleet"]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
@@ -98,8 +99,8 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "RPCCore",
-                "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
+                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "Outbound",
+                "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
                 "Telemetry", argumentParser, logging, unixSignals,
             ]),
         program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
@@ -141,6 +142,7 @@ let package = Package(
         tests(
             "NovitaSimulatorHTTPTests",
             ["NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests("OutboundTests", ["CurlClient", "Fleet", "Outbound", nioCore, nioPosix]),
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
         tests(

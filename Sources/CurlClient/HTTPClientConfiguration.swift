@@ -4,9 +4,13 @@ package struct HTTPClientConfiguration: Sendable {
         case httpsOnly
         /// `http` too, but only to a loopback address or `localhost`: a simulator on this machine.
         case httpsOrLoopbackHTTP
+        /// `http` to anybody: for what others run, with rules for the addresses.
+        case httpsOrHTTP
     }
 
     package var schemes: Schemes = .httpsOnly
+    /// Where connections may lead. With rules, no connection is used for a second request: it would pass them by.
+    package var addresses: AddressRules = .any
     /// PEM file of the certificate authorities to trust instead of the system's.
     package var certificateAuthorityFile: String?
     package var userAgent = "novitai"

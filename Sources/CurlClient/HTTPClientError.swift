@@ -11,6 +11,8 @@ package struct HTTPClientError: Error, Equatable {
         case cancelled
         /// No address, nobody listening, or the handshake below TLS failed.
         case couldNotConnect
+        /// The name leads to an address that the client's rules do not allow.
+        case addressRefused
         /// The peer could not prove who it is, or spoke no acceptable TLS.
         case tlsFailed
         /// The deadline passed.
@@ -31,11 +33,14 @@ package struct HTTPClientError: Error, Equatable {
     package var mayHaveBeenSent: Bool
     /// For people and the log; nobody matches on it. Holds no header, body or query.
     package var message: String
+    /// Of the response, when it had come that far.
+    package var status: Int?
 
-    package init(_ code: Code, mayHaveBeenSent: Bool, _ message: String) {
+    package init(_ code: Code, mayHaveBeenSent: Bool, _ message: String, status: Int? = nil) {
         self.code = code
         self.mayHaveBeenSent = mayHaveBeenSent
         self.message = message
+        self.status = status
     }
 }
 

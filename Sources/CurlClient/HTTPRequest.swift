@@ -3,6 +3,8 @@ package struct HTTPRequest: Sendable {
     package enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
+        /// No request at all: a TCP connection to the URL's host and port is all that is wanted.
+        case connectOnly = "CONNECT ONLY"
     }
 
     /// How often the request may be put on a wire.

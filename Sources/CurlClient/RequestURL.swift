@@ -11,7 +11,7 @@ struct RequestURL {
         }
         let parts = try Parts(text)
         switch (schemes, parts.scheme) {
-        case (_, "https"): break
+        case (_, "https"), (.httpsOrHTTP, "http"): break
         case (.httpsOrLoopbackHTTP, "http") where Self.isLoopback(parts.host): break
         case (.httpsOrLoopbackHTTP, "http"): throw Self.refused("http is allowed to loopback addresses only")
         default: throw Self.refused("the scheme is not https")

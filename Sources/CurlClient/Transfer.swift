@@ -13,6 +13,9 @@ final class Transfer {
     private let errorText: UnsafeMutablePointer<CChar>
 
     private let delivery: HTTPRequest.Delivery
+    private let isConnectOnly: Bool
+    private let addresses: AddressRules
+    private var isAddressRefused = false
     private let bodyBytesMax: Int
     private let headerBytesMax: Int
 
@@ -39,6 +42,8 @@ final class Transfer {
         unsafe errorText = .allocate(capacity: ccurl_error_size)
         unsafe errorText.initialize(repeating: 0, count: ccurl_error_size)
         delivery = request.delivery
+        isConnectOnly = request.method == .connectOnly
+        addresses = configuration.addresses
         bodyBytesMax = request.responseBytesMax
         headerBytesMax = configuration.responseHeaderBytesMax
 
@@ -62,6 +67,7 @@ final class Transfer {
     /// What came of the exchange. The body is handed over, not copied.
     func finish(_ code: CURLcode) -> Result<HTTPResponse, HTTPClientError> {
         guard code == CURLE_OK else { return .failure(failure(code)) }
+        if isConnectOnly { return .success(HTTPResponse(status: 0, headers: [], body: [], usedNewConnection: true, usedHTTP2: false)) }
         // libcurl takes a connection that is closed amid the headers for the end of a response.
         guard isHeadComplete else { return .failure(failure(.connectionLost, "the connection was closed amid the headers")) }
         return .success(
@@ -119,6 +125,9 @@ extension Transfer {
         try append("Expect:")
         try check(unsafe ccurl_set_list(handle, CURLOPT_HTTPHEADER, headerLines))
         if request.method == .post { try setBody(request.body) }
+        if request.method == .connectOnly { try set(CURLOPT_CONNECT_ONLY, 1) }
+        // Another request to the same host would find the connection and not come by the rules.
+        if addresses != .any || request.method == .connectOnly { try set(CURLOPT_FORBID_REUSE, 1) }
     }
 
     private func setBody(_ body: [UInt8]) throws(HTTPClientError) {
@@ -163,7 +172,7 @@ extension Transfer {
 extension Transfer {
     private func setCallbacks() throws(HTTPClientError) {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-        for option in [CURLOPT_PRIVATE, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_PREREQDATA] {
+        for option in [CURLOPT_PRIVATE, CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_PREREQDATA, CURLOPT_OPENSOCKETDATA] {
             try check(unsafe ccurl_set_pointer(handle, option, context))
         }
         try check(unsafe ccurl_set_pointer(handle, CURLOPT_ERRORBUFFER, UnsafeMutableRawPointer(errorText)))
@@ -175,10 +184,28 @@ extension Transfer {
             unsafe ccurl_set_header_function(handle) { bytes, size, count, context in
                 unsafe Transfer.from(context).receiveHeaderLine(UnsafeRawBufferPointer(start: bytes, count: size * count))
             })
+        if addresses != .any {
+            try check(
+                unsafe ccurl_set_open_socket_function(handle) { context, _, address in
+                    guard let address = unsafe address else { return CURL_SOCKET_BAD }
+                    return unsafe Transfer.from(context).openSocket(UnsafePointer(address))
+                })
+        }
         try check(
             unsafe ccurl_set_prerequest_function(handle) { context, _, _, _, _ in
                 unsafe Transfer.from(context).willSend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             })
+    }
+
+    /// Decided on the address itself, after names have been resolved and at each connection.
+    private func openSocket(_ address: UnsafePointer<curl_sockaddr>) -> curl_socket_t {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = unsafe bytes.withUnsafeMutableBufferPointer { unsafe ccurl_address_bytes(address, $0.baseAddress) }
+        guard addresses.allow(Array(bytes.prefix(count))) else {
+            isAddressRefused = true
+            return CURL_SOCKET_BAD
+        }
+        return unsafe ccurl_socket(address)
     }
 
     /// The transfer behind the pointer that `setCallbacks` gave to libcurl.
@@ -234,12 +261,15 @@ extension Transfer {
 
 extension Transfer {
     func failure(_ code: HTTPClientError.Code, _ message: String) -> HTTPClientError {
-        HTTPClientError(code, mayHaveBeenSent: mayHaveBeenSent, message)
+        HTTPClientError(
+            code, mayHaveBeenSent: mayHaveBeenSent, message, status: isHeadComplete ? number(CURLINFO_RESPONSE_CODE) : nil)
     }
 
     private func failure(_ code: CURLcode) -> HTTPClientError {
         let text = unsafe errorText[0] == 0 ? unsafe String(cString: curl_easy_strerror(code)) : unsafe String(cString: errorText)
         switch code {
+        case _ where isAddressRefused && sends == 0:
+            return failure(.addressRefused, "the host's address is private or reserved")
         case _ where isTooLarge: return failure(.responseTooLarge, "the response is larger than allowed")
         case CURLE_ABORTED_BY_CALLBACK: return failure(.connectionLost, Self.sentOnceAlready)
         default: return failure(Self.classify(code, mayHaveBeenSent: mayHaveBeenSent), text)

@@ -25,6 +25,14 @@ package enum EngineLimits {
     package static let questionsPerSweepMax = 25
     /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.
     package static let suspiciousSweepsMax = 10
+    /// Between two looks for ports that are to be asked.
+    static let probeScanInterval: Duration = .seconds(1)
+    /// The same while nothing changes and nothing is due.
+    static let probeIdleInterval: Duration = .seconds(60)
+    /// Ports that are asked at a time; the others wait for their turn.
+    package static let probesAtOnceMax = 64
+    /// Between two rounds of a port that is healthy: soon enough to notice a program that has died.
+    package static let healthyProbeInterval: Duration = .seconds(30)
     /// Two direct reads that prove a machine gone are at least so far apart, whoever asks for the sweeps.
     package static let absenceSpacing: Duration = .seconds(10)
     /// Between two trims of the log.

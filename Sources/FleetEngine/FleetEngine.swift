@@ -7,6 +7,7 @@ package final class FleetEngine: Sendable {
     private let world: World
     private let jobs: JobRunner
     private let reconciler: Reconciler
+    private let readiness: ReadinessRunner?
     private let shutdown = Signal()
 
     /// - Parameter deployment: of the store that the world's view is attached to.
@@ -14,6 +15,7 @@ package final class FleetEngine: Sendable {
         self.world = world
         let observer = MachineObserver(world: world)
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
+        self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
     }
 
@@ -23,6 +25,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.jobs.run() }
             group.addTask { await self.reconciler.run() }
             group.addTask { await self.trimLog() }
+            group.addTask { await self.readiness?.run() }
         }
     }
 
@@ -36,6 +39,7 @@ package final class FleetEngine: Sendable {
         self.shutdown.raise()
         self.jobs.beginGracefulShutdown()
         self.reconciler.beginGracefulShutdown()
+        self.readiness?.beginGracefulShutdown()
     }
 
     private func trimLog() async {

@@ -10,6 +10,8 @@ package struct World: Sendable {
     package let view: View
     package let cooldowns: Cooldowns
     package let monitor: FleetMonitor
+    /// Nil: no port is asked, and what waits to be asked is never ready.
+    package let prober: (any Prober)?
     package let report: @Sendable (EngineEvent) -> Void
 
     /// - Parameters:
@@ -17,7 +19,8 @@ package struct World: Sendable {
     ///   - cooldowns: shared with whoever plans for callers.
     package init(
         store: any Store, cloud: any Cloud, clock: any Clock, random: RandomSource, settings: FleetSettings, view: View,
-        cooldowns: Cooldowns, monitor: FleetMonitor = FleetMonitor(), report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+        cooldowns: Cooldowns, monitor: FleetMonitor = FleetMonitor(), prober: (any Prober)? = nil,
+        report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
     ) {
         self.store = store
         self.cloud = cloud
@@ -27,6 +30,7 @@ package struct World: Sendable {
         self.view = view
         self.cooldowns = cooldowns
         self.monitor = monitor
+        self.prober = prober
         self.report = report
     }
 

@@ -206,6 +206,9 @@ extension NovitaiV1 {
         /// 1-65535 except 2222, 2223 and 2224, which the provider keeps for itself.
         package var port: UInt32 = 0
         package var `protocol`: NovitaiV1.PortProtocol = .unspecified
+        /// Asks the program behind the port whether it is ready, by a request over HTTP or by a connection over TCP. Absent: that the provider gives
+        /// it an address is enough.
+        package var probe: NovitaiV1.PortProbe?
         package init() {}
     }
 }
@@ -226,12 +229,140 @@ extension NovitaiV1.PortSpec {
     init(reading c: UnsafePointer<Novitai__V1__PortSpec>) throws(WireError) {
         self.port = unsafe c.pointee.port
         self.`protocol` = unsafe NovitaiV1.PortProtocol(rawValue: c.pointee.protocol)
+        self.probe = try unsafe Wire.message(c.pointee.probe, NovitaiV1.PortProbe.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PortSpec> {
         let c = try unsafe arena.make(novitai__v1__port_spec__init)
         unsafe c.pointee.port = self.port
         unsafe c.pointee.protocol = self.`protocol`.rawValue
+        if let value = self.probe { try unsafe c.pointee.probe = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct PortProbe: ProtobufMessage {
+        /// Of the request, at most 1024 characters. Empty: "/".
+        package var path: String = ""
+        /// Statuses that are healthy, at most 16. Empty: 200 to 399.
+        package var expectedStatuses: [UInt32] = []
+        /// Shown, but readiness does not wait for it.
+        package var optional: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.PortProbe {
+    package static var protobufName: String { "novitai.v1.PortProbe" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__port_probe__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__PortProbe>) throws(WireError) {
+        self.path = try unsafe c.pointee.path.string("PortProbe.path")
+        self.expectedStatuses = unsafe Wire.scalars(c.pointee.expected_statuses, c.pointee.n_expected_statuses)
+        self.optional = unsafe c.pointee.optional != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PortProbe> {
+        let c = try unsafe arena.make(novitai__v1__port_probe__init)
+        try unsafe c.pointee.path = .init(arena.string(self.path))
+        try unsafe (c.pointee.expected_statuses, c.pointee.n_expected_statuses) = arena.scalars(self.expectedStatuses)
+        unsafe c.pointee.optional = self.optional ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// When the ports that are asked make an instance ready.
+    package struct ReadinessRule: ProtobufMessage {
+        /// Good answers in a row that make a port healthy, 1-10. 0: 1.
+        package var consecutiveSuccesses: UInt32 = 0
+        /// How many of the required ports must be healthy, in percent. 0: 100.
+        package var thresholdPercent: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ReadinessRule {
+    package static var protobufName: String { "novitai.v1.ReadinessRule" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__readiness_rule__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ReadinessRule>) throws(WireError) {
+        self.consecutiveSuccesses = unsafe c.pointee.consecutive_successes
+        self.thresholdPercent = unsafe c.pointee.threshold_percent
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ReadinessRule> {
+        let c = try unsafe arena.make(novitai__v1__readiness_rule__init)
+        unsafe c.pointee.consecutive_successes = self.consecutiveSuccesses
+        unsafe c.pointee.threshold_percent = self.thresholdPercent
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What a port last answered.
+    package struct ProbeResult: ProtobufMessage {
+        package var port: UInt32 = 0
+        package var address: String = ""
+        package var healthy: Bool = false
+        package var latency: GoogleProtobuf.Duration?
+        /// For people: the status, or why there was none.
+        package var detail: String = ""
+        /// Results are written when a port's health turns, not at each answer.
+        package var checkedAt: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ProbeResult {
+    package static var protobufName: String { "novitai.v1.ProbeResult" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__probe_result__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ProbeResult>) throws(WireError) {
+        self.port = unsafe c.pointee.port
+        self.address = try unsafe c.pointee.address.string("ProbeResult.address")
+        self.healthy = unsafe c.pointee.healthy != 0
+        self.latency = try unsafe Wire.message(c.pointee.latency, GoogleProtobuf.Duration.init(reading:))
+        self.detail = try unsafe c.pointee.detail.string("ProbeResult.detail")
+        self.checkedAt = try unsafe Wire.message(c.pointee.checked_at, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ProbeResult> {
+        let c = try unsafe arena.make(novitai__v1__probe_result__init)
+        unsafe c.pointee.port = self.port
+        try unsafe c.pointee.address = .init(arena.string(self.address))
+        unsafe c.pointee.healthy = self.healthy ? 1 : 0
+        if let value = self.latency { try unsafe c.pointee.latency = value.write(in: arena) }
+        try unsafe c.pointee.detail = .init(arena.string(self.detail))
+        if let value = self.checkedAt { try unsafe c.pointee.checked_at = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -263,6 +394,7 @@ extension NovitaiV1 {
         package var maxHourlyPrice: NovitaiV1.Money?
         /// Lowest CUDA version, as "12.4".
         package var minCudaVersion: String = ""
+        package var readinessRule: NovitaiV1.ReadinessRule?
         package init() {}
     }
 }
@@ -294,6 +426,7 @@ extension NovitaiV1.InstanceSpec {
         self.billingMode = unsafe NovitaiV1.BillingMode(rawValue: c.pointee.billing_mode)
         self.maxHourlyPrice = try unsafe c.pointee._max_hourly_price_case.rawValue == 12 ? Wire.message(c.pointee.max_hourly_price, NovitaiV1.Money.init(reading:)) : nil
         self.minCudaVersion = try unsafe c.pointee.min_cuda_version.string("InstanceSpec.min_cuda_version")
+        self.readinessRule = try unsafe Wire.message(c.pointee.readiness_rule, NovitaiV1.ReadinessRule.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceSpec> {
@@ -317,6 +450,7 @@ extension NovitaiV1.InstanceSpec {
             try unsafe c.pointee.max_hourly_price = value.write(in: arena)
         }
         try unsafe c.pointee.min_cuda_version = .init(arena.string(self.minCudaVersion))
+        if let value = self.readinessRule { try unsafe c.pointee.readiness_rule = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -485,6 +619,10 @@ extension NovitaiV1 {
         package var wastedCost: NovitaiV1.Money?
         /// The newest of those, at most 16.
         package var wastedMachines: [NovitaiV1.WastedMachine] = []
+        /// Of the ports that are asked, while the machine runs.
+        package var probes: [NovitaiV1.ProbeResult] = []
+        /// For people: why it is not ready; empty when it is.
+        package var notReadyReason: String = ""
         package init() {}
     }
 }
@@ -527,6 +665,8 @@ extension NovitaiV1.Instance {
         self.owedMachines = try unsafe Wire.messages(c.pointee.owed_machines, c.pointee.n_owed_machines, NovitaiV1.OwedMachine.init(reading:))
         self.wastedCost = try unsafe Wire.message(c.pointee.wasted_cost, NovitaiV1.Money.init(reading:))
         self.wastedMachines = try unsafe Wire.messages(c.pointee.wasted_machines, c.pointee.n_wasted_machines, NovitaiV1.WastedMachine.init(reading:))
+        self.probes = try unsafe Wire.messages(c.pointee.probes, c.pointee.n_probes, NovitaiV1.ProbeResult.init(reading:))
+        self.notReadyReason = try unsafe c.pointee.not_ready_reason.string("Instance.not_ready_reason")
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Instance> {
@@ -558,6 +698,8 @@ extension NovitaiV1.Instance {
         try unsafe (c.pointee.owed_machines, c.pointee.n_owed_machines) = arena.list(self.owedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
         if let value = self.wastedCost { try unsafe c.pointee.wasted_cost = value.write(in: arena) }
         try unsafe (c.pointee.wasted_machines, c.pointee.n_wasted_machines) = arena.list(self.wastedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.probes, c.pointee.n_probes) = arena.list(self.probes) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.not_ready_reason = .init(arena.string(self.notReadyReason))
         return unsafe c
     }
 }

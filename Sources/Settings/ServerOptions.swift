@@ -61,15 +61,15 @@ enum ServerOptions {
 
     // What later features read; the values are held to their rules from the beginning.
     static let probeTimeout = Option(
-        "HEALTH_CHECK_TIMEOUT_MS", .duration(100...120_000, in: .milliseconds), default: .seconds(10), isPlanned: true,
+        "HEALTH_CHECK_TIMEOUT_MS", .duration(100...120_000, in: .milliseconds), default: .seconds(10),
         "one probe of an instance's program")
     static let probeAttempts = Option(
-        "HEALTH_CHECK_RETRY_ATTEMPTS", .integer(1...100), default: 3, isPlanned: true, "probes before giving up")
+        "HEALTH_CHECK_RETRY_ATTEMPTS", .integer(1...100), default: 3, "probes before giving up")
     static let probeDelay = Option(
-        "HEALTH_CHECK_RETRY_DELAY_MS", .duration(0...600_000, in: .milliseconds), default: .seconds(2), isPlanned: true,
+        "HEALTH_CHECK_RETRY_DELAY_MS", .duration(0...600_000, in: .milliseconds), default: .seconds(2),
         "between two probes")
     static let probeMaxWait = Option(
-        "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300), isPlanned: true,
+        "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300),
         "all probes together")
     static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, isPlanned: true, "stop idle instances")
     static let autoStopIdle = Option(

@@ -24,6 +24,10 @@ package struct ServerSettings: Sendable {
     package let maxConcurrentJobs: Int
     package let defaultRegion: String?
     package let startupTimeout: Duration
+    package let probeTimeout: Duration
+    package let probeAttempts: Int
+    package let probeDelay: Duration
+    package let probeMaxWait: Duration
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
     package let log: LogSettings
@@ -75,6 +79,10 @@ package struct ServerSettings: Sendable {
         self.rateLimitBurst = reader.read(ServerOptions.rateLimitBurst)
         self.defaultRegion = reader.read(ServerOptions.defaultRegion)
         self.startupTimeout = reader.read(ServerOptions.startupTimeout)
+        self.probeTimeout = reader.read(ServerOptions.probeTimeout)
+        self.probeAttempts = reader.read(ServerOptions.probeAttempts)
+        self.probeDelay = reader.read(ServerOptions.probeDelay)
+        self.probeMaxWait = reader.read(ServerOptions.probeMaxWait)
         Self.readPlanned(&reader)
         self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
@@ -88,6 +96,9 @@ package struct ServerSettings: Sendable {
         } else {
             self.databasePath = ""
             reader.report("DATABASE_URL", "must be sqlite:PATH: this version has no PostgreSQL store")
+        }
+        if self.probeMaxWait < self.probeTimeout {
+            reader.report("HEALTH_CHECK_MAX_WAIT_TIME_MS", "must not be less than HEALTH_CHECK_TIMEOUT_MS")
         }
         self.checkUpstream(&reader)
         self.checkIdentity(&reader)
@@ -115,12 +126,6 @@ package struct ServerSettings: Sendable {
 
     /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
     private static func readPlanned(_ reader: inout SettingsReader) {
-        let timeout = reader.read(ServerOptions.probeTimeout)
-        _ = reader.read(ServerOptions.probeAttempts)
-        _ = reader.read(ServerOptions.probeDelay)
-        if reader.read(ServerOptions.probeMaxWait) < timeout {
-            reader.report("HEALTH_CHECK_MAX_WAIT_TIME_MS", "must not be less than HEALTH_CHECK_TIMEOUT_MS")
-        }
         if reader.read(ServerOptions.autoStop) {
             reader.report("AUTO_STOP_ENABLED", "must be false: this version does not stop idle instances, which would go on billing")
         }

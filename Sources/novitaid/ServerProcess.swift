@@ -8,6 +8,7 @@ import FoundationEssentials
 import HTTP2Session
 import Logging
 import NovitaCloud
+import Outbound
 import RPCTransport
 import SQLiteStore
 import Services
@@ -41,13 +42,16 @@ struct ServerProcess {
         try await view.attach(to: store)
         guard let deployment = view.deployment else { throw ExitCode(ExitStatus.failure) }
         let client = try HTTPClient(self.clientConfiguration)
-        let parts = self.assemble(store, view, client, deployment.id)
+        // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
+        let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
+        let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
         let server = try self.makeServer(parts, authenticator, tls)
         try await self.start(server)
         novitai_release_startup_pages()
         try await self.serve(server, parts, Reloading(self.settings, authenticator, tls, self.log))
         await store.close()
         client.shutdown()
+        probes.shutdown()
         self.log.info("stopped")
     }
 
@@ -121,7 +125,9 @@ struct ServerProcess {
         return configuration
     }
 
-    private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ deployment: DeploymentID) -> Parts {
+    private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ deployment: DeploymentID)
+        -> Parts
+    {
         let fleet = FleetSettings(self.settings)
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
@@ -130,7 +136,7 @@ struct ServerProcess {
         let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
-            monitor: monitor, report: engineLog.note)
+            monitor: monitor, prober: prober, report: engineLog.note)
         let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,

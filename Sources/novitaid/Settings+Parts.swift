@@ -15,6 +15,9 @@ extension FleetSettings {
             brake: Brake(maxPerMinute: settings.brakePerMinute, maxFleetPercent: settings.brakeFleetPercent),
             pollInterval: settings.pollInterval, maxConcurrentJobs: settings.maxConcurrentJobs, requestTimeout: settings.requestTimeout,
             settleWindow: settings.settleWindow, startupTimeout: settings.startupTimeout,
+            probing: ProbeSettings(
+                timeout: settings.probeTimeout, attempts: settings.probeAttempts, delay: settings.probeDelay, maxWait: settings.probeMaxWait
+            ),
             upstreamRequestsPerMinute: settings.upstreamRequestsPerMinute, defaultRegion: settings.defaultRegion,
             revisionRetention: settings.revisionRetention, shutdownGrace: settings.shutdownGrace)
     }

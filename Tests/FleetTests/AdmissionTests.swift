@@ -72,7 +72,9 @@ struct AdmissionTests {
         job.cause = .startupTimeout
         let admitted = try self.change(.delete, .sample(.deleting), [job])
         #expect(admitted.job.id == job.id && admitted.job.cause == nil)
-        #expect(admitted.commit.jobs.map(\.job.cause) == [nil] && admitted.commit.guards.contains(.instance(.init(rawValue: "i-1"), Revision(7))))
+        #expect(
+            admitted.commit.jobs.map(\.job.cause) == [nil]
+                && admitted.commit.guards.contains(.instance(.init(rawValue: "i-1"), Revision(7))))
         job.cause = nil
         #expect(try self.change(.delete, .sample(.deleting), [job]).commit.jobs.isEmpty, "nothing changes for one that was asked for")
     }

@@ -18,6 +18,12 @@ package enum SpecRules {
     package static let portsMax = 15
     /// The provider keeps them for itself.
     package static let reservedPorts = 2222...2224
+    /// Ours: more would take minutes.
+    package static let consecutiveSuccesses = 1...10
+    /// Characters.
+    package static let probePathLengthMax = 1024
+    /// Ours, like `productsMax`.
+    package static let expectedStatusesMax = 16
     /// GB.
     package static let diskSizes = 10...6144
     /// Ours, as in the public protocol.
@@ -47,6 +53,12 @@ package enum SpecRules {
         require(self.diskSizes.contains(spec.diskGB), "disk_gb", "must be \(self.diskSizes.words)")
         if let limit = spec.maxHourlyPrice { require(limit > .zero, "max_hourly_price", "must be more than zero") }
         require(self.isVersion(spec.minCUDAVersion), "min_cuda_version", "must look like 12.4")
+        if let rule = spec.readiness {
+            require(
+                self.consecutiveSuccesses.contains(rule.consecutiveSuccesses), "readiness_rule.consecutive_successes",
+                "must be \(self.consecutiveSuccesses.words)")
+            require((1...100).contains(rule.thresholdPercent), "readiness_rule.threshold_percent", "must be 1 to 100")
+        }
         return found + self.violations(ofPorts: spec.ports)
     }
 
@@ -115,7 +127,29 @@ package enum SpecRules {
             if self.reservedPorts.contains(port.port) {
                 found.append(FieldViolation(field, "\(self.reservedPorts.words) are kept by the provider"))
             }
+            if let probe = port.probe { found += self.violations(of: probe, port, at: "spec.ports[\(position)].probe") }
             if !seen.insert(port.port).inserted { found.append(FieldViolation(field, "port \(port.port) is named twice")) }
+        }
+        return found
+    }
+
+    private static func violations(of probe: PortProbe, _ port: PortSpec, at field: String) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        func require(_ condition: Bool, _ name: String, _ rule: String) {
+            if !condition { found.append(FieldViolation("\(field).\(name)", rule)) }
+        }
+        let isPath =
+            probe.path.isEmpty || (probe.path.hasPrefix("/") && probe.path.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x23 })
+        require(
+            isPath && probe.path.utf8.count <= self.probePathLengthMax, "path",
+            "must begin with / and hold at most \(self.probePathLengthMax) visible ASCII characters without #")
+        require(
+            probe.expectedStatuses.count <= self.expectedStatusesMax, "expected_statuses", "must be at most \(self.expectedStatusesMax)")
+        require(probe.expectedStatuses.allSatisfy { (100...599).contains($0) }, "expected_statuses", "must be 100 to 599")
+        if port.protocol == .tcp {
+            require(
+                probe.path.isEmpty && probe.expectedStatuses.isEmpty, "path",
+                "a TCP port is only connected to: it has no path and no status")
         }
         return found
     }

@@ -165,6 +165,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// that did not keep it.
     package var askedPlacements: [AskedPlacement]?
     package var endpoints: [Endpoint]
+    /// What the ports of the running machine last answered; nil while none has been asked.
+    package var probes: [ProbeResult]?
     package var upstream: UpstreamFacts?
     package var debts: [Debt]
     /// What machines beyond the one that was asked for have cost, by quoted price, up to when each was proven gone.
@@ -203,6 +205,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.placement = placement
         self.askedPlacements = nil
         self.endpoints = []
+        self.probes = nil
         self.upstream = nil
         self.debts = []
         self.wastedCost = .zero

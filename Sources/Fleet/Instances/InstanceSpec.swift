@@ -12,10 +12,13 @@ package enum PortProtocol: String, Hashable, Sendable, Codable {
 package struct PortSpec: Hashable, Sendable, Codable {
     package var port: Int
     package var `protocol`: PortProtocol
+    /// Nil: that the provider gives it an address is enough.
+    package var probe: PortProbe?
 
-    package init(port: Int, protocol: PortProtocol) {
+    package init(port: Int, protocol: PortProtocol, probe: PortProbe? = nil) {
         self.port = port
         self.protocol = `protocol`
+        self.probe = probe
     }
 }
 
@@ -38,11 +41,14 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
     /// Per hour of the whole machine.
     package var maxHourlyPrice: MicroUSD?
     package var minCUDAVersion: String
+    /// Nil: `ReadinessRule.standard`.
+    package var readiness: ReadinessRule?
 
     package init(
         products: [String], gpuCount: Int = 1, regions: [String] = [], image: String, registryCredentialID: String = "",
         command: String = "", entrypoint: String = "", environmentNames: [String] = [], ports: [PortSpec] = [], diskGB: Int = 60,
-        billingMode: BillingMode = .onDemand, maxHourlyPrice: MicroUSD? = nil, minCUDAVersion: String = ""
+        billingMode: BillingMode = .onDemand, maxHourlyPrice: MicroUSD? = nil, minCUDAVersion: String = "",
+        readiness: ReadinessRule? = nil
     ) {
         self.products = products
         self.gpuCount = gpuCount
@@ -57,6 +63,7 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
         self.billingMode = billingMode
         self.maxHourlyPrice = maxHourlyPrice
         self.minCUDAVersion = minCUDAVersion
+        self.readiness = readiness
     }
 }
 

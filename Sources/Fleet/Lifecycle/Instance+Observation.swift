@@ -9,8 +9,7 @@ extension Instance {
         let isUnasked = self.orphanedSince != nil
         let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason
         if state != self.state { self.state(state, because: change, isUnasked ? self.stateMessage : machine.statusError) }
-        let isReady = state == .running && self.spec.ports.allSatisfy { port in self.endpoints.contains { $0.port == port.port } }
-        self.readiness = isReady ? .ready : .notReady
+        self.judgeReadiness()
     }
 
     /// Ports change with every start, so those of a machine that is down are void; a listing that leaves them out says nothing.

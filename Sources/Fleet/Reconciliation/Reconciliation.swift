@@ -112,7 +112,7 @@ package struct Reconciliation: Sendable {
         var observed = instance
         observed.observe(machine, because: .external, at: machine.createdAt ?? instance.createdAt)
         observed.runningSince = instance.runningSince
-        return !observed.looksLike(instance) || (machine.phase == .running && instance.readiness == .notReady)
+        return !observed.looksLike(instance) || (machine.phase == .running && !instance.hasEndpoints)
     }
 
     // MARK: Answers

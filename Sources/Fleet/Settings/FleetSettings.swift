@@ -14,6 +14,8 @@ package struct FleetSettings: Sendable, Hashable {
     package var settleWindow: Duration
     /// `INSTANCE_STARTUP_TIMEOUT`: from accepted to running.
     package var startupTimeout: Duration
+    /// `HEALTH_CHECK_*`: how the programs inside machines are asked whether they are ready.
+    package var probing: ProbeSettings
     /// `UPSTREAM_REQUESTS_PER_MINUTE`: calls that the provider takes.
     package var upstreamRequestsPerMinute: Int
     /// `DEFAULT_REGION`: where to look when a spec names no region; nil is anywhere.
@@ -27,7 +29,8 @@ package struct FleetSettings: Sendable, Hashable {
         ceilings: Ceilings = Ceilings(maxInstances: 100, maxHourlySpend: .dollars(100)), brake: Brake = Brake(),
         pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
-        startupTimeout: Duration = .seconds(1200), upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
+        startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(),
+        upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {
         self.ceilings = ceilings
@@ -37,6 +40,7 @@ package struct FleetSettings: Sendable, Hashable {
         self.requestTimeout = requestTimeout
         self.settleWindow = settleWindow
         self.startupTimeout = startupTimeout
+        self.probing = probing
         self.upstreamRequestsPerMinute = upstreamRequestsPerMinute
         self.defaultRegion = defaultRegion
         self.revisionRetention = revisionRetention

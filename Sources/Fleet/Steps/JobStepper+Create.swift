@@ -180,12 +180,14 @@ extension JobStepper {
     /// Done, unless endpoints are still missing and worth waiting for.
     func running(_ job: Job, _ instance: Instance) -> StepResult {
         var job = job
-        let isPatient = self.now < (instance.runningSince ?? self.now) + StepLimits.endpointPatience && !self.isOverdue
+        let patience = instance.hasEndpoints ? self.settings.probing.maxWait : StepLimits.endpointPatience
+        let isPatient = self.now < (instance.runningSince ?? self.now) + patience && !self.isOverdue
         if instance.readiness == .ready || !isPatient {
             job.end(
-                .succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not every port has an endpoint", at: self.now)
+                .succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not ready: \(instance.notReadyReason)",
+                at: self.now)
         } else {
-            job.proceed(to: job.step, at: self.nextLook, progress: "running; waiting for the endpoints")
+            job.proceed(to: job.step, at: self.nextLook, progress: "running; \(instance.notReadyReason)")
         }
         return self.result(job, instance)
     }

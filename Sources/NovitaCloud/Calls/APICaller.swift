@@ -143,7 +143,7 @@ final class APICaller: Sendable {
         case .success(let response): response.status >= 500 ? .failing : .alive
         case .failure(let error):
             switch error.code {
-            case .couldNotConnect, .tlsFailed, .timedOut, .connectionLost, .malformedResponse: .failing
+            case .couldNotConnect, .addressRefused, .tlsFailed, .timedOut, .connectionLost, .malformedResponse: .failing
             case .responseTooLarge: .alive
             case .invalidRequest, .queueFull, .closed, .cancelled, .internalFailure: .none
             }

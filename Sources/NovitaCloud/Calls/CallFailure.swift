@@ -31,7 +31,7 @@ struct CallFailure: Error {
 
     private static func code(of failure: HTTPClientError) -> CloudError.Code {
         switch failure.code {
-        case .couldNotConnect, .tlsFailed, .timedOut, .connectionLost: .transport
+        case .couldNotConnect, .addressRefused, .tlsFailed, .timedOut, .connectionLost: .transport
         case .responseTooLarge, .malformedResponse: .malformedReply
         case .invalidRequest: .invalidRequest
         case .queueFull, .closed, .cancelled, .internalFailure: failure.mayHaveBeenSent ? .transport : .notAttempted

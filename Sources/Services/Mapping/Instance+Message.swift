@@ -27,9 +27,23 @@ extension NovitaiV1.Instance {
         self.deleteTime = instance.deletedAt.map { GoogleProtobuf.Timestamp($0) }
         self.revision = instance.revision.number
         self.owedMachines = instance.owedMachines.map { NovitaiV1.OwedMachine($0) }
+        self.probes = (instance.probes ?? []).map { NovitaiV1.ProbeResult($0) }
+        if !instance.state.isFinal { self.notReadyReason = instance.notReadyReason }
         guard instance.wastedCost > .zero else { return }
         self.wastedCost = NovitaiV1.Money(instance.wastedCost)
         self.wastedMachines = (instance.wastedMachines ?? []).map { NovitaiV1.WastedMachine($0) }
+    }
+}
+
+extension NovitaiV1.ProbeResult {
+    init(_ result: ProbeResult) {
+        self.init()
+        self.port = UInt32(clamping: result.port)
+        self.address = result.address
+        self.healthy = result.isHealthy
+        self.latency = GoogleProtobuf.Duration(result.latency)
+        self.detail = result.detail
+        self.checkedAt = GoogleProtobuf.Timestamp(result.checkedAt)
     }
 }
 

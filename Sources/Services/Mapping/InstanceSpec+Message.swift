@@ -18,6 +18,24 @@ extension NovitaiV1.InstanceSpec {
         self.billingMode = NovitaiV1.BillingMode(spec.billingMode)
         self.maxHourlyPrice = spec.maxHourlyPrice.map { NovitaiV1.Money($0) }
         self.minCudaVersion = spec.minCUDAVersion
+        self.readinessRule = spec.readiness.map { NovitaiV1.ReadinessRule($0) }
+    }
+}
+
+extension NovitaiV1.ReadinessRule {
+    init(_ rule: ReadinessRule) {
+        self.init()
+        self.consecutiveSuccesses = UInt32(clamping: rule.consecutiveSuccesses)
+        self.thresholdPercent = UInt32(clamping: rule.thresholdPercent)
+    }
+}
+
+extension NovitaiV1.PortProbe {
+    init(_ probe: PortProbe) {
+        self.init()
+        self.path = probe.path
+        self.expectedStatuses = probe.expectedStatuses.map { UInt32(clamping: $0) }
+        self.optional = probe.isOptional
     }
 }
 
@@ -26,6 +44,7 @@ extension NovitaiV1.PortSpec {
         self.init()
         self.port = UInt32(clamping: port.port)
         self.protocol = NovitaiV1.PortProtocol(port.protocol)
+        self.probe = port.probe.map { NovitaiV1.PortProbe($0) }
     }
 }
 
@@ -54,12 +73,23 @@ struct RequestedSpec {
         self.takePorts(message.ports)
         self.takeBillingMode(message.billingMode)
         self.takePrice(message.maxHourlyPrice)
+        self.spec.readiness = message.readinessRule.map { rule in
+            ReadinessRule(
+                consecutiveSuccesses: rule.consecutiveSuccesses == 0 ? 1 : Int(rule.consecutiveSuccesses),
+                thresholdPercent: rule.thresholdPercent == 0 ? 100 : Int(rule.thresholdPercent))
+        }
         self.violations += Self.controlCharacters(in: message)
     }
 
     private mutating func takePorts(_ ports: [NovitaiV1.PortSpec]) {
         // One with an unknown protocol is kept too, so that the others have their places in what is said about them.
-        self.spec.ports = ports.map { PortSpec(port: Int($0.port), protocol: $0.protocol == .tcp ? .tcp : .http) }
+        self.spec.ports = ports.map { port in
+            PortSpec(
+                port: Int(port.port), protocol: port.protocol == .tcp ? .tcp : .http,
+                probe: port.probe.map { probe in
+                    PortProbe(path: probe.path, expectedStatuses: probe.expectedStatuses.map { Int($0) }, isOptional: probe.optional)
+                })
+        }
         let known: [NovitaiV1.PortProtocol] = [.unspecified, .http, .tcp]
         for (index, port) in ports.prefix(SpecRules.portsMax).enumerated() where !known.contains(port.protocol) {
             self.violations.append(FieldViolation("spec.ports[\(index)].protocol", "is not a known protocol"))

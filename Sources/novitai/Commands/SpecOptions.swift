@@ -18,6 +18,12 @@ struct SpecOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A port to reach from outside: 8080/http or 22/tcp; may be repeated.", valueName: "port"))
     var port: [PortOption] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Ask the program behind a port whether it is ready: 8080/healthz by a request, 22 by a connection; may be repeated.",
+            valueName: "port[/path]"))
+    var probe: [ProbeOption] = []
+
     @Option(help: ArgumentHelp("A variable of the container's environment; may be repeated.", valueName: "name=value"))
     var env: [KeyValue] = []
 
@@ -49,6 +55,12 @@ struct SpecOptions: ParsableArguments {
         spec.regions = self.region
         spec.image = self.image
         spec.ports = self.port.map(\.message)
+        for probe in self.probe {
+            guard let index = spec.ports.firstIndex(where: { $0.port == probe.port }) else {
+                throw ValidationError("--probe \(probe.port): there is no --port \(probe.port)")
+            }
+            spec.ports[index].probe = probe.message
+        }
         spec.environment = KeyValue.dictionary(self.env)
         spec.diskGb = self.disk
         spec.billingMode = self.spot ? .spot : .onDemand
@@ -80,6 +92,20 @@ struct PortOption: ExpressibleByArgument {
         case "tcp": message.protocol = .tcp
         default: return nil
         }
+        self.message = message
+    }
+}
+
+/// `8080/healthz`, or `22`.
+struct ProbeOption: ExpressibleByArgument {
+    let port: UInt32
+    let message: NovitaiV1.PortProbe
+
+    init?(argument: String) {
+        guard let port = UInt32(argument.prefix { $0 != "/" }) else { return nil }
+        var message = NovitaiV1.PortProbe()
+        message.path = String(argument.drop { $0 != "/" })
+        self.port = port
         self.message = message
     }
 }

@@ -60,7 +60,10 @@ func details(_ instance: NovitaiV1.Instance) -> String {
     table.add("name", instance.name)
     table.add("state", "\(instance.state.word) (wanted: \(instance.desiredState.word))")
     table.add("reason", "\(instance.stateReason.word) \(instance.stateMessage)")
-    table.add("ready", instance.readiness == .ready ? "yes" : "no")
+    table.add("ready", instance.readiness == .ready ? "yes" : "no: \(instance.notReadyReason)")
+    for probe in instance.probes { table.add("probe \(probe.port)", "\(probe.healthy ? "healthy" : "not healthy"): \(probe.detail)") }
+    for owed in instance.owedMachines { table.add("owed", "\(owed.upstreamId) \(owed.hourlyPrice.text) USD/h since \(owed.since.text)") }
+    if instance.wastedCost != nil { table.add("wasted", "\(instance.wastedCost.text) USD") }
     if let placement = instance.placement {
         table.add("product", "\(instance.spec?.gpuCount ?? 0) x \(placement.productName) (\(placement.productId))")
         table.add("region", "\(placement.regionName) (\(placement.regionId))")

@@ -16,11 +16,13 @@ struct Finding: Sendable {
     let crashesElsewhere: Int
     /// Oldest first.
     let audit: [AuditEntry]
+    /// Addresses that have ever given a good answer.
+    let healthyAddresses: Set<String>
 
     /// Everything that does not hold; empty when all is well.
     var violations: [String] {
         self.machineViolations + self.logViolations + self.watchViolations + self.customerViolations + self.ceilingViolations
-            + self.tokenViolations + self.budgetViolations + self.wasteViolations + self.auditViolations
+            + self.tokenViolations + self.budgetViolations + self.wasteViolations + self.auditViolations + self.readinessViolations
     }
 
     /// Commits that a guard refused, by what it said.
@@ -77,6 +79,19 @@ struct Finding: Sendable {
                 let sum = (instance.wastedMachines ?? []).reduce(MicroUSD.zero) { $0 + $1.cost }
                 return sum == instance.wastedCost ? [] : ["\(instance.id): the wasted machines do not sum up to \(instance.wastedCost)"]
             }
+    }
+
+    /// Ready is only what runs, and whose programs have answered well.
+    private var readinessViolations: [String] {
+        self.events.compactMap { event in
+            guard case .instance(let instance) = event.object, instance.readiness == .ready else { return nil }
+            let asked = instance.spec.ports.filter { $0.probe.map { !$0.isOptional } ?? false }
+            let isProven = asked.allSatisfy { port in
+                instance.endpoints.contains { $0.port == port.port && self.healthyAddresses.contains($0.address) }
+            }
+            return instance.state == .running && isProven
+                ? nil : "\(instance.id) is ready at revision \(event.revision.number) without proof"
+        }
     }
 
     // MARK: The audit log

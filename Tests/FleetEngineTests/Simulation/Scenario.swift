@@ -23,6 +23,8 @@ struct Scenario: Sendable {
     let isBeyondSettleWindow: Bool
     /// Times that somebody freezes the fleet for a while.
     let freezes: Int
+    /// Of a probe of a program that is up to fail all the same.
+    let probeFailures: Double
 
     static let settleWindow: Duration = .seconds(600)
     /// How far a listing may lag: the window must hold the delay of a create and the lag together.
@@ -43,6 +45,7 @@ struct Scenario: Sendable {
         self.arrivalSpread = 0
         self.isBeyondSettleWindow = false
         self.freezes = 0
+        self.probeFailures = 0
     }
 
     /// Drawn from the seed.
@@ -67,6 +70,7 @@ struct Scenario: Sendable {
         self.storeFailures = dice.chance(0.3) ? 0.01 : 0
         self.arrivalSpread = dice.chance(0.5) ? 100 : 60_000
         self.freezes = dice.chance(0.3) ? dice.number(1...2) : 0
+        self.probeFailures = dice.chance(0.5) ? 0.2 : 0
     }
 
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.
@@ -78,7 +82,10 @@ struct Scenario: Sendable {
         plan.stopsAndStarts = dice.chance(0.3)
         plan.restarts = dice.chance(0.3)
         plan.cancels = dice.chance(0.5)
-        if dice.chance(0.5) { plan.ports = [PortSpec(port: 8080, protocol: .http)] }
+        if dice.chance(0.5) {
+            let probe = dice.chance(0.5) ? PortProbe(path: "/healthz") : nil
+            plan.ports = [PortSpec(port: 8080, protocol: .http, probe: probe)]
+        }
         return plan
     }
 

@@ -17,14 +17,16 @@ final class SimulatedServer: Sendable {
     private let ended = Mutex(false)
 
     init(
-        store: CrashableStore, cloud: SimulatedCloud, clock: VirtualClock, dice: Dice, settings: FleetSettings, trace: Trace, life: Life,
+        store: CrashableStore, cloud: SimulatedCloud, clock: VirtualClock, dice: Dice, settings: FleetSettings, prober: SimulatedProber,
+        trace: Trace, life: Life,
         onEvent: @escaping @Sendable (EngineEvent) -> Void
     ) {
         self.store = store
         self.life = life
         let random = RandomSource(dice)
         self.world = World(
-            store: store, cloud: cloud, clock: clock, random: random, settings: settings, view: self.view, cooldowns: Cooldowns()
+            store: store, cloud: cloud, clock: clock, random: random, settings: settings, view: self.view, cooldowns: Cooldowns(),
+            prober: prober
         ) { event in
             trace.add("engine \(life.epoch) \(event.words)")
             if life.isAlive { onEvent(event) }

@@ -12,6 +12,7 @@ final class Universe: Sendable {
     let executor = SeededExecutor()
     let trace: Trace
     let provider: SimulatedProvider
+    let prober: SimulatedProber
     let crashes = CrashTally()
     private let path: String
 
@@ -37,6 +38,7 @@ final class Universe: Sendable {
             configuration: scenario.provider, seed: scenario.seed, startingAt: SimulatorTime(microseconds: self.clock.now.microseconds))
         for fault in scenario.faults { simulator.arm(fault) }
         self.provider = SimulatedProvider(simulator: simulator, clock: self.clock, dice: self.dice, trace: self.trace)
+        self.prober = SimulatedProber(clock: self.clock, dice: self.dice, scenario: scenario)
         self.state = Mutex(State(crashesLeft: scenario.crashes))
     }
 
@@ -77,7 +79,8 @@ final class Universe: Sendable {
         let finding = Finding(
             scenario: self.scenario, events: events, watched: watcher.events, ledger: ledger, outcomes: self.outcomes,
             trace: self.trace.all, callTimes: self.provider.callTimes,
-            crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere, audit: try self.readAudit())
+            crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere, audit: try self.readAudit(),
+            healthyAddresses: self.prober.healthyAddresses)
         self.server?.crash()
         for task in tasks { task.cancel() }
         try self.drain { self.servers.allSatisfy(\.hasEnded) }
@@ -124,7 +127,7 @@ final class Universe: Sendable {
         let cloud = SimulatedCloud(provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings)
         let server = SimulatedServer(
             store: store, cloud: cloud, clock: self.clock, dice: self.dice,
-            settings: self.scenario.settings, trace: self.trace, life: life
+            settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life
         ) { self.reported($0) }
         self.state.withLock { $0.server = server }
         self.trace.add("server \(epoch) starts")

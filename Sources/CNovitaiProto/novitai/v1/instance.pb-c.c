@@ -13,6 +13,24 @@ void   novitai__v1__port_spec__init
   static const Novitai__V1__PortSpec init_value = NOVITAI__V1__PORT_SPEC__INIT;
   *message = init_value;
 }
+void   novitai__v1__port_probe__init
+                     (Novitai__V1__PortProbe         *message)
+{
+  static const Novitai__V1__PortProbe init_value = NOVITAI__V1__PORT_PROBE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__readiness_rule__init
+                     (Novitai__V1__ReadinessRule         *message)
+{
+  static const Novitai__V1__ReadinessRule init_value = NOVITAI__V1__READINESS_RULE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__probe_result__init
+                     (Novitai__V1__ProbeResult         *message)
+{
+  static const Novitai__V1__ProbeResult init_value = NOVITAI__V1__PROBE_RESULT__INIT;
+  *message = init_value;
+}
 void   novitai__v1__instance_spec__environment_entry__init
                      (Novitai__V1__InstanceSpec__EnvironmentEntry         *message)
 {
@@ -187,7 +205,7 @@ void   novitai__v1__watch_instances_response__init
   static const Novitai__V1__WatchInstancesResponse init_value = NOVITAI__V1__WATCH_INSTANCES_RESPONSE__INIT;
   *message = init_value;
 }
-static const ProtobufCFieldDescriptor novitai__v1__port_spec__field_descriptors[2] =
+static const ProtobufCFieldDescriptor novitai__v1__port_spec__field_descriptors[3] =
 {
   {
     "port",
@@ -213,15 +231,28 @@ static const ProtobufCFieldDescriptor novitai__v1__port_spec__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "probe",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PortSpec, probe),
+    &novitai__v1__port_probe__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__port_spec__field_indices_by_name[] = {
   0,   /* field[0] = port */
+  2,   /* field[2] = probe */
   1,   /* field[1] = protocol */
 };
 static const ProtobufCIntRange novitai__v1__port_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor novitai__v1__port_spec__descriptor =
 {
@@ -231,11 +262,229 @@ const ProtobufCMessageDescriptor novitai__v1__port_spec__descriptor =
   "Novitai__V1__PortSpec",
   "novitai.v1",
   sizeof(Novitai__V1__PortSpec),
-  2,
+  3,
   novitai__v1__port_spec__field_descriptors,
   novitai__v1__port_spec__field_indices_by_name,
   1,  novitai__v1__port_spec__number_ranges,
   (ProtobufCMessageInit) novitai__v1__port_spec__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__port_probe__field_descriptors[3] =
+{
+  {
+    "path",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PortProbe, path),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expected_statuses",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Novitai__V1__PortProbe, n_expected_statuses),
+    offsetof(Novitai__V1__PortProbe, expected_statuses),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "optional",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PortProbe, optional),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__port_probe__field_indices_by_name[] = {
+  1,   /* field[1] = expected_statuses */
+  2,   /* field[2] = optional */
+  0,   /* field[0] = path */
+};
+static const ProtobufCIntRange novitai__v1__port_probe__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__port_probe__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.PortProbe",
+  "PortProbe",
+  "Novitai__V1__PortProbe",
+  "novitai.v1",
+  sizeof(Novitai__V1__PortProbe),
+  3,
+  novitai__v1__port_probe__field_descriptors,
+  novitai__v1__port_probe__field_indices_by_name,
+  1,  novitai__v1__port_probe__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__port_probe__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__readiness_rule__field_descriptors[2] =
+{
+  {
+    "consecutive_successes",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReadinessRule, consecutive_successes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "threshold_percent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReadinessRule, threshold_percent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__readiness_rule__field_indices_by_name[] = {
+  0,   /* field[0] = consecutive_successes */
+  1,   /* field[1] = threshold_percent */
+};
+static const ProtobufCIntRange novitai__v1__readiness_rule__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__readiness_rule__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ReadinessRule",
+  "ReadinessRule",
+  "Novitai__V1__ReadinessRule",
+  "novitai.v1",
+  sizeof(Novitai__V1__ReadinessRule),
+  2,
+  novitai__v1__readiness_rule__field_descriptors,
+  novitai__v1__readiness_rule__field_indices_by_name,
+  1,  novitai__v1__readiness_rule__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__readiness_rule__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__probe_result__field_descriptors[6] =
+{
+  {
+    "port",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, port),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "address",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "healthy",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, healthy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "latency",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, latency),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "detail",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, detail),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checked_at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProbeResult, checked_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__probe_result__field_indices_by_name[] = {
+  1,   /* field[1] = address */
+  5,   /* field[5] = checked_at */
+  4,   /* field[4] = detail */
+  2,   /* field[2] = healthy */
+  3,   /* field[3] = latency */
+  0,   /* field[0] = port */
+};
+static const ProtobufCIntRange novitai__v1__probe_result__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor novitai__v1__probe_result__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ProbeResult",
+  "ProbeResult",
+  "Novitai__V1__ProbeResult",
+  "novitai.v1",
+  sizeof(Novitai__V1__ProbeResult),
+  6,
+  novitai__v1__probe_result__field_descriptors,
+  novitai__v1__probe_result__field_indices_by_name,
+  1,  novitai__v1__probe_result__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__probe_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__instance_spec__environment_entry__field_descriptors[2] =
@@ -289,7 +538,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__
   (ProtobufCMessageInit) novitai__v1__instance_spec__environment_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[13] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[14] =
 {
   {
     "products",
@@ -447,6 +696,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "readiness_rule",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, readiness_rule),
+    &novitai__v1__readiness_rule__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   10,   /* field[10] = billing_mode */
@@ -460,13 +721,14 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   12,   /* field[12] = min_cuda_version */
   8,   /* field[8] = ports */
   0,   /* field[0] = products */
+  13,   /* field[13] = readiness_rule */
   2,   /* field[2] = regions */
   4,   /* field[4] = registry_credential_id */
 };
 static const ProtobufCIntRange novitai__v1__instance_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
 {
@@ -476,7 +738,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
   "Novitai__V1__InstanceSpec",
   "novitai.v1",
   sizeof(Novitai__V1__InstanceSpec),
-  13,
+  14,
   novitai__v1__instance_spec__field_descriptors,
   novitai__v1__instance_spec__field_indices_by_name,
   1,  novitai__v1__instance_spec__number_ranges,
@@ -778,7 +1040,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor
   (ProtobufCMessageInit) novitai__v1__instance__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[24] =
+static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[26] =
 {
   {
     "id",
@@ -1068,6 +1330,30 @@ static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "probes",
+    25,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Instance, n_probes),
+    offsetof(Novitai__V1__Instance, probes),
+    &novitai__v1__probe_result__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "not_ready_reason",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, not_ready_reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   16,   /* field[16] = create_time */
@@ -1080,8 +1366,10 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   14,   /* field[14] = job_id */
   5,   /* field[5] = labels */
   1,   /* field[1] = name */
+  25,   /* field[25] = not_ready_reason */
   21,   /* field[21] = owed_machines */
   11,   /* field[11] = placement */
+  24,   /* field[24] = probes */
   10,   /* field[10] = readiness */
   20,   /* field[20] = revision */
   18,   /* field[18] = running_since */
@@ -1098,7 +1386,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__instance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 24 }
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
 {
@@ -1108,7 +1396,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
   "Novitai__V1__Instance",
   "novitai.v1",
   sizeof(Novitai__V1__Instance),
-  24,
+  26,
   novitai__v1__instance__field_descriptors,
   novitai__v1__instance__field_indices_by_name,
   1,  novitai__v1__instance__number_ranges,

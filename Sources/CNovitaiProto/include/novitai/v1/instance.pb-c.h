@@ -20,6 +20,9 @@ PROTOBUF_C__BEGIN_DECLS
 #include "novitai/v1/types.pb-c.h"
 
 typedef struct Novitai__V1__PortSpec Novitai__V1__PortSpec;
+typedef struct Novitai__V1__PortProbe Novitai__V1__PortProbe;
+typedef struct Novitai__V1__ReadinessRule Novitai__V1__ReadinessRule;
+typedef struct Novitai__V1__ProbeResult Novitai__V1__ProbeResult;
 typedef struct Novitai__V1__InstanceSpec Novitai__V1__InstanceSpec;
 typedef struct Novitai__V1__InstanceSpec__EnvironmentEntry Novitai__V1__InstanceSpec__EnvironmentEntry;
 typedef struct Novitai__V1__Endpoint Novitai__V1__Endpoint;
@@ -61,10 +64,50 @@ struct  Novitai__V1__PortSpec
   ProtobufCMessage base;
   uint32_t port;
   int32_t protocol;
+  Novitai__V1__PortProbe *probe;
 };
 #define NOVITAI__V1__PORT_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__port_spec__descriptor) \
+    , 0, 0, NULL }
+
+
+struct  Novitai__V1__PortProbe
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData path;
+  size_t n_expected_statuses;
+  uint32_t *expected_statuses;
+  protobuf_c_boolean optional;
+};
+#define NOVITAI__V1__PORT_PROBE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__port_probe__descriptor) \
+    , {0,NULL}, 0,NULL, 0 }
+
+
+struct  Novitai__V1__ReadinessRule
+{
+  ProtobufCMessage base;
+  uint32_t consecutive_successes;
+  uint32_t threshold_percent;
+};
+#define NOVITAI__V1__READINESS_RULE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__readiness_rule__descriptor) \
     , 0, 0 }
+
+
+struct  Novitai__V1__ProbeResult
+{
+  ProtobufCMessage base;
+  uint32_t port;
+  ProtobufCBinaryData address;
+  protobuf_c_boolean healthy;
+  Google__Protobuf__Duration *latency;
+  ProtobufCBinaryData detail;
+  Google__Protobuf__Timestamp *checked_at;
+};
+#define NOVITAI__V1__PROBE_RESULT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__probe_result__descriptor) \
+    , 0, {0,NULL}, 0, NULL, {0,NULL}, NULL }
 
 
 struct  Novitai__V1__InstanceSpec__EnvironmentEntry
@@ -103,6 +146,7 @@ struct  Novitai__V1__InstanceSpec
   uint32_t disk_gb;
   int32_t billing_mode;
   ProtobufCBinaryData min_cuda_version;
+  Novitai__V1__ReadinessRule *readiness_rule;
   Novitai__V1__InstanceSpec__MaxHourlyPriceCase _max_hourly_price_case;
   union {
     Novitai__V1__Money *max_hourly_price;
@@ -110,7 +154,7 @@ struct  Novitai__V1__InstanceSpec
 };
 #define NOVITAI__V1__INSTANCE_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_spec__descriptor) \
-    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
 
 
 struct  Novitai__V1__Endpoint
@@ -196,10 +240,13 @@ struct  Novitai__V1__Instance
   Novitai__V1__Money *wasted_cost;
   size_t n_wasted_machines;
   Novitai__V1__WastedMachine **wasted_machines;
+  size_t n_probes;
+  Novitai__V1__ProbeResult **probes;
+  ProtobufCBinaryData not_ready_reason;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL} }
 
 
 struct  Novitai__V1__OwedMachine
@@ -495,6 +542,15 @@ struct  Novitai__V1__WatchInstancesResponse
 /* Novitai__V1__PortSpec methods */
 void   novitai__v1__port_spec__init
                      (Novitai__V1__PortSpec         *message);
+/* Novitai__V1__PortProbe methods */
+void   novitai__v1__port_probe__init
+                     (Novitai__V1__PortProbe         *message);
+/* Novitai__V1__ReadinessRule methods */
+void   novitai__v1__readiness_rule__init
+                     (Novitai__V1__ReadinessRule         *message);
+/* Novitai__V1__ProbeResult methods */
+void   novitai__v1__probe_result__init
+                     (Novitai__V1__ProbeResult         *message);
 /* Novitai__V1__InstanceSpec__EnvironmentEntry methods */
 void   novitai__v1__instance_spec__environment_entry__init
                      (Novitai__V1__InstanceSpec__EnvironmentEntry         *message);
@@ -586,6 +642,15 @@ void   novitai__v1__watch_instances_response__init
 
 typedef void (*Novitai__V1__PortSpec_Closure)
                  (const Novitai__V1__PortSpec *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__PortProbe_Closure)
+                 (const Novitai__V1__PortProbe *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ReadinessRule_Closure)
+                 (const Novitai__V1__ReadinessRule *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ProbeResult_Closure)
+                 (const Novitai__V1__ProbeResult *message,
                   void *closure_data);
 typedef void (*Novitai__V1__InstanceSpec__EnvironmentEntry_Closure)
                  (const Novitai__V1__InstanceSpec__EnvironmentEntry *message,
@@ -681,6 +746,9 @@ typedef void (*Novitai__V1__WatchInstancesResponse_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor novitai__v1__port_spec__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__port_probe__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__readiness_rule__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__probe_result__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__endpoint__descriptor;

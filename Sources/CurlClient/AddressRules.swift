@@ -1,0 +1,73 @@
+/// Which addresses a client may connect to, decided on the address itself after names have been resolved: a name, a redirect or an odd
+/// spelling cannot lead elsewhere.
+package enum AddressRules: Sendable, Hashable {
+    /// For peers that the operator named.
+    case any
+    /// For peers that others name: nothing that is private, local or reserved.
+    case global
+    /// The same, and this machine: for a provider that is simulated on it.
+    case globalOrLoopback
+
+    /// - Parameter bytes: 4 of an IPv4 address or 16 of an IPv6 one, in network order.
+    package func allow(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .any: true
+        case .global: Self.isGlobal(bytes)
+        case .globalOrLoopback: Self.isGlobal(bytes) || Self.isLoopback(bytes)
+        }
+    }
+
+    private static func isLoopback(_ bytes: [UInt8]) -> Bool {
+        if bytes.count == 4 { return bytes[0] == 127 }
+        return bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    }
+
+    private static func isGlobal(_ bytes: [UInt8]) -> Bool {
+        switch bytes.count {
+        case 4: !self.reservedV4.contains { $0.contains(bytes) }
+        case 16: self.isGlobalV6(bytes)
+        default: false
+        }
+    }
+
+    /// An IPv6 address that stands for an IPv4 one is judged as that.
+    private static func isGlobalV6(_ bytes: [UInt8]) -> Bool {
+        if Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
+        if Block([0, 0x64, 0xFF, 0x9B], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
+        if Block([0x20, 0x02], 16).contains(bytes) { return self.isGlobal(Array(bytes[2..<6])) }
+        if Block([0x20, 0x01, 0, 0], 32).contains(bytes) { return self.isGlobal(bytes[12...].map { ~$0 }) }
+        return !self.reservedV6.contains { $0.contains(bytes) }
+    }
+
+    private struct Block: Sendable {
+        private let prefix: [UInt8]
+        private let bits: Int
+
+        init(_ prefix: [UInt8], _ bits: Int) {
+            self.prefix = prefix
+            self.bits = bits
+        }
+
+        func contains(_ address: [UInt8]) -> Bool {
+            for bit in 0..<self.bits {
+                let mask = UInt8(0x80) >> UInt8(bit % 8)
+                let wanted = bit / 8 < self.prefix.count ? self.prefix[bit / 8] : 0
+                if address[bit / 8] & mask != wanted & mask { return false }
+            }
+            return true
+        }
+    }
+
+    /// IANA's registry of IPv4 special-purpose addresses, and multicast.
+    private static let reservedV4: [Block] = [
+        Block([0], 8), Block([10], 8), Block([100, 64], 10), Block([127], 8), Block([169, 254], 16), Block([172, 16], 12),
+        Block([192, 0, 0], 24), Block([192, 0, 2], 24), Block([192, 168], 16), Block([198, 18], 15), Block([198, 51, 100], 24),
+        Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
+    ]
+
+    /// The same of IPv6: unspecified and loopback, unique-local, link-local, site-local, multicast, documentation.
+    private static let reservedV6: [Block] = [
+        Block([], 127), Block([0xFC], 7), Block([0xFE, 0x80], 10), Block([0xFE, 0xC0], 10), Block([0xFF], 8),
+        Block([0x20, 0x01, 0x0D, 0xB8], 32),
+    ]
+}

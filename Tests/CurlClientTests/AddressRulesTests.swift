@@ -1,0 +1,52 @@
+import CurlClient
+import Testing
+
+@Suite("Address rules")
+struct AddressRulesTests {
+    /// Dotted decimal, or eight groups in hexadecimal.
+    private static func bytes(_ text: String) -> [UInt8] {
+        if text.contains(".") { return text.split(separator: ".").compactMap { UInt8($0) } }
+        return text.split(separator: ":").flatMap { group in
+            let value = UInt16(group, radix: 16) ?? 0
+            return [UInt8(value >> 8), UInt8(value & 0xFF)]
+        }
+    }
+
+    @Test(
+        "Private, local and reserved addresses are refused, also those that hide in another family",
+        arguments: [
+            "0.0.0.0", "0.1.2.3", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.0.1", "169.254.169.254", "172.16.0.1",
+            "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9",
+            "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "0:0:0:0:0:0:0:0", "0:0:0:0:0:0:0:1", "fc00:0:0:0:0:0:0:1",
+            "fdff:0:0:0:0:0:0:1", "fe80:0:0:0:0:0:0:1", "febf:0:0:0:0:0:0:1", "fec0:0:0:0:0:0:0:1", "ff02:0:0:0:0:0:0:1",
+            "2001:db8:0:0:0:0:0:1", "0:0:0:0:0:ffff:7f00:1", "0:0:0:0:0:ffff:a00:1", "64:ff9b:0:0:0:0:a00:1", "2002:a00:1:0:0:0:0:0",
+            "2001:0:0:0:0:0:f5ff:fffe",
+        ])
+    func refused(_ address: String) {
+        #expect(!AddressRules.global.allow(Self.bytes(address)))
+        #expect(AddressRules.any.allow(Self.bytes(address)))
+    }
+
+    @Test(
+        "Public addresses are allowed, up to the edges of the reserved blocks",
+        arguments: [
+            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.1.1.1", "128.0.0.1", "169.253.1.1", "172.15.0.1",
+            "172.32.0.1", "192.0.1.1", "192.167.1.1", "198.17.1.1", "198.20.0.1", "223.255.255.255", "2606:4700:0:0:0:0:0:1111",
+            "2001:db9:0:0:0:0:0:1", "0:0:0:0:0:ffff:101:101", "64:ff9b:0:0:0:0:101:101", "2002:101:101:0:0:0:0:0",
+        ])
+    func allowed(_ address: String) {
+        #expect(AddressRules.global.allow(Self.bytes(address)) && AddressRules.globalOrLoopback.allow(Self.bytes(address)))
+    }
+
+    @Test(
+        "This machine is allowed only by the rule that says so",
+        arguments: [("127.0.0.1", true), ("0:0:0:0:0:0:0:1", true), ("10.0.0.1", false)])
+    func loopback(_ address: String, _ isAllowed: Bool) {
+        #expect(AddressRules.globalOrLoopback.allow(Self.bytes(address)) == isAllowed)
+    }
+
+    @Test("What is no address is not allowed")
+    func other() {
+        #expect(!AddressRules.global.allow([]) && !AddressRules.globalOrLoopback.allow([1, 2, 3]))
+    }
+}

@@ -1,0 +1,118 @@
+import CurlClient
+import Fleet
+import NIOCore
+import NIOPosix
+import Outbound
+import Synchronization
+import Testing
+
+/// A TCP server on loopback that answers every connection with the same bytes, and counts them.
+private final class Answering: Sendable {
+    let port: Int
+    private let channel: any Channel
+    private let connections = Counter()
+
+    init(_ answer: String) async throws {
+        let connections = self.connections
+        self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                connections.count.withLock { $0 += 1 }
+                return channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Answer(answer)) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        self.port = self.channel.localAddress?.port ?? 0
+    }
+
+    var accepted: Int { self.connections.count.withLock { $0 } }
+
+    func close() async { try? await self.channel.close() }
+
+    private final class Counter: Sendable {
+        let count = Mutex(0)
+    }
+
+    private final class Answer: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let answer: String
+
+        init(_ answer: String) { self.answer = answer }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.writeAndFlush(NIOAny(ByteBuffer(string: self.answer)), promise: nil)
+            context.close(promise: nil)
+        }
+    }
+}
+
+@Suite("Probes over the network")
+struct OutboundProberTests {
+    private static func probe(
+        _ address: String, _ protocol: PortProtocol = .http, _ probe: PortProbe = PortProbe(), allowsLoopback: Bool = true
+    ) async throws -> ProbeOutcome {
+        let client = try HTTPClient(OutboundProber.configuration(allowsLoopback: allowsLoopback))
+        defer { client.shutdown() }
+        let target = ProbeTarget(endpoint: Endpoint(port: 80, protocol: `protocol`, address: address), probe: probe)
+        return await OutboundProber(client).probe(target, timeout: .seconds(5))
+    }
+
+    private static func withServer(_ answer: String, _ body: (Answering) async throws -> Void) async throws {
+        let server = try await Answering(answer)
+        do { try await body(server) } catch {
+            await server.close()
+            throw error
+        }
+        await server.close()
+    }
+
+    private static func page(_ status: Int, _ body: String = "hello") -> String {
+        "HTTP/1.1 \(status) Word\r\nContent-Length: \(body.utf8.count)\r\nLocation: http://127.0.0.1:1/\r\n\r\n\(body)"
+    }
+
+    @Test(
+        "A page is healthy by its status, which may be one that asks for a login; a redirect is not followed",
+        arguments: [
+            (200, [], true), (302, [], true), (401, [], false), (401, [401], true), (404, [], false), (502, [], false), (200, [401], false),
+        ])
+    func statuses(_ status: Int, _ expected: [Int], _ isHealthy: Bool) async throws {
+        try await Self.withServer(Self.page(status)) { server in
+            let outcome = try await Self.probe("http://127.0.0.1:\(server.port)", .http, PortProbe(path: "/x", expectedStatuses: expected))
+            #expect(outcome == ProbeOutcome(isHealthy: isHealthy, detail: "status \(status)"))
+        }
+    }
+
+    @Test("A page that is larger than anybody wants to know is as healthy as its status")
+    func largePage() async throws {
+        try await Self.withServer(Self.page(200, String(repeating: "x", count: 200_000))) { server in
+            #expect(try await Self.probe("http://127.0.0.1:\(server.port)").isHealthy)
+        }
+    }
+
+    @Test("A TCP port is healthy when it takes a connection, whatever it speaks")
+    func tcp() async throws {
+        try await Self.withServer("SSH-2.0-x\r\n") { server in
+            #expect(try await Self.probe("127.0.0.1:\(server.port)", .tcp) == ProbeOutcome(isHealthy: true, detail: "connected"))
+            #expect(server.accepted == 1)
+        }
+        #expect(try await Self.probe("127.0.0.1:1", .tcp) == ProbeOutcome(isHealthy: false, detail: "no connection"))
+    }
+
+    @Test("What is no HTTP is not healthy")
+    func noise() async throws {
+        try await Self.withServer("SSH-2.0-x\r\n") { server in
+            #expect(try await !Self.probe("http://127.0.0.1:\(server.port)").isHealthy)
+        }
+    }
+
+    @Test(
+        "A private address is not even connected to, however it is spelled",
+        arguments: ["127.0.0.1", "2130706433", "0x7f.1", "127.1", "0", "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
+    func privateAddresses(_ host: String) async throws {
+        try await Self.withServer(Self.page(200)) { server in
+            for (address, kind) in [("http://\(host):\(server.port)", PortProtocol.http), ("\(host):\(server.port)", .tcp)] {
+                let outcome = try await Self.probe(address, kind, allowsLoopback: false)
+                #expect(!outcome.isHealthy && outcome.detail.contains("private or reserved"), "\(outcome.detail)")
+            }
+            #expect(server.accepted == 0)
+        }
+    }
+}

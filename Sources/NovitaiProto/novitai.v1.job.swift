@@ -61,6 +61,28 @@ extension NovitaiV1 {
 }
 
 extension NovitaiV1 {
+    package struct JobEventKind: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        package static var unspecified: Self { Self(rawValue: 0) }
+        /// Part of the snapshot at the beginning.
+        package static var snapshot: Self { Self(rawValue: 1) }
+        /// Also its end, which is the last that is told of a job.
+        package static var changed: Self { Self(rawValue: 2) }
+        /// It no longer fits the filter; the job is given as it became.
+        package static var removed: Self { Self(rawValue: 3) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "JOB_EVENT_KIND_UNSPECIFIED"),
+                (.snapshot, "JOB_EVENT_KIND_SNAPSHOT"),
+                (.changed, "JOB_EVENT_KIND_CHANGED"),
+                (.removed, "JOB_EVENT_KIND_REMOVED"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
     package struct JobAttempt: ProtobufMessage {
         package var number: UInt32 = 0
         package var startTime: GoogleProtobuf.Timestamp?
@@ -791,6 +813,135 @@ extension NovitaiV1.ResumeQueueResponse {
 }
 
 extension NovitaiV1 {
+    package struct WatchJobsRequest: ProtobufMessage {
+        /// Go on after this point. Absent: begin with a snapshot.
+        package var resumeToken: NovitaiV1.ResumeToken?
+        /// Terms as in ListJobs.
+        package var filter: String = ""
+        /// Only these jobs, at most 1000; one of them that has ended already comes with the snapshot. Empty: all of the tenant's.
+        package var ids: [String] = []
+        /// Be cut off with RESOURCE_EXHAUSTED rather than be given only the latest state when reading too slowly.
+        package var everyChange: Bool = false
+        /// Longest silence before a bookmark, 1-60 s. Absent: 5 s.
+        package var bookmarkInterval: GoogleProtobuf.Duration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.WatchJobsRequest {
+    package static var protobufName: String { "novitai.v1.WatchJobsRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__watch_jobs_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__WatchJobsRequest>) throws(WireError) {
+        self.resumeToken = try unsafe Wire.message(c.pointee.resume_token, NovitaiV1.ResumeToken.init(reading:))
+        self.filter = try unsafe c.pointee.filter.string("WatchJobsRequest.filter")
+        self.ids = try unsafe Wire.list(c.pointee.ids, c.pointee.n_ids) { value throws(WireError) in try unsafe value.string("WatchJobsRequest.ids") }
+        self.everyChange = unsafe c.pointee.every_change != 0
+        self.bookmarkInterval = try unsafe Wire.message(c.pointee.bookmark_interval, GoogleProtobuf.Duration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__WatchJobsRequest> {
+        let c = try unsafe arena.make(novitai__v1__watch_jobs_request__init)
+        if let value = self.resumeToken { try unsafe c.pointee.resume_token = value.write(in: arena) }
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe (c.pointee.ids, c.pointee.n_ids) = arena.list(self.ids) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        unsafe c.pointee.every_change = self.everyChange ? 1 : 0
+        if let value = self.bookmarkInterval { try unsafe c.pointee.bookmark_interval = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct JobEvent: ProtobufMessage {
+        package var kind: NovitaiV1.JobEventKind = .unspecified
+        package var job: NovitaiV1.Job?
+        package var revision: Int64 = 0
+        /// How many changes this event stands for, more than 1 when a slow reader was given only the latest.
+        package var changeCount: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.JobEvent {
+    package static var protobufName: String { "novitai.v1.JobEvent" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__job_event__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__JobEvent>) throws(WireError) {
+        self.kind = unsafe NovitaiV1.JobEventKind(rawValue: c.pointee.kind)
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.revision = unsafe c.pointee.revision
+        self.changeCount = unsafe c.pointee.change_count
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__JobEvent> {
+        let c = try unsafe arena.make(novitai__v1__job_event__init)
+        unsafe c.pointee.kind = self.kind.rawValue
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        unsafe c.pointee.revision = self.revision
+        unsafe c.pointee.change_count = self.changeCount
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct WatchJobsResponse: ProtobufMessage {
+        /// None in a bookmark.
+        package var events: [NovitaiV1.JobEvent] = []
+        /// Everything up to here has been sent. Absent in the parts of a snapshot before it is complete: a watch cannot go on from there.
+        package var resumeToken: NovitaiV1.ResumeToken?
+        /// The snapshot is complete with this response.
+        package var snapshotComplete: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.WatchJobsResponse {
+    package static var protobufName: String { "novitai.v1.WatchJobsResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__watch_jobs_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__WatchJobsResponse>) throws(WireError) {
+        self.events = try unsafe Wire.messages(c.pointee.events, c.pointee.n_events, NovitaiV1.JobEvent.init(reading:))
+        self.resumeToken = try unsafe Wire.message(c.pointee.resume_token, NovitaiV1.ResumeToken.init(reading:))
+        self.snapshotComplete = unsafe c.pointee.snapshot_complete != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__WatchJobsResponse> {
+        let c = try unsafe arena.make(novitai__v1__watch_jobs_response__init)
+        try unsafe (c.pointee.events, c.pointee.n_events) = arena.list(self.events) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.resumeToken { try unsafe c.pointee.resume_token = value.write(in: arena) }
+        unsafe c.pointee.snapshot_complete = self.snapshotComplete ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// The durable work behind every change.
     package enum JobService {
         package static let name = "novitai.v1.JobService"
@@ -798,6 +949,8 @@ extension NovitaiV1 {
         package static let listJobs = MethodDescriptor(service: name, method: "ListJobs", kind: .unary)
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         package static let waitJob = MethodDescriptor(service: name, method: "WaitJob", kind: .unary)
+        /// The unfinished jobs as they are now, then every change, in order per job. Resumable by the token of any response.
+        package static let watchJobs = MethodDescriptor(service: name, method: "WatchJobs", kind: .serverStreaming)
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
         /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
         package static let cancelJob = MethodDescriptor(service: name, method: "CancelJob", kind: .unary)
@@ -809,7 +962,7 @@ extension NovitaiV1 {
         /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
         package static let pauseQueue = MethodDescriptor(service: name, method: "PauseQueue", kind: .unary)
         package static let resumeQueue = MethodDescriptor(service: name, method: "ResumeQueue", kind: .unary)
-        package static let methods: [MethodDescriptor] = [getJob, listJobs, waitJob, cancelJob, retryJob, listQueues, pauseQueue, resumeQueue]
+        package static let methods: [MethodDescriptor] = [getJob, listJobs, waitJob, watchJobs, cancelJob, retryJob, listQueues, pauseQueue, resumeQueue]
     }
 
     /// The durable work behind every change.
@@ -818,6 +971,8 @@ extension NovitaiV1 {
         func listJobs(_ request: NovitaiV1.ListJobsRequest, context: ServerContext) async throws -> NovitaiV1.ListJobsResponse
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         func waitJob(_ request: NovitaiV1.WaitJobRequest, context: ServerContext) async throws -> NovitaiV1.Job
+        /// The unfinished jobs as they are now, then every change, in order per job. Resumable by the token of any response.
+        func watchJobs(_ request: NovitaiV1.WatchJobsRequest, responses: ResponseWriter<NovitaiV1.WatchJobsResponse>, context: ServerContext) async throws
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
         /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
         func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse
@@ -854,6 +1009,13 @@ extension NovitaiV1 {
             _ request: NovitaiV1.WaitJobRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.Job {
             try await self.channel.unary(request, method: JobService.waitJob, options: options)
+        }
+
+        /// The unfinished jobs as they are now, then every change, in order per job. Resumable by the token of any response.
+        package nonisolated(nonsending) func watchJobs<Result>(
+            _ request: NovitaiV1.WatchJobsRequest, options: CallOptions = CallOptions(), _ body: (ResponseStream<NovitaiV1.WatchJobsResponse>) async throws -> Result
+        ) async throws -> Result {
+            try await self.channel.serverStreaming(request, method: JobService.watchJobs, options: options, body)
         }
 
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
@@ -900,6 +1062,7 @@ extension NovitaiV1.JobServiceProtocol {
         router.register(unary: NovitaiV1.JobService.getJob) { try await self.getJob($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.listJobs) { try await self.listJobs($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.waitJob) { try await self.waitJob($0, context: $1) }
+        router.register(serverStreaming: NovitaiV1.JobService.watchJobs) { try await self.watchJobs($0, responses: $1, context: $2) }
         router.register(unary: NovitaiV1.JobService.cancelJob) { try await self.cancelJob($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.retryJob) { try await self.retryJob($0, context: $1) }
         router.register(unary: NovitaiV1.JobService.listQueues) { try await self.listQueues($0, context: $1) }

@@ -25,7 +25,8 @@ enum MethodRoles {
                 GrpcReflectionV1.ServerReflection.serverReflectionInfo, GrpcReflectionV1Alpha.ServerReflection.serverReflectionInfo,
                 NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
                 NovitaiV1.InstanceService.watchInstances, NovitaiV1.JobService.getJob, NovitaiV1.JobService.listJobs,
-                NovitaiV1.JobService.waitJob, NovitaiV1.JobService.listQueues, NovitaiV1.CatalogService.listProducts,
+                NovitaiV1.JobService.waitJob, NovitaiV1.JobService.listQueues, NovitaiV1.JobService.watchJobs,
+                NovitaiV1.CatalogService.listProducts,
                 NovitaiV1.CatalogService.listRegions,
             ]
         ),

@@ -5,8 +5,19 @@ package import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
 
-/// Cancel, retry, and the queues.
+/// Watch, cancel, retry, and the queues.
 extension JobHandlers {
+    package func watchJobs(
+        _ request: NovitaiV1.WatchJobsRequest, responses: ResponseWriter<NovitaiV1.WatchJobsResponse>, context: ServerContext
+    ) async throws {
+        try await self.backend.answer(context) {
+            let watch = try JobWatch(request, tenant: try self.backend.tenant(of: context), backend: self.backend)
+            // The caller learns that the watch has begun, though nothing may happen for long.
+            try await responses.sendHeaders()
+            try await watch.run { try await responses.write($0) }
+        }
+    }
+
     package func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse {
         try await self.backend.answer(context, about: request.id) {
             var payload = request

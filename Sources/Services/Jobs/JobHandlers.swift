@@ -67,7 +67,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
         try await view.job(id, endedBefore: deadline, clock: clock)
     }
 
-    private func job(_ text: String, of tenant: TenantID) async throws -> Job {
+    func job(_ text: String, of tenant: TenantID) async throws -> Job {
         let id = JobID(rawValue: text)
         let known = if let job = self.backend.view.job(id) { job } else { try await self.backend.store.job(id) }
         guard let known, known.tenant == tenant else { throw ErrorDetails.notFound("novitai.v1.Job", text).error }
@@ -86,7 +86,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
         return min(limit, ContinuousClock.now.duration(to: deadline) - Self.answerMargin)
     }
 
-    private static let fields: [FilterField<Job>] = [
+    static let fields: [FilterField<Job>] = [
         .value("state", prefix: "JOB_STATE_", of: NovitaiV1.JobState.self) { NovitaiV1.JobState($0.state) },
         .value("type", prefix: "JOB_TYPE_", of: NovitaiV1.JobType.self) { NovitaiV1.JobType($0.type) },
         FilterField("id", equals: { [$0.id.rawValue] }),
@@ -94,7 +94,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     ]
 
     /// Bytes of the encoded message, roughly.
-    private static func bytes(_ job: Job) -> Int {
+    static func bytes(_ job: Job) -> Int {
         256 + job.progress.utf8.count + job.errorMessage.utf8.count + job.attempts.reduce(0) { $0 + 48 + $1.error.utf8.count }
     }
 }

@@ -4,7 +4,7 @@ internal import NovitaiProto
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs", abstract: "The durable work behind every change.",
-        subcommands: [GetJob.self, ListJobs.self, WaitJob.self, CancelJob.self, RetryJob.self])
+        subcommands: [GetJob.self, ListJobs.self, WaitJob.self, WatchJobs.self, CancelJob.self, RetryJob.self])
 }
 
 struct GetJob: AsyncParsableCommand {
@@ -57,5 +57,33 @@ struct WaitJob: AsyncParsableCommand {
             try await JobFollower(channel: channel, connection: self.connection).succeed(self.id)
         }
         self.connection.output.print(job) { table([job]) }
+    }
+}
+
+struct WatchJobs: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Show the unfinished jobs as they are now, then every change, until Ctrl-C.")
+    @Argument(help: "Ids; all of them when none is given.")
+    var ids: [String] = []
+    @Option(help: "Terms joined by AND, as in list.")
+    var filter: String = ""
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        var request = NovitaiV1.WatchJobsRequest()
+        request.ids = self.ids
+        request.filter = self.filter
+        let output = self.connection.output
+        try await self.connection.withChannel { channel in
+            let client = NovitaiV1.JobServiceClient(channel)
+            try await client.watchJobs(request, options: try self.connection.call(within: nil)) { responses in
+                for try await response in responses {
+                    for event in response.events {
+                        guard let job = event.job else { continue }
+                        output.print(event) { "\(job.updateTime.text)  \(event.kind.word)  \(summary(job))" }
+                    }
+                }
+            }
+        }
     }
 }

@@ -115,6 +115,24 @@ void   novitai__v1__resume_queue_response__init
   static const Novitai__V1__ResumeQueueResponse init_value = NOVITAI__V1__RESUME_QUEUE_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__watch_jobs_request__init
+                     (Novitai__V1__WatchJobsRequest         *message)
+{
+  static const Novitai__V1__WatchJobsRequest init_value = NOVITAI__V1__WATCH_JOBS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__job_event__init
+                     (Novitai__V1__JobEvent         *message)
+{
+  static const Novitai__V1__JobEvent init_value = NOVITAI__V1__JOB_EVENT__INIT;
+  *message = init_value;
+}
+void   novitai__v1__watch_jobs_response__init
+                     (Novitai__V1__WatchJobsResponse         *message)
+{
+  static const Novitai__V1__WatchJobsResponse init_value = NOVITAI__V1__WATCH_JOBS_RESPONSE__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor novitai__v1__job_attempt__field_descriptors[4] =
 {
   {
@@ -1440,5 +1458,236 @@ const ProtobufCMessageDescriptor novitai__v1__resume_queue_response__descriptor 
   novitai__v1__resume_queue_response__field_indices_by_name,
   1,  novitai__v1__resume_queue_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__resume_queue_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__watch_jobs_request__field_descriptors[5] =
+{
+  {
+    "resume_token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsRequest, resume_token),
+    &novitai__v1__resume_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__WatchJobsRequest, n_ids),
+    offsetof(Novitai__V1__WatchJobsRequest, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "every_change",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsRequest, every_change),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "bookmark_interval",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsRequest, bookmark_interval),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__watch_jobs_request__field_indices_by_name[] = {
+  4,   /* field[4] = bookmark_interval */
+  3,   /* field[3] = every_change */
+  1,   /* field[1] = filter */
+  2,   /* field[2] = ids */
+  0,   /* field[0] = resume_token */
+};
+static const ProtobufCIntRange novitai__v1__watch_jobs_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__watch_jobs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.WatchJobsRequest",
+  "WatchJobsRequest",
+  "Novitai__V1__WatchJobsRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__WatchJobsRequest),
+  5,
+  novitai__v1__watch_jobs_request__field_descriptors,
+  novitai__v1__watch_jobs_request__field_indices_by_name,
+  1,  novitai__v1__watch_jobs_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__watch_jobs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__job_event__field_descriptors[4] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__JobEvent, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__JobEvent, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revision",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__JobEvent, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "change_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__JobEvent, change_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__job_event__field_indices_by_name[] = {
+  3,   /* field[3] = change_count */
+  1,   /* field[1] = job */
+  0,   /* field[0] = kind */
+  2,   /* field[2] = revision */
+};
+static const ProtobufCIntRange novitai__v1__job_event__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__job_event__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.JobEvent",
+  "JobEvent",
+  "Novitai__V1__JobEvent",
+  "novitai.v1",
+  sizeof(Novitai__V1__JobEvent),
+  4,
+  novitai__v1__job_event__field_descriptors,
+  novitai__v1__job_event__field_indices_by_name,
+  1,  novitai__v1__job_event__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__job_event__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__watch_jobs_response__field_descriptors[3] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__WatchJobsResponse, n_events),
+    offsetof(Novitai__V1__WatchJobsResponse, events),
+    &novitai__v1__job_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resume_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsResponse, resume_token),
+    &novitai__v1__resume_token__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "snapshot_complete",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__WatchJobsResponse, snapshot_complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__watch_jobs_response__field_indices_by_name[] = {
+  0,   /* field[0] = events */
+  1,   /* field[1] = resume_token */
+  2,   /* field[2] = snapshot_complete */
+};
+static const ProtobufCIntRange novitai__v1__watch_jobs_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__watch_jobs_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.WatchJobsResponse",
+  "WatchJobsResponse",
+  "Novitai__V1__WatchJobsResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__WatchJobsResponse),
+  3,
+  novitai__v1__watch_jobs_response__field_descriptors,
+  novitai__v1__watch_jobs_response__field_indices_by_name,
+  1,  novitai__v1__watch_jobs_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__watch_jobs_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

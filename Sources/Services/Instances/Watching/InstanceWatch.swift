@@ -167,7 +167,7 @@ struct InstanceWatch {
 
     // MARK: The request
 
-    private static func bookmarkInterval(_ asked: GoogleProtobuf.Duration?) throws(FleetError) -> Duration {
+    static func bookmarkInterval(_ asked: GoogleProtobuf.Duration?) throws(FleetError) -> Duration {
         guard let asked else { return self.bookmarkDefault }
         guard (Duration.seconds(self.bookmarkSeconds.lowerBound)...(.seconds(self.bookmarkSeconds.upperBound))).contains(asked.duration)
         else {
@@ -177,7 +177,7 @@ struct InstanceWatch {
     }
 
     /// Nil: begin with a snapshot. An empty token, as it stands in the responses of a snapshot, says so too.
-    private static func resumption(_ token: NovitaiV1.ResumeToken?, in history: HistoryID) throws(FleetError) -> Revision? {
+    static func resumption(_ token: NovitaiV1.ResumeToken?, in history: HistoryID) throws(FleetError) -> Revision? {
         guard let token, token != NovitaiV1.ResumeToken() else { return nil }
         guard token.historyId == history.rawValue else {
             throw FleetError(.unknownHistory, "the token belongs to another history; begin again without a token")

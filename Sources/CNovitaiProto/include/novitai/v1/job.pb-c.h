@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
+#include "novitai/v1/types.pb-c.h"
 
 typedef struct Novitai__V1__JobAttempt Novitai__V1__JobAttempt;
 typedef struct Novitai__V1__Job Novitai__V1__Job;
@@ -35,6 +36,9 @@ typedef struct Novitai__V1__PauseQueueRequest Novitai__V1__PauseQueueRequest;
 typedef struct Novitai__V1__PauseQueueResponse Novitai__V1__PauseQueueResponse;
 typedef struct Novitai__V1__ResumeQueueRequest Novitai__V1__ResumeQueueRequest;
 typedef struct Novitai__V1__ResumeQueueResponse Novitai__V1__ResumeQueueResponse;
+typedef struct Novitai__V1__WatchJobsRequest Novitai__V1__WatchJobsRequest;
+typedef struct Novitai__V1__JobEvent Novitai__V1__JobEvent;
+typedef struct Novitai__V1__WatchJobsResponse Novitai__V1__WatchJobsResponse;
 
 
 /* --- enums --- */
@@ -275,6 +279,47 @@ struct  Novitai__V1__ResumeQueueResponse
     , NULL, {0,NULL} }
 
 
+struct  Novitai__V1__WatchJobsRequest
+{
+  ProtobufCMessage base;
+  Novitai__V1__ResumeToken *resume_token;
+  ProtobufCBinaryData filter;
+  size_t n_ids;
+  ProtobufCBinaryData *ids;
+  protobuf_c_boolean every_change;
+  Google__Protobuf__Duration *bookmark_interval;
+};
+#define NOVITAI__V1__WATCH_JOBS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__watch_jobs_request__descriptor) \
+    , NULL, {0,NULL}, 0,NULL, 0, NULL }
+
+
+struct  Novitai__V1__JobEvent
+{
+  ProtobufCMessage base;
+  int32_t kind;
+  Novitai__V1__Job *job;
+  int64_t revision;
+  uint32_t change_count;
+};
+#define NOVITAI__V1__JOB_EVENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__job_event__descriptor) \
+    , 0, NULL, 0, 0 }
+
+
+struct  Novitai__V1__WatchJobsResponse
+{
+  ProtobufCMessage base;
+  size_t n_events;
+  Novitai__V1__JobEvent **events;
+  Novitai__V1__ResumeToken *resume_token;
+  protobuf_c_boolean snapshot_complete;
+};
+#define NOVITAI__V1__WATCH_JOBS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__watch_jobs_response__descriptor) \
+    , 0,NULL, NULL, 0 }
+
+
 /* Novitai__V1__JobAttempt methods */
 void   novitai__v1__job_attempt__init
                      (Novitai__V1__JobAttempt         *message);
@@ -329,6 +374,15 @@ void   novitai__v1__resume_queue_request__init
 /* Novitai__V1__ResumeQueueResponse methods */
 void   novitai__v1__resume_queue_response__init
                      (Novitai__V1__ResumeQueueResponse         *message);
+/* Novitai__V1__WatchJobsRequest methods */
+void   novitai__v1__watch_jobs_request__init
+                     (Novitai__V1__WatchJobsRequest         *message);
+/* Novitai__V1__JobEvent methods */
+void   novitai__v1__job_event__init
+                     (Novitai__V1__JobEvent         *message);
+/* Novitai__V1__WatchJobsResponse methods */
+void   novitai__v1__watch_jobs_response__init
+                     (Novitai__V1__WatchJobsResponse         *message);
 /* --- per-message closures --- */
 
 typedef void (*Novitai__V1__JobAttempt_Closure)
@@ -385,6 +439,15 @@ typedef void (*Novitai__V1__ResumeQueueRequest_Closure)
 typedef void (*Novitai__V1__ResumeQueueResponse_Closure)
                  (const Novitai__V1__ResumeQueueResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__WatchJobsRequest_Closure)
+                 (const Novitai__V1__WatchJobsRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__JobEvent_Closure)
+                 (const Novitai__V1__JobEvent *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__WatchJobsResponse_Closure)
+                 (const Novitai__V1__WatchJobsResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -409,6 +472,9 @@ extern const ProtobufCMessageDescriptor novitai__v1__pause_queue_request__descri
 extern const ProtobufCMessageDescriptor novitai__v1__pause_queue_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__resume_queue_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__resume_queue_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__watch_jobs_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__job_event__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__watch_jobs_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -38,7 +38,10 @@ struct CreateStepTests {
             return
         }
         #expect(attempt == written && attempt.number == 3 && attempt.callDeadline == noon + .seconds(30))
-        #expect(result.commit.guards == [.lease(job.id, testLease), .instance(instance.id, instance.revision)])
+        #expect(
+            result.commit.guards == [
+                .lease(job.id, testLease), .instance(instance.id, instance.revision), .permitted(.begin), .queueIsOpen(.createInstance),
+            ])
         #expect(result.commit.jobs.first?.keepsLease == true)
         #expect(result.instance?.id == instance.id)
     }

@@ -52,7 +52,7 @@ struct ReadinessTests {
         #expect(instance.readiness == .notReady && instance.probes == nil)
         instance.note(Self.result(80, true))
         #expect(instance.readiness == .ready)
-        instance.state = .stopped
+        (instance.state, instance.readiness) = (.stopped, .notReady)
         #expect(instance.probeTargets == [] && instance.notReadyReason == "the machine is stopped")
     }
 

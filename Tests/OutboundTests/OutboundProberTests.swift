@@ -74,7 +74,7 @@ struct OutboundProberTests {
             (200, [], true), (302, [], true), (401, [], false), (401, [401], true), (404, [], false), (502, [], false), (200, [401], false),
         ])
     func statuses(_ status: Int, _ expected: [Int], _ isHealthy: Bool) async throws {
-        try await Self.withServer(Self.page(status)) { server in
+        try await Self.withServer(Self.page(status)) { (server: Answering) async throws in
             let outcome = try await Self.probe("http://127.0.0.1:\(server.port)", .http, PortProbe(path: "/x", expectedStatuses: expected))
             #expect(outcome == ProbeOutcome(isHealthy: isHealthy, detail: "status \(status)"))
         }
@@ -82,14 +82,14 @@ struct OutboundProberTests {
 
     @Test("A page that is larger than anybody wants to know is as healthy as its status")
     func largePage() async throws {
-        try await Self.withServer(Self.page(200, String(repeating: "x", count: 200_000))) { server in
+        try await Self.withServer(Self.page(200, String(repeating: "x", count: 200_000))) { (server: Answering) async throws in
             #expect(try await Self.probe("http://127.0.0.1:\(server.port)").isHealthy)
         }
     }
 
     @Test("A TCP port is healthy when it takes a connection, whatever it speaks")
     func tcp() async throws {
-        try await Self.withServer("SSH-2.0-x\r\n") { server in
+        try await Self.withServer("SSH-2.0-x\r\n") { (server: Answering) async throws in
             #expect(try await Self.probe("127.0.0.1:\(server.port)", .tcp) == ProbeOutcome(isHealthy: true, detail: "connected"))
             #expect(server.accepted == 1)
         }
@@ -98,7 +98,7 @@ struct OutboundProberTests {
 
     @Test("What is no HTTP is not healthy")
     func noise() async throws {
-        try await Self.withServer("SSH-2.0-x\r\n") { server in
+        try await Self.withServer("SSH-2.0-x\r\n") { (server: Answering) async throws in
             #expect(try await !Self.probe("http://127.0.0.1:\(server.port)").isHealthy)
         }
     }
@@ -107,7 +107,7 @@ struct OutboundProberTests {
         "A private address is not even connected to, however it is spelled",
         arguments: ["127.0.0.1", "2130706433", "0x7f.1", "127.1", "0", "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
     func privateAddresses(_ host: String) async throws {
-        try await Self.withServer(Self.page(200)) { server in
+        try await Self.withServer(Self.page(200)) { (server: Answering) async throws in
             for (address, kind) in [("http://\(host):\(server.port)", PortProtocol.http), ("\(host):\(server.port)", .tcp)] {
                 let outcome = try await Self.probe(address, kind, allowsLoopback: false)
                 #expect(!outcome.isHealthy && outcome.detail.contains("private or reserved"), "\(outcome.detail)")

@@ -6,11 +6,16 @@ import Testing
 
 @Suite("Restored and copied databases")
 struct MarkTests {
-    private static func control(of file: TemporaryDatabase) async throws -> (control: FleetControl, history: HistoryID) {
+    private struct Standing: Equatable {
+        var control: FleetControl
+        var history: HistoryID
+    }
+
+    private static func control(of file: TemporaryDatabase) async throws -> Standing {
         let store = try file.openInline()
         defer { store.close() }
         let snapshot = try await store.attach(RecordingFollower())
-        return (snapshot.control, snapshot.deployment.history)
+        return Standing(control: snapshot.control, history: snapshot.deployment.history)
     }
 
     private static func copy(_ path: String, to other: String) throws {
@@ -22,7 +27,10 @@ struct MarkTests {
     func again() async throws {
         try await withFile { file in
             let first = try await Self.control(of: file)
-            for _ in 0..<3 { #expect(try await Self.control(of: file) == first) }
+            for _ in 0..<3 {
+                let again = try await Self.control(of: file)
+                #expect(again == first)
+            }
             #expect(first.control == FleetControl())
         }
     }
@@ -44,7 +52,8 @@ struct MarkTests {
             #expect(try await store.attach(RecordingFollower()).deployment.history == restored.history, "one new history, not one more")
             _ = try await store.commit(Commit(control: FleetControl()))
             store.close()
-            #expect(try await Self.control(of: file).control == FleetControl())
+            let activated = try await Self.control(of: file)
+            #expect(activated.control == FleetControl(), "\(activated.control.observation?.reason ?? "")")
         }
     }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import NovitaiProto
+internal import RPCCore
 
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

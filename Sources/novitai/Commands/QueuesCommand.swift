@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import NovitaiProto
+internal import ProtobufWire
 
 struct QueuesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -18,20 +18,27 @@ final class SimulatedServer: Sendable {
 
     init(
         store: CrashableStore, cloud: SimulatedCloud, clock: VirtualClock, dice: Dice, settings: FleetSettings, prober: SimulatedProber,
-        trace: Trace, life: Life,
+        trace: Trace, life: Life, bug: PlantedBug?,
         onEvent: @escaping @Sendable (EngineEvent) -> Void
     ) {
         self.store = store
         self.life = life
         let random = RandomSource(dice)
+        let ports: (store: any Store, cloud: any Cloud) =
+            if let bug {
+                (BuggyStore(inner: store, bug: bug, view: self.view), BuggyCloud(inner: cloud, bug: bug))
+            } else {
+                (store, cloud)
+            }
         self.world = World(
-            store: store, cloud: cloud, clock: clock, random: random, settings: settings, view: self.view, cooldowns: Cooldowns(),
+            store: ports.store, cloud: ports.cloud, clock: clock, random: random, settings: settings, view: self.view,
+            cooldowns: Cooldowns(),
             prober: prober
         ) { event in
             trace.add("engine \(life.epoch) \(event.words)")
             if life.isAlive { onEvent(event) }
         }
-        self.mutations = Mutations(store: store, view: self.view, clock: clock, settings: settings, random: random)
+        self.mutations = Mutations(store: ports.store, view: self.view, clock: clock, settings: settings, random: random)
         self.governor = FleetGovernor(store: store, view: self.view, clock: clock)
     }
 

@@ -15,6 +15,7 @@ final class Universe: Sendable {
     let prober: SimulatedProber
     let crashes = CrashTally()
     private let path: String
+    private let bug: PlantedBug?
 
     private struct State {
         var server: SimulatedServer?
@@ -28,8 +29,10 @@ final class Universe: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ scenario: Scenario, directory: String) {
+    /// - Parameter bug: a mistake that the ports of every server make.
+    init(_ scenario: Scenario, directory: String, bug: PlantedBug? = nil) {
         self.scenario = scenario
+        self.bug = bug
         self.dice = Dice(seed: scenario.seed)
         self.clock = VirtualClock(startingAt: Timestamp(seconds: 1_800_000_000))
         self.trace = Trace(clock: self.clock)
@@ -127,7 +130,7 @@ final class Universe: Sendable {
         let cloud = SimulatedCloud(provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings)
         let server = SimulatedServer(
             store: store, cloud: cloud, clock: self.clock, dice: self.dice,
-            settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life
+            settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life, bug: self.bug
         ) { self.reported($0) }
         self.state.withLock { $0.server = server }
         self.trace.add("server \(epoch) starts")

@@ -1,0 +1,112 @@
+import Fleet
+
+/// Mistakes of the kind that costs money, each made by a port: the simulation must find every one, or it would not find ours.
+enum PlantedBug: String, CaseIterable, Sendable {
+    /// The create call is made without anything durable that says so.
+    case skippedIntent = "the durable intent of a create is skipped"
+    /// What one listing does not show is taken for gone.
+    case oneMissingRow = "one missing row is trusted"
+    /// A worker whose lease is over writes all the same.
+    case noFence = "the fencing check is dropped"
+    /// A create whose answer was lost is made once more.
+    case retriedCreate = "a create is retried"
+    /// A delete is confirmed to the caller and never made.
+    case forgottenDelete = "a delete is forgotten"
+}
+
+/// A store that makes one of the mistakes, and is right in everything else.
+struct BuggyStore: Store {
+    let inner: any Store
+    let bug: PlantedBug
+    let view: View
+
+    func commit(_ commit: Commit) async throws(StoreError) -> Committed {
+        switch self.bug {
+        case .skippedIntent where commit.isIntent: Committed(revision: self.view.revision, events: [])
+        case .noFence: try await self.inner.commit(commit.withoutFence)
+        case .forgottenDelete: try await self.inner.commit(commit.withoutDelete)
+        default: try await self.inner.commit(commit)
+        }
+    }
+
+    func attach(_ follower: any LogFollower) async throws(StoreError) -> Snapshot { try await self.inner.attach(follower) }
+    func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased { try await self.inner.lease(request) }
+    func renew(_ jobs: [JobID], token: LeaseToken, until expiresAt: Timestamp) async throws(StoreError) -> [JobID] {
+        try await self.inner.renew(jobs, token: token, until: expiresAt)
+    }
+    func events(after revision: Revision, limit: Int) async throws(StoreError) -> [Event] {
+        try await self.inner.events(after: revision, limit: limit)
+    }
+    func instance(_ id: InstanceID) async throws(StoreError) -> Instance? { try await self.inner.instance(id) }
+    func job(_ id: JobID) async throws(StoreError) -> Job? { try await self.inner.job(id) }
+    func request(_ key: RequestKey) async throws(StoreError) -> RequestRecord? { try await self.inner.request(key) }
+    func environment(of id: InstanceID) async throws(StoreError) -> InstanceEnvironment { try await self.inner.environment(of: id) }
+    func instances(_ query: HistoryQuery) async throws(StoreError) -> [Instance] { try await self.inner.instances(query) }
+    func jobs(_ query: HistoryQuery) async throws(StoreError) -> [Job] { try await self.inner.jobs(query) }
+    func audit(_ query: AuditQuery) async throws(StoreError) -> [AuditRecord] { try await self.inner.audit(query) }
+    func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
+        try await self.inner.trimLog(before: time, keeping: keeping)
+    }
+    func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError) {
+        try await self.inner.trimAudit(before: time, keeping: keeping)
+    }
+    func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError) {
+        try await self.inner.trimJobs(retention, at: now)
+    }
+}
+
+extension Commit {
+    /// Written down before a create call.
+    fileprivate var isIntent: Bool { self.jobs.contains { $0.keepsLease && $0.job.type == .createInstance && $0.job.step.isSettling } }
+
+    fileprivate var withoutFence: Commit {
+        var copy = self
+        guard copy.guards.contains(where: \.isLease) else { return copy }
+        copy.guards.removeAll { $0.isLease || $0.isInstance }
+        return copy
+    }
+
+    /// What a caller is told, and nobody does.
+    fileprivate var withoutDelete: Commit {
+        var copy = self
+        guard copy.request != nil else { return copy }
+        for index in copy.jobs.indices where copy.jobs[index].job.type == .deleteInstance {
+            copy.jobs[index].job.state = .succeeded
+            copy.jobs[index].job.step = .end
+            copy.jobs[index].job.dueAt = nil
+        }
+        return copy
+    }
+}
+
+extension Guard {
+    fileprivate var isLease: Bool { if case .lease = self { true } else { false } }
+    fileprivate var isInstance: Bool { if case .instance = self { true } else { false } }
+}
+
+/// A provider's client that makes one of the mistakes, and is right in everything else.
+struct BuggyCloud: Cloud {
+    let inner: SimulatedCloud
+    let bug: PlantedBug
+
+    func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
+        let outcome = await self.inner.create(order, call: call)
+        guard self.bug == .retriedCreate, case .unclear = outcome else { return outcome }
+        return await self.inner.create(order, call: call)
+    }
+
+    func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine? {
+        guard self.bug == .oneMissingRow else { return try await self.inner.machine(id, call: call) }
+        return try await self.inner.machines(status: nil, call: call).machines.first { $0.id == id }
+    }
+
+    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+        try await self.inner.machines(status: status, call: call)
+    }
+    func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.start(id, call: call) }
+    func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.stop(id, call: call) }
+    func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.restart(id, call: call) }
+    func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.delete(id, call: call) }
+    func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue { try await self.inner.catalogue(call: call) }
+    func balance(call: CloudCall) async throws(CloudError) -> MicroUSD { try await self.inner.balance(call: call) }
+}

@@ -1,0 +1,30 @@
+import Fleet
+import Foundation
+import Testing
+
+@Suite("Planted bugs")
+struct PlantedBugTests {
+    /// More seeds than the best hidden of them needs.
+    private static let seedsMax: UInt64 = 300
+
+    @Test("The simulation finds every bug of the kind it hunts", arguments: PlantedBug.allCases)
+    func found(_ bug: PlantedBug) throws {
+        for seed in 1...Self.seedsMax {
+            guard let violation = try Self.violation(of: bug, seed) else { continue }
+            print("planted: \(bug.rawValue); found with seed \(seed): \(violation)")
+            return
+        }
+        Issue.record("\(bug.rawValue): not found within \(Self.seedsMax) seeds")
+    }
+
+    private static func violation(of bug: PlantedBug, _ seed: UInt64) throws -> String? {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novitai-planted-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        do {
+            return try Universe(Scenario(seed: seed), directory: directory, bug: bug).run().violations.first
+        } catch let stuck as Universe.Stuck {
+            return stuck.reason
+        }
+    }
+}

@@ -4,7 +4,7 @@ import GRDB
 
 /// Tells the database that was last open here from one that was restored or copied.
 ///
-/// Every opening writes a fresh token into the database and into a small file beside it, which also names the database file itself by its
+/// Every opening, every closing, and some minutes of work write a fresh token into the database and into a small file beside it, which also names the database file itself by its
 /// place on the disk. A backup that is put back holds an older token, a copy lies elsewhere on the disk or has no such file. The file is
 /// written first, with both tokens, so that a crash in between is no restore.
 struct DatabaseMark {
@@ -53,6 +53,12 @@ struct DatabaseMark {
         try handle.close()
     }
 
+    /// The token after one that the same process wrote.
+    static func next(after token: String) -> String {
+        let parts = token.split(separator: ".")
+        return "\(parts.first ?? "").\((parts.count == 2 ? Int(parts[1]) ?? 0 : 0) + 1)"
+    }
+
     private var name: String { URL(fileURLWithPath: self.path).lastPathComponent }
 
     private var place: (device: UInt64, file: UInt64)? {
@@ -66,9 +72,10 @@ struct DatabaseMark {
 
 extension Deployment {
     /// Gives the database a fresh mark. One that was restored or copied begins another history, and is only observed from then on.
+    /// Answers the mark.
     static func mark(
         in database: Database, _ mark: DatabaseMark, now: Timestamp, using generator: inout some RandomNumberGenerator
-    ) throws {
+    ) throws -> String {
         let before = try String.fetchOne(database, sql: "SELECT mark FROM deployment")
         let token = HistoryID.random(using: &generator).rawValue
         let doubt = mark.doubt(about: before)
@@ -80,6 +87,7 @@ extension Deployment {
         }
         // What is left of the token before would make a backup from then look like this database.
         try mark.write(token, before: nil)
+        return token
     }
 
     private static func observe(

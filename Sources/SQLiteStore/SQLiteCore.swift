@@ -16,12 +16,16 @@ package final class SQLiteCore: Sendable {
         var attachment: Transaction.Attachment?
         /// Something was written since the last checkpoint; before the first it is not known.
         var hasLog = true
+        /// What the database and the file beside it are marked with, and since when.
+        var mark = ""
+        var markedAt = ContinuousClock.now
     }
 
     package let limits: SQLiteLimits
     private let sealer: (any Sealer)?
     private let file: DatabaseFile
     private let queue: DatabaseQueue
+    private let mark: DatabaseMark
     private let state = Mutex(State())
 
     /// Opens the file, or makes it with a new deployment.
@@ -35,6 +39,7 @@ package final class SQLiteCore: Sendable {
         self.limits = options.limits
         self.sealer = options.sealer
         self.file = try DatabaseFile(claiming: options.path)
+        self.mark = DatabaseMark(besides: self.file.path, isDurable: options.isDurable)
         do {
             self.queue = try Self.open(self.file.path, options)
         } catch {
@@ -50,8 +55,8 @@ package final class SQLiteCore: Sendable {
             }
             // What was there in the clear must not stay in the log either.
             if hasRenewed { _ = try self.checkpoint(truncating: true) }
-            let mark = DatabaseMark(besides: self.file.path, isDurable: options.isDurable)
-            try self.queue.writeWithoutTransaction { try Deployment.mark(in: $0, mark, now: now, using: &generator) }
+            let mark = try self.queue.writeWithoutTransaction { try Deployment.mark(in: $0, self.mark, now: now, using: &generator) }
+            self.state.withLock { $0.mark = mark }
         } catch {
             self.close()
             throw Self.openError(error, path: self.file.path)
@@ -91,6 +96,29 @@ package final class SQLiteCore: Sendable {
         }
     }
 
+    /// Writes a fresh mark when the last is older: a backup that was taken from the running file has the mark of its time, and is known by it
+    /// when it is put back.
+    package func renewMark(olderThan age: Duration) {
+        self.queue.inDatabase { database in
+            guard self.state.withLock({ !$0.isClosed && !$0.isInDoubt && ContinuousClock.now - $0.markedAt >= age }) else { return }
+            self.renewMark(in: database)
+        }
+    }
+
+    /// What fails leaves both marks in the file beside the database: no restore is seen where there was none.
+    private func renewMark(in database: Database) {
+        let before = self.state.withLock { $0.mark }
+        let token = DatabaseMark.next(after: before)
+        do {
+            try self.mark.write(token, before: before)
+            try database.execute(sql: "UPDATE deployment SET mark = ?", arguments: [token])
+            self.state.withLock { ($0.mark, $0.markedAt, $0.hasLog) = (token, .now, true) }
+            try self.mark.write(token, before: nil)
+        } catch {
+            self.state.withLock { $0.markedAt = .now }
+        }
+    }
+
     /// The size of the write-ahead log's file; 0 when there is none.
     package var walBytes: Int {
         let attributes = try? FileManager.default.attributesOfItem(atPath: self.file.walPath)
@@ -108,6 +136,7 @@ package final class SQLiteCore: Sendable {
                 return state.isClosed
             }
             guard !wasClosed else { return }
+            if self.state.withLock({ !$0.isInDoubt && !$0.mark.isEmpty }) { self.renewMark(in: database) }
             // What cannot be written back now is read from the log at the next start: nothing is lost.
             _ = try? database.checkpoint(.truncate)
         }

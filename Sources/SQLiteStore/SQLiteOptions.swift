@@ -44,6 +44,8 @@ package struct SQLiteLimits: Sendable {
     package var cacheBytes = 16 << 20
     /// Log entries dropped in one transaction, a few milliseconds of work.
     package var trimBatch = 1000
+    /// Work after which the database gets a fresh mark, in the next quiet moment: a backup that is older is known when it is put back.
+    package var markAgeMax: Duration = .seconds(300)
     /// Quiet time after which the write-ahead log is written back. Shorter would double the fsyncs of a steady trickle of commits.
     package var idleBeforeCheckpoint: Duration = .seconds(1)
 

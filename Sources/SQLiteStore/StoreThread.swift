@@ -93,6 +93,7 @@ final class StoreThread: Sendable {
 
     /// Until something arrives. Quiet time is used to write back the log.
     private func sleep() {
+        self.core.renewMark(olderThan: self.core.limits.markAgeMax)
         let quiet = DispatchTimeInterval.microseconds(Int(self.core.limits.idleBeforeCheckpoint.wholeMicroseconds))
         guard self.wakeUp.wait(timeout: .now() + quiet) == .timedOut else { return }
         self.checkpoint(truncating: false)

@@ -13,7 +13,8 @@ struct ReadinessTests {
 
     private static func result(_ port: Int, _ isHealthy: Bool, address: String? = nil) -> ProbeResult {
         ProbeResult(
-            port: port, address: address ?? "a\(port)", isHealthy: isHealthy, latency: .milliseconds(7), detail: "status 502", checkedAt: noon)
+            port: port, address: address ?? "a\(port)", isHealthy: isHealthy, latency: .milliseconds(7), detail: "status 502",
+            checkedAt: noon)
     }
 
     private static func port(_ number: Int, isOptional: Bool = false) -> PortSpec {

@@ -57,6 +57,20 @@ struct MarkTests {
         }
     }
 
+    @Test("A backup that was taken from the running file is known when it is put back, though the server has not been opened since")
+    func hotBackup() async throws {
+        try await withFile { file in
+            let store = try file.openInline()
+            _ = try await store.commit(Commit(audit: []))
+            _ = try store.core.checkpoint(truncating: true)
+            let backup = file.directory + "/backup.db"
+            try Self.copy(file.path, to: backup)
+            store.close()
+            try Data(contentsOf: URL(fileURLWithPath: backup)).write(to: URL(fileURLWithPath: file.path))
+            #expect(try await Self.control(of: file).control.observation != nil)
+        }
+    }
+
     @Test("A copy elsewhere is only observed, with its mark or without", arguments: [true, false])
     func copied(_ withMark: Bool) async throws {
         try await withFile { file in

@@ -37,7 +37,8 @@ final class SimulatedProber: Prober {
             let address = target.endpoint.address
             let upAt = state.upAt[address] ?? now + comesUp
             state.upAt[address] = upAt
-            let outcome = state.forced ?? ProbeOutcome(isHealthy: now >= upAt && !fails, detail: now >= upAt ? "status 200" : "no connection")
+            let detail = now >= upAt ? "status 200" : "no connection"
+            let outcome = state.forced ?? ProbeOutcome(isHealthy: now >= upAt && !fails, detail: detail)
             if outcome.isHealthy { state.healthy.insert(address) }
             return outcome
         }

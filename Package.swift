@@ -117,6 +117,7 @@ let package = Package(
             name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
         .target(
             name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", swiftSettings: rules),
+        .target(name: "HTTP2Frames", path: "Tests/HTTP2Frames", swiftSettings: rules),
         .executableTarget(
             name: "InteropServer", dependencies: ["RPCCore", "RPCTransport", "TestProto", argumentParser], path: "Tests/InteropServer",
             swiftSettings: rules),
@@ -134,7 +135,7 @@ let package = Package(
         tests("FleetTests", ["Fleet", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
-        tests("HTTP2SessionTests", ["HTTP2Session"]),
+        tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
         tests(
             "NovitaCloudTests",
             ["CurlClient", "Fleet", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", logging, serviceLifecycle]),

@@ -2,7 +2,9 @@
 struct FloodGuard {
     let limits: FloodLimits
     /// The first limit that was broken.
-    private(set) var verdict: HTTP2SessionError?
+    private(set) var verdict: (error: HTTP2SessionError, code: HTTP2ErrorCode)?
+    var economy: FrameEconomy
+    private var closedStreams: ClosedStreams
 
     private var provokedResets: TokenBucket
     private var settings: TokenBucket
@@ -17,6 +19,8 @@ struct FloodGuard {
         self.provokedResets = TokenBucket(capacity: limits.provokedResets, perSecond: limits.provokedResetsPerSecond)
         self.settings = TokenBucket(capacity: limits.settingsFrames, perSecond: limits.settingsFramesPerSecond)
         self.pings = TokenBucket(capacity: limits.pings, perSecond: limits.pingsPerSecond)
+        self.economy = FrameEconomy(limits)
+        self.closedStreams = ClosedStreams(limits)
     }
 
     mutating func resetProvoked(at now: UInt64) {
@@ -54,12 +58,37 @@ struct FloodGuard {
         self.pingStrikes = 0
     }
 
-    mutating func queueMeasured(_ frames: Int) {
-        if frames > self.limits.queuedFrames { self.end("queued_frames") }
+    /// nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3).
+    mutating func priorityReceived(on id: Int32) {
+        self.economy.uselessReceived()
+        if id == 0 { self.end("priority_on_connection", .protocolError) }
     }
 
-    private mutating func end(_ reason: String) {
-        if self.verdict == nil { self.verdict = HTTP2SessionError(reason: reason) }
+    mutating func streamOpened(_ id: Int32) {
+        self.economy.streamOpened()
+        self.closedStreams.opened(id)
+    }
+
+    /// HEADERS for a stream that is not open.
+    mutating func strayFrameReceived(on id: Int32) {
+        if self.closedStreams.wasEndedByPeer(id) { return self.end("frame_after_end", .streamClosed) }
+        if self.closedStreams.isRegression(id) { self.end("stream_id_regression", .protocolError) }
+    }
+
+    mutating func streamClosed(_ stream: HTTP2Stream, at now: UInt64) {
+        let isRapid = stream.isResetByPeer && !stream.isStarted && now < stream.startedAt + self.limits.rapidResetAge
+        self.closedStreams.closed(stream.id, endedByPeer: stream.isRemoteEnded || stream.isResetByPeer, isRapid: isRapid)
+        if isRapid, self.closedStreams.areMostlyReset { self.end("rapid_resets") }
+    }
+
+    /// After each feeding.
+    mutating func fed(queuedFrames: Int) {
+        if queuedFrames > self.limits.queuedFrames { self.end("queued_frames") }
+        if let reason = self.economy.verdict { self.end(reason) }
+    }
+
+    private mutating func end(_ reason: String, _ code: HTTP2ErrorCode = .enhanceYourCalm) {
+        if self.verdict == nil { self.verdict = (HTTP2SessionError(reason: reason), code) }
     }
 }
 

@@ -28,7 +28,7 @@ extension HTTP2Session {
     /// Opens a stream with the headers of a request, to be followed by messages and an end. nil when no stream can be opened any more.
     package func submitRequest(headers: OutgoingHeaders) -> HTTP2Stream? {
         guard unsafe nghttp2_session_check_request_allowed(self.raw) != 0 else { return nil }
-        let stream = HTTP2Stream(id: 0)
+        let stream = HTTP2Stream(id: 0, at: self.state.now)
         var provider = unsafe Self.provider(of: stream)
         let id = unsafe headers.withNameValues { fields in
             unsafe nghttp2_submit_request(

@@ -46,7 +46,7 @@ internal import CNghttp2
             _ = unsafe nghttp2_session_consume_connection(self.raw, self.state.unconsumed)
             self.state.unconsumed = 0
         }
-        self.state.guardian.queueMeasured(unsafe nghttp2_session_get_outbound_queue_size(self.raw))
+        self.state.guardian.fed(queuedFrames: unsafe nghttp2_session_get_outbound_queue_size(self.raw))
         try self.checkGuard()
     }
 
@@ -115,6 +115,10 @@ internal import CNghttp2
     package var isAlive: Bool { unsafe nghttp2_session_want_read(self.raw) != 0 || self.wantsWrite }
 
     package var openStreamCount: Int { self.state.streamCount }
+    package var openStreams: [HTTP2Stream] { self.state.openStreams }
+
+    /// The number of the header block that has begun and not ended; nil when there is none.
+    package var openHeaderBlock: Int? { self.state.openBlock }
 
     /// Bytes of messages that wait to be sent, over all streams.
     package var bufferedBytes: Int { self.state.bufferedBytes }
@@ -143,8 +147,8 @@ internal import CNghttp2
     /// Ends the connection of a peer that went too far.
     private func checkGuard() throws(HTTP2SessionError) {
         guard let verdict = self.state.guardian.verdict, self.failure == nil else { return }
-        self.submitGoAway(.enhanceYourCalm, debugText: verdict.reason)
-        throw self.fail(verdict)
+        self.submitGoAway(verdict.code, debugText: verdict.error.reason)
+        throw self.fail(verdict.error)
     }
 }
 

@@ -55,6 +55,18 @@ package struct FloodLimits: Sendable {
     /// (gRFC A8; the reference servers want five minutes, we publish ten seconds).
     package var pingInterval: UInt64 = 10_000_000_000
     package var pingStrikes = 2
+    /// Of the last so many streams more than half reset by the peer, before an answer and within so many nanoseconds of their beginning
+    /// (CVE-2023-44487). Also while draining, when nghttp2's own limit is off.
+    package var rapidResetWindow = 500
+    package var rapidResetAge: UInt64 = 1_000_000_000
+    /// Frames that bring nothing: DATA too short for a message, and PRIORITY. So many for nothing, one more for each
+    /// `bytesPerCrumb` bytes of DATA, and so many more for each stream (CVE-2019-9511, -9513).
+    package var crumbs = 1000
+    package var bytesPerCrumb = 8
+    package var crumbsPerStream = 50
+    /// WINDOW_UPDATEs for nothing, and so many more for each stream and for each tenth of a DATA frame that we sent.
+    package var windowUpdates = 100
+    package var windowUpdatesPerStream = 4
 
     package init() {}
 }

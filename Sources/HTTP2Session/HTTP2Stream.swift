@@ -26,5 +26,12 @@ package final class HTTP2Stream {
         case trailers(OutgoingHeaders)
     }
 
-    init(id: Int32) { self.id = id }
+    /// When it began, and whether the peer has reset it.
+    let startedAt: UInt64
+    var isResetByPeer = false
+
+    init(id: Int32, at now: UInt64) {
+        self.id = id
+        self.startedAt = now
+    }
 }

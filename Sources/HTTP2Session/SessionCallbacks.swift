@@ -18,6 +18,7 @@ internal import CNghttp2
         // Fails only without memory; `nghttp2_session_*_new` then fails on the nil table.
         unsafe nghttp2_session_callbacks_new(&table)
         unsafe self.raw = table
+        unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(table, onBeginFrame)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(table, onBeginHeaders)
         unsafe nghttp2_session_callbacks_set_on_header_callback(table, onHeader)
         unsafe nghttp2_session_callbacks_set_on_invalid_header_callback(table, onInvalidHeader)
@@ -46,13 +47,34 @@ private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
     return unsafe Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
 }
 
+/// Sees the frames too that nghttp2 then ignores, but for DATA of streams that are over, and unknown types.
+private let onBeginFrame: nghttp2_on_begin_frame_callback = { session, header, context in
+    guard let header = unsafe header?.pointee else { return 0 }
+    return unsafe withState(context) { state in
+        guard state.role == .server else { return 0 }
+        switch UInt32(header.type) {
+        case NGHTTP2_HEADERS.rawValue:
+            if unsafe stream(session, header.stream_id) == nil { state.guardian.strayFrameReceived(on: header.stream_id) }
+        case NGHTTP2_DATA.rawValue:
+            // The last of a stream may be empty.
+            if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) == 0 { state.guardian.economy.dataReceived(header.length) }
+        case NGHTTP2_WINDOW_UPDATE.rawValue: state.guardian.economy.windowUpdated()
+        case NGHTTP2_PRIORITY.rawValue: state.guardian.priorityReceived(on: header.stream_id)
+        // Each of the others has a limit of its own.
+        default: break
+        }
+        return 0
+    }
+}
+
 private let onBeginHeaders: nghttp2_on_begin_headers_callback = { session, frame, context in
     guard let frame = unsafe frame else { return 0 }
     return unsafe withState(context) { state in
-        state.beginBlock()
+        unsafe state.beginBlock(of: frame.pointee.hd.stream_id)
         if state.role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-            let stream = unsafe HTTP2Stream(id: frame.pointee.hd.stream_id)
+            let stream = unsafe HTTP2Stream(id: frame.pointee.hd.stream_id, at: state.now)
             state.insert(stream)
+            state.guardian.streamOpened(stream.id)
             unsafe nghttp2_session_set_stream_user_data(session, stream.id, Unmanaged.passUnretained(stream).toOpaque())
         }
         return 0
@@ -106,6 +128,8 @@ private func frameReceived(_ frame: nghttp2_frame, _ session: OpaquePointer?, _ 
         guard let stream = unsafe stream(session, header.stream_id) else { return }
         stream.isRemoteEnded = endsStream
         state.events.append(.headers(stream, state.endBlock(), endStream: endsStream))
+    case NGHTTP2_RST_STREAM.rawValue:
+        unsafe stream(session, header.stream_id)?.isResetByPeer = true
     case NGHTTP2_SETTINGS.rawValue where !isAcknowledgement:
         state.guardian.settingsReceived(at: state.now)
         state.events.append(.settings)
@@ -136,6 +160,7 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
     switch UInt32(header.type) {
     case NGHTTP2_DATA.rawValue:
         state.guardian.callFrameSent()
+        state.guardian.economy.dataSent()
     case NGHTTP2_HEADERS.rawValue:
         state.guardian.callFrameSent()
         guard state.role == .server, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
@@ -180,6 +205,7 @@ private let onStreamClose: nghttp2_on_stream_close_callback = { session, id, cod
     return unsafe withState(context) { state in
         state.events.append(.closed(stream, HTTP2ErrorCode(rawValue: code)))
         state.remove(stream)
+        if state.role == .server { state.guardian.streamClosed(stream, at: state.now) }
         return 0
     }
 }

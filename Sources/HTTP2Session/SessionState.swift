@@ -24,6 +24,8 @@ internal import CNghttp2
 
     /// The header block being received. It may come in several feedings, so it outlives the blocks before it.
     private var isBlockOpen = false
+    private var blockNumber = 0
+    private var blockStream: Int32 = 0
     private var blockStart = 0
     private var blockBytes = 0
     private var blockFields = 0
@@ -59,6 +61,8 @@ internal import CNghttp2
         self.bufferedBytes -= stream.outbound.byteCount
         stream.outbound.removeAll()
         stream.isOpen = false
+        // Refused before its end, or at it.
+        if stream.id == self.blockStream { self.isBlockOpen = false }
         self.streams[stream.slot] = nil
         self.freeSlots.append(stream.slot)
         self.streamCount -= 1
@@ -67,17 +71,23 @@ internal import CNghttp2
     /// The stream with `id`, by a search: for what happens seldom.
     func stream(id: Int32) -> HTTP2Stream? { self.streams.lazy.compactMap { $0 }.first { $0.id == id } }
 
+    var openStreams: [HTTP2Stream] { self.streams.compactMap { $0 } }
+
     /// Every open stream, for when the connection is lost.
     func removeAllStreams() -> [HTTP2Stream] {
-        let open = self.streams.compactMap { $0 }
+        let open = self.openStreams
         for stream in open { self.remove(stream) }
         return open
     }
 
     // MARK: Header blocks
 
-    func beginBlock() {
+    var openBlock: Int? { self.isBlockOpen ? self.blockNumber : nil }
+
+    func beginBlock(of stream: Int32) {
         self.isBlockOpen = true
+        self.blockNumber += 1
+        self.blockStream = stream
         self.blockStart = self.arena.fieldCount
         self.blockBytes = 0
         self.blockFields = 0

@@ -1,3 +1,4 @@
+import HTTP2Frames
 import HTTP2Session
 import Testing
 
@@ -26,9 +27,80 @@ struct FloodTests {
 
     @Test("rapid resets are cut by the library's own limit (CVE-2023-44487)")
     func rapidReset() throws {
-        let (count, reason) = Self.bear(5000, try .server()) { Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8) }
+        var configuration = HTTP2SessionConfiguration()
+        configuration.floodLimits.rapidResetWindow = 100_000
+        let (count, reason) = Self.bear(5000, try .server(configuration)) {
+            Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8)
+        }
         #expect(count >= 2000 && count < 3000, "\(count)")
         #expect(reason != nil)
+    }
+
+    @Test(
+        "resets of more than half of the last 500 calls, before an answer, end the connection, while it drains too",
+        arguments: [false, true])
+    func mostlyReset(isDraining: Bool) throws {
+        let server = try HTTP2Session.server()
+        if isDraining { server.submitShutdownNotice(ping: 1) }
+        let (count, reason) = Self.bear(1000, server) { Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8) }
+        #expect(count == 250)
+        #expect(reason == "rapid_resets")
+    }
+
+    @Test("cancelling calls that had an answer, or that ran for a second, is what clients do")
+    func honestCancels() throws {
+        let server = try HTTP2Session.server()
+        for index in 0..<1000 {
+            let stream = UInt32(2 * index + 1)
+            try server.feed(Frame.headers(stream, Frame.request(), end: true))
+            server.submitResponse(try server.request(), headers: HTTP2SessionTests.okHeaders, endStream: false)
+            _ = server.output()
+            try server.feed(Frame.reset(stream, 8))
+        }
+        let (_, reason) = Self.bear(800, try .server(), at: { UInt64($0) * 1_000_000_001 }) { id in
+            let stream = id - id % 4 + 1
+            return id % 4 == 1 ? Frame.headers(stream, Frame.request(), end: true) : Frame.reset(stream, 8)
+        }
+        #expect(reason == nil)
+    }
+
+    @Test(
+        "frames that bring nothing are cut, small messages are not (CVE-2019-9511, -9513)",
+        arguments: [
+            (Frame.data(1, [0]), "frame_crumbs", 1100...1300),
+            (Frame.raw(type: 2, stream: 1, [0, 0, 0, 0, 16]), "frame_crumbs", 1000...1100),
+            (Frame.windowUpdate(0, 1), "window_updates", 100...110),
+            (Frame.data(1, [0, 0, 0, 0, 0]), nil, 5000...5000),
+        ] as [([UInt8], String?, ClosedRange<Int>)])
+    func crumbs(_ frame: [UInt8], reason expected: String?, after counts: ClosedRange<Int>) throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.headers(1, Frame.request()))
+        let (count, reason) = Self.bear(5000, server) { _ in frame }
+        #expect(reason == expected)
+        #expect(counts.contains(count), "\(count)")
+    }
+
+    @Test(
+        "a stream below the highest that was never used, and one that its client had ended, are errors",
+        arguments: [
+            (Frame.headers(5, Frame.request(), end: true), "GOAWAY(1 stream_id_regression)"),
+            (Frame.headers(3, Frame.request(), end: true), "GOAWAY(5 frame_after_end)"),
+        ])
+    func strayFrames(_ frame: [UInt8], _ goAway: String) throws {
+        let server = try HTTP2Session.server()
+        for stream in [1, 3, 7] as [UInt32] { try server.feed(Frame.headers(stream, Frame.request()) + Frame.reset(stream, 8)) }
+        #expect(throws: HTTP2SessionError.self) { try server.feed(frame) }
+        #expect(server.frames().map(\.summary).last == goAway)
+    }
+
+    @Test("what was on its way when we reset a stream is ignored")
+    func lateFrames() throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.headers(1, Frame.request()))
+        server.reset(try server.request(), .cancel)
+        _ = server.output()
+        try server.feed(Frame.data(1, [1, 2, 3, 4, 5]) + Frame.headers(1, [("x", "y")], end: true))
+        #expect(server.frames().isEmpty)
     }
 
     @Test("provoked resets are cut at a hundred (CVE-2025-8671)")

@@ -1,3 +1,4 @@
+import HTTP2Frames
 import HTTP2Session
 import Testing
 

@@ -74,7 +74,9 @@ final class ReadinessRunner: Sendable {
             let present = Set(targets.map(\.0))
             standings = standings.filter { $0.value.isRunning || present.contains($0.key) }
             var free = EngineLimits.probesAtOnceMax - standings.values.count { $0.isRunning }
-            return targets.filter { key, _, target in
+            // Who has waited longest comes first: a few dead ports must not keep all places.
+            let waiting = targets.sorted { (standings[$0.0]?.dueAt ?? now) < (standings[$1.0]?.dueAt ?? now) }
+            return waiting.filter { key, _, target in
                 var standing = standings[key] ?? Standing(address: target.endpoint.address, dueAt: now)
                 if standing.address != target.endpoint.address, !standing.isRunning {
                     standing = Standing(address: target.endpoint.address, dueAt: now)

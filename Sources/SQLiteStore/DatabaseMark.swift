@@ -4,15 +4,15 @@ import GRDB
 
 /// Tells the database that was last open here from one that was restored or copied.
 ///
-/// Every opening, every closing, and some minutes of work write a fresh token into the database and into a small file beside it, which also names the database file itself by its
-/// place on the disk. A backup that is put back holds an older token, a copy lies elsewhere on the disk or has no such file. The file is
-/// written first, with both tokens, so that a crash in between is no restore.
+/// Every opening, every closing, and some minutes of work write a fresh token into the database and into a small file beside it, which also
+/// names the database file itself by its number on the disk (not by the disk's, which may be another one after a reboot). A backup that is
+/// put back holds an older token or none, a copy has another number or no such file. The file is written first, with both tokens, so that a
+/// crash in between is no restore; and what there is to doubt is written down before that, so that a crash does not hide it.
 struct DatabaseMark {
     private struct Content: Codable {
         /// The token that the database has, or is being given; and the one that it had.
         var token: String
         var tokenBefore: String?
-        var device: UInt64
         var file: UInt64
     }
 
@@ -26,16 +26,21 @@ struct DatabaseMark {
         self.isDurable = isDurable
     }
 
-    /// Why the database is not the one that was last open here; nil when it is, or when it has never been marked.
+    /// Why the database is not the one that was last open here; nil when it is.
+    ///
+    /// - Parameter token: nil for a database that has never been marked.
     func doubt(about token: String?) -> String? {
-        guard let token else { return nil }
+        guard let token else {
+            guard FileManager.default.fileExists(atPath: self.path) else { return nil }
+            return "the database is from before \(self.name) beside it: a backup was put back"
+        }
         guard let data = FileManager.default.contents(atPath: self.path),
             let content = try? JSONDecoder().decode(Content.self, from: data)
         else { return "the file \(self.name) beside the database is missing or damaged: the database was copied" }
         if content.token != token, content.tokenBefore != token {
             return "the database is older or newer than \(self.name) beside it: a backup was put back"
         }
-        guard let place = self.place, place.device == content.device, place.file == content.file else {
+        guard self.fileNumber == content.file else {
             return "the database lies elsewhere on the disk than when it was last open: it was copied"
         }
         return nil
@@ -43,8 +48,8 @@ struct DatabaseMark {
 
     /// Before the database is given `token`, and once more after it, without the one before.
     func write(_ token: String, before: String?) throws {
-        guard let place = self.place else { throw CocoaError(.fileReadUnknown) }
-        let content = Content(token: token, tokenBefore: before, device: place.device, file: place.file)
+        guard let file = self.fileNumber else { throw CocoaError(.fileReadUnknown) }
+        let content = Content(token: token, tokenBefore: before, file: file)
         let url = URL(fileURLWithPath: self.path)
         try JSONEncoder().encode(content).write(to: url, options: .atomic)
         guard self.isDurable else { return }
@@ -61,30 +66,30 @@ struct DatabaseMark {
 
     private var name: String { URL(fileURLWithPath: self.path).lastPathComponent }
 
-    private var place: (device: UInt64, file: UInt64)? {
+    private var fileNumber: UInt64? {
         let attributes = try? FileManager.default.attributesOfItem(atPath: self.databasePath)
-        guard let device = attributes?[.systemNumber] as? NSNumber, let file = attributes?[.systemFileNumber] as? NSNumber else {
-            return nil
-        }
-        return (device.uint64Value, file.uint64Value)
+        return (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value
     }
 }
 
 extension Deployment {
     /// Gives the database a fresh mark. One that was restored or copied begins another history, and is only observed from then on.
-    /// Answers the mark.
+    ///
+    /// - Parameter isNew: made by this very opening.
+    /// - Returns: the mark.
     static func mark(
-        in database: Database, _ mark: DatabaseMark, now: Timestamp, using generator: inout some RandomNumberGenerator
+        in database: Database, _ mark: DatabaseMark, isNew: Bool, now: Timestamp, using generator: inout some RandomNumberGenerator
     ) throws -> String {
         let before = try String.fetchOne(database, sql: "SELECT mark FROM deployment")
         let token = HistoryID.random(using: &generator).rawValue
-        let doubt = mark.doubt(about: before)
-        try mark.write(token, before: before)
-        try database.inTransaction {
-            try database.execute(sql: "UPDATE deployment SET mark = ?", arguments: [token])
-            if let doubt { try self.observe(because: doubt, in: database, now: now, using: &generator) }
-            return .commit
+        if !isNew, let doubt = mark.doubt(about: before) {
+            try database.inTransaction {
+                try self.observe(because: doubt, in: database, now: now, using: &generator)
+                return .commit
+            }
         }
+        try mark.write(token, before: before)
+        try database.execute(sql: "UPDATE deployment SET mark = ?", arguments: [token])
         // What is left of the token before would make a backup from then look like this database.
         try mark.write(token, before: nil)
         return token

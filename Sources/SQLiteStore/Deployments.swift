@@ -19,12 +19,15 @@ extension Transaction {
 
 extension Deployment {
     /// At the first start: the ids that this database has for ever.
-    static func create(in database: Database, now: Timestamp, using generator: inout some RandomNumberGenerator) throws {
-        guard try Int.fetchOne(database, sql: "SELECT count(*) FROM deployment") == 0 else { return }
+    ///
+    /// - Returns: whether this is the first start.
+    static func create(in database: Database, now: Timestamp, using generator: inout some RandomNumberGenerator) throws -> Bool {
+        guard try Int.fetchOne(database, sql: "SELECT count(*) FROM deployment") == 0 else { return false }
         let id = DeploymentID.random(using: &generator)
         let history = HistoryID.random(using: &generator)
         try database.execute(
             sql: "INSERT INTO deployment (singleton, id, history, created_at, revision) VALUES (1, ?, ?, ?, 0)",
             arguments: [id.rawValue, history.rawValue, now.microseconds])
+        return true
     }
 }

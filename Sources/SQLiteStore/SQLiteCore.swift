@@ -48,14 +48,19 @@ package final class SQLiteCore: Sendable {
         }
         do {
             try Schema.prepare(self.queue, path: self.file.path)
-            let hasRenewed = try self.queue.write { database in
-                try Deployment.create(in: database, now: now, using: &generator)
+            let (isNew, hasRenewed) = try self.queue.write { database in
+                let isNew = try Deployment.create(in: database, now: now, using: &generator)
                 try Self.endLeases(in: database)
-                return try Sealing.renew(in: database, by: options.sealer, path: self.file.path)
+                let hasRenewed = try Sealing.renew(in: database, by: options.sealer, path: self.file.path)
+                // Within the transaction: nothing is sealed with a key that is not kept.
+                try options.keepKeys()
+                return (isNew, hasRenewed)
             }
             // What was there in the clear must not stay in the log either.
             if hasRenewed { _ = try self.checkpoint(truncating: true) }
-            let mark = try self.queue.writeWithoutTransaction { try Deployment.mark(in: $0, self.mark, now: now, using: &generator) }
+            let mark = try self.queue.writeWithoutTransaction {
+                try Deployment.mark(in: $0, self.mark, isNew: isNew, now: now, using: &generator)
+            }
             self.state.withLock { $0.mark = mark }
         } catch {
             self.close()

@@ -4,6 +4,9 @@ package import Fleet
 package struct SQLiteOptions: Sendable {
     /// Seals what must not be read from the file. nil only where nothing is secret: in simulations.
     package var sealer: (any Sealer)?
+    /// Writes down the keys that nobody has but this process. Called when the database is ours and opens with the keys at hand, before
+    /// anything that they have sealed is committed.
+    package var keepKeys: @Sendable () throws -> Void
 
     /// A file system path; relative ones count from the working directory.
     package var path: String
@@ -11,8 +14,12 @@ package struct SQLiteOptions: Sendable {
     package var isDurable: Bool
     package var limits: SQLiteLimits
 
-    package init(path: String, isDurable: Bool = true, limits: SQLiteLimits = SQLiteLimits(), sealer: (any Sealer)? = nil) {
+    package init(
+        path: String, isDurable: Bool = true, limits: SQLiteLimits = SQLiteLimits(), sealer: (any Sealer)? = nil,
+        keepKeys: @escaping @Sendable () throws -> Void = {}
+    ) {
         self.sealer = sealer
+        self.keepKeys = keepKeys
         self.path = path
         self.isDurable = isDurable
         self.limits = limits

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SQLiteStore
 import Secrets
 import Settings
 
@@ -26,9 +27,14 @@ struct SecretsFile {
         }
     }
 
-    /// To be called when the database is ours and has been opened with these keys.
-    func keep() throws {
-        if let newKey { try PrivateFile.write(Array("\(newKey.reveal())\n".utf8), to: self.path) }
+    /// Secrets that are sealed with a key that is not written down would be lost with the process.
+    @Sendable func keep() throws {
+        guard let newKey else { return }
+        do {
+            try PrivateFile.write(Array("\(newKey.reveal())\n".utf8), to: self.path)
+        } catch {
+            throw SQLiteOpenError.failed(path: self.path, reason: "the key of the database's secrets cannot be written: \(error)")
+        }
     }
 
     /// What to do about a key that is not at hand.

@@ -91,22 +91,12 @@ struct ServerProcess {
         }
     }
 
-    /// Secrets that are sealed with a key that is not written down would be lost with the process.
-    private func keep(_ secrets: SecretsFile) throws(SQLiteOpenError) {
-        do {
-            try secrets.keep()
-        } catch {
-            throw .failed(path: self.settings.databasePath, reason: "the key of its secrets cannot be written beside it: \(error)")
-        }
-    }
-
     private func openStore() throws -> SQLiteStore {
         var random = SystemRandomNumberGenerator()
         let secrets = try self.secrets()
         do throws(SQLiteOpenError) {
-            let options = SQLiteOptions(path: self.settings.databasePath, sealer: secrets.keyring)
+            let options = SQLiteOptions(path: self.settings.databasePath, sealer: secrets.keyring, keepKeys: secrets.keep)
             let store = try SQLiteStore(opening: options, now: self.clock.now, using: &random)
-            try self.keep(secrets)
             ServerMetrics.register(store, in: self.metrics)
             return store
         } catch {

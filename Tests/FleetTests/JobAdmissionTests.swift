@@ -26,6 +26,13 @@ struct JobAdmissionTests {
         #expect(admitted.commit.audit.map(\.actor) == ["op"])
     }
 
+    @Test("A start that has been asked for goes on: nobody would follow a machine that comes up and is billed")
+    func calledStart() throws {
+        let refused = #expect(throws: FleetError.self) { try self.cancel(.sample(.starting), [.sample(.startInstance, .confirm)]) }
+        #expect(refused?.code == .invalidState)
+        #expect(try self.cancel(.sample(.starting), [.sample(.startInstance, .send)]).job.state == .cancelled)
+    }
+
     @Test("A create that was never sent ends with nothing; one that may have been sent becomes a delete and goes on until that is known")
     func create() throws {
         let pending = Instance.sample(.pending, upstream: nil)

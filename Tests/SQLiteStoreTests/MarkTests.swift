@@ -1,5 +1,6 @@
 import Fleet
 import Foundation
+import GRDB
 import SQLiteStore
 import StoreContract
 import Testing
@@ -68,6 +69,17 @@ struct MarkTests {
             store.close()
             try Data(contentsOf: URL(fileURLWithPath: backup)).write(to: URL(fileURLWithPath: file.path))
             #expect(try await Self.control(of: file).control.observation != nil)
+        }
+    }
+
+    @Test("A backup from before the first mark is known by the mark beside it; a new database beside the mark of an old one is none")
+    func unmarked() async throws {
+        try await withFile { file in
+            _ = try await Self.control(of: file)
+            try await DatabaseQueue(path: file.path).write { try $0.execute(sql: "UPDATE deployment SET mark = NULL") }
+            #expect(try await Self.control(of: file).control.observation != nil)
+            try FileManager.default.removeItem(atPath: file.path)
+            #expect(try await Self.control(of: file).control == FleetControl())
         }
     }
 

@@ -13,10 +13,10 @@ struct SealedStoreTests {
     private let instance = InstanceID(rawValue: "i-1")
     private let environment = InstanceEnvironment(["TOKEN": "secret-1"])
 
-    private func open(_ sealer: (any Sealer)?) throws -> InlineSQLiteStore {
+    private func open(_ sealer: (any Sealer)?, keepKeys: @escaping @Sendable () throws -> Void = {}) throws -> InlineSQLiteStore {
         var generator = SystemRandomNumberGenerator()
         return try InlineSQLiteStore(
-            opening: SQLiteOptions(path: self.path, isDurable: false, sealer: sealer), now: Sample.start, using: &generator)
+            opening: SQLiteOptions(path: self.path, isDurable: false, sealer: sealer, keepKeys: keepKeys), now: Sample.start, using: &generator)
     }
 
     /// Everything in the database's files.
@@ -52,6 +52,20 @@ struct SealedStoreTests {
         #expect(try await store.environment(of: self.instance) == self.environment)
         store.close()
         #expect(try !self.contains("secret-1"))
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    @Test("are not sealed with a key that could not be written down")
+    func keyNotKept() async throws {
+        let plain = try self.open(nil)
+        _ = try await plain.commit(Sample.creation(1))
+        plain.close()
+        #expect(throws: SQLiteOpenError.self) {
+            _ = try self.open(Keyring(current: .random())) { throw SQLiteOpenError.failed(path: "", reason: "no room") }
+        }
+        let again = try self.open(Keyring(current: .random()))
+        #expect(try await again.environment(of: self.instance) == self.environment)
+        again.close()
         try FileManager.default.removeItem(atPath: self.folder)
     }
 

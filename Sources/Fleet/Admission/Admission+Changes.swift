@@ -77,7 +77,8 @@ extension Admission {
         job.cause = nil
         commit.guards.append(.instance(instance.id, instance.revision))
         commit.instances = [wanted]
-        commit.jobs = [Commit.JobWrite(job, keepsLease: true)]
+        // Without its lease: whoever is at work on it as an automatic one must not write that back.
+        commit.jobs = [Commit.JobWrite(job)]
         return Admitted(commit: commit, instance: wanted, job: job)
     }
 

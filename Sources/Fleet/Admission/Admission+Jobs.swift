@@ -4,8 +4,8 @@ extension Admission {
 
     /// Ends a job that is not over.
     ///
-    /// What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer followed, and the instance is
-    /// what the provider shows. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+    /// What has been asked of the provider cannot be taken back: such a stop or restart is no longer followed, and the instance is what the
+    /// provider shows. A create becomes a delete, since a machine may come of it. A start and a delete that have been asked for go on.
     /// - Throws: `notFound`, `invalidState`, `deletionProtected`.
     package func cancel(_ id: JobID, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
         guard let job = subject.jobs.first(where: { $0.id == id }) else {
@@ -17,6 +17,11 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the delete has been asked of the provider: it ends when the machine is proven gone",
                 instanceID: subject.instance.id, jobID: id)
+        case .startInstance where !job.isUncalled:
+            // Nobody would follow it any more, while the machine comes up and is billed.
+            throw FleetError(
+                .invalidState, "the start has been asked of the provider: stop the instance instead", instanceID: subject.instance.id,
+                jobID: id)
         case .startInstance, .stopInstance, .restartInstance, .deleteInstance: return self.cancelChange(job, subject, on: occasion)
         }
     }

@@ -47,7 +47,11 @@ extension JobStepper {
         job.absences = 0
         job.progress = "asking the provider to \(action.rawValue)"
         instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : .requested, instance.stateMessage)
-        if action != .delete { instance.endpoints = [] }
+        if action != .delete {
+            instance.endpoints = []
+            // What a program answered before says nothing about the one after.
+            instance.probes = nil
+        }
         var result = self.result(job, instance, call: .machine(action, id))
         self.limit(&result.commit, action, instance)
         return result

@@ -181,7 +181,8 @@ extension JobStepper {
     func running(_ job: Job, _ instance: Instance) -> StepResult {
         var job = job
         let patience = instance.hasEndpoints ? self.settings.probing.maxWait : StepLimits.endpointPatience
-        let isPatient = self.now < (instance.runningSince ?? self.now) + patience && !self.isOverdue
+        // Whoever wants it stopped must not wait, while it is billed, for a program that nobody wants any more.
+        let isPatient = instance.desiredState == .running && self.now < (instance.runningSince ?? self.now) + patience && !self.isOverdue
         if instance.readiness == .ready || !isPatient {
             job.end(
                 .succeeded, progress: instance.readiness == .ready ? "ready" : "running, but not ready: \(instance.notReadyReason)",

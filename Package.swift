@@ -68,7 +68,8 @@ let package = Package(
         library("HTTP2Session", ["CNghttp2"]),
         library("RPCCore"),
         library("Compression", ["CZlib", "RPCCore"]),
-        library("RPCTransport", ["Compression", "HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
+        library(
+            "RPCTransport", ["Compression", "HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),

@@ -16,7 +16,8 @@ struct SealedStoreTests {
     private func open(_ sealer: (any Sealer)?, keepKeys: @escaping @Sendable () throws -> Void = {}) throws -> InlineSQLiteStore {
         var generator = SystemRandomNumberGenerator()
         return try InlineSQLiteStore(
-            opening: SQLiteOptions(path: self.path, isDurable: false, sealer: sealer, keepKeys: keepKeys), now: Sample.start, using: &generator)
+            opening: SQLiteOptions(path: self.path, isDurable: false, sealer: sealer, keepKeys: keepKeys), now: Sample.start,
+            using: &generator)
     }
 
     /// Everything in the database's files.

@@ -12,13 +12,14 @@ extension AdminHandlers {
         _ request: NovitaiV1.ListAuditEventsRequest, context: ServerContext
     ) async throws -> NovitaiV1.ListAuditEventsResponse {
         try await self.backend.answer(context) {
+            let tenant = try self.backend.tenant(of: context)
             let predicate = try Predicate(try Filter(request.filter), fields: Self.auditFields)
             guard ["", "sequence desc"].contains(request.orderBy) else {
                 throw FleetError.invalid([FieldViolation("order_by", "must be \"sequence desc\"")])
             }
             let page = try PageRequest(size: request.pageSize, token: request.pageToken, query: ["ListAuditEvents", request.filter])
             let (records, token) = try await withTaskExecutorPreference(globalConcurrentExecutor) {
-                try await self.auditRecords(page, where: predicate.matches)
+                try await self.auditRecords(page) { $0.tenant == tenant && predicate.matches($0) }
             }
             var response = NovitaiV1.ListAuditEventsResponse()
             response.events = records.map { NovitaiV1.AuditEvent($0) }

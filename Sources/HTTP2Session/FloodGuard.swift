@@ -3,9 +3,11 @@ struct FloodGuard {
     let limits: FloodLimits
     /// The first limit that was broken.
     private(set) var verdict: (error: HTTP2SessionError, code: HTTP2ErrorCode)?
-    var economy: FrameEconomy
-    private var closedStreams: ClosedStreams
+    private var scanner = FrameScanner()
+    private var streams = PeerStreams()
+    private var economy: FrameEconomy
 
+    private var rapidResets: TokenBucket
     private var provokedResets: TokenBucket
     private var settings: TokenBucket
     private var pings: TokenBucket
@@ -19,8 +21,40 @@ struct FloodGuard {
         self.provokedResets = TokenBucket(capacity: limits.provokedResets, perSecond: limits.provokedResetsPerSecond)
         self.settings = TokenBucket(capacity: limits.settingsFrames, perSecond: limits.settingsFramesPerSecond)
         self.pings = TokenBucket(capacity: limits.pings, perSecond: limits.pingsPerSecond)
+        self.rapidResets = TokenBucket(capacity: limits.rapidResets, perSecond: limits.rapidResetsPerSecond)
         self.economy = FrameEconomy(limits)
-        self.closedStreams = ClosedStreams(limits)
+    }
+
+    /// Looks at a client's frames before nghttp2 does.
+    ///
+    /// - Returns: how many of the bytes are fit to be fed: all, or those before the first frame that ends the connection.
+    mutating func inspect(_ bytes: Span<UInt8>) -> Int {
+        var offset = 0
+        while let (head, start) = self.scanner.next(in: bytes, at: &offset) {
+            self.frameReceived(head)
+            if self.verdict != nil { return start }
+        }
+        return bytes.count
+    }
+
+    private mutating func frameReceived(_ head: FrameHead) {
+        switch self.streams.received(head) {
+        case .fine: break
+        case .afterEnd: self.end("frame_after_end", .streamClosed)
+        case .regression: self.end("stream_id_regression", .protocolError)
+        }
+        switch head.type {
+        // The last of a stream may be empty.
+        case FrameHead.data: if !head.endsStream { self.economy.dataReceived(head.length) }
+        case FrameHead.windowUpdate: self.economy.windowUpdated()
+        case FrameHead.priority:
+            self.economy.uselessReceived()
+            // nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3).
+            if head.stream == 0 { self.end("priority_on_connection", .protocolError) }
+        case (FrameHead.continuation + 1)...: self.economy.uselessReceived()
+        // Each of the others has a limit of its own.
+        default: break
+        }
     }
 
     mutating func resetProvoked(at now: UInt64) {
@@ -52,33 +86,27 @@ struct FloodGuard {
         }
     }
 
-    /// HEADERS or DATA went out. Clients probe the round trip with a PING right after the first bytes of a response, which is no strike.
-    mutating func callFrameSent() {
+    /// HEADERS went out. Clients probe the round trip with a PING right after the first bytes of a response, which is no strike.
+    mutating func headersSent() { self.excusePings() }
+
+    mutating func dataSent() {
+        self.economy.dataSent()
+        self.excusePings()
+    }
+
+    private mutating func excusePings() {
         self.lastValidPing = nil
         self.pingStrikes = 0
     }
 
-    /// nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3).
-    mutating func priorityReceived(on id: Int32) {
-        self.economy.uselessReceived()
-        if id == 0 { self.end("priority_on_connection", .protocolError) }
-    }
+    mutating func streamOpened() { self.economy.streamOpened() }
 
-    mutating func streamOpened(_ id: Int32) {
-        self.economy.streamOpened()
-        self.closedStreams.opened(id)
-    }
-
-    /// HEADERS for a stream that is not open.
-    mutating func strayFrameReceived(on id: Int32) {
-        if self.closedStreams.wasEndedByPeer(id) { return self.end("frame_after_end", .streamClosed) }
-        if self.closedStreams.isRegression(id) { self.end("stream_id_regression", .protocolError) }
-    }
-
+    /// Only resets that have had us work for nothing count (CVE-2023-44487): before an answer, soon after the beginning, and not because the
+    /// time that the client gave the call is running out. Calls that were answered make up for as many.
     mutating func streamClosed(_ stream: HTTP2Stream, at now: UInt64) {
-        let isRapid = stream.isResetByPeer && !stream.isStarted && now < stream.startedAt + self.limits.rapidResetAge
-        self.closedStreams.closed(stream.id, endedByPeer: stream.isRemoteEnded || stream.isResetByPeer, isRapid: isRapid)
-        if isRapid, self.closedStreams.areMostlyReset { self.end("rapid_resets") }
+        guard !stream.isStarted else { return self.rapidResets.giveBack() }
+        guard stream.isResetByPeer, now < stream.startedAt + min(self.limits.rapidResetAge, stream.timeout / 2) else { return }
+        if !self.rapidResets.take(at: now) { self.end("rapid_resets") }
     }
 
     /// After each feeding.
@@ -116,4 +144,6 @@ struct TokenBucket {
         self.level -= Self.token
         return true
     }
+
+    mutating func giveBack() { self.level = min(self.capacity, self.level + Self.token) }
 }

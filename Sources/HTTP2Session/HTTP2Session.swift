@@ -37,9 +37,8 @@ internal import CNghttp2
     /// - Throws: when the connection cannot go on. What `drain` still gives should be sent, then the connection closed.
     package func receive(_ bytes: Span<UInt8>, at now: UInt64) throws(HTTP2SessionError) {
         self.state.now = now
-        let result = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, bytes.count)
-        }
+        let fit = self.role == .server ? self.state.guardian.inspect(bytes) : bytes.count
+        let result = unsafe bytes.withUnsafeBufferPointer { bytes in unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, fit) }
         if result < 0 { throw self.fail(HTTP2SessionError(nghttp2Code: result)) }
         if self.state.unconsumed > 0 {
             // Fails only without memory, which the next call reports.

@@ -24,10 +24,10 @@ package struct HTTP2SessionConfiguration: Sendable {
 
     /// CONTINUATION frames of one header block (CVE-2024-28182): four of them carry what the hard limit lets through.
     package var continuationLimit = 4
-    /// Resets by the peer that nghttp2 lets through at once, and how many more each second (CVE-2023-44487).
-    /// Clients of gRPC reset whenever they cancel, so the library's own 1000 and 33 are too few.
-    package var resetBurst: UInt64 = 2000
-    package var resetRate: UInt64 = 500
+    /// Resets by the peer that nghttp2 lets through at once, and how many more each second, whatever they reset: a second fence behind
+    /// `FloodLimits.rapidResets`. Clients of gRPC reset whenever they cancel and whenever a call ends early, as often as they call.
+    package var resetBurst: UInt64 = 10_000
+    package var resetRate: UInt64 = 10_000
 
     package var floodLimits = FloodLimits()
 
@@ -55,11 +55,13 @@ package struct FloodLimits: Sendable {
     /// (gRFC A8; the reference servers want five minutes, we publish ten seconds).
     package var pingInterval: UInt64 = 10_000_000_000
     package var pingStrikes = 2
-    /// Of the last so many streams more than half reset by the peer, before an answer and within so many nanoseconds of their beginning
-    /// (CVE-2023-44487). Also while draining, when nghttp2's own limit is off.
-    package var rapidResetWindow = 500
+    /// Resets by the peer before an answer and within so many nanoseconds of the stream's beginning (CVE-2023-44487): as many as there are
+    /// streams, so that a client may give up all that it has begun, and so many more each second and for each call that was answered.
+    /// They count while draining too, when nghttp2's own limit is off.
+    package var rapidResets = 1000
+    package var rapidResetsPerSecond = 50
     package var rapidResetAge: UInt64 = 1_000_000_000
-    /// Frames that bring nothing: DATA too short for a message, and PRIORITY. So many for nothing, one more for each
+    /// Frames that bring nothing: DATA too short for a message, PRIORITY, and types that nobody knows. So many for nothing, one more for each
     /// `bytesPerCrumb` bytes of DATA, and so many more for each stream (CVE-2019-9511, -9513).
     package var crumbs = 1000
     package var bytesPerCrumb = 8

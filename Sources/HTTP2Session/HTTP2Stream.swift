@@ -26,6 +26,8 @@ package final class HTTP2Stream {
         case trailers(OutgoingHeaders)
     }
 
+    /// Nanoseconds from its beginning that the peer gives the stream, when the driver knows of it: a reset then is only to be expected.
+    package var timeout = UInt64.max
     /// When it began, and whether the peer has reset it.
     let startedAt: UInt64
     var isResetByPeer = false

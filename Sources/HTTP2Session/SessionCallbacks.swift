@@ -18,7 +18,6 @@ internal import CNghttp2
         // Fails only without memory; `nghttp2_session_*_new` then fails on the nil table.
         unsafe nghttp2_session_callbacks_new(&table)
         unsafe self.raw = table
-        unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(table, onBeginFrame)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(table, onBeginHeaders)
         unsafe nghttp2_session_callbacks_set_on_header_callback(table, onHeader)
         unsafe nghttp2_session_callbacks_set_on_invalid_header_callback(table, onInvalidHeader)
@@ -47,26 +46,6 @@ private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
     return unsafe Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
 }
 
-/// Sees the frames too that nghttp2 then ignores, but for DATA of streams that are over, and unknown types.
-private let onBeginFrame: nghttp2_on_begin_frame_callback = { session, header, context in
-    guard let header = unsafe header?.pointee else { return 0 }
-    return unsafe withState(context) { state in
-        guard state.role == .server else { return 0 }
-        switch UInt32(header.type) {
-        case NGHTTP2_HEADERS.rawValue:
-            if unsafe stream(session, header.stream_id) == nil { state.guardian.strayFrameReceived(on: header.stream_id) }
-        case NGHTTP2_DATA.rawValue:
-            // The last of a stream may be empty.
-            if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) == 0 { state.guardian.economy.dataReceived(header.length) }
-        case NGHTTP2_WINDOW_UPDATE.rawValue: state.guardian.economy.windowUpdated()
-        case NGHTTP2_PRIORITY.rawValue: state.guardian.priorityReceived(on: header.stream_id)
-        // Each of the others has a limit of its own.
-        default: break
-        }
-        return 0
-    }
-}
-
 private let onBeginHeaders: nghttp2_on_begin_headers_callback = { session, frame, context in
     guard let frame = unsafe frame else { return 0 }
     return unsafe withState(context) { state in
@@ -74,7 +53,7 @@ private let onBeginHeaders: nghttp2_on_begin_headers_callback = { session, frame
         if state.role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
             let stream = unsafe HTTP2Stream(id: frame.pointee.hd.stream_id, at: state.now)
             state.insert(stream)
-            state.guardian.streamOpened(stream.id)
+            state.guardian.streamOpened()
             unsafe nghttp2_session_set_stream_user_data(session, stream.id, Unmanaged.passUnretained(stream).toOpaque())
         }
         return 0
@@ -159,10 +138,9 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
     let header = unsafe frame.pointee.hd
     switch UInt32(header.type) {
     case NGHTTP2_DATA.rawValue:
-        state.guardian.callFrameSent()
-        state.guardian.economy.dataSent()
+        state.guardian.dataSent()
     case NGHTTP2_HEADERS.rawValue:
-        state.guardian.callFrameSent()
+        state.guardian.headersSent()
         guard state.role == .server, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
         // A response that is complete before its request asks for the rest to stop (RFC 9113, 8.1). Any earlier, the reset would overtake it.
         guard unsafe nghttp2_session_get_stream_remote_close(session, header.stream_id) == 0 else { return }

@@ -61,6 +61,7 @@ package struct SentFrame: Equatable {
         while rest.count >= 9 {
             let head = Array(rest.prefix(9))
             let length = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
+            guard rest.count >= 9 + length else { break }
             let stream = head[5...8].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             frames.append(SentFrame(type: head[3], flags: head[4], stream: stream, payload: Array(rest.dropFirst(9).prefix(length))))
             rest = rest.dropFirst(9 + length)

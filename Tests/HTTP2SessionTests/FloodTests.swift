@@ -25,43 +25,62 @@ struct FloodTests {
         return (limit, nil)
     }
 
-    @Test("rapid resets are cut by the library's own limit (CVE-2023-44487)")
-    func rapidReset() throws {
+    static func requestAndReset(_ stream: UInt32) -> [UInt8] {
+        Frame.headers(stream, Frame.request(), end: true) + Frame.reset(stream, 8)
+    }
+
+    @Test("rapid resets are cut by the library's own limit, when ours is out of the way (CVE-2023-44487)")
+    func libraryLimit() throws {
         var configuration = HTTP2SessionConfiguration()
-        configuration.floodLimits.rapidResetWindow = 100_000
-        let (count, reason) = Self.bear(5000, try .server(configuration)) {
-            Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8)
-        }
+        configuration.floodLimits.rapidResets = 100_000
+        configuration.resetBurst = 2000
+        let (count, reason) = Self.bear(5000, try .server(configuration), Self.requestAndReset)
         #expect(count >= 2000 && count < 3000, "\(count)")
         #expect(reason != nil)
     }
 
     @Test(
-        "resets of more than half of the last 500 calls, before an answer, end the connection, while it drains too",
-        arguments: [false, true])
-    func mostlyReset(isDraining: Bool) throws {
+        "resets before an answer are borne as often as there can be streams, while draining too (CVE-2023-44487)", arguments: [false, true])
+    func rapidResets(isDraining: Bool) throws {
         let server = try HTTP2Session.server()
         if isDraining { server.submitShutdownNotice(ping: 1) }
-        let (count, reason) = Self.bear(1000, server) { Frame.headers($0, Frame.request(), end: true) + Frame.reset($0, 8) }
-        #expect(count == 250)
+        let (count, reason) = Self.bear(3000, server, Self.requestAndReset)
+        #expect(count == 1000)
         #expect(reason == "rapid_resets")
     }
 
-    @Test("cancelling calls that had an answer, or that ran for a second, is what clients do")
-    func honestCancels() throws {
+    @Test(
+        "clients cancel calls that had an answer, that ran for a second, now and then, among others, or when their time is over",
+        arguments: [HonestReset.afterAnswer, .late, .nowAndThen, .amongAnswered, .atDeadline])
+    func honestResets(_ kind: HonestReset) throws {
         let server = try HTTP2Session.server()
-        for index in 0..<1000 {
-            let stream = UInt32(2 * index + 1)
-            try server.feed(Frame.headers(stream, Frame.request(), end: true))
-            server.submitResponse(try server.request(), headers: HTTP2SessionTests.okHeaders, endStream: false)
-            _ = server.output()
-            try server.feed(Frame.reset(stream, 8))
+        var now: UInt64 = 0
+        for index in 0..<3000 {
+            let stream = UInt32(4 * index + 1)
+            try server.feed(Frame.headers(stream, Frame.request(), end: true), at: now)
+            let request = try server.request()
+            switch kind {
+            case .afterAnswer: server.submitResponse(request, headers: HTTP2SessionTests.okHeaders, endStream: false)
+            case .late: now += 1_000_000_001
+            case .nowAndThen: now += 20_000_000
+            case .amongAnswered:
+                try server.feed(Frame.headers(stream + 2, Frame.request(), end: true), at: now)
+                server.submitResponse(try server.request(), headers: HTTP2SessionTests.okHeaders, endStream: true)
+            case .atDeadline:
+                request.timeout = 1_000_000
+                now += 600_000
+            }
+            _ = server.output(at: now)
+            try server.feed(Frame.reset(stream, 8), at: now)
         }
-        let (_, reason) = Self.bear(800, try .server(), at: { UInt64($0) * 1_000_000_001 }) { id in
-            let stream = id - id % 4 + 1
-            return id % 4 == 1 ? Frame.headers(stream, Frame.request(), end: true) : Frame.reset(stream, 8)
-        }
-        #expect(reason == nil)
+    }
+
+    enum HonestReset {
+        case afterAnswer
+        case late
+        case nowAndThen
+        case amongAnswered
+        case atDeadline
     }
 
     @Test(
@@ -69,6 +88,7 @@ struct FloodTests {
         arguments: [
             (Frame.data(1, [0]), "frame_crumbs", 1100...1300),
             (Frame.raw(type: 2, stream: 1, [0, 0, 0, 0, 16]), "frame_crumbs", 1000...1100),
+            (Frame.raw(type: 0xBE, stream: 1, [1]), "frame_crumbs", 1000...1100),
             (Frame.windowUpdate(0, 1), "window_updates", 100...110),
             (Frame.data(1, [0, 0, 0, 0, 0]), nil, 5000...5000),
         ] as [([UInt8], String?, ClosedRange<Int>)])
@@ -84,7 +104,7 @@ struct FloodTests {
         "a stream below the highest that was never used, and one that its client had ended, are errors",
         arguments: [
             (Frame.headers(5, Frame.request(), end: true), "GOAWAY(1 stream_id_regression)"),
-            (Frame.headers(3, Frame.request(), end: true), "GOAWAY(5 frame_after_end)"),
+            (Frame.headers(3, Frame.request(), end: true), "GOAWAY(5 frame_after_end)"), (Frame.data(3, [1]), "GOAWAY(5 frame_after_end)"),
         ])
     func strayFrames(_ frame: [UInt8], _ goAway: String) throws {
         let server = try HTTP2Session.server()

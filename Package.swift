@@ -148,7 +148,8 @@ let package = Package(
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
         tests(
-            "RPCTransportTests", ["Compression", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix],
+            "RPCTransportTests",
+            ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix],
             exclude: ["clients"]),
         tests(
             "ServicesTests",

@@ -47,6 +47,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// Between what was read and the end of reading, which flushes anyway.
     private var isReading = false
     private var isReadHeld = false
+    /// When something came last, in nanoseconds of uptime.
+    private(set) var lastReceivedAt = NIODeadline.now().uptimeNanoseconds
     /// Bytes on the wire.
     private(set) var receivedBytes = 0
     private(set) var sentBytes = 0
@@ -78,7 +80,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.isReading = true
         self.receivedBytes += bytes.readableBytes
         do throws(HTTP2SessionError) {
-            try self.session.receive(bytes.readableBytesUInt8Span, at: NIODeadline.now().uptimeNanoseconds)
+            self.lastReceivedAt = NIODeadline.now().uptimeNanoseconds
+            try self.session.receive(bytes.readableBytesUInt8Span, at: self.lastReceivedAt)
             self.processEvents()
         } catch {
             self.processEvents()
@@ -183,6 +186,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.session.dropHeaders()
         return true
     }
+
+    /// Whether the socket takes nothing now.
+    var isOutputBlocked: Bool { self.context.map { !$0.channel.isWritable } ?? false }
 
     private var isOutputStuck: Bool {
         guard let context = self.context, !context.channel.isWritable else { return false }

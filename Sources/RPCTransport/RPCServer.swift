@@ -132,6 +132,7 @@ package final class RPCServer: Sendable {
     private func bind() async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: 1024)
+            .serverChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.guardAccepting(channel) } }
             .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 65536))
             .childChannelInitializer { channel in self.accept(channel) }
@@ -139,10 +140,22 @@ package final class RPCServer: Sendable {
         case .host(let host, let port):
             return try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.tcpOption(Self.userTimeout), value: self.userTimeoutMilliseconds)
                 .bind(host: host, port: port).get()
         case .unix(let path):
             return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
         }
+    }
+
+    /// `TCP_USER_TIMEOUT` of `linux/tcp.h`: the kernel gives up a peer that acknowledges nothing for as long as we wait for a PING's answer.
+    private static let userTimeout = NIOBSDSocket.Option(rawValue: 18)
+    private var userTimeoutMilliseconds: Int {
+        Int(clamping: self.shared.configuration.connections.keepaliveTimeout.wholeNanoseconds / 1_000_000)
+    }
+
+    private func guardAccepting(_ channel: any Channel) throws {
+        let gate = AcceptGate(self.shared.configuration.connections, counters: self.shared.counters)
+        try channel.pipeline.syncOperations.addHandler(gate)
     }
 
     private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {

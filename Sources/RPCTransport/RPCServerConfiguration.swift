@@ -54,6 +54,7 @@ package struct RPCServerConfiguration: Sendable {
     /// Frames, and bytes, that may wait for a peer that does not read before we do not read either.
     package var unreadFramesMax = 1000
     package var unreadBytesMax = 256 << 10
+    package var connections = ConnectionLimits()
     /// From the connection to the peer's first SETTINGS: whoever needs longer is no client.
     package var handshakeTimeout: Duration = .seconds(10)
     /// Connections within TLS: the oldest makes room for the next. Each costs some 20 KB, and none works for longer than `handshakeTimeout`.

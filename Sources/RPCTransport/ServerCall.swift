@@ -24,8 +24,8 @@ final class ServerCall {
     private var deadlineTimer: Scheduled<Void>?
     /// Why there is nothing more to read or to write; set when the call is over.
     private var ending: RPCError?
-    private var receivedBytes = 0
-    private var sentBytes = 0
+    private(set) var receivedBytes = 0
+    private(set) var sentBytes = 0
     /// nil when nobody wants to know.
     private let startedAt: ContinuousClock.Instant?
 
@@ -64,6 +64,12 @@ final class ServerCall {
             self.end(error)
         }
         self.giveCredit()
+        if self.reassembler.partialCount > 0 { self.connection.watchStalls() }
+    }
+
+    /// Whether a message is incomplete whose rest the client has the credit to send.
+    var awaitsRestOfMessage: Bool {
+        self.reassembler.partialCount > 0 && !self.machine.isOver && (self.inbox.isAwaited || self.method.descriptor.kind.hasSingleRequest)
     }
 
     private func receive(_ message: ReceivedMessage) throws(RPCError) {
@@ -149,14 +155,14 @@ final class ServerCall {
     func expire() {
         guard !self.machine.isOver else { return }
         let error = RPCError(code: .deadlineExceeded, message: "the deadline is over")
-        if self.stream.bufferedBytes > 0 {
-            _ = self.machine.closed()
-            self.connection.session.reset(self.stream, .cancel)
-            self.settle(error)
-            self.connection.scheduleFlush()
-        } else {
-            self.end(error)
-        }
+        if self.stream.bufferedBytes > 0 { self.cutOff(error) } else { self.end(error) }
+    }
+
+    /// Resets the stream, with what is still to be sent on it.
+    func cutOff(_ error: RPCError) {
+        self.connection.session.reset(self.stream, .cancel)
+        if self.machine.closed() { self.settle(error) }
+        self.connection.scheduleFlush()
     }
 
     /// The stream is gone: reset by the client, or with its connection.

@@ -16,6 +16,11 @@ final class ServerConnection: HTTP2DriverDelegate {
     private let executor: LoopExecutor
     /// nil before and after.
     private var driver: HTTP2Driver?
+    /// nil before the connection is open, and after it is closed.
+    var openDriver: HTTP2Driver? { self.isOpened && !self.isClosed ? self.driver : nil }
+    var clocks: ConnectionClocks
+    /// When the last call ended, in nanoseconds of uptime.
+    private(set) var lastCallAt: UInt64
 
     private enum Drain {
         case none
@@ -25,6 +30,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     }
 
     private var drain = Drain.none
+    private var drainReason = ""
     private var handshakeTimer: Scheduled<Void>?
     /// Handlers that have been started and have not returned: those that work, and those that wait.
     private var runningCount = 0
@@ -53,6 +59,8 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.loop = executor.loop
         self.server = server
         self.onEnd = onEnd
+        self.lastCallAt = NIODeadline.now().uptimeNanoseconds
+        self.clocks = ConnectionClocks(server.configuration.connections, now: self.lastCallAt)
         self.session = try HTTP2Session(role: .server, configuration: server.configuration.session)
     }
 
@@ -89,9 +97,14 @@ final class ServerConnection: HTTP2DriverDelegate {
             if code != .noError { self.tally.resets += 1 }
             (stream.owner as? ServerCall)?.closed()
             stream.owner = nil
+            if let driver { self.lastCallAt = driver.lastReceivedAt }
         case .settings:
+            guard self.handshakeTimer != nil else { break }
             self.handshakeTimer?.cancel()
             self.handshakeTimer = nil
+            // Until here the handshake's own limit holds.
+            if let driver { self.lastCallAt = driver.lastReceivedAt }
+            self.lookAtLife()
         case .pingAcknowledged(let payload):
             if payload == Self.drainPing { self.finishDrain() }
         case .goAway:
@@ -102,11 +115,13 @@ final class ServerConnection: HTTP2DriverDelegate {
 
     func outputDrained() {
         if !self.blockedCalls.isEmpty { self.wakeWriters() }
+        if self.session.bufferedBytes > 0 || self.session.openHeaderBlock != nil { self.watchStalls() }
         self.report()
     }
 
     func connectionClosed(reason: HTTP2SessionError?) {
         self.isClosed = true
+        self.clocks.stop()
         self.handshakeTimer?.cancel()
         self.handshakeTimer = nil
         if case .announced(let timer) = self.drain { timer.cancel() }
@@ -175,6 +190,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         let call = ServerCall(
             self, stream, method, context, headers: head.headers, decoder: head.decoder, startedAt: interceptors.isEmpty ? nil : now)
         stream.owner = call
+        if let timeout = head.timeout { stream.timeout = timeout.nanoseconds }
         self.tally.calls += 1
         self.tally.callsNow += 1
         do throws(RPCError) {
@@ -292,8 +308,9 @@ final class ServerConnection: HTTP2DriverDelegate {
 
     /// Sends the client away without losing a call: GOAWAY without a limit first, so that requests on their way are still taken, then, when
     /// the client has surely seen it, GOAWAY with the last stream taken (RFC 9113, 6.8). What runs goes on.
-    func beginDrain() {
+    func beginDrain(_ reason: String = "graceful_stop") {
         guard !self.isClosed, case .none = self.drain else { return }
+        self.drainReason = reason
         self.session.submitShutdownNotice(ping: Self.drainPing)
         let delay = TimeAmount(self.server.configuration.goAwayDelay)
         self.drain = .announced(self.loop.assumeIsolated().scheduleTask(in: delay) { self.finishDrain() })
@@ -304,7 +321,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         guard !self.isClosed, case .announced(let timer) = self.drain else { return }
         timer.cancel()
         self.drain = .final
-        self.session.submitGoAway(.noError, debugText: "graceful_stop")
+        self.session.submitGoAway(.noError, debugText: self.drainReason)
         self.scheduleFlush()
     }
 

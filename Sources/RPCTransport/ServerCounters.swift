@@ -8,6 +8,8 @@ final class ServerCounters: Sendable {
 
     func add(failedHandshakes count: Int) { self.state.withLock { $0.failedHandshakes += count } }
 
+    func refusedConnection() { self.state.withLock { $0.refusedPeers += 1 } }
+
     func add(_ change: RPCServerStatistics) {
         self.state.withLock { state in
             state.connections += change.connections

@@ -1,0 +1,54 @@
+internal import NIOCore
+
+/// Counts the connections of a listener and lets no more in than there may be. Bound to the listener's loop.
+///
+/// At the limit nothing more is accepted, so that whoever wants in waits in the kernel's queue, until a connection ends. A read may bring
+/// four at once, so the limit may be passed by three.
+final class AcceptGate: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+    typealias OutboundIn = Never
+
+    private let limits: ConnectionLimits
+    private let counters: ServerCounters
+    private var context: ChannelHandlerContext?
+    private var count = 0
+    private var countByAddress: [String: Int] = [:]
+    private var isReadHeld = false
+
+    init(_ limits: ConnectionLimits, counters: ServerCounters) {
+        self.limits = limits
+        self.counters = counters
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let channel = self.unwrapInboundIn(data)
+        // Peers of a socket file have no address, and are this machine's own.
+        let address = channel.remoteAddress?.ipAddress
+        if let address, self.countByAddress[address, default: 0] >= self.limits.connectionsPerAddressMax {
+            self.counters.refusedConnection()
+            return channel.close(promise: nil)
+        }
+        self.count += 1
+        if let address { self.countByAddress[address, default: 0] += 1 }
+        let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
+        channel.closeFuture.whenComplete { _ in gate.eventLoop.execute { gate.value.release(address) } }
+        context.fireChannelRead(data)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if self.count >= self.limits.connectionsMax { self.isReadHeld = true } else { context.read() }
+    }
+
+    private func release(_ address: String?) {
+        self.count -= 1
+        if let address, let count = self.countByAddress[address] { self.countByAddress[address] = count > 1 ? count - 1 : nil }
+        guard self.isReadHeld, self.count < self.limits.connectionsMax, let context = self.context else { return }
+        self.isReadHeld = false
+        context.read()
+    }
+}

@@ -102,9 +102,10 @@ let package = Package(
             [
                 "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "Outbound",
                 "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
-                "Telemetry", argumentParser, logging, unixSignals,
+                "Telemetry", argumentParser, logging, systemPackage, unixSignals,
             ]),
-        program("novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, systemPackage]),
+        program(
+            "novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, crypto, systemPackage]),
         program(
             "novitai-sidecar",
             ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),

@@ -968,6 +968,125 @@ extension NovitaiV1.ListAuditEventsResponse {
 }
 
 extension NovitaiV1 {
+    package struct CreateBackupRequest: ProtobufMessage {
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateBackupRequest {
+    package static var protobufName: String { "novitai.v1.CreateBackupRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_backup_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateBackupRequest>) throws(WireError) {}
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateBackupRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_backup_request__init)
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What a backup is of.
+    package struct BackupInfo: ProtobufMessage {
+        /// Of the server that made it.
+        package var version: String = ""
+        package var deploymentId: String = ""
+        package var historyId: String = ""
+        /// The last change that it holds.
+        package var revision: Int64 = 0
+        package var createTime: GoogleProtobuf.Timestamp?
+        package var sizeBytes: Int64 = 0
+        /// Of the keys that secrets in it are sealed with: whoever restores it needs them. They are not in the backup.
+        package var keyIds: [String] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BackupInfo {
+    package static var protobufName: String { "novitai.v1.BackupInfo" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__backup_info__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BackupInfo>) throws(WireError) {
+        self.version = try unsafe c.pointee.version.string("BackupInfo.version")
+        self.deploymentId = try unsafe c.pointee.deployment_id.string("BackupInfo.deployment_id")
+        self.historyId = try unsafe c.pointee.history_id.string("BackupInfo.history_id")
+        self.revision = unsafe c.pointee.revision
+        self.createTime = try unsafe Wire.message(c.pointee.create_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.sizeBytes = unsafe c.pointee.size_bytes
+        self.keyIds = try unsafe Wire.list(c.pointee.key_ids, c.pointee.n_key_ids) { value throws(WireError) in try unsafe value.string("BackupInfo.key_ids") }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BackupInfo> {
+        let c = try unsafe arena.make(novitai__v1__backup_info__init)
+        try unsafe c.pointee.version = .init(arena.string(self.version))
+        try unsafe c.pointee.deployment_id = .init(arena.string(self.deploymentId))
+        try unsafe c.pointee.history_id = .init(arena.string(self.historyId))
+        unsafe c.pointee.revision = self.revision
+        if let value = self.createTime { try unsafe c.pointee.create_time = value.write(in: arena) }
+        unsafe c.pointee.size_bytes = self.sizeBytes
+        try unsafe (c.pointee.key_ids, c.pointee.n_key_ids) = arena.list(self.keyIds) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct BackupChunk: ProtobufMessage {
+        /// In the first message only.
+        package var info: NovitaiV1.BackupInfo?
+        package var data: [UInt8] = []
+        /// In the last message only: the SHA-256 digest of all data, 32 bytes.
+        package var sha256: [UInt8] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BackupChunk {
+    package static var protobufName: String { "novitai.v1.BackupChunk" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__backup_chunk__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BackupChunk>) throws(WireError) {
+        self.info = try unsafe Wire.message(c.pointee.info, NovitaiV1.BackupInfo.init(reading:))
+        self.data = unsafe c.pointee.data.bytes
+        self.sha256 = unsafe c.pointee.sha256.bytes
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BackupChunk> {
+        let c = try unsafe arena.make(novitai__v1__backup_chunk__init)
+        if let value = self.info { try unsafe c.pointee.info = value.write(in: arena) }
+        try unsafe c.pointee.data = .init(arena.scalars(self.data))
+        try unsafe c.pointee.sha256 = .init(arena.scalars(self.sha256))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// For the people who run the server.
     package enum AdminService {
         package static let name = "novitai.v1.AdminService"
@@ -986,7 +1105,10 @@ extension NovitaiV1 {
         package static let activateDeployment = MethodDescriptor(service: name, method: "ActivateDeployment", kind: .unary)
         /// Every change with who, what, why and what it does to the bill, the newest first.
         package static let listAuditEvents = MethodDescriptor(service: name, method: "ListAuditEvents", kind: .unary)
-        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics, reconcileInstances, setFreeze, activateDeployment, listAuditEvents]
+        /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
+        /// containers included, and neither the provider's key nor a token.
+        package static let createBackup = MethodDescriptor(service: name, method: "CreateBackup", kind: .serverStreaming)
+        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics, reconcileInstances, setFreeze, activateDeployment, listAuditEvents, createBackup]
     }
 
     /// For the people who run the server.
@@ -1006,6 +1128,9 @@ extension NovitaiV1 {
         func activateDeployment(_ request: NovitaiV1.ActivateDeploymentRequest, context: ServerContext) async throws -> NovitaiV1.ActivateDeploymentResponse
         /// Every change with who, what, why and what it does to the bill, the newest first.
         func listAuditEvents(_ request: NovitaiV1.ListAuditEventsRequest, context: ServerContext) async throws -> NovitaiV1.ListAuditEventsResponse
+        /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
+        /// containers included, and neither the provider's key nor a token.
+        func createBackup(_ request: NovitaiV1.CreateBackupRequest, responses: ResponseWriter<NovitaiV1.BackupChunk>, context: ServerContext) async throws
     }
 
     /// For the people who run the server.
@@ -1063,6 +1188,14 @@ extension NovitaiV1 {
         ) async throws(RPCError) -> NovitaiV1.ListAuditEventsResponse {
             try await self.channel.unary(request, method: AdminService.listAuditEvents, options: options)
         }
+
+        /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
+        /// containers included, and neither the provider's key nor a token.
+        package nonisolated(nonsending) func createBackup<Result>(
+            _ request: NovitaiV1.CreateBackupRequest, options: CallOptions = CallOptions(), _ body: (ResponseStream<NovitaiV1.BackupChunk>) async throws -> Result
+        ) async throws -> Result {
+            try await self.channel.serverStreaming(request, method: AdminService.createBackup, options: options, body)
+        }
     }
 }
 
@@ -1076,5 +1209,6 @@ extension NovitaiV1.AdminServiceProtocol {
         router.register(unary: NovitaiV1.AdminService.setFreeze) { try await self.setFreeze($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.activateDeployment) { try await self.activateDeployment($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.listAuditEvents) { try await self.listAuditEvents($0, context: $1) }
+        router.register(serverStreaming: NovitaiV1.AdminService.createBackup) { try await self.createBackup($0, responses: $1, context: $2) }
     }
 }

@@ -11,12 +11,12 @@ final class DatabaseFile: Sendable {
 
     var walPath: String { self.path + "-wal" }
 
-    /// Makes the directory (mode 0700) and the file (mode 0600) where they do not exist.
-    init(claiming path: String) throws(SQLiteOpenError) {
+    /// Makes the directory (mode 0700) where it does not exist, and the file (mode 0600) too unless it is to be put there afterwards.
+    init(claiming path: String, creatingFile: Bool = true) throws(SQLiteOpenError) {
         self.path = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         try Self.createDirectory(of: self.path)
         self.lock = try Self.lock(besides: self.path)
-        try Self.createFile(self.path)
+        if creatingFile { try Self.createFile(self.path) }
     }
 
     func release() {

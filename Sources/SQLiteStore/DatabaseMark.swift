@@ -95,7 +95,8 @@ extension Deployment {
         return token
     }
 
-    private static func observe(
+    /// What a database is restored to: another history, and only observed.
+    static func observe(
         because reason: String, in database: Database, now: Timestamp, using generator: inout some RandomNumberGenerator
     ) throws {
         let payload = try String.fetchOne(database, sql: "SELECT payload FROM control")

@@ -9,7 +9,7 @@ import Synchronization
 /// other program, a shell with the file open included, can write or checkpoint beside it (many versions of SQLite may corrupt a
 /// file when two connections do: the "WAL-reset bug").
 package final class SQLiteCore: Sendable {
-    private struct State {
+    struct State {
         var isClosed = false
         /// A failed commit may still be in the log's file; see `fence`.
         var isInDoubt = false
@@ -22,11 +22,12 @@ package final class SQLiteCore: Sendable {
     }
 
     package let limits: SQLiteLimits
-    private let sealer: (any Sealer)?
-    private let file: DatabaseFile
-    private let queue: DatabaseQueue
+    let sealer: (any Sealer)?
+    let file: DatabaseFile
+    let queue: DatabaseQueue
     private let mark: DatabaseMark
-    private let state = Mutex(State())
+    let state = Mutex(State())
+    let backups = BackupSlot()
 
     /// Opens the file, or makes it with a new deployment.
     ///
@@ -76,10 +77,15 @@ package final class SQLiteCore: Sendable {
     /// Runs a group in one transaction. A refused operation fails alone; a failed transaction fails all of them. Every item is
     /// answered before the call returns, and the follower is told before that.
     package func apply(_ batch: [BatchItem]) {
+        self.queue.inDatabase { self.apply(batch, in: $0) }
+    }
+
+    func apply(_ batch: [BatchItem], in database: Database) {
         do {
-            let answers = try self.transact { transaction in batch.map { $0.run(transaction) } }
+            let answers = try self.transact(in: database) { transaction in batch.map { $0.run(transaction) } }
             for answer in answers { answer() }
         } catch {
+            let error = StoreError(rolledBack: error)
             for item in batch { item.reject(error) }
         }
     }
@@ -90,15 +96,17 @@ package final class SQLiteCore: Sendable {
     /// - Returns: whether there was anything to do.
     package func checkpoint(truncating: Bool = false) throws(StoreError) -> Bool {
         do {
-            return try self.queue.inDatabase { database in
-                guard self.state.withLock({ !$0.isClosed && $0.hasLog }) else { return false }
-                _ = try database.checkpoint(truncating ? .truncate : .passive)
-                self.state.withLock { $0.hasLog = false }
-                return true
-            }
+            return try self.queue.inDatabase { try self.checkpoint($0, truncating: truncating) }
         } catch {
             throw StoreError(rolledBack: error)
         }
+    }
+
+    func checkpoint(_ database: Database, truncating: Bool) throws -> Bool {
+        guard self.state.withLock({ !$0.isClosed && $0.hasLog }) else { return false }
+        _ = try database.checkpoint(truncating ? .truncate : .passive)
+        self.state.withLock { $0.hasLog = false }
+        return true
     }
 
     /// Writes a fresh mark when the last is older: a backup that was taken from the running file has the mark of its time, and is known by it

@@ -56,5 +56,12 @@ package struct SQLiteLimits: Sendable {
     /// Quiet time after which the write-ahead log is written back. Shorter would double the fsyncs of a steady trickle of commits.
     package var idleBeforeCheckpoint: Duration = .seconds(1)
 
+    /// Database pages (4 KiB each) that a backup copies at a time, a millisecond or two of work: commits wait for that and not for more.
+    package var backupPagesPerStep = 256
+    /// Between two of those steps the store waits so long for commits: a backup takes about half of the thread and of the disk.
+    package var backupPause: Duration = .milliseconds(1)
+    /// A copy begins anew when a transaction is rolled back as a whole, and a disk may stall: not for ever.
+    package var backupDurationMax: Duration = .seconds(600)
+
     package init() {}
 }

@@ -5,13 +5,15 @@ package import Fleet
 /// An operation that was handed over is carried out whatever becomes of the task that waits for it.
 package final class SQLiteStore: SQLiteStoreAdapter {
     package let limits: SQLiteLimits
-    private let thread: StoreThread
+    let core: SQLiteCore
+    let thread: StoreThread
 
     /// Opens the file, or makes it with a new deployment. Blocks while the file is read.
     package init(
         opening options: SQLiteOptions, now: Timestamp, using generator: inout some RandomNumberGenerator
     ) throws(SQLiteOpenError) {
         let core = try SQLiteCore(opening: options, now: now, using: &generator)
+        self.core = core
         self.limits = options.limits
         self.thread = StoreThread(core)
         self.thread.start()

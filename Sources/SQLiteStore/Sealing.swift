@@ -30,6 +30,30 @@ enum Sealing {
         }
     }
 
+    /// The keys that are needed to open what is in the database, in order.
+    static func keyIDs(in database: Database, by sealer: (any Sealer)?) throws -> [String] {
+        guard let sealer else { return [] }
+        var ids: Set<String> = []
+        let payloads = try String.fetchCursor(database, sql: "SELECT payload FROM environment")
+        while let payload = try payloads.next() {
+            if let id = sealer.keyID(of: payload) { ids.insert(id) }
+        }
+        return ids.sorted()
+    }
+
+    /// Refuses a database with a secret whose key is not at hand, and changes nothing.
+    static func requireKeys(in database: Database, of sealer: (any Sealer)?, path: String) throws {
+        guard let sealer else { return }
+        let rows = try Row.fetchCursor(database, sql: "SELECT instance_id, payload FROM environment")
+        while let row = try rows.next() {
+            do throws(SealError) {
+                _ = try sealer.open(row[1], for: self.context(row[0]))
+            } catch {
+                if case .unknownKey(let key) = error { throw SQLiteOpenError.keyMissing(path: path, keyID: key) }
+            }
+        }
+    }
+
     /// Seals what is not, and what is sealed under an older key, so that the older key can be put away afterwards.
     ///
     /// - Returns: whether there was anything to do.

@@ -1,6 +1,7 @@
 import Dispatch
 import Fleet
 import Foundation
+import GRDB
 import Synchronization
 
 /// The thread that runs all operations of a store: whatever arrived while the last group was being made durable is the next group,
@@ -11,6 +12,14 @@ final class StoreThread: Sendable {
     private struct Closing {
         var isOver = false
         var waiters: [CheckedContinuation<Void, Never>] = []
+        /// Of which there is one at a time (`BackupSlot`).
+        var copy: Copy?
+    }
+
+    /// A copy of the database that somebody waits for.
+    private struct Copy {
+        let destination: DatabaseQueue
+        let completion: @Sendable (Result<Void, StoreError>) -> Void
     }
 
     private let core: SQLiteCore
@@ -57,6 +66,22 @@ final class StoreThread: Sendable {
         }
     }
 
+    /// Copies the database while commits go on. The thread does it, between the groups: the connection is one, and this thread's.
+    func copy(to destination: DatabaseQueue) async throws(StoreError) {
+        let result = await withCheckedContinuation { continuation in
+            let isOver = self.closing.withLock { closing in
+                if !closing.isOver { closing.copy = Copy(destination: destination) { continuation.resume(returning: $0) } }
+                return closing.isOver
+            }
+            if isOver {
+                continuation.resume(returning: Result<Void, StoreError>.failure(.unavailable("the store is closed")))
+            } else {
+                self.wakeUp.signal()
+            }
+        }
+        try result.get()
+    }
+
     func currentStatistics() -> SQLiteStatistics {
         var statistics = self.statistics.withLock { $0 }
         statistics.queued = self.queue.withLock { $0.count }
@@ -66,9 +91,10 @@ final class StoreThread: Sendable {
 
     private func run() {
         while true {
+            if let copy = self.takeCopy() { self.make(copy) }
             switch self.queue.withLock({ $0.next() }) {
             case .group(let group):
-                self.apply(group)
+                self.observe(group) { self.core.apply($0) }
                 if self.core.needsCheckpoint { self.checkpoint(truncating: true) }
             case .nothing:
                 self.sleep()
@@ -80,9 +106,9 @@ final class StoreThread: Sendable {
         }
     }
 
-    private func apply(_ group: [OperationQueue.Entry]) {
+    private func observe(_ group: [OperationQueue.Entry], _ apply: ([BatchItem]) -> Void) {
         let begin = ContinuousClock.now
-        self.core.apply(group.map(\.item))
+        apply(group.map(\.item))
         let end = ContinuousClock.now
         self.statistics.withLock { statistics in
             statistics.groupSize.observe(Double(group.count))
@@ -112,11 +138,46 @@ final class StoreThread: Sendable {
     }
 
     private func finishClosing() {
-        let waiters = self.closing.withLock { closing in
+        let (waiters, copy) = self.closing.withLock { closing in
             closing.isOver = true
-            defer { closing.waiters = [] }
-            return closing.waiters
+            defer { (closing.waiters, closing.copy) = ([], nil) }
+            return (closing.waiters, closing.copy)
         }
+        copy?.completion(.failure(.unavailable("the store is closed")))
         for waiter in waiters { waiter.resume() }
+    }
+}
+
+extension StoreThread {
+    private func takeCopy() -> Copy? {
+        self.closing.withLock { closing in
+            defer { closing.copy = nil }
+            return closing.copy
+        }
+    }
+
+    private func make(_ copy: Copy) {
+        do throws(StoreError) {
+            try self.core.copy(to: copy.destination) { try self.serve(between: $0) }
+            copy.completion(.success(()))
+        } catch {
+            copy.completion(.failure(error))
+        }
+    }
+
+    /// Between two steps of a copy: one group, or a pause in which one may come. A store that is asked to close does not wait for the copy.
+    private func serve(between database: Database) throws {
+        var next = self.queue.withLock { $0.next() }
+        if case .nothing = next {
+            let pause = DispatchTimeInterval.microseconds(Int(self.core.limits.backupPause.wholeMicroseconds))
+            if self.wakeUp.wait(timeout: .now() + pause) == .success { next = self.queue.withLock { $0.next() } }
+        }
+        switch next {
+        case .group(let group):
+            self.observe(group) { self.core.apply($0, in: database) }
+            if self.core.needsCheckpoint { _ = try? self.core.checkpoint(database, truncating: true) }
+        case .nothing: break
+        case .end: throw StoreError.unavailable("the store is closed")
+        }
     }
 }

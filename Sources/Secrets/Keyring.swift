@@ -53,5 +53,11 @@ package struct Keyring: Sealer {
         }
     }
 
+    package func keyID(of sealed: String) -> String? {
+        guard sealed.hasPrefix(Self.scheme) else { return nil }
+        let rest = sealed.dropFirst(Self.scheme.count)
+        return rest.firstIndex(of: ":").map { String(rest[..<$0]) }
+    }
+
     package func isCurrent(_ sealed: String) -> Bool { sealed.hasPrefix("\(Self.scheme)\(self.current.id):") }
 }

@@ -18,7 +18,7 @@ struct Novitai: AsyncParsableCommand {
             """,
         subcommands: [
             InstancesCommand.self, JobsCommand.self, QueuesCommand.self, ProductsCommand.self, RegionsCommand.self, AuditCommand.self,
-            ServerCommand.self,
+            ServerCommand.self, BackupCommand.self,
         ]
     )
 

@@ -15,9 +15,9 @@ enum ExitStatus {
         return ExitCode(SettingsError.exitStatus)
     }
 
-    static func failed(_ reason: String) -> ExitCode {
+    static func failed(_ reason: String, status: Int32 = ExitStatus.failure) -> ExitCode {
         StandardError.write(Array("novitaid: \(reason)\n".utf8))
-        return ExitCode(Self.failure)
+        return ExitCode(status)
     }
 
     /// Ends at once, whatever runs: the state is in the database, and the database survives it.

@@ -9,7 +9,7 @@ struct Novitaid: AsyncParsableCommand {
         abstract: "A control plane for rented GPU machines, over gRPC.",
         discussion: "Without a subcommand it serves. `novitaid serve --help` lists every setting.",
         version: ServerFacts.version,
-        subcommands: [Serve.self, Config.self, Probe.self, TokenCommand.self],
+        subcommands: [Serve.self, Config.self, Probe.self, TokenCommand.self, Restore.self],
         defaultSubcommand: Serve.self)
 }
 

@@ -45,7 +45,7 @@ struct ServerProcess {
         // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
         let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
         let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
-        let server = try self.makeServer(parts, authenticator, tls)
+        let server = try self.makeServer(parts, authenticator, tls, backups: store)
         try await self.start(server)
         novitai_release_startup_pages()
         try await self.serve(server, parts, Reloading(self.settings, authenticator, tls, self.log))
@@ -142,7 +142,9 @@ struct ServerProcess {
         return parts
     }
 
-    private func makeServer(_ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?) throws -> RPCServer {
+    private func makeServer(
+        _ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?, backups: any BackupSource
+    ) throws -> RPCServer {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
         configuration.tls = tls
         configuration.shutdownGrace = self.settings.shutdownGrace
@@ -154,7 +156,8 @@ struct ServerProcess {
             authenticator: authenticator,
             limiter: RateLimiter(perSecond: self.settings.rateLimitPerSecond, burst: self.settings.rateLimitBurst), clock: self.clock)
         let router = try ServiceRouter.make(
-            parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics)
+            parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics,
+            backups: backups)
         let server = RPCServer(router: router, configuration: configuration)
         ServerMetrics.register(server, in: self.metrics)
         LoopDelay.register(server, in: self.metrics)

@@ -226,6 +226,19 @@ def test_token_commands_that_are_wrong_change_nothing_and_say_why(tmp_path):
     assert "ann.1" in novitaid(tmp_path, "token", "list", "--file", str(path)).stdout
 
 
+def test_a_file_of_tokens_keeps_its_owner_and_its_mode_when_it_is_changed(tmp_path):
+    """The server may run as another user than whoever ends a token, and must be able to read what is left."""
+    path = tmp_path / "tokens.json"
+    assert novitaid(tmp_path, "token", "create", "ann", "--role", "viewer", "--file", str(path)).returncode == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    owner = 1001 if os.geteuid() == 0 else os.geteuid()
+    os.chown(path, owner, -1)
+    assert novitaid(tmp_path, "token", "revoke", "ann", "--file", str(path)).returncode == 0
+    assert path.stat().st_mode & 0o777 == 0o644 and path.stat().st_uid == owner
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_a_token_ends_at_its_time(api, start, connect, simulator, tmp_path):
     path = write(
         tmp_path / "principals.json",

@@ -96,6 +96,35 @@ struct SealedStoreTests {
         try FileManager.default.removeItem(atPath: self.folder)
     }
 
+    @Test("are in a backup as they are sealed: it names the key, and is restored only where that is at hand")
+    func backedUp() async throws {
+        let (older, newer) = (SecretsKey.random(), SecretsKey.random())
+        let store = try self.open(Keyring(current: older))
+        #expect(try await Self.read(try await store.makeBackup(), to: self.folder + "/empty") == [])
+        _ = try await store.commit(Sample.creation(1))
+        let backup = self.folder + "/backup"
+        #expect(try await Self.read(try await store.makeBackup(), to: backup) == [older.id])
+        store.close()
+        func restore(to path: String, _ keyring: Keyring) throws(Restoring.Failure) {
+            var generator = SystemRandomNumberGenerator()
+            _ = try Restoring.restore(
+                from: backup, to: SQLiteOptions(path: path, isDurable: false, sealer: keyring), now: Sample.start, using: &generator)
+        }
+        let target = self.folder + "/restored/novitai.db"
+        #expect(throws: Restoring.Failure.keyMissing(path: backup, keyID: older.id)) { try restore(to: target, Keyring(current: newer)) }
+        #expect(!FileManager.default.fileExists(atPath: target))
+        try restore(to: target, Keyring(current: newer, others: [older]))
+        #expect(FileManager.default.fileExists(atPath: target))
+        try FileManager.default.removeItem(atPath: self.folder)
+    }
+
+    /// - Returns: the keys that it needs.
+    private static func read(_ backup: any BackupCopy, to path: String) async throws -> [String] {
+        defer { backup.release() }
+        try Data(backup.read(upTo: backup.byteCount)).write(to: URL(filePath: path))
+        return backup.keyIDs
+    }
+
     @Test("that somebody moved to another instance are not taken for its own")
     func moved() async throws {
         let keyring = Keyring(current: .random())

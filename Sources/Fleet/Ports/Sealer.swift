@@ -8,6 +8,9 @@ package protocol Sealer: Sendable {
 
     /// Whether the text is sealed under the key that `seal` uses now.
     func isCurrent(_ sealed: String) -> Bool
+
+    /// Names the key that a text is sealed under, at hand or not; nil for what was not sealed.
+    func keyID(of sealed: String) -> String?
 }
 
 /// Why a sealed text cannot be opened. Says nothing of what is in it.

@@ -1,4 +1,6 @@
-internal import Fleet
+internal import Access
+package import Fleet
+internal import Logging
 package import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
@@ -10,12 +12,16 @@ package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
     private let facts: ServerFacts
     private let board: HealthBoard
     private let metrics: MetricsRegistry
+    private let backups: (any BackupSource)?
 
-    package init(_ backend: Backend, facts: ServerFacts, board: HealthBoard, metrics: MetricsRegistry) {
+    package init(
+        _ backend: Backend, facts: ServerFacts, board: HealthBoard, metrics: MetricsRegistry, backups: (any BackupSource)? = nil
+    ) {
         self.backend = backend
         self.facts = facts
         self.board = board
         self.metrics = metrics
+        self.backups = backups
     }
 
     package func getServerInfo(_ request: NovitaiV1.GetServerInfoRequest, context: ServerContext) async throws -> NovitaiV1.ServerInfo {
@@ -68,6 +74,21 @@ package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
         var response = NovitaiV1.GetMetricsResponse()
         response.text = await withTaskExecutorPreference(globalConcurrentExecutor) { metrics.text }
         return response
+    }
+
+    package func createBackup(
+        _ request: NovitaiV1.CreateBackupRequest, responses: ResponseWriter<NovitaiV1.BackupChunk>, context: ServerContext
+    ) async throws {
+        guard let backups = self.backups else { throw RPCError(code: .unimplemented, message: "this store makes no backups of its own") }
+        try await self.backend.answer(context) {
+            // Files are written and read, which blocks: not on a connection's event loop.
+            try await withTaskExecutorPreference(globalConcurrentExecutor) {
+                let copy = try await backups.makeBackup()
+                let caller = try self.backend.caller(of: context)
+                self.backend.log.info("backup is sent", metadata: ["principal": "\(caller.id)", "revision": "\(copy.revision.number)"])
+                try await BackupStream(copy: copy, clock: self.backend.clock, responses: responses).run()
+            }
+        }
     }
 }
 

@@ -43,6 +43,7 @@ enum MethodRoles {
             [
                 NovitaiV1.AdminService.reconcileInstances, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
                 NovitaiV1.AdminService.listAuditEvents, NovitaiV1.JobService.pauseQueue, NovitaiV1.JobService.resumeQueue,
+                NovitaiV1.AdminService.createBackup,
             ]
         ),
     ]

@@ -1,5 +1,5 @@
 internal import Access
-internal import Fleet
+package import Fleet
 internal import NovitaiProto
 package import RPCCore
 package import Telemetry
@@ -10,15 +10,16 @@ package enum ServiceRouter {
     ///   - access: who may call what.
     ///   - health: learns the names of all services.
     ///   - metrics: is given what the calls measure.
+    ///   - backups: nil for a store that is backed up by other means.
     package static func make(
         _ backend: Backend, facts: ServerFacts, board: HealthBoard, health: HealthRegistry, access: AccessInterceptor,
-        metrics: MetricsRegistry
+        metrics: MetricsRegistry, backups: (any BackupSource)? = nil
     ) throws -> Router {
         var router = Router()
         InstanceHandlers(backend).registerAll(in: &router)
         JobHandlers(backend).registerAll(in: &router)
         CatalogHandlers(backend).register(in: &router)
-        AdminHandlers(backend, facts: facts, board: board, metrics: metrics).register(in: &router)
+        AdminHandlers(backend, facts: facts, board: board, metrics: metrics, backups: backups).register(in: &router)
         HealthService(health).register(in: &router)
         ReflectionService.register(in: &router, try DescriptorIndex(descriptorSet: descriptorSet))
         for service in router.services { health.set(.notServing, for: service) }

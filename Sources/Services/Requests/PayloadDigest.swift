@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FoundationEssentials
 internal import NovitaiProto
 internal import ProtobufWire
 internal import RPCCore
@@ -6,6 +7,12 @@ internal import RPCCore
 /// SHA-256 over bytes.
 package enum SHA256Digest {
     package static func of(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes)) }
+
+    /// In small letters; nil when the file cannot be read. The file is mapped, not loaded.
+    package static func hexadecimal(ofFile path: String) -> String? {
+        guard let content = try? Data(contentsOf: URL(filePath: path), options: .mappedIfSafe) else { return nil }
+        return SHA256.hash(data: content).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    }
 }
 
 /// Tells two payloads of one request id apart: SHA-256 over the decoded request, without the request id itself and `validate_only`. Maps have no order on

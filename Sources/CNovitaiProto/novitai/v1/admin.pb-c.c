@@ -139,6 +139,24 @@ void   novitai__v1__list_audit_events_response__init
   static const Novitai__V1__ListAuditEventsResponse init_value = NOVITAI__V1__LIST_AUDIT_EVENTS_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__create_backup_request__init
+                     (Novitai__V1__CreateBackupRequest         *message)
+{
+  static const Novitai__V1__CreateBackupRequest init_value = NOVITAI__V1__CREATE_BACKUP_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__backup_info__init
+                     (Novitai__V1__BackupInfo         *message)
+{
+  static const Novitai__V1__BackupInfo init_value = NOVITAI__V1__BACKUP_INFO__INIT;
+  *message = init_value;
+}
+void   novitai__v1__backup_chunk__init
+                     (Novitai__V1__BackupChunk         *message)
+{
+  static const Novitai__V1__BackupChunk init_value = NOVITAI__V1__BACKUP_CHUNK__INIT;
+  *message = init_value;
+}
 #define novitai__v1__get_server_info_request__field_descriptors NULL
 #define novitai__v1__get_server_info_request__field_indices_by_name NULL
 #define novitai__v1__get_server_info_request__number_ranges NULL
@@ -1797,5 +1815,203 @@ const ProtobufCMessageDescriptor novitai__v1__list_audit_events_response__descri
   novitai__v1__list_audit_events_response__field_indices_by_name,
   1,  novitai__v1__list_audit_events_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__list_audit_events_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define novitai__v1__create_backup_request__field_descriptors NULL
+#define novitai__v1__create_backup_request__field_indices_by_name NULL
+#define novitai__v1__create_backup_request__number_ranges NULL
+const ProtobufCMessageDescriptor novitai__v1__create_backup_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateBackupRequest",
+  "CreateBackupRequest",
+  "Novitai__V1__CreateBackupRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateBackupRequest),
+  0,
+  novitai__v1__create_backup_request__field_descriptors,
+  novitai__v1__create_backup_request__field_indices_by_name,
+  0,  novitai__v1__create_backup_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_backup_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__backup_info__field_descriptors[7] =
+{
+  {
+    "version",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deployment_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, deployment_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "history_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, history_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "revision",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size_bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupInfo, size_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "key_ids",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__BackupInfo, n_key_ids),
+    offsetof(Novitai__V1__BackupInfo, key_ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__backup_info__field_indices_by_name[] = {
+  4,   /* field[4] = create_time */
+  1,   /* field[1] = deployment_id */
+  2,   /* field[2] = history_id */
+  6,   /* field[6] = key_ids */
+  3,   /* field[3] = revision */
+  5,   /* field[5] = size_bytes */
+  0,   /* field[0] = version */
+};
+static const ProtobufCIntRange novitai__v1__backup_info__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor novitai__v1__backup_info__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BackupInfo",
+  "BackupInfo",
+  "Novitai__V1__BackupInfo",
+  "novitai.v1",
+  sizeof(Novitai__V1__BackupInfo),
+  7,
+  novitai__v1__backup_info__field_descriptors,
+  novitai__v1__backup_info__field_indices_by_name,
+  1,  novitai__v1__backup_info__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__backup_info__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__backup_chunk__field_descriptors[3] =
+{
+  {
+    "info",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupChunk, info),
+    &novitai__v1__backup_info__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "data",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupChunk, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sha256",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BackupChunk, sha256),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__backup_chunk__field_indices_by_name[] = {
+  1,   /* field[1] = data */
+  0,   /* field[0] = info */
+  2,   /* field[2] = sha256 */
+};
+static const ProtobufCIntRange novitai__v1__backup_chunk__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__backup_chunk__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BackupChunk",
+  "BackupChunk",
+  "Novitai__V1__BackupChunk",
+  "novitai.v1",
+  sizeof(Novitai__V1__BackupChunk),
+  3,
+  novitai__v1__backup_chunk__field_descriptors,
+  novitai__v1__backup_chunk__field_indices_by_name,
+  1,  novitai__v1__backup_chunk__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__backup_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

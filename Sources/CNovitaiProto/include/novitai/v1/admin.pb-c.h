@@ -40,6 +40,9 @@ typedef struct Novitai__V1__ActivateDeploymentResponse Novitai__V1__ActivateDepl
 typedef struct Novitai__V1__ListAuditEventsRequest Novitai__V1__ListAuditEventsRequest;
 typedef struct Novitai__V1__AuditEvent Novitai__V1__AuditEvent;
 typedef struct Novitai__V1__ListAuditEventsResponse Novitai__V1__ListAuditEventsResponse;
+typedef struct Novitai__V1__CreateBackupRequest Novitai__V1__CreateBackupRequest;
+typedef struct Novitai__V1__BackupInfo Novitai__V1__BackupInfo;
+typedef struct Novitai__V1__BackupChunk Novitai__V1__BackupChunk;
 
 
 /* --- enums --- */
@@ -336,6 +339,44 @@ struct  Novitai__V1__ListAuditEventsResponse
     , 0,NULL, {0,NULL} }
 
 
+struct  Novitai__V1__CreateBackupRequest
+{
+  ProtobufCMessage base;
+};
+#define NOVITAI__V1__CREATE_BACKUP_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__create_backup_request__descriptor) \
+     }
+
+
+struct  Novitai__V1__BackupInfo
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData version;
+  ProtobufCBinaryData deployment_id;
+  ProtobufCBinaryData history_id;
+  int64_t revision;
+  Google__Protobuf__Timestamp *create_time;
+  int64_t size_bytes;
+  size_t n_key_ids;
+  ProtobufCBinaryData *key_ids;
+};
+#define NOVITAI__V1__BACKUP_INFO__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__backup_info__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, 0, 0,NULL }
+
+
+struct  Novitai__V1__BackupChunk
+{
+  ProtobufCMessage base;
+  Novitai__V1__BackupInfo *info;
+  ProtobufCBinaryData data;
+  ProtobufCBinaryData sha256;
+};
+#define NOVITAI__V1__BACKUP_CHUNK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__backup_chunk__descriptor) \
+    , NULL, {0,NULL}, {0,NULL} }
+
+
 /* Novitai__V1__GetServerInfoRequest methods */
 void   novitai__v1__get_server_info_request__init
                      (Novitai__V1__GetServerInfoRequest         *message);
@@ -402,6 +443,15 @@ void   novitai__v1__audit_event__init
 /* Novitai__V1__ListAuditEventsResponse methods */
 void   novitai__v1__list_audit_events_response__init
                      (Novitai__V1__ListAuditEventsResponse         *message);
+/* Novitai__V1__CreateBackupRequest methods */
+void   novitai__v1__create_backup_request__init
+                     (Novitai__V1__CreateBackupRequest         *message);
+/* Novitai__V1__BackupInfo methods */
+void   novitai__v1__backup_info__init
+                     (Novitai__V1__BackupInfo         *message);
+/* Novitai__V1__BackupChunk methods */
+void   novitai__v1__backup_chunk__init
+                     (Novitai__V1__BackupChunk         *message);
 /* --- per-message closures --- */
 
 typedef void (*Novitai__V1__GetServerInfoRequest_Closure)
@@ -470,6 +520,15 @@ typedef void (*Novitai__V1__AuditEvent_Closure)
 typedef void (*Novitai__V1__ListAuditEventsResponse_Closure)
                  (const Novitai__V1__ListAuditEventsResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__CreateBackupRequest_Closure)
+                 (const Novitai__V1__CreateBackupRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BackupInfo_Closure)
+                 (const Novitai__V1__BackupInfo *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BackupChunk_Closure)
+                 (const Novitai__V1__BackupChunk *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -498,6 +557,9 @@ extern const ProtobufCMessageDescriptor novitai__v1__activate_deployment_respons
 extern const ProtobufCMessageDescriptor novitai__v1__list_audit_events_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__audit_event__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_audit_events_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__create_backup_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__backup_info__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__backup_chunk__descriptor;
 
 PROTOBUF_C__END_DECLS
 

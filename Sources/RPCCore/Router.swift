@@ -2,9 +2,17 @@
 package final class RegisteredMethod: Sendable {
     package enum Handler: Sendable {
         case unary(@Sendable (ReceivedMessage, ServerContext) async throws -> [UInt8])
+        /// Mostly has its reply at hand, and needs no task then.
+        case promptUnary(@Sendable (ReceivedMessage, ServerContext) throws -> UnaryReply)
         case serverStreaming(@Sendable (ReceivedMessage, any MessageSink, ServerContext) async throws -> Void)
         case clientStreaming(@Sendable (any MessageSource, ServerContext) async throws -> [UInt8])
         case bidirectionalStreaming(@Sendable (any MessageSource, any MessageSink, ServerContext) async throws -> Void)
+    }
+
+    /// What a prompt handler gives: the reply with its prefix, or the work that makes it.
+    package enum UnaryReply {
+        case now([UInt8])
+        case later(@Sendable () async throws -> [UInt8])
     }
 
     package let descriptor: MethodDescriptor
@@ -39,11 +47,21 @@ package struct Router: Sendable {
             })
     }
 
-    /// For a handler that keeps its replies encoded: it returns one with its prefix, as ``RPCMessage/framed()`` makes it.
-    package mutating func register<Q: RPCMessage>(
-        unary method: MethodDescriptor, framed handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
+    /// For a handler that keeps its replies encoded, each with its prefix as ``RPCMessage/framed()`` makes it.
+    ///
+    /// - Parameters:
+    ///   - prompt: the reply when it is at hand; nil when `handler` has to make it. Runs on the connection's event loop, so it must be short.
+    package mutating func register<Q: RPCMessage & Sendable>(
+        unary method: MethodDescriptor, prompt: @escaping @Sendable (Q, ServerContext) throws -> [UInt8]?,
+        otherwise handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
     ) {
-        self.add(method, .unary { message, context in try await handler(context.decoded(message), context) })
+        self.add(
+            method,
+            .promptUnary { message, context in
+                let request: Q = try context.decoded(message)
+                if let reply = try prompt(request, context) { return .now(reply) }
+                return .later { try await handler(request, context) }
+            })
     }
 
     package mutating func register<Q: RPCMessage, R: RPCMessage>(
@@ -92,7 +110,7 @@ package struct Router: Sendable {
     /// The full names of all services, sorted, for reflection.
     package var services: [String] { Set(self.methods.values.map(\.descriptor.service)).sorted() }
 
-    var registeredMethods: [RegisteredMethod] { self.methods.keys.sorted().compactMap { self.methods[$0] } }
+    package var registeredMethods: [RegisteredMethod] { self.methods.keys.sorted().compactMap { self.methods[$0] } }
 
     private mutating func add(_ method: MethodDescriptor, _ handler: RegisteredMethod.Handler) {
         self.methods[method.path] = RegisteredMethod(

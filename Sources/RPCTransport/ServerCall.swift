@@ -289,6 +289,23 @@ extension ServerCall {
         }
     }
 
+    /// Replies without a task, when the handler has its reply at hand.
+    ///
+    /// - Returns: what is left to do; nil when the call has its reply or its error.
+    func replyPromptly(
+        _ handler: (ReceivedMessage, ServerContext) throws -> RegisteredMethod.UnaryReply, _ message: ReceivedMessage
+    ) -> (@Sendable () async throws -> [UInt8])? {
+        do {
+            switch try handler(message, self.context) {
+            case .now(let reply): self.returned(reply)
+            case .later(let work): return work
+            }
+        } catch {
+            self.failed(error)
+        }
+        return nil
+    }
+
     static func runStreaming(_ message: ReceivedMessage?, _ bound: NIOLoopBound<ServerCall>) async {
         let context = bound.value.context
         let port = CallPort(bound.value, loop: bound.eventLoop)
@@ -306,7 +323,7 @@ extension ServerCall {
             case (.bidirectionalStreaming(let handler), _):
                 try await handler(port, port, context)
                 bound.value.returned(nil)
-            case (.unary, nil), (.serverStreaming, nil):
+            case (.unary, nil), (.promptUnary, _), (.serverStreaming, nil):
                 bound.value.failed(RPCError(code: .internal, message: "the handler was started without its message"))
             }
         } catch {

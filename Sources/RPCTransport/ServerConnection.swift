@@ -224,16 +224,29 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.loop.assertInEventLoop()
         call.isHandlerRunning = true
         if call.method.waits { self.waitingCount += 1 } else { self.runningCount += 1 }
-        let bound = NIOLoopBound(call, eventLoop: self.loop)
-        // The only unstructured task below the programs: a call has no scope that could own it. It ends with its handler, it is cancelled with
-        // its stream, and the server does not end before it. It runs here, on the loop, until the handler first suspends.
-        let task: Task<Void, Never>
-        if case .unary(let handler) = call.method.handler, let message {
-            let context = call.context
-            task = Task.immediate(executorPreference: self.executor) { await ServerCall.runUnary(handler, message, context, bound) }
-        } else {
-            task = Task.immediate(executorPreference: self.executor) { await ServerCall.runStreaming(message, bound) }
+        switch (call.method.handler, message) {
+        case (.unary(let handler), let message?): self.startTask(of: call, unary: handler, message)
+        case (.promptUnary(let handler), let message?):
+            guard let work = call.replyPromptly(handler, message) else { return }
+            self.startTask(of: call, unary: { _, _ in try await work() }, message)
+        default:
+            let bound = NIOLoopBound(call, eventLoop: self.loop)
+            self.follow(call, Task.immediate(executorPreference: self.executor) { await ServerCall.runStreaming(message, bound) })
         }
+    }
+
+    private func startTask(of call: ServerCall, unary handler: @escaping ServerCall.UnaryHandler, _ message: ReceivedMessage) {
+        let bound = NIOLoopBound(call, eventLoop: self.loop)
+        let context = call.context
+        self.follow(
+            call, Task.immediate(executorPreference: self.executor) { await ServerCall.runUnary(handler, message, context, bound) })
+    }
+
+    /// Keeps the task of a handler that has suspended.
+    ///
+    /// The only unstructured task below the programs: a call has no scope that could own it. It ends with its handler, it is cancelled with
+    /// its stream, and the server does not end before it. It ran here, on the loop, until the handler first suspended.
+    private func follow(_ call: ServerCall, _ task: Task<Void, Never>) {
         guard call.isHandlerRunning else { return }
         call.task = task
         if call.isOver { task.cancel() } else { call.armDeadline() }

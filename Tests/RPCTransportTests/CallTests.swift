@@ -54,6 +54,28 @@ struct CallTests {
         }
     }
 
+    @Test("a prompt handler replies at once, later, or with an error, and with metadata")
+    func promptly() async throws {
+        try await Rig.run { rig in
+            func call(_ text: String) async throws -> String {
+                let reply: BytesMessage = try await rig.channel.unary(
+                    BytesMessage(text), method: TestService.prompt, options: CallOptions())
+                return reply.text
+            }
+            let now = try await call("now")
+            #expect(now == "now")
+            let refused = await #expect(throws: RPCError.self) { try await call("refused") }
+            #expect(refused?.code == .notFound && refused?.message == "refused at once")
+            async let later = call("later")
+            await rig.service.started.reaches(1)
+            let meanwhile = try await call("meanwhile")
+            #expect(meanwhile == "meanwhile")
+            rig.service.gate.open()
+            let last = try await later
+            #expect(last == "later")
+        }
+    }
+
     @Test("metadata goes there and back, bytes too")
     func metadata() async throws {
         try await Rig.run { rig in

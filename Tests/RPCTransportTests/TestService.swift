@@ -93,6 +93,7 @@ final class TestService: Sendable {
     static let squeeze = method("Squeeze", .unary)
     static let squeezeEach = method("SqueezeEach", .bidirectionalStreaming)
     static let flags = method("Flags", .clientStreaming)
+    static let prompt = method("Prompt", .unary)
 
     /// What `Hang` and `Deaf` wait for.
     let gate = Gate()
@@ -110,6 +111,14 @@ final class TestService: Sendable {
         router.register(unary: Self.hang) { (request: BytesMessage, _) in
             try await self.hang()
             return request
+        }
+        router.register(unary: Self.prompt) { (request: BytesMessage, context) in
+            try Self.echoMetadata(context)
+            if request.text == "refused" { throw RPCError(code: .notFound, message: "refused at once") }
+            return request.text == "later" ? nil : try request.framed()
+        } otherwise: { request, _ in
+            try await self.hang()
+            return try request.framed()
         }
         router.register(serverStreaming: Self.repeated) { (request: BytesMessage, responses: ResponseWriter<BytesMessage>, _) in
             for index in 0..<(Int(request.text) ?? 0) { try await responses.write(BytesMessage("\(index)")) }

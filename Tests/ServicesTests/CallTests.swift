@@ -151,33 +151,24 @@ struct IncidentTests {
 
 @Suite("The way of a call that only reads")
 struct HotPathTests {
-    /// Counts the jobs that are queued for a task.
-    private final class CountingExecutor: TaskExecutor {
-        let count = Mutex(0)
-
-        func enqueue(_ job: consuming ExecutorJob) {
-            self.count.withLock { $0 += 1 }
-            unsafe UnownedJob(job).runSynchronously(on: self.asUnownedTaskExecutor())
-        }
-    }
-
-    @Test("GetInstance of a living instance does not suspend: it is answered before it could be queued")
-    func noEnqueue() async throws {
+    @Test("GetInstance of a living instance has its reply at hand, without a task")
+    func prompt() async throws {
         let fixture = try await Fixture()
-        let id = try #require(try await fixture.create("hot").instance?.id)
-        var request = NovitaiV1.GetInstanceRequest()
-        request.id = id
-        let (asked, handlers, executor) = (request, fixture.instances, CountingExecutor())
-        let answered = Mutex<String?>(nil)
-        let before = executor.count.withLock { $0 }
-        let task = Task.immediate(executorPreference: executor) {
-            let reply = ReceivedMessage(framed: try await handlers.framedInstance(asked, context: Fixture.context()))
-            let instance: NovitaiV1.Instance = try reply.decoded()
-            answered.withLock { $0 = instance.name }
+        var router = Router()
+        fixture.instances.registerAll(in: &router)
+        let path = NovitaiV1.InstanceService.getInstance.path
+        let method = try #require(router.registeredMethods.first { $0.descriptor.path == path })
+        guard case .promptUnary(let handler) = method.handler else {
+            Issue.record("GetInstance needs a task")
+            return
         }
-        // Nobody has had the chance to run anything in between.
-        #expect(answered.withLock { $0 } == "hot")
-        #expect(executor.count.withLock { $0 } == before)
-        try await task.value
+        var request = NovitaiV1.GetInstanceRequest()
+        request.id = try #require(try await fixture.create("hot").instance?.id)
+        guard case .now(let reply) = try handler(ReceivedMessage(framed: request.framed()), Fixture.context()) else {
+            Issue.record("the reply is not at hand")
+            return
+        }
+        let instance: NovitaiV1.Instance = try ReceivedMessage(framed: reply).decoded()
+        #expect(instance.name == "hot")
     }
 }

@@ -30,14 +30,9 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         }
     }
 
-    /// ``getInstance(_:context:)`` as it travels: by id mostly encoded already.
-    func framedInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) async throws -> [UInt8] {
-        if let known = try self.encodedInstances.reply(
-            InstanceID(rawValue: request.id), of: self.backend.tenant(of: context), in: self.backend.view)
-        {
-            return known
-        }
-        return try await self.getInstance(request, context: context).framed()
+    /// The reply of ``getInstance(_:context:)`` as it travels, when `request` names an instance that lives by its id.
+    func encodedInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) throws -> [UInt8]? {
+        try self.encodedInstances.reply(InstanceID(rawValue: request.id), of: self.backend.tenant(of: context), in: self.backend.view)
     }
 
     /// Sorting and mapping thousands of instances takes milliseconds: not on a connection's event loop.

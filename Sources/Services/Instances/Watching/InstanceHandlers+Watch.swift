@@ -10,9 +10,10 @@ extension InstanceHandlers {
     /// Makes all methods callable, those that are called most with what is encoded once for all callers.
     package func registerAll(in router: inout Router) {
         self.register(in: &router)
-        router.register(unary: NovitaiV1.InstanceService.getInstance) {
-            (request: NovitaiV1.GetInstanceRequest, context: ServerContext) -> [UInt8] in
-            try await self.framedInstance(request, context: context)
+        router.register(unary: NovitaiV1.InstanceService.getInstance) { (request: NovitaiV1.GetInstanceRequest, context) in
+            try self.encodedInstance(request, context: context)
+        } otherwise: { request, context in
+            try await self.getInstance(request, context: context).framed()
         }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) {
             (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<WatchResponse>, context: ServerContext) in

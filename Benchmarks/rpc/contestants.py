@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .certificates import Certificate
 from .load import Request
 from .processes import Failure, Server, free_port, running
 from .protocol import Protocol
@@ -18,10 +21,13 @@ from .verify import verify_file, verify_grpc
 BENCHMARKS = Path(__file__).resolve().parent.parent
 REPOSITORY = BENCHMARKS.parent
 BUILD = BENCHMARKS / ".build" / "rpc"
+TEST_PROTOS = REPOSITORY / "Tests" / "Protos"
 PACER = BUILD / "pacer"
 
 # Every call carries this deadline. It is far: a call that met it would end the measurement as a failure.
 GRPC_TIMEOUT = "5S"
+# As scripts/common.sh builds what is deployed.
+RELEASE_OPTIONS = ("--configuration", "release", "--static-swift-stdlib")
 
 
 @dataclass
@@ -34,16 +40,27 @@ class Fixture:
     instance: Any
     server_core: int
     load_core: int
+    # With it, all contestants serve TLS.
+    certificate: Certificate | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
+
+    @property
+    def root(self) -> Path | None:
+        """What a client trusts; None without TLS."""
+        return self.certificate.certificate if self.certificate else None
 
     def write(self) -> None:
         """Writes what contestants and load generators read: the request, the instance, the tokens, the static file."""
         message = self.encoded_request()
         reply = self.instance.SerializeToString()
-        (self.folder / "request").write_bytes(_framed(message))
+        (self.folder / "request").write_bytes(framed(message))
         (self.folder / "instance").write_bytes(reply)
         (self.folder / "tokens").write_text(f"{hashlib.sha256(self.token.encode()).hexdigest()} viewer\n")
         self.static_file.parent.mkdir(exist_ok=True)
-        self.static_file.write_bytes(_framed(reply))
+        self.static_file.write_bytes(framed(reply))
 
     @property
     def static_file(self) -> Path:
@@ -69,9 +86,9 @@ class Fixture:
         return Request(path, self.folder / "request", fields)
 
 
-def _framed(message: bytes) -> bytes:
+def framed(message: bytes, compressed: bool = False) -> bytes:
     """Before a message stand a byte that says whether it is compressed, and its length."""
-    return b"\0" + len(message).to_bytes(4, "big") + message
+    return bytes([compressed]) + len(message).to_bytes(4, "big") + message
 
 
 class Contestant:
@@ -86,9 +103,8 @@ class Contestant:
     def command(self, fixture: Fixture, port: int) -> list[str | Path]:
         raise NotImplementedError
 
-    def environment(self, fixture: Fixture, port: int) -> dict[str, str] | None:
-        """None: as this program's own."""
-        return None
+    def environment(self, fixture: Fixture, port: int) -> dict[str, str]:
+        return inherited_environment()
 
     def request(self, fixture: Fixture) -> Request:
         return fixture.grpc_request()
@@ -98,10 +114,12 @@ class Contestant:
         return verify_grpc(server, fixture)
 
     @contextlib.contextmanager
-    def running(self, fixture: Fixture) -> Iterator[Server]:
+    def running(self, fixture: Fixture, **more: str) -> Iterator[Server]:
+        """Runs it until the block is left; `more` joins its environment."""
         port = free_port()
         log = fixture.folder / f"{self.name}.log"
-        with running(self.command(fixture, port), port, fixture.server_core, log, self.environment(fixture, port)) as server:
+        environment = {**self.environment(fixture, port), **more}
+        with running(self.command(fixture, port), port, fixture.server_core, log, environment, fixture.scheme) as server:
             yield server
 
 
@@ -115,7 +133,8 @@ class Peer(Contestant):
         make(self.program)
 
     def command(self, fixture: Fixture, port: int) -> list[str | Path]:
-        return [BUILD / self.program, str(port), fixture.folder / "instance", fixture.folder / "tokens"]
+        certificate = [fixture.certificate.certificate, fixture.certificate.key] if fixture.certificate else []
+        return [BUILD / self.program, str(port), fixture.folder / "instance", fixture.folder / "tokens", *certificate]
 
 
 class StaticFile(Contestant):
@@ -125,7 +144,10 @@ class StaticFile(Contestant):
     description = "nghttpd, a static file"
 
     def command(self, fixture: Fixture, port: int) -> list[str | Path]:
-        return ["nghttpd", "--no-tls", "--address=127.0.0.1", "--max-concurrent-streams=1000", "-d", fixture.static_file.parent, str(port)]
+        options = ["--address=127.0.0.1", "--max-concurrent-streams=1000", "-d", fixture.static_file.parent]
+        if fixture.certificate is None:
+            return ["nghttpd", "--no-tls", *options, str(port)]
+        return ["nghttpd", *options, str(port), fixture.certificate.key, fixture.certificate.certificate]
 
     def request(self, fixture: Fixture) -> Request:
         return fixture.static_request()
@@ -134,7 +156,24 @@ class StaticFile(Contestant):
         return verify_file(server, self.request(fixture), fixture.static_file.read_bytes())
 
 
+def inherited_environment() -> dict[str, str]:
+    """This program's environment without what could turn novitaid to another provider, database or address."""
+    return {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")}
+
+
+def swift_programs(*products: str) -> Path:
+    """Builds them optimised and returns their folder."""
+    if shutil.which("swift") is None:
+        raise Failure("swift is not in PATH; --only names the contestants that do without")
+    swift = ["swift", "build", "--package-path", str(REPOSITORY), *RELEASE_OPTIONS]
+    for product in products:
+        if subprocess.run([*swift, "--product", product], check=False).returncode != 0:
+            raise Failure(f"{product} does not build")
+    return Path(subprocess.run([*swift, "--show-bin-path"], check=True, capture_output=True, text=True).stdout.strip())
+
+
 def make(program: str) -> None:
-    command = ["make", "--silent", "-C", BENCHMARKS / "rpc", f"OUT={BUILD}", f"PROTO={REPOSITORY / 'proto'}", BUILD / program]
+    command = ["make", "--silent", "-C", BENCHMARKS / "rpc", f"OUT={BUILD}", f"PROTO={REPOSITORY / 'proto'}"]
+    command += [f"TEST_PROTO={TEST_PROTOS}", BUILD / program]
     if subprocess.run(command, check=False).returncode != 0:
         raise Failure(f"{program} does not build")

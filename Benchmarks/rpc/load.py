@@ -10,11 +10,10 @@ from pathlib import Path
 
 from .processes import Failure, Server, pinned
 
-# Connections and concurrent calls on each of them under full load.
+# Connections at the fixed rate.
 CONNECTIONS = 10
-STREAMS = 100
-# Requests that warm a server up and show how many fill the time of a measurement.
-WARM_UP_REQUESTS = 20_000
+# Calls, one at a time.
+SEQUENTIAL_REQUESTS = 5_000
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,33 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How full load looks, and what proves that a call was served."""
+
+    # Bytes of every answer's body.
+    reply_bytes: int
+    connections: int = 10
+    # Concurrent calls on each connection.
+    streams: int = 100
+    # Requests that warm a server up and show how many fill the time of a measurement.
+    warm_up_requests: int = 20_000
+
+
+@dataclass(frozen=True)
 class FullLoad:
     requests_per_second: float
     cpu_seconds_per_request: float
     # Share of the time in which the server's core was busy with the server. Well below 1, the generator was the limit.
     busy: float
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Calls on one connection, each sent when the one before it is answered."""
+
+    p50_seconds: float
+    p99_seconds: float
+    cpu_seconds_per_request: float
 
 
 @dataclass(frozen=True)
@@ -43,14 +64,27 @@ class FixedRate:
     held: float
 
 
-def full_load(server: Server, request: Request, core: int, seconds: float, reply_bytes: int) -> FullLoad:
-    """Loads the server for about `seconds`. Every answer must have a body of `reply_bytes` bytes."""
-    warm_up = _h2load(server, request, core, WARM_UP_REQUESTS, reply_bytes)
-    count = max(WARM_UP_REQUESTS, int(warm_up * seconds))
+def full_load(server: Server, request: Request, core: int, seconds: float, shape: Shape) -> FullLoad:
+    """Loads the server for about `seconds`."""
+    warm_up = send(server, request, core, shape.warm_up_requests, shape)
+    count = max(shape.warm_up_requests, int(warm_up * seconds))
     before = server.cpu_seconds()
-    rate = _h2load(server, request, core, count, reply_bytes)
+    rate = send(server, request, core, count, shape)
     cpu = server.cpu_seconds() - before
     return FullLoad(rate, cpu / count, cpu * rate / count)
+
+
+def sequential(server: Server, request: Request, core: int, reply_bytes: int, folder: Path) -> Sequential:
+    """One call at a time, on a server that is warm."""
+    log = folder / "sequential.log"
+    log.unlink(missing_ok=True)
+    shape = Shape(reply_bytes, connections=1, streams=1)
+    before = server.cpu_seconds()
+    send(server, request, core, SEQUENTIAL_REQUESTS, shape, "--log-file", log)
+    cpu = server.cpu_seconds() - before
+    # A line of the log: when the call began, its status, the microseconds that it took.
+    times = sorted(int(line.split("\t")[2]) * 1e-6 for line in log.read_text().splitlines())
+    return Sequential(quantile(times, 0.5), quantile(times, 0.99), cpu / SEQUENTIAL_REQUESTS)
 
 
 def fixed_rate(server: Server, request: Request, core: int, seconds: float, rate: float, pacer: Path) -> FixedRate:
@@ -73,22 +107,39 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def _h2load(server: Server, request: Request, core: int, count: int, reply_bytes: int) -> float:
+def send(server: Server, request: Request, core: int, count: int, shape: Shape, *options: object) -> float:
     """Sends `count` requests, returns requests per second.
 
     h2load does not look at grpc-status, but an answer without its message is shorter: so the bytes are counted.
     """
+    output = _h2load(server, request, core, count, shape.connections, shape.streams, *options)
+    succeeded, received = _succeeded(output), _received(output)
+    if succeeded != count or received != count * shape.reply_bytes:
+        raise Failure(f"{succeeded} of {count} calls succeeded, with {received} bytes instead of {count * shape.reply_bytes}:\n{output}")
+    return float(_find(r"finished in .*, ([0-9.]+) req/s", output))
+
+
+def received_bytes(server: Server, request: Request, core: int) -> int:
+    """Of the body of one answer."""
+    output = _h2load(server, request, core, 1, 1, 1)
+    return _received(output)
+
+
+def _h2load(server: Server, request: Request, core: int, count: int, connections: int, streams: int, *options: object) -> str:
     fields = [argument for name, value in request.fields.items() for argument in ("-H", f"{name}: {value}")]
     command = [
-        "h2load", "-n", count, "-c", CONNECTIONS, "-m", STREAMS, "-t", 1, "-d", request.body, *fields,
-        f"http://{server.address}{request.path}",
+        "h2load", "-n", count, "-c", connections, "-m", streams, "-t", 1, "-d", request.body, *fields, *options,
+        f"{server.scheme}://{server.address}{request.path}",
     ]  # fmt: skip
-    output = _run(command, core, limit_seconds=120)
-    succeeded = int(_find(r"(\d+) 2xx", output))
-    received = int(_find(r"\((\d+)\) data", output))
-    if succeeded != count or received != count * reply_bytes:
-        raise Failure(f"{succeeded} of {count} calls succeeded, with {received} bytes instead of {count * reply_bytes}:\n{output}")
-    return float(_find(r"finished in .*, ([0-9.]+) req/s", output))
+    return _run(command, core, limit_seconds=120)
+
+
+def _succeeded(output: str) -> int:
+    return int(_find(r"(\d+) 2xx", output))
+
+
+def _received(output: str) -> int:
+    return int(_find(r"\((\d+)\) data", output))
 
 
 def _find(pattern: str, text: str) -> str:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +12,12 @@ from typing import Any
 
 import grpc
 
-from .contestants import REPOSITORY, Contestant, Fixture
+from .contestants import Contestant, Fixture, inherited_environment, swift_programs
 from .processes import Failure, free_port, running
 from .protocol import Protocol, channel
 
 # From accepted to ready on the simulator's fast clock; much longer means that something is wrong.
 READY_SECONDS = 60
-# As scripts/common.sh builds what is deployed.
-RELEASE_OPTIONS = ("--configuration", "release", "--static-swift-stdlib")
 SIMULATOR_SPEED = 1000
 
 
@@ -35,14 +30,7 @@ class Novitaid(Contestant):
         self.simulator = ""
 
     def build(self) -> None:
-        if shutil.which("swift") is None:
-            raise Failure("novitaid needs Swift to be built, and swift is not in PATH; --only names the contestants that do without")
-        swift = ["swift", "build", "--package-path", str(REPOSITORY), *RELEASE_OPTIONS]
-        for product in ("novitaid", "novita-sim"):
-            if subprocess.run([*swift, "--product", product], check=False).returncode != 0:
-                raise Failure(f"{product} does not build")
-        folder = subprocess.run([*swift, "--show-bin-path"], check=True, capture_output=True, text=True).stdout
-        self.binaries = Path(folder.strip())
+        self.binaries = swift_programs("novitaid", "novita-sim")
 
     def command(self, fixture: Fixture, port: int) -> list[str | Path]:
         return [self.binaries / "novitaid", "serve"]
@@ -58,6 +46,7 @@ class Novitaid(Contestant):
             "RATE_LIMIT_PER_SECOND": "10000000",
             "RATE_LIMIT_BURST": "10000000",
             "INSTANCE_POLL_INTERVAL": "300",
+            **certificate_environment(fixture),
         }
 
     @contextlib.contextmanager
@@ -72,14 +61,15 @@ class Novitaid(Contestant):
 
     def create_instance(self, fixture: Fixture) -> Any:
         """Asks for a machine, as any client would, and returns it once it is ready."""
-        with self.running(fixture) as server, channel(server.address) as connection:
+        with self.running(fixture) as server, channel(server.address, fixture.root) as connection:
             metadata = (("authorization", f"Bearer {fixture.token}"),)
             return _ready_instance(connection, fixture.protocol, metadata)
 
 
-def inherited_environment() -> dict[str, str]:
-    """This program's environment without what could turn novitaid to another provider, database or address."""
-    return {name: value for name, value in os.environ.items() if name in ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")}
+def certificate_environment(fixture: Fixture) -> dict[str, str]:
+    if fixture.certificate is None:
+        return {}
+    return {"TLS_CERT_FILE": str(fixture.certificate.certificate), "TLS_KEY_FILE": str(fixture.certificate.key)}
 
 
 def write_tokens_file(fixture: Fixture) -> Path:

@@ -26,9 +26,10 @@ class Failure(Exception):
 class Server:
     """A running server process, and what the kernel knows about it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, scheme: str) -> None:
         self.process = process
         self.port = port
+        self.scheme = scheme
 
     @property
     def address(self) -> str:
@@ -66,7 +67,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str | Path], port: int, core: int, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    port: int,
+    core: int,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    scheme: str = "http",
 ) -> Iterator[Server]:
     """Runs `command`, which is to listen on `port`, on processor `core` until the block is left.
 
@@ -83,7 +89,7 @@ def running(
         )
     try:
         _wait_until_listening(process, port, log)
-        yield Server(process, port)
+        yield Server(process, port, scheme)
     finally:
         _stop(process)
 

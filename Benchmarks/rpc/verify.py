@@ -27,7 +27,7 @@ def verify_grpc(server: Server, fixture: Fixture) -> int:
     method = "/novitai.v1.InstanceService/GetInstance"
     right = {"authorization": f"Bearer {fixture.token}"}
     known = fixture.encoded_request()
-    with channel(server.address) as connection:
+    with channel(server.address, fixture.root) as connection:
         # Bytes in, bytes out: the length that was on the wire is wanted.
         call = connection.unary_unary(method)
 
@@ -56,7 +56,7 @@ def verify_grpc(server: Server, fixture: Fixture) -> int:
 def verify_file(server: Server, request: Request, content: bytes) -> int:
     """Returns the bytes of an answer's body."""
     result = subprocess.run(
-        ["nghttp", f"--data={request.body}", f"http://{server.address}{request.path}"], capture_output=True, check=False
+        ["nghttp", f"--data={request.body}", f"{server.scheme}://{server.address}{request.path}"], capture_output=True, check=False
     )
     if result.stdout != content:
         raise Failure(f"nghttpd answered {len(result.stdout)} bytes instead of {len(content)}")
@@ -77,7 +77,7 @@ def _compare(reply: bytes, fixture: Fixture) -> None:
 def _status(server: Server, request: Request, timeout: str) -> int:
     """The grpc-status of a call with this grpc-timeout, which grpcio would not send: it ends such a call by itself."""
     fields = [f"--header={name}: {value}" for name, value in {**request.fields, "grpc-timeout": timeout}.items()]
-    url = f"http://{server.address}{request.path}"
+    url = f"{server.scheme}://{server.address}{request.path}"
     command = ["nghttp", "--verbose", "--null-out", f"--data={request.body}", *fields, url]
     output = subprocess.run(command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False).stdout
     for line in output.splitlines():

@@ -1,9 +1,9 @@
 // GetInstance in grpc C++, with the callback API: the peer that `Benchmarks/run rpc` measures novitaid beside.
 //
-//   grpc-cpp PORT INSTANCE TOKENS
+//   grpc-cpp PORT INSTANCE TOKENS [CERTIFICATE KEY]
 //
 // INSTANCE is a file with one encoded novitai.v1.Instance, the only one that it knows. TOKENS has a line for each bearer token:
-// the SHA-256 of the token in hexadecimal digits, and the role of its principal.
+// the SHA-256 of the token in hexadecimal digits, and the role of its principal. With CERTIFICATE and KEY it serves TLS.
 
 #include <chrono>
 #include <fstream>
@@ -18,6 +18,7 @@
 #include <grpcpp/grpcpp.h>
 #include <openssl/evp.h>
 
+#include "credentials.h"
 #include "novitai/v1/instance.grpc.pb.h"
 
 namespace {
@@ -108,10 +109,10 @@ private:
     std::unordered_map<std::string, Instance> instances_;
 };
 
-void serve(const std::string& port, InstanceService& service) {
+void serve(const std::string& port, const std::shared_ptr<grpc::ServerCredentials>& credentials, InstanceService& service) {
     constexpr int maximumConcurrentStreams = 1000;  // as novitaid allows
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:" + port, grpc::InsecureServerCredentials());
+    builder.AddListeningPort("127.0.0.1:" + port, credentials);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, maximumConcurrentStreams);
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -122,10 +123,10 @@ void serve(const std::string& port, InstanceService& service) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-    if (count != 4) throw std::runtime_error("usage: grpc-cpp PORT INSTANCE TOKENS");
+    if (count != 4 && count != 6) throw std::runtime_error("usage: grpc-cpp PORT INSTANCE TOKENS [CERTIFICATE KEY]");
     const Identity identity(arguments[3]);
     InstanceService service(arguments[2], identity);
-    serve(arguments[1], service);
+    serve(arguments[1], count == 6 ? tlsCredentials(arguments[4], arguments[5]) : grpc::InsecureServerCredentials(), service);
 } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
     return 1;

@@ -1,9 +1,9 @@
 // GetInstance in grpc-go: the peer that `Benchmarks/run rpc` measures novitaid beside.
 //
-//	grpc-go PORT INSTANCE TOKENS
+//	grpc-go PORT INSTANCE TOKENS [CERTIFICATE KEY]
 //
 // INSTANCE is a file with one encoded novitai.v1.Instance, the only one that it knows. TOKENS has a line for each bearer token:
-// the SHA-256 of the token in hexadecimal digits, and the role of its principal.
+// the SHA-256 of the token in hexadecimal digits, and the role of its principal. With CERTIFICATE and KEY it serves TLS.
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"github.com/golang/protobuf/proto"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -134,7 +135,7 @@ func replyWith(instance *novitaiv1.Instance) *novitaiv1.Instance {
 	return &reply
 }
 
-func serve(port, instancePath, tokensPath string) error {
+func serve(port, instancePath, tokensPath string, certificate []string) error {
 	roles, err := readIdentity(tokensPath)
 	if err != nil {
 		return err
@@ -147,16 +148,24 @@ func serve(port, instancePath, tokensPath string) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(grpc.MaxConcurrentStreams(maximumConcurrentStreams), grpc.UnaryInterceptor(roles.admit))
+	options := []grpc.ServerOption{grpc.MaxConcurrentStreams(maximumConcurrentStreams), grpc.UnaryInterceptor(roles.admit)}
+	if len(certificate) == 2 {
+		tls, err := credentials.NewServerTLSFromFile(certificate[0], certificate[1])
+		if err != nil {
+			return err
+		}
+		options = append(options, grpc.Creds(tls))
+	}
+	server := grpc.NewServer(options...)
 	novitaiv1.RegisterInstanceServiceServer(server, &instanceService{instances: instances})
 	return server.Serve(listener)
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		log.Fatal("usage: grpc-go PORT INSTANCE TOKENS")
+	if len(os.Args) != 4 && len(os.Args) != 6 {
+		log.Fatal("usage: grpc-go PORT INSTANCE TOKENS [CERTIFICATE KEY]")
 	}
-	if err := serve(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := serve(os.Args[1], os.Args[2], os.Args[3], os.Args[4:]); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -13,8 +13,8 @@ from .report import Metric
 from .unary import CONTESTANTS, fixture
 
 COUNTER = BUILD / "allocations.so"
-# The C library's allocator is what can be counted; Go has one of its own.
-COUNTED = tuple(contestant for contestant in CONTESTANTS if contestant.name != "grpc-go")
+# The C library's allocator is what can be counted; Go has one of its own, and nghttpd brings one along.
+COUNTED = tuple(contestant for contestant in CONTESTANTS if contestant.name not in ("grpc-go", "nghttpd"))
 WARM_UP_REQUESTS = 20_000
 REQUESTS = 50_000
 
@@ -47,7 +47,7 @@ def turn(contestant: Contestant, shared: Fixture) -> Sample:
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="Benchmarks/run allocations",
-        description="Counts the allocations of GetInstance under full load. grpc-go is left out: it has an allocator of its own.",
+        description="Counts the allocations of GetInstance under full load. grpc-go and nghttpd are left out: they have allocators of their own.",
     )
     parser.set_defaults(tls=False)
     options = competition.arguments(parser, [contestant.name for contestant in COUNTED])

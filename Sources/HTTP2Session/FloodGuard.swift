@@ -49,8 +49,9 @@ struct FloodGuard {
         case FrameHead.windowUpdate: self.economy.windowUpdated()
         case FrameHead.priority:
             self.economy.uselessReceived()
-            // nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3).
+            // nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3; RFC 7540, 5.3.1).
             if head.stream == 0 { self.end("priority_on_connection", .protocolError) }
+            if head.dependency == head.stream { self.end("priority_on_itself", .protocolError) }
         case (FrameHead.continuation + 1)...: self.economy.uselessReceived()
         // Each of the others has a limit of its own.
         default: break
@@ -89,8 +90,8 @@ struct FloodGuard {
     /// HEADERS went out. Clients probe the round trip with a PING right after the first bytes of a response, which is no strike.
     mutating func headersSent() { self.excusePings() }
 
-    mutating func dataSent() {
-        self.economy.dataSent()
+    mutating func dataSent(_ length: Int, isCutShort: Bool) {
+        self.economy.dataSent(length, isCutShort: isCutShort)
         self.excusePings()
     }
 

@@ -5,8 +5,12 @@ struct FrameHead {
     let flags: UInt8
     /// Without the reserved bit.
     let stream: Int32
+    /// On which stream a PRIORITY frame says that its own depends.
+    var dependency: Int32?
 
     static let size = 9
+    /// With the dependency, which nghttp2 does not look at, as we asked it to.
+    static let sizeWithDependency = 13
 
     var endsStream: Bool { (self.type == Self.data || self.type == Self.headers) && self.flags & 1 != 0 }
 
@@ -27,7 +31,7 @@ struct FrameScanner {
     /// Bytes until the next head: at first the connection's preface, which nghttp2 checks (RFC 9113, 3.4).
     private var skipped = 24
     /// What has come of the next head.
-    private var head = InlineArray<9, UInt8>(repeating: 0)
+    private var head = InlineArray<13, UInt8>(repeating: 0)
     private var headCount = 0
 
     /// The next frame whose head ends at or after `offset`, which is moved behind it; nil at the end of `bytes`.
@@ -38,22 +42,32 @@ struct FrameScanner {
         self.skipped -= skippedNow
         offset += skippedNow
         let start = offset
-        while self.headCount < FrameHead.size {
-            guard offset < bytes.count else { return nil }
+        guard self.take(FrameHead.size, from: bytes, at: &offset) else { return nil }
+        var head = FrameHead(
+            length: Int(self.head[0]) << 16 | Int(self.head[1]) << 8 | Int(self.head[2]), type: self.head[3], flags: self.head[4],
+            stream: self.stream(at: 5))
+        if head.type == FrameHead.priority, head.length >= 4 {
+            guard self.take(FrameHead.sizeWithDependency, from: bytes, at: &offset) else { return nil }
+            head.dependency = self.stream(at: FrameHead.size)
+        }
+        self.skipped = head.length - (self.headCount - FrameHead.size)
+        self.headCount = 0
+        return (head, start)
+    }
+
+    /// - Returns: whether `count` bytes of the head have come.
+    private mutating func take(_ count: Int, from bytes: Span<UInt8>, at offset: inout Int) -> Bool {
+        while self.headCount < count {
+            guard offset < bytes.count else { return false }
             self.head[self.headCount] = bytes[offset]
             self.headCount += 1
             offset += 1
         }
-        self.headCount = 0
-        let head = self.parsed
-        self.skipped = head.length
-        return (head, start)
+        return true
     }
 
-    private var parsed: FrameHead {
-        let head = self.head
-        let stream = UInt32(head[5] & 0x7F) << 24 | UInt32(head[6]) << 16 | UInt32(head[7]) << 8 | UInt32(head[8])
-        return FrameHead(
-            length: Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]), type: head[3], flags: head[4], stream: Int32(stream))
+    /// Without the reserved bit, or the one that says "exclusive".
+    private func stream(at start: Int) -> Int32 {
+        (1..<4).reduce(Int32(self.head[start] & 0x7F)) { $0 << 8 | Int32(self.head[start + $1]) }
     }
 }

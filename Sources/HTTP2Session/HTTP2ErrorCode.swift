@@ -17,6 +17,19 @@ package struct HTTP2ErrorCode: RawRepresentable, Hashable, Sendable {
     package static let enhanceYourCalm = Self(rawValue: 11)
     package static let inadequateSecurity = Self(rawValue: 12)
     package static let http11Required = Self(rawValue: 13)
+
+    /// As the reason for the end of a connection.
+    var reason: String {
+        switch self {
+        case .protocolError: "protocol_error"
+        case .flowControlError: "flow_control_error"
+        case .streamClosed: "stream_closed"
+        case .frameSizeError: "frame_size_error"
+        case .compressionError: "compression_error"
+        case .internalError: "internal_error"
+        default: "other_error"
+        }
+    }
 }
 
 /// Why a session is over. What is queued should still be sent, then the connection closed.

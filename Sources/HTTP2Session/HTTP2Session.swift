@@ -113,6 +113,9 @@ internal import CNghttp2
     /// Whether the session is not over: after a GOAWAY and the last stream's end it is.
     package var isAlive: Bool { unsafe nghttp2_session_want_read(self.raw) != 0 || self.wantsWrite }
 
+    /// Why our own GOAWAY has ended the connection; nil when none did, or in the regular way.
+    package var goAwayError: HTTP2SessionError? { self.state.goAwayCode.map { HTTP2SessionError(reason: $0.reason) } }
+
     package var openStreamCount: Int { self.state.streamCount }
     package var openStreams: [HTTP2Stream] { self.state.openStreams }
 

@@ -61,7 +61,7 @@ package struct FloodLimits: Sendable {
     package var rapidResets = 1000
     package var rapidResetsPerSecond = 50
     package var rapidResetAge: UInt64 = 1_000_000_000
-    /// Frames that bring nothing: DATA too short for a message, PRIORITY, and types that nobody knows. So many for nothing, one more for each
+    /// Frames that bring nothing: DATA too short for a message, PRIORITY, types that nobody knows, and DATA of ours that tiny windows cut short. So many for nothing, one more for each
     /// `bytesPerCrumb` bytes of DATA, and so many more for each stream (CVE-2019-9511, -9513).
     package var crumbs = 1000
     package var bytesPerCrumb = 8

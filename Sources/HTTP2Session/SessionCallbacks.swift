@@ -138,7 +138,8 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
     let header = unsafe frame.pointee.hd
     switch UInt32(header.type) {
     case NGHTTP2_DATA.rawValue:
-        state.guardian.dataSent()
+        let rest = unsafe stream(session, header.stream_id)?.outbound.byteCount ?? 0
+        state.guardian.dataSent(header.length, isCutShort: rest > 0)
     case NGHTTP2_HEADERS.rawValue:
         state.guardian.headersSent()
         guard state.role == .server, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
@@ -149,6 +150,8 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
         let code = unsafe HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code)
         if code != .noError && code != .cancel { state.guardian.resetProvoked(at: state.now) }
     case NGHTTP2_GOAWAY.rawValue:
+        let code = unsafe HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code)
+        if code != .noError { state.goAwayCode = code }
         guard let payload = state.pingAfterGoAway else { return }
         state.pingAfterGoAway = nil
         // Fails only without memory; the driver's timer then does what the answer would.

@@ -17,6 +17,9 @@ internal import CNghttp2
     /// The PING that is to follow the next GOAWAY. nghttp2 sends PINGs before everything else, so it is not submitted earlier.
     var pingAfterGoAway: UInt64?
 
+    /// What the last GOAWAY of ours said, when it was not NO_ERROR: nghttp2 ends the connections of most that break the rules by itself.
+    var goAwayCode: HTTP2ErrorCode?
+
     /// The open streams. nghttp2's stream objects point to them without owning them.
     private var streams: [HTTP2Stream?] = []
     private var freeSlots: [Int] = []

@@ -101,6 +101,22 @@ struct FloodTests {
     }
 
     @Test(
+        "a peer that has a response sent byte by byte is cut, one whose window is merely no multiple of our frames is not",
+        arguments: [1, 1500])
+    func dribble(_ window: Int) throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.settings([(4, 0)]) + Frame.headers(1, Frame.request(), end: true))
+        let stream = try server.request()
+        server.submitResponse(stream, headers: HTTP2SessionTests.okHeaders, endStream: false)
+        server.enqueue([UInt8](repeating: 1, count: 10_000_000), on: stream)
+        let (count, reason) = Self.bear(5000, server) { _ in
+            Frame.windowUpdate(0, UInt32(window)) + Frame.windowUpdate(1, UInt32(window))
+        }
+        #expect(reason == (window == 1 ? "frame_crumbs" : nil))
+        #expect(window != 1 || (1000...1100).contains(count), "\(count)")
+    }
+
+    @Test(
         "a stream below the highest that was never used, and one that its client had ended, are errors",
         arguments: [
             (Frame.headers(5, Frame.request(), end: true), "GOAWAY(1 stream_id_regression)"),
@@ -123,9 +139,28 @@ struct FloodTests {
         #expect(server.frames().isEmpty)
     }
 
-    @Test("provoked resets are cut at a hundred (CVE-2025-8671)")
-    func provokedReset() throws {
-        let (count, reason) = Self.bear(1000, try .server()) { Frame.headers($0, Frame.request()) + Frame.windowUpdate($0, 0x7FFF_FFFF) }
+    /// Ways to have a server reset a stream (CVE-2025-8671).
+    enum Provocation: CaseIterable {
+        case windowOverflow
+        case contentLength
+        case badField
+        case noPath
+        case unendedTrailers
+
+        func frames(_ stream: UInt32) -> [UInt8] {
+            switch self {
+            case .windowOverflow: Frame.headers(stream, Frame.request()) + Frame.windowUpdate(stream, 0x7FFF_FFFF)
+            case .contentLength: Frame.headers(stream, Frame.request() + [("content-length", "1")]) + Frame.data(stream, [1, 2], end: true)
+            case .badField: Frame.headers(stream, Frame.request() + [("Upper", "case")], end: true)
+            case .noPath: Frame.headers(stream, [(":method", "POST")], end: true)
+            case .unendedTrailers: Frame.headers(stream, Frame.request()) + Frame.headers(stream, [("x", "y")])
+            }
+        }
+    }
+
+    @Test("provoked resets are cut at a hundred (CVE-2025-8671)", arguments: Provocation.allCases)
+    func provokedReset(_ provocation: Provocation) throws {
+        let (count, reason) = Self.bear(1000, try .server(), provocation.frames)
         #expect((100...102).contains(count))
         #expect(reason == "provoked_resets")
     }

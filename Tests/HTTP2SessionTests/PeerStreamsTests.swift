@@ -20,12 +20,14 @@ struct PeerStreamsTests {
     func scan(_ size: Int) {
         let bytes =
             Frame.preface + Frame.settings([(4, 1)]) + Frame.headers(0x8000_0003, Frame.request(), end: true)
-            + Frame.data(5, [UInt8](repeating: 1, count: 300)) + Frame.raw(type: 0xEE, flags: 7)
+            + Frame.data(5, [UInt8](repeating: 1, count: 300)) + Frame.raw(type: 2, stream: 9, [0x80, 0, 0, 7, 1])
+            + Frame.raw(type: 2, stream: 9, [1, 2, 3]) + Frame.raw(type: 0xEE, flags: 7)
         let heads = Self.heads(bytes, by: size)
-        #expect(heads.map(\.type) == [4, 1, 0, 0xEE])
-        #expect(heads.map(\.stream) == [0, 3, 5, 0])
-        #expect(heads.map(\.endsStream) == [false, true, false, false])
+        #expect(heads.map(\.type) == [4, 1, 0, 2, 2, 0xEE])
+        #expect(heads.map(\.stream) == [0, 3, 5, 9, 9, 0])
+        #expect(heads.map(\.endsStream) == [false, true, false, false, false, false])
         #expect(heads[2].length == 300)
+        #expect(heads.map(\.dependency) == [nil, nil, nil, 7, nil, nil])
     }
 
     @Test("a frame begins where its first byte in these bytes is")

@@ -72,7 +72,10 @@ let package = Package(
         library("RPCCore"),
         library("Compression", ["CZlib", "RPCCore"]),
         library(
-            "RPCTransport", ["Compression", "HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage]),
+            "RPCTransport",
+            [
+                "CProcessLimits", "Compression", "HTTP2Session", "RPCCore", crypto, deque, nioCore, nioPosix, nioSSL, nioTLS, systemPackage,
+            ]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),
@@ -91,6 +94,7 @@ let package = Package(
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
         // The service.
+        .target(name: "CProcessLimits"),
         .target(name: "CStartupPages"),
         library("Access"),
         library("CivilTime"),

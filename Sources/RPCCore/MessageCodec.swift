@@ -52,11 +52,31 @@ package final class MessageDecoder: Sendable {
     package let codec: MessageCodec
     /// Bytes of a message, as it was before it was compressed.
     private let limit: Int
+    /// nil: the sender is trusted not to send bombs.
+    private let budget: UnfoldingBudget?
 
-    package init(_ codec: MessageCodec, limit: Int) {
+    package init(_ codec: MessageCodec, limit: Int, budget: UnfoldingBudget? = nil) {
         self.codec = codec
         self.limit = limit
+        self.budget = budget
     }
 
-    func decode(_ message: RawSpan) throws(RPCError) -> [UInt8] { try self.codec.decompress(message, self.limit) }
+    func decode(_ message: RawSpan, at now: @autoclosure () -> ContinuousClock.Instant = .now) throws(RPCError) -> [UInt8] {
+        let free = UnfoldingBudget.freeBytes(of: message.byteCount)
+        guard let budget, free < self.limit else { return try self.codec.decompress(message, self.limit) }
+        guard budget.hasCredit(at: now()) else { return try self.decode(message, upTo: free) }
+        let decoded = try self.codec.decompress(message, self.limit)
+        if decoded.count > free { budget.spend(decoded.count - free) }
+        return decoded
+    }
+
+    /// While too many messages cost too much.
+    private func decode(_ message: RawSpan, upTo free: Int) throws(RPCError) -> [UInt8] {
+        do throws(RPCError) { return try self.codec.decompress(message, free) } catch {
+            guard error.code == .resourceExhausted else { throw error }
+            throw RPCError(
+                code: .resourceExhausted,
+                message: "the message unfolds to more than \(UnfoldingBudget.freeRatio) times its bytes, as too many do at present")
+        }
+    }
 }

@@ -26,6 +26,7 @@ package final class ServerContext: Sendable {
         var principal: (any Sendable)?
     }
     private let state = Mutex(State())
+    let endRequest = Mutex(EndRequest())
     let responseCompression = Atomic(ResponseCompression.undecided)
     let requestCompression = Atomic(false)
 

@@ -1,11 +1,16 @@
 /// Decides about a call before its handler runs, and hears how it ended.
 ///
-/// Both functions are synchronous and run on the connection's event loop: microseconds, no locks held for long, no I/O.
+/// All functions are synchronous and run on the connection's event loop: microseconds, no locks held for long, no I/O.
 package protocol ServerInterceptor: Sendable {
     /// Called once the request's headers are known to be right. May set the context's principal.
     ///
     /// - Throws: the status with which the call ends at once, without its handler.
     func admit(_ context: ServerContext) throws(RPCError)
+
+    /// Called from time to time while the call goes on: what let it in may hold no more.
+    ///
+    /// - Throws: the status with which the call ends.
+    func recheck(_ context: ServerContext) throws(RPCError)
 
     /// Called once for every admitted call, and for every call that an interceptor refused.
     func completed(_ context: ServerContext, _ outcome: CallOutcome)
@@ -13,6 +18,7 @@ package protocol ServerInterceptor: Sendable {
 
 extension ServerInterceptor {
     package func admit(_ context: ServerContext) throws(RPCError) {}
+    package func recheck(_ context: ServerContext) throws(RPCError) {}
     package func completed(_ context: ServerContext, _ outcome: CallOutcome) {}
 }
 

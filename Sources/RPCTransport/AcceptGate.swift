@@ -30,7 +30,7 @@ final class AcceptGate: ChannelDuplexHandler {
         // Peers of a socket file have no address, and are this machine's own.
         let address = channel.remoteAddress?.ipAddress
         if let address, self.countByAddress[address, default: 0] >= self.limits.connectionsPerAddressMax {
-            self.counters.refusedConnection()
+            self.counters.add(endedFor: "too_many_from_address")
             return channel.close(promise: nil)
         }
         self.count += 1

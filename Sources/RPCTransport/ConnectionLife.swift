@@ -28,7 +28,9 @@ struct ConnectionLife {
         case ping
         /// Send the client away, for this reason.
         case leave(String)
-        /// End it with what runs on it.
+        /// End what still runs, with a status, and then the connection.
+        case end(String)
+        /// End it with what runs on it: nobody hears us.
         case abort(String)
     }
 
@@ -53,7 +55,7 @@ struct ConnectionLife {
     /// - Returns: what is to be done now, and when to look again; nil when there is nothing to wait for.
     mutating func look(at now: UInt64, _ facts: Facts) -> (Verdict, next: UInt64?) {
         let verdict = self.verdict(at: now, facts)
-        if case .abort = verdict { return (verdict, nil) }
+        if case .ended = self.state { return (verdict, nil) }
         let next = self.deadlines(facts, at: now).min()
         return (verdict, next.map { max($0, now + 1) })
     }
@@ -64,7 +66,7 @@ struct ConnectionLife {
         case .leaving(let agedAt):
             guard let agedAt, let grace = self.limits.ageGrace, now >= agedAt + grace else { return self.keepalive(at: now, facts) }
             self.state = .ended
-            return .abort("max_age_grace")
+            return .end("max_age_grace")
         case .living:
             if let ageMax = self.limits.ageMax, now >= self.openedAt + ageMax {
                 self.state = .leaving(agedAt: now)

@@ -130,6 +130,12 @@ final class HTTP2Driver: ChannelDuplexHandler {
     func fail(_ error: HTTP2SessionError) {
         guard self.state == .open else { return }
         self.failure = error
+        self.close()
+    }
+
+    /// Ends the connection in the regular way: sends what can be sent, then closes.
+    func close() {
+        guard self.state == .open else { return }
         self.drain()
         self.context?.flush()
         self.linger()
@@ -154,7 +160,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
         } while self.processEvents()
         if self.sentBytes != sentBefore { context.flush() }
         if let failure = self.session.failure { return self.fail(failure) }
-        if !self.session.isAlive { return self.linger() }
+        if !self.session.isAlive {
+            if self.session.role == .server { self.failure = self.failure ?? self.session.goAwayError }
+            return self.linger()
+        }
         if self.isReadHeld, !self.isOutputStuck {
             self.isReadHeld = false
             context.read()

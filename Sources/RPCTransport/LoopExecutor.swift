@@ -4,7 +4,7 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled` and `queueDelay` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
+// `@unchecked Sendable`: `queue`, `isDrainScheduled` and `delay` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
 // constant.
 package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     package let loop: any EventLoop
@@ -12,12 +12,12 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     private var queue: [UnownedJob] = []
     private var isDrainScheduled = false
     /// Of the loop; touched on it only.
-    let queueDelay: QueueDelay
+    let delay: LoopDelay
     private let enqueues = Atomic<Int>(0)
 
     package init(_ loop: any EventLoop) {
         self.loop = loop
-        self.queueDelay = QueueDelay(loop: loop)
+        self.delay = LoopDelay(loop: loop)
     }
 
     /// How many jobs were ever queued: what a test counts.

@@ -46,15 +46,19 @@ package final class RPCServer: Sendable {
     package var statistics: RPCServerStatistics {
         var statistics = self.shared.counters.snapshot
         statistics.handshakesNow = self.tls?.countInProgress ?? 0
+        statistics.endings = self.shared.counters.endingsByReason
+        let held = self.shared.memory.share
+        (statistics.bufferedBytesNow, statistics.queuedBytesNow) = (held.responses, held.requests)
+        statistics.refusedForMemory = self.shared.memory.refusalCount
         return statistics
     }
 
     /// Jobs that were queued for handlers that suspended.
     package var enqueueCount: Int { self.executors.reduce(0) { $0 + $1.enqueueCount } }
 
-    /// Tells about once a second, from each event loop, how late a piece of work of it began. Ends with the loops.
+    /// Tells about once a second, from each event loop, how late its work began at worst. Ends with the loops.
     package func observeLoopDelays(_ observe: @escaping @Sendable (Duration) -> Void) {
-        for loop in self.group.makeIterator() { LoopDelayTimer(observe).start(on: loop) }
+        for executor in self.executors { executor.loop.execute { executor.delay.observe(observe) } }
     }
 
     /// Listens. `run` does so itself when this was not called.
@@ -154,8 +158,13 @@ package final class RPCServer: Sendable {
     }
 
     private func guardAccepting(_ channel: any Channel) throws {
+        // Descriptors, or memory for one, may be wanting: whoever wants in waits in the kernel's queue meanwhile.
+        let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in
+            self.shared.counters.add(failedAccepts: 1)
+            return TimeAmount(self.shared.configuration.acceptBackoff)
+        }
         let gate = AcceptGate(self.shared.configuration.connections, counters: self.shared.counters)
-        try channel.pipeline.syncOperations.addHandler(gate)
+        try channel.pipeline.syncOperations.addHandlers([backoff, gate])
     }
 
     private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {

@@ -55,6 +55,18 @@ package struct RPCServerConfiguration: Sendable {
     package var unreadFramesMax = 1000
     package var unreadBytesMax = 256 << 10
     package var connections = ConnectionLimits()
+    /// Bytes that all connections together may hold for their clients: of responses that wait for windows, and of requests that are not
+    /// complete or not taken. Beyond it no call begins, and no large request goes on.
+    package var heldBytesMax = 512 << 20
+    /// Bytes that messages may unfold to beyond `UnfoldingBudget.freeRatio` times their own, at once, and each second and event loop: the latter
+    /// takes about a tenth of a core.
+    package var unfoldedBytesMax = 16 << 20
+    package var unfoldedBytesPerSecond = 64 << 20
+    /// Between two looks at whether a call that goes on still may: how long a token that was withdrawn, or whose time is over, serves an open
+    /// watch.
+    package var accessRecheckInterval: Duration = .seconds(10)
+    /// After an accept that failed for want of descriptors or memory: the kernel would say so again at once.
+    package var acceptBackoff: Duration = .milliseconds(100)
     /// From the connection to the peer's first SETTINGS: whoever needs longer is no client.
     package var handshakeTimeout: Duration = .seconds(10)
     /// Connections within TLS: the oldest makes room for the next. Each costs some 20 KB, and none works for longer than `handshakeTimeout`.
@@ -81,8 +93,13 @@ package struct RPCServerStatistics: Sendable, Equatable {
     package var sentBytes = 0
     /// Streams that ended with a reset, from either side.
     package var resets = 0
-    /// Connections ended because the peer broke a rule.
+    /// Connections that were not ended by the client nor in the regular way; why, by constant texts.
     package var refusedPeers = 0
+    package var endings: [String: Int] = [:]
+    /// Times that the listener could not accept, for want of descriptors.
+    package var failedAccepts = 0
+    /// Calls, and large requests, that were refused because too much was held.
+    package var refusedForMemory = 0
     /// Connections that did not get through TLS.
     package var failedHandshakes = 0
     /// Connections within TLS.

@@ -12,20 +12,22 @@ final class ServerCall {
     /// Set when the handler was suspended.
     var task: Task<Void, Never>?
     /// Those that wait for room in the stream's buffer.
-    private(set) var writers: [Waiter<Void>] = []
+    var writers: [Waiter<Void>] = []
 
-    private let connection: ServerConnection
+    let connection: ServerConnection
     /// What its response's headers begin with.
-    private let headers: OutgoingHeaders
-    private var machine: ServerStreamMachine
+    let headers: OutgoingHeaders
+    var machine: ServerStreamMachine
     private var reassembler: MessageReassembler
     private var credit = ReceiveCredit()
-    private var inbox = MessageInbox()
+    var inbox = MessageInbox()
     private var deadlineTimer: Scheduled<Void>?
     /// Why there is nothing more to read or to write; set when the call is over.
-    private var ending: RPCError?
+    private(set) var ending: RPCError?
+    /// Bytes of its requests that the connection counts.
+    private var heldBytes = 0
     private(set) var receivedBytes = 0
-    private(set) var sentBytes = 0
+    var sentBytes = 0
     /// nil when nobody wants to know.
     private let startedAt: ContinuousClock.Instant?
 
@@ -60,12 +62,25 @@ final class ServerCall {
         self.reassembler.append(bytes)
         do throws(RPCError) {
             while !self.machine.isOver, let message = try self.reassembler.next() { try self.receive(message) }
+            if self.reassembler.partialCount > Self.smallRequest { try self.connection.server.memory.admit() }
         } catch {
             self.end(error)
         }
         self.giveCredit()
+        self.noteHeld()
         if self.reassembler.partialCount > 0 { self.connection.watchStalls() }
     }
+
+    /// Tells the connection what the call holds of its requests.
+    func noteHeld() {
+        let held = self.machine.isOver ? 0 : self.reassembler.partialCount + self.inbox.queuedBytes
+        guard held != self.heldBytes else { return }
+        self.connection.heldRequestBytes += held - self.heldBytes
+        self.heldBytes = held
+    }
+
+    /// Bytes of an incomplete request that may go on however much the server holds: a client sends as many unasked.
+    private static let smallRequest = 64 << 10
 
     /// Whether a message is incomplete whose rest the client has the credit to send.
     var awaitsRestOfMessage: Bool {
@@ -90,7 +105,7 @@ final class ServerCall {
     }
 
     /// Lets the client send as much as was taken. A call whose request is one message always waits for it.
-    private func giveCredit() {
+    func giveCredit() {
         guard !self.stream.isRemoteEnded else { return }
         let isAwaited = self.inbox.isAwaited || self.method.descriptor.kind.hasSingleRequest
         let due = self.credit.due(queued: self.inbox.queuedBytes, partial: self.reassembler.partialCount, isAwaited: isAwaited)
@@ -178,6 +193,7 @@ final class ServerCall {
         self.deadlineTimer?.cancel()
         self.deadlineTimer = nil
         self.task?.cancel()
+        self.noteHeld()
         // A unary handler has neither reader nor writer.
         if self.method.descriptor.kind != .unary { self.closeStreams(error ?? Self.hasEnded) }
         self.connection.callEnded(self)
@@ -187,7 +203,7 @@ final class ServerCall {
         for interceptor in self.connection.server.routes.interceptors { interceptor.completed(self.context, outcome) }
     }
 
-    private static let hasEnded = RPCError(code: .cancelled, message: "the call has ended")
+    static let hasEnded = RPCError(code: .cancelled, message: "the call has ended")
 
     private func closeStreams(_ reason: RPCError) {
         self.ending = reason
@@ -206,139 +222,5 @@ final class ServerCall {
         let writers = self.writers
         self.writers = []
         for writer in writers { writer.answer(result) }
-    }
-}
-
-// MARK: - The handler's view
-
-extension ServerCall: CallEndpoint {
-    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>? {
-        defer { self.giveCredit() }
-        return self.inbox.takeNow()
-    }
-
-    func takeMessage(into reader: Waiter<ReceivedMessage?>) {
-        self.inbox.take(into: reader)
-        self.giveCredit()
-        self.connection.scheduleFlush()
-    }
-
-    func send(_ message: [UInt8]) throws(RPCError) -> Bool {
-        try self.checkSize(message)
-        try self.sendHeaders()
-        self.sentBytes += message.count
-        self.connection.session.enqueue(message, on: self.stream)
-        self.connection.scheduleFlush()
-        return self.connection.hasRoom(for: self)
-    }
-
-    private func checkSize(_ message: [UInt8]) throws(RPCError) {
-        let count = message.count - MessagePrefix.size
-        let limit = self.connection.server.configuration.responseSizeMax
-        guard count > limit else { return }
-        throw RPCError(code: .resourceExhausted, message: "the response has \(count) bytes, more than the limit of \(limit)")
-    }
-
-    func sendHeaders() throws(RPCError) {
-        guard !self.machine.hasSentHeaders else { return }
-        // Before the machine is told: when the metadata cannot be sent, the call can still end with its status alone.
-        let metadata = try self.initialMetadata()
-        guard case .afterHeaders = self.machine.send() else { throw self.ending ?? Self.hasEnded }
-        var headers = self.headers
-        if let codec = self.context.settleResponseCodec() { headers.fields.append(HeaderField("grpc-encoding", codec.name)) }
-        if !metadata.isEmpty { headers.fields += ResponseFields.fields(metadata.wireFields) }
-        self.connection.session.submitResponse(self.stream, headers: headers, endStream: false)
-        self.connection.scheduleFlush()
-    }
-
-    private func initialMetadata() throws(RPCError) -> Metadata {
-        guard let metadata = self.context.responseMetadata?.initial, !metadata.isEmpty else { return Metadata() }
-        guard metadata.wireFields.size + ResponseFields.headersSize <= Int(self.connection.session.remoteHeaderListLimit) else {
-            throw RPCError(code: .internal, message: "the initial metadata is larger than the header list that the client takes")
-        }
-        return metadata
-    }
-
-    func waitForRoom(_ writer: Waiter<Void>) {
-        if let ending { return _ = writer.answer(.failure(ending)) }
-        if self.connection.hasRoom(for: self) { return _ = writer.answer(.success(())) }
-        if self.writers.isEmpty { self.connection.writerBlocked(self) }
-        self.writers.append(writer)
-    }
-
-    /// A handler ends its responses by returning.
-    func finishSending() {}
-}
-
-// MARK: - The handler's task
-
-// The bodies of the calls' tasks. They run on the connection's loop, up to the handler's first suspension even within the turn that starts
-// them; `NIOLoopBound` checks that they are back on it afterwards.
-extension ServerCall {
-    typealias UnaryHandler = @Sendable (ReceivedMessage, ServerContext) async throws -> [UInt8]
-
-    /// Apart from the others, so that the memory that its task needs is small.
-    static func runUnary(_ handler: UnaryHandler, _ message: ReceivedMessage, _ context: ServerContext, _ bound: NIOLoopBound<ServerCall>)
-        async
-    {
-        do {
-            let reply = try await handler(message, context)
-            bound.value.returned(reply)
-        } catch {
-            bound.value.failed(error)
-        }
-    }
-
-    /// Replies without a task, when the handler has its reply at hand.
-    ///
-    /// - Returns: what is left to do; nil when the call has its reply or its error.
-    func replyPromptly(
-        _ handler: (ReceivedMessage, ServerContext) throws -> RegisteredMethod.UnaryReply, _ message: ReceivedMessage
-    ) -> (@Sendable () async throws -> [UInt8])? {
-        do {
-            switch try handler(message, self.context) {
-            case .now(let reply): self.returned(reply)
-            case .later(let work): return work
-            }
-        } catch {
-            self.failed(error)
-        }
-        return nil
-    }
-
-    static func runStreaming(_ message: ReceivedMessage?, _ bound: NIOLoopBound<ServerCall>) async {
-        let context = bound.value.context
-        let port = CallPort(bound.value, loop: bound.eventLoop)
-        do {
-            switch (bound.value.method.handler, message) {
-            case (.unary(let handler), let message?):
-                let reply = try await handler(message, context)
-                bound.value.returned(reply)
-            case (.serverStreaming(let handler), let message?):
-                try await handler(message, port, context)
-                bound.value.returned(nil)
-            case (.clientStreaming(let handler), _):
-                let reply = try await handler(port, context)
-                bound.value.returned(reply)
-            case (.bidirectionalStreaming(let handler), _):
-                try await handler(port, port, context)
-                bound.value.returned(nil)
-            case (.unary, nil), (.promptUnary, _), (.serverStreaming, nil):
-                bound.value.failed(RPCError(code: .internal, message: "the handler was started without its message"))
-            }
-        } catch {
-            bound.value.failed(error)
-        }
-    }
-
-    /// The handler has returned: with the one response, or after the last of several.
-    private func returned(_ reply: [UInt8]?) {
-        if let reply { self.succeed(with: reply) } else { self.end(nil) }
-        self.connection.handlerReturned(self)
-    }
-
-    private func failed(_ error: any Error) {
-        self.end(RPCError(describing: error))
-        self.connection.handlerReturned(self)
     }
 }

@@ -10,6 +10,7 @@ struct ConnectionClocks {
     var marks: [ObjectIdentifier: StallWatch.CallMarks] = [:]
     var lifeTimer: Scheduled<Void>?
     var stallTimer: Scheduled<Void>?
+    var accessTimer: Scheduled<Void>?
 
     init(_ limits: ConnectionLimits, now: UInt64) {
         self.life = ConnectionLife(limits.life(random: .random(in: -1...1)), openedAt: now)
@@ -19,8 +20,10 @@ struct ConnectionClocks {
     mutating func stop() {
         self.lifeTimer?.cancel()
         self.stallTimer?.cancel()
+        self.accessTimer?.cancel()
         self.lifeTimer = nil
         self.stallTimer = nil
+        self.accessTimer = nil
     }
 }
 
@@ -43,8 +46,34 @@ extension ServerConnection {
             self.session.submitPing(Self.keepalivePing)
             self.scheduleFlush()
         case .leave(let reason): self.beginDrain(reason)
+        case .end(let reason): self.endNow(reason)
         case .abort(let reason): driver.fail(HTTP2SessionError(reason: reason))
         }
+    }
+
+    // MARK: Whether its calls may go on
+
+    /// Begins to ask from time to time whether the calls that go on still may. To be called when one begins.
+    func watchAccess() {
+        guard self.clocks.accessTimer == nil, !self.server.routes.interceptors.isEmpty else { return }
+        let interval = TimeAmount(self.server.configuration.accessRecheckInterval)
+        self.clocks.accessTimer = self.loop.assumeIsolated().scheduleTask(in: interval) {
+            self.clocks.accessTimer = nil
+            self.recheckAccess()
+        }
+    }
+
+    private func recheckAccess() {
+        guard self.openDriver != nil else { return }
+        let calls = self.openCalls.filter { !$0.isOver }
+        for call in calls {
+            do throws(RPCError) {
+                for interceptor in self.server.routes.interceptors { try interceptor.recheck(call.context) }
+            } catch {
+                call.end(error)
+            }
+        }
+        if !calls.isEmpty { self.watchAccess() }
     }
 
     // MARK: What is half done
@@ -69,7 +98,7 @@ extension ServerConnection {
             self.session.submitGoAway(.enhanceYourCalm, debugText: reason)
             return driver.fail(HTTP2SessionError(reason: reason))
         }
-        let calls = self.session.openStreams.compactMap { $0.owner as? ServerCall }.filter { $0.isHalfDone }
+        let calls = self.openCalls.filter { $0.isHalfDone }
         self.lookForStalls(of: calls, at: now)
         if headerBlock != nil || output != nil || !calls.isEmpty { self.watchStalls() }
         self.scheduleFlush()

@@ -3,12 +3,21 @@ internal import Synchronization
 /// The server's counters. Connections count in plain integers and add them here once per turn of the loop.
 final class ServerCounters: Sendable {
     private let state = Mutex(RPCServerStatistics())
+    /// Why connections were ended: constant texts, so few. One is there from the start, lest it look as if nobody counted.
+    private let endings = Mutex<[String: Int]>(["bad_preface": 0])
 
     var snapshot: RPCServerStatistics { self.state.withLock { $0 } }
 
+    func add(failedAccepts count: Int) { self.state.withLock { $0.failedAccepts += count } }
+
     func add(failedHandshakes count: Int) { self.state.withLock { $0.failedHandshakes += count } }
 
-    func refusedConnection() { self.state.withLock { $0.refusedPeers += 1 } }
+    func add(endedFor reason: String) {
+        self.state.withLock { $0.refusedPeers += 1 }
+        self.endings.withLock { $0[reason, default: 0] += 1 }
+    }
+
+    var endingsByReason: [String: Int] { self.endings.withLock { $0 } }
 
     func add(_ change: RPCServerStatistics) {
         self.state.withLock { state in
@@ -20,8 +29,6 @@ final class ServerCounters: Sendable {
             state.sentBytes += change.sentBytes
             state.resets += change.resets
             state.refusedPeers += change.refusedPeers
-            state.bufferedBytesNow += change.bufferedBytesNow
-            state.queuedBytesNow += change.queuedBytesNow
         }
     }
 }

@@ -7,12 +7,16 @@ final class ServerShared: Sendable {
     let routes: RouteTable
     let configuration: RPCServerConfiguration
     let counters = ServerCounters()
+    let memory: HeldMemory
     private let decoders: [MessageDecoder]
 
     init(routes: RouteTable, configuration: RPCServerConfiguration) {
         self.routes = routes
         self.configuration = configuration
-        self.decoders = MessageCodecs.standard.all.map { MessageDecoder($0, limit: configuration.requestSizeMax) }
+        self.memory = HeldMemory(limit: configuration.heldBytesMax)
+        let unfolding = UnfoldingBudget(
+            burst: configuration.unfoldedBytesMax, perSecond: configuration.unfoldedBytesPerSecond * configuration.threadCount)
+        self.decoders = MessageCodecs.standard.all.map { MessageDecoder($0, limit: configuration.requestSizeMax, budget: unfolding) }
     }
 
     func decoder(for codec: MessageCodec?) -> MessageDecoder? { codec.flatMap { codec in self.decoders.first { $0.codec === codec } } }

@@ -44,6 +44,9 @@ enum ServerOptions {
     static let rateLimitBurst = Option("RATE_LIMIT_BURST", .integer(1...10_000_000), default: 2000, "calls of one principal at once")
     static let shutdownGrace = Option(
         "SHUTDOWN_GRACE", .duration(0...3600, in: .seconds), default: .seconds(30), "how long running calls may take to end")
+    static let maxConnectionAge = Option(
+        "MAX_CONNECTION_AGE", Form<Duration>.duration(10...31_536_000, in: .seconds).optional, default: nil,
+        "when a connection is sent away, so that a balancer can spread its clients anew; calls on it have SHUTDOWN_GRACE to end")
 
     // The fleet.
     static let maxInstances = Option("MAX_INSTANCES", .integer(0...1_000_000), default: 100, "machines not yet proven gone")

@@ -18,6 +18,8 @@ package struct ServerSettings: Sendable {
     package let rateLimitPerSecond: Int
     package let rateLimitBurst: Int
     package let shutdownGrace: Duration
+    /// Nil: as long as its client wants.
+    package let maxConnectionAge: Duration?
     package let maxInstances: Int
     package let maxHourlySpend: Dollars
     package let pollInterval: Duration
@@ -88,6 +90,7 @@ package struct ServerSettings: Sendable {
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
+        self.maxConnectionAge = reader.read(ServerOptions.maxConnectionAge)
         self.log = LogSettings(reading: &reader)
         self.effective = reader.effective
         self.withoutEffect = reader.effective.filter { $0.isPlanned && $0.origin != nil }.map(\.name)

@@ -19,13 +19,24 @@ enum ServerMetrics {
                     .counter("novitai_received_bytes_total", "Bytes received on the wire.", Double(now.receivedBytes)),
                     .counter("novitai_sent_bytes_total", "Bytes sent on the wire.", Double(now.sentBytes)),
                     .counter("novitai_stream_resets_total", "Streams that ended with a reset.", Double(now.resets)),
-                    .counter("novitai_refused_peers_total", "Connections ended because the peer broke a rule.", Double(now.refusedPeers)),
+                    self.endings(now.endings),
+                    .counter(
+                        "novitai_failed_accepts_total", "Times that nothing could be accepted for want of descriptors.",
+                        Double(now.failedAccepts)),
+                    .gauge("novitai_held_request_bytes", "Bytes of requests that no handler has taken.", Double(now.queuedBytesNow)),
+                    .counter("novitai_refused_for_memory_total", "Calls refused because too much was held.", Double(now.refusedForMemory)),
                     .gauge("novitai_tls_handshakes", "Connections within the TLS handshake.", Double(now.handshakesNow)),
                     .counter(
                         "novitai_tls_failed_handshakes_total", "Connections that did not get through TLS.", Double(now.failedHandshakes)),
                     .gauge("novitai_buffered_response_bytes", "Bytes of responses that wait for clients.", Double(now.bufferedBytesNow)),
                 ]
             })
+    }
+
+    private static func endings(_ counts: [String: Int]) -> MetricFamily {
+        let samples = counts.sorted { $0.key < $1.key }.map { MetricFamily.Sample(Double($0.value), labels: [.init("reason", $0.key)]) }
+        return MetricFamily(
+            .counter, "novitai_refused_peers_total", "Connections that neither the client nor the regular way ended, by reason.", samples)
     }
 
     static func register(_ tls: ServerTLS, in metrics: MetricsRegistry) {

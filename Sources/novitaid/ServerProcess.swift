@@ -148,6 +148,9 @@ struct ServerProcess {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
         configuration.tls = tls
         configuration.shutdownGrace = self.settings.shutdownGrace
+        if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit) }
+        configuration.connections.ageMax = self.settings.maxConnectionAge
+        configuration.connections.ageGrace = self.settings.shutdownGrace
         let facts = ServerFacts(
             startedAt: self.clock.now, upstream: self.settings.apiBaseURL.description, messageBytesMax: configuration.requestSizeMax,
             metadataBytesMax: configuration.session.headerListLimit, concurrentStreamsMax: Int(configuration.session.maxConcurrentStreams),

@@ -16,7 +16,9 @@ struct InteropServer: AsyncParsableCommand {
         let load = LoadReports()
         InteropService(load: load).register(in: &router)
         LoadService(load: load).register(in: &router)
-        let server = RPCServer(router: router, configuration: RPCServerConfiguration(address: address))
+        var configuration = RPCServerConfiguration(address: address)
+        if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit) }
+        let server = RPCServer(router: router, configuration: configuration)
         try await server.start()
         // The first line, for whoever started this program.
         print(server.boundAddress?.description ?? "")

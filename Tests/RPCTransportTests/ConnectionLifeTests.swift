@@ -34,7 +34,7 @@ struct ConnectionLifeTests {
         let busy = ConnectionLife.Facts(lastReceivedAt: 0, openStreams: 3, lastCallAt: 0)
         #expect(life.look(at: 0, busy) == (.none, 1000))
         #expect(life.look(at: 1000, busy) == (.leave("max_age"), 1050))
-        #expect(life.look(at: 1050, busy) == (.abort("max_age_grace"), nil))
+        #expect(life.look(at: 1050, busy) == (.end("max_age_grace"), nil))
     }
 
     @Test("a silent peer is asked once, and given up when nothing comes; any byte is an answer")
@@ -80,21 +80,6 @@ struct ConnectionLifeTests {
             let peer = try await RawPeer.connected(to: rig.address)
             let frames = try await peer.frames()
             #expect(frames.map(\.summary).filter { $0.hasPrefix("GOAWAY") } == ["GOAWAY(0)", "GOAWAY(0 max_idle)"])
-        }
-    }
-
-    @Test("at its age a connection is sent away, and a call without an end ends within the grace")
-    func oldConnection() async throws {
-        try await Rig.run({
-            $0.connections.ageMax = .milliseconds(500)
-            $0.connections.ageGrace = .milliseconds(100)
-            $0.goAwayDelay = .milliseconds(10)
-        }) { rig in
-            let call = Task { try await rig.hang() }
-            await rig.service.started.reaches(1)
-            #expect(await code { try await call.value } == .unavailable)
-            await rig.service.cancelled.reaches(1)
-            try await eventually("a new connection serves") { (try? await rig.echo("on")) == "on" }
         }
     }
 

@@ -45,6 +45,29 @@ struct MethodRolesTests {
         return ServerContext(method: method, requestMetadata: metadata)
     }
 
+    @Test("a call goes on while its token is good for it")
+    func recheck() throws {
+        let entry = TokenEntry(
+            digest: SHA256Digest.of(Array("viewer-token".utf8)), principal: Principal(id: "v", tenant: "t", role: .viewer),
+            expiresAt: 1_800_000_100)
+        let (clock, table) = (TestClock(), PrincipalTable([entry]))
+        let authenticator = Authenticator(table, digest: SHA256Digest.of)
+        let interceptor = AccessInterceptor(
+            authenticator: authenticator, limiter: RateLimiter(perSecond: 1, burst: 1), clock: clock)
+        let context = try self.call(NovitaiV1.InstanceService.watchInstances, token: "viewer-token")
+        try interceptor.admit(context)
+        for _ in 0..<3 { try interceptor.recheck(context) }
+        let other = TokenEntry(digest: entry.digest, principal: Principal(id: "v", tenant: "other", role: .viewer), expiresAt: nil)
+        for changed in [PrincipalTable([]), PrincipalTable([other])] {
+            authenticator.replace(changed)
+            #expect(#expect(throws: RPCError.self) { try interceptor.recheck(context) }?.code == .unauthenticated)
+        }
+        authenticator.replace(table)
+        try interceptor.recheck(context)
+        clock.advance(by: .seconds(200))
+        #expect(#expect(throws: RPCError.self) { try interceptor.recheck(context) }?.code == .unauthenticated)
+    }
+
     @Test(
         "a call is let in by its token and its role",
         arguments: [

@@ -72,9 +72,10 @@ struct JobHandlersTests {
     func draining() async throws {
         let fixture = try await Fixture()
         let request = self.wait(try await self.job(fixture))
-        async let waited = refusal { try await fixture.jobs.waitJob(request, context: Fixture.context()) }
+        let context = Fixture.context()
+        async let waited = refusal { try await fixture.jobs.waitJob(request, context: context) }
         await fixture.clock.untilSleeping(1)
-        fixture.backend.drain.begin()
+        context.askToEnd()
         #expect(try await waited.code == .unavailable)
     }
 

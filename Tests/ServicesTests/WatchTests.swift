@@ -15,17 +15,18 @@ struct WatchTests {
     @discardableResult
     private func watch(
         _ fixture: Fixture, tenant: String = "default", handlers: InstanceHandlers? = nil, fullAfter: Int? = nil,
+        context: ServerContext? = nil,
         _ change: (inout Request) -> Void = { _ in },
         _ body: @escaping @Sendable (TestSink) async throws -> Void
     ) async throws -> RPCError? {
         var request = Request()
         change(&request)
         let (sink, asked) = (TestSink(fullAfter: fullAfter), request)
-        let instances = handlers ?? fixture.instances
+        let (instances, context) = (handlers ?? fixture.instances, context ?? Fixture.context(tenant: tenant))
         return try await withThrowingTaskGroup(of: RPCError?.self) { group in
             group.addTask {
                 do {
-                    try await instances.watchInstances(asked, responses: ResponseWriter(sink), context: Fixture.context(tenant: tenant))
+                    try await instances.watchInstances(asked, responses: ResponseWriter(sink), context: context)
                     return nil
                 } catch let error as RPCError {
                     return error
@@ -197,13 +198,13 @@ struct WatchTests {
         }
     }
 
-    @Test("when the server goes away the watch ends with its token", arguments: [false, true])
+    @Test("when its connection or the server goes away the watch ends with its token", arguments: [false, true])
     func draining(_ isIdle: Bool) async throws {
-        let fixture = try await Fixture()
-        let ended = try await self.watch(fixture) { sink in
+        let (fixture, context) = (try await Fixture(), Fixture.context())
+        let ended = try await self.watch(fixture, context: context) { sink in
             _ = try await sink.message(0, as: Response.self)
             if isIdle { await fixture.clock.untilSleeping(1) }
-            fixture.backend.drain.begin()
+            context.askToEnd()
             let last: Response = try await sink.message(1)
             #expect(last.events.isEmpty && last.resumeToken?.revision == fixture.view.revision.number)
         }
@@ -212,13 +213,13 @@ struct WatchTests {
 
     @Test("the last token of a slow watcher is not older than what it has been sent")
     func drainingSlowWatcher() async throws {
-        let fixture = try await Fixture()
-        let ended = try await self.watch(fixture, fullAfter: 1) { sink in
+        let (fixture, context) = (try await Fixture(), Fixture.context())
+        let ended = try await self.watch(fixture, fullAfter: 1, context: context) { sink in
             _ = try await sink.message(0, as: Response.self)
             await fixture.clock.untilSleeping(1)
             _ = try await fixture.create("new")
             let sent: Response = try await sink.message(1)
-            fixture.backend.drain.begin()
+            context.askToEnd()
             let last: Response = try await sink.message(2)
             #expect(!sent.events.isEmpty && last.resumeToken == sent.resumeToken)
         }

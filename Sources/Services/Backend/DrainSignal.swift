@@ -1,7 +1,7 @@
 internal import Fleet
 internal import Synchronization
 
-/// Says that the server is going away, to every call that waits.
+/// Says that the server is going away, to what works beside the calls: those learn of it from their connections.
 package final class DrainSignal: Sendable {
     /// More than may wait for anything else, so that nobody is turned away here.
     private let raised = Waiters<Void>(limit: 2 * View.waitersMax)

@@ -30,6 +30,18 @@ package struct AccessInterceptor: ServerInterceptor {
         }
     }
 
+    /// The token may have been withdrawn, its time may be over, and the table may give its bearer another role.
+    package func recheck(_ context: ServerContext) throws(RPCError) {
+        guard let known = context.principal as? Principal else { return }
+        do throws(AccessRefusal) {
+            let principal = try self.principal(of: context)
+            guard principal.id == known.id, principal.tenant == known.tenant else { throw .unknownCredentials }
+            try MethodRoles.table.check(principal, for: MethodKey(context.method))
+        } catch {
+            throw ErrorDetails(error).error
+        }
+    }
+
     private func principal(of context: ServerContext) throws(AccessRefusal) -> Principal {
         let authorization = context.requestMetadata["authorization"]
         do throws(AccessRefusal) {

@@ -35,9 +35,10 @@ package struct HealthService: GrpcHealthV1.HealthProtocol {
         _ request: GrpcHealthV1.HealthCheckRequest, responses: ResponseWriter<GrpcHealthV1.HealthCheckResponse>, context: ServerContext
     ) async throws {
         do {
-            try await self.registry.watch(request.service) { status in
-                try await responses.write(.init(status ?? .serviceUnknown))
+            try await context.unlessAskedToEnd {
+                try await self.registry.watch(request.service) { status in try await responses.write(.init(status ?? .serviceUnknown)) }
             }
+            throw ErrorDetails.draining.error
         } catch is HealthRegistry.ShutDown {
             throw ErrorDetails.draining.error
         } catch is HealthRegistry.TooManyWatchers {

@@ -11,10 +11,14 @@ extension JobHandlers {
         _ request: NovitaiV1.WatchJobsRequest, responses: ResponseWriter<NovitaiV1.WatchJobsResponse>, context: ServerContext
     ) async throws {
         try await self.backend.answer(context) {
-            let watch = try JobWatch(request, tenant: try self.backend.tenant(of: context), backend: self.backend)
+            let options = try WatchOptions(
+                everyChange: request.everyChange, bookmarkInterval: request.bookmarkInterval, resumeToken: request.resumeToken,
+                ids: request.ids, backend: self.backend)
+            let subject = try JobSubject(request, tenant: try self.backend.tenant(of: context), isResumed: options.resumeAfter != nil)
+            let watch = Watch(subject, options, backend: self.backend)
             // The caller learns that the watch has begun, though nothing may happen for long.
             try await responses.sendHeaders()
-            try await watch.run { try await responses.write($0) }
+            try await watch.run(context) { try await responses.write($0) }
         }
     }
 

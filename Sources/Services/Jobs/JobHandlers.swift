@@ -55,7 +55,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
             let job = try await self.job(request.id, of: tenant)
             guard !job.state.isFinal, limit > .zero else { return NovitaiV1.Job(job) }
             let (view, clock, deadline) = (self.backend.view, self.backend.clock, self.backend.clock.now + limit)
-            let ended: Job?? = try await self.backend.drain.unlessDraining { try await Self.wait(view, job.id, deadline, clock) }
+            let ended: Job?? = try await context.unlessAskedToEnd { try await Self.wait(view, job.id, deadline, clock) }
             guard let ended else { throw ErrorDetails.draining.error }
             if let ended { return NovitaiV1.Job(ended) }
             // It ended and left memory in between.

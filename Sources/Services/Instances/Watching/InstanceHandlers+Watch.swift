@@ -4,9 +4,6 @@ internal import ProtobufWire
 package import RPCCore
 
 extension InstanceHandlers {
-    /// Ids that one watch may name.
-    static let watchedIDsMax = 1000
-
     /// Makes all methods callable, those that are called most with what is encoded once for all callers.
     package func registerAll(in router: inout Router) {
         self.register(in: &router)
@@ -31,17 +28,19 @@ extension InstanceHandlers {
 
     private func watch(
         _ request: NovitaiV1.WatchInstancesRequest, _ context: ServerContext, sendHeaders: @Sendable () async throws -> Void,
-        _ write: @escaping InstanceWatch.Write
+        _ write: @escaping Watch<InstanceSubject>.Write
     ) async throws {
         try await self.backend.answer(context) {
             let tenant = try self.backend.tenant(of: context)
-            guard request.ids.count <= Self.watchedIDsMax else {
-                throw FleetError.invalid([FieldViolation("ids", "must have at most \(Self.watchedIDsMax) ids")])
-            }
-            let watch = try InstanceWatch(request, tenant: tenant, backend: self.backend, events: self.encodedEvents)
+            let options = try WatchOptions(
+                everyChange: request.everyChange, bookmarkInterval: request.bookmarkInterval, resumeToken: request.resumeToken,
+                ids: request.ids, backend: self.backend)
+            let subject = try InstanceSubject(
+                request, tenant: tenant, isResumed: options.resumeAfter != nil, view: self.backend.view, encoder: self.encodedEvents)
+            let watch = Watch(subject, options, backend: self.backend)
             // The caller learns that the watch has begun, though nothing may happen for long.
             try await sendHeaders()
-            try await watch.run(write)
+            try await watch.run(context, write)
         }
     }
 }

@@ -1,0 +1,41 @@
+internal import RPCCore
+internal import Synchronization
+
+/// What all connections of a server hold for their clients, against what they may hold together.
+///
+/// Connections tell it once per turn of their loop, so what is known is a turn old at most.
+final class HeldMemory: Sendable {
+    /// One connection's part, in bytes.
+    struct Share: Equatable {
+        /// Of responses that wait for the client's windows.
+        var responses = 0
+        /// Of request messages that are incomplete, or that no handler has taken.
+        var requests = 0
+    }
+
+    private let limit: Int
+    private let responses = Atomic<Int>(0)
+    private let requests = Atomic<Int>(0)
+    private let refusals = Atomic<Int>(0)
+
+    /// - Parameter limit: bytes.
+    init(limit: Int) { self.limit = limit }
+
+    func change(from old: Share, to new: Share) {
+        if new.responses != old.responses { self.responses.wrappingAdd(new.responses - old.responses, ordering: .relaxed) }
+        if new.requests != old.requests { self.requests.wrappingAdd(new.requests - old.requests, ordering: .relaxed) }
+    }
+
+    var share: Share { Share(responses: self.responses.load(ordering: .relaxed), requests: self.requests.load(ordering: .relaxed)) }
+
+    /// Calls that were refused for want of memory.
+    var refusalCount: Int { self.refusals.load(ordering: .relaxed) }
+
+    /// - Throws: RESOURCE_EXHAUSTED when too much is held to begin a call, or to go on with a large one.
+    func admit() throws(RPCError) {
+        let share = self.share
+        guard share.responses + share.requests > self.limit else { return }
+        self.refusals.wrappingAdd(1, ordering: .relaxed)
+        throw RPCError(code: .resourceExhausted, message: "the server holds too much for its clients at present; call again later")
+    }
+}

@@ -1,0 +1,66 @@
+internal import HTTP2Session
+internal import RPCCore
+
+/// A call as its handler has it: what it reads and what it sends.
+extension ServerCall: CallEndpoint {
+    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>? {
+        defer {
+            self.giveCredit()
+            self.noteHeld()
+        }
+        return self.inbox.takeNow()
+    }
+
+    func takeMessage(into reader: Waiter<ReceivedMessage?>) {
+        self.inbox.take(into: reader)
+        self.giveCredit()
+        self.noteHeld()
+        self.connection.scheduleFlush()
+    }
+
+    func send(_ message: [UInt8]) throws(RPCError) -> Bool {
+        try self.checkSize(message)
+        try self.sendHeaders()
+        self.sentBytes += message.count
+        self.connection.session.enqueue(message, on: self.stream)
+        self.connection.scheduleFlush()
+        return self.connection.hasRoom(for: self)
+    }
+
+    func checkSize(_ message: [UInt8]) throws(RPCError) {
+        let count = message.count - MessagePrefix.size
+        let limit = self.connection.server.configuration.responseSizeMax
+        guard count > limit else { return }
+        throw RPCError(code: .resourceExhausted, message: "the response has \(count) bytes, more than the limit of \(limit)")
+    }
+
+    func sendHeaders() throws(RPCError) {
+        guard !self.machine.hasSentHeaders else { return }
+        // Before the machine is told: when the metadata cannot be sent, the call can still end with its status alone.
+        let metadata = try self.initialMetadata()
+        guard case .afterHeaders = self.machine.send() else { throw self.ending ?? Self.hasEnded }
+        var headers = self.headers
+        if let codec = self.context.settleResponseCodec() { headers.fields.append(HeaderField("grpc-encoding", codec.name)) }
+        if !metadata.isEmpty { headers.fields += ResponseFields.fields(metadata.wireFields) }
+        self.connection.session.submitResponse(self.stream, headers: headers, endStream: false)
+        self.connection.scheduleFlush()
+    }
+
+    private func initialMetadata() throws(RPCError) -> Metadata {
+        guard let metadata = self.context.responseMetadata?.initial, !metadata.isEmpty else { return Metadata() }
+        guard metadata.wireFields.size + ResponseFields.headersSize <= Int(self.connection.session.remoteHeaderListLimit) else {
+            throw RPCError(code: .internal, message: "the initial metadata is larger than the header list that the client takes")
+        }
+        return metadata
+    }
+
+    func waitForRoom(_ writer: Waiter<Void>) {
+        if let ending { return _ = writer.answer(.failure(ending)) }
+        if self.connection.hasRoom(for: self) { return _ = writer.answer(.success(())) }
+        if self.writers.isEmpty { self.connection.writerBlocked(self) }
+        self.writers.append(writer)
+    }
+
+    /// A handler ends its responses by returning.
+    func finishSending() {}
+}

@@ -1,0 +1,99 @@
+internal import Fleet
+internal import NovitaiProto
+
+/// The instances that one `WatchInstances` call is told of. Knows what the caller has been told, so that an instance which never fitted is not
+/// taken away from it.
+struct InstanceSubject: WatchSubject {
+    typealias Response = WatchResponse
+
+    private let tenant: TenantID
+    /// Empty: all of the tenant's.
+    private let ids: Set<InstanceID>
+    private let predicate: Predicate<Instance>
+    private let encoder: EncodedEvents
+    /// Whether the caller holds an instance that is not in `holds`: unknown after a resumption, and then taken for yes.
+    private let mayHoldOthers: Bool
+    /// Bounded by the instances that live while the watch does: ended ones are dropped.
+    private var holds: [InstanceID: Bool] = [:]
+
+    /// - Parameter encoder: of all watches.
+    init(_ request: NovitaiV1.WatchInstancesRequest, tenant: TenantID, isResumed: Bool, view: View, encoder: EncodedEvents)
+        throws(FleetError)
+    {
+        self.tenant = tenant
+        // Names of living instances are taken too.
+        self.ids = Set(request.ids.map { view.instance(named: $0, of: tenant)?.id ?? InstanceID(rawValue: $0) })
+        self.predicate = try InstanceQuery.predicate(request.filter)
+        self.encoder = encoder
+        self.mayHoldOthers = isResumed
+    }
+
+    func concerns(_ event: Event) -> Bool {
+        guard case .instance(let instance) = event.object else { return false }
+        return self.concerns(instance)
+    }
+
+    private func concerns(_ instance: Instance) -> Bool {
+        instance.tenant == self.tenant && (self.ids.isEmpty || self.ids.contains(instance.id))
+    }
+
+    mutating func snapshot(of backend: Backend) async throws -> (objects: [Instance], revision: Revision) {
+        let (view, before) = (backend.view, self)
+        // Looking through thousands of instances takes milliseconds: not on a connection's event loop.
+        let (subject, living, revision) = await withTaskExecutorPreference(globalConcurrentExecutor) {
+            var subject = before
+            let (instances, revision) = view.livingInstances()
+            let living = instances.filter { subject.isSelected($0) }
+            for instance in living { subject.holds[instance.id] = true }
+            return (subject, living, revision)
+        }
+        self = subject
+        return (try await living + self.endedOnes(besides: living, backend.store), revision)
+    }
+
+    /// Who waits for an instance by its id has to learn that it is over. At most as many reads as the request named ids.
+    private func endedOnes(besides living: [Instance], _ store: any Store) async throws -> [Instance] {
+        var ended: [Instance] = []
+        for id in self.ids.subtracting(living.map(\.id)).sorted() {
+            guard let instance = try await store.instance(id), instance.tenant == self.tenant, instance.state.isFinal else { continue }
+            ended.append(instance)
+        }
+        return ended
+    }
+
+    mutating func select(_ change: WatchChange) -> (object: Instance, kind: NovitaiV1.InstanceEventKind)? {
+        guard case .instance(let instance) = change.event.object, let kind = self.kind(of: instance) else { return nil }
+        return (instance, kind)
+    }
+
+    private mutating func kind(of instance: Instance) -> NovitaiV1.InstanceEventKind? {
+        if self.isSelected(instance) {
+            self.holds[instance.id] = true
+            return .changed
+        }
+        guard self.holds[instance.id] ?? self.mayHoldOthers else { return nil }
+        self.holds[instance.id] = instance.state.isFinal ? nil : false
+        return .removed
+    }
+
+    private func isSelected(_ instance: Instance) -> Bool {
+        !instance.state.isFinal && self.concerns(instance) && self.predicate.matches(instance)
+    }
+
+    // MARK: How they travel
+
+    static func bytes(_ instance: Instance) -> Int { InstanceQuery.bytes(instance) }
+
+    func encodedSnapshot(_ instance: Instance) throws -> [UInt8] { try EncodedEvents.snapshot(instance) }
+
+    func encoded(_ change: WatchChange, _ instance: Instance, as kind: NovitaiV1.InstanceEventKind) throws -> [UInt8] {
+        try self.encoder.encoded(change, instance, as: kind)
+    }
+
+    static func response(_ events: [[UInt8]], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> WatchResponse {
+        var rest = NovitaiV1.WatchInstancesResponse()
+        rest.resumeToken = token
+        rest.snapshotComplete = isSnapshotComplete
+        return WatchResponse(events: events, rest: rest)
+    }
+}

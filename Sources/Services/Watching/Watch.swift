@@ -1,0 +1,137 @@
+internal import Fleet
+internal import NovitaiProto
+internal import RPCCore
+internal import Synchronization
+
+/// What a watch is of: which changes its caller is told of, and how they travel. A value of one call.
+protocol WatchSubject: Sendable {
+    associatedtype Object: Sendable
+    /// What an event says about its object.
+    associatedtype Kind: Sendable
+    /// An event as it goes into a response.
+    associatedtype Encoded: Sendable
+    associatedtype Response: Sendable
+
+    /// Whether the event can concern the caller at all.
+    func concerns(_ event: Event) -> Bool
+    /// What the caller is shown first, and up to where that is complete.
+    mutating func snapshot(of backend: Backend) async throws -> (objects: [Object], revision: Revision)
+    /// Nil when the caller need not hear of the change.
+    mutating func select(_ change: WatchChange) -> (object: Object, kind: Kind)?
+
+    static func bytes(_ object: Object) -> Int
+    func encodedSnapshot(_ object: Object) throws -> Encoded
+    func encoded(_ change: WatchChange, _ object: Object, as kind: Kind) throws -> Encoded
+    /// - Parameter token: nil within a snapshot, from where one cannot go on.
+    static func response(_ events: [Encoded], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> Response
+}
+
+/// One call that watches: a snapshot, then the tail of the log, until the caller or the server goes.
+struct Watch<Subject: WatchSubject> {
+    typealias Write = @Sendable (Subject.Response) async throws -> Void
+
+    private let backend: Backend
+    private let options: WatchOptions
+    /// Up to where the caller certainly misses nothing.
+    private let complete = CompletePosition()
+    private var subject: Subject
+    /// Everything up to here has been sent.
+    private var position = Revision.zero
+    private var lastSentAt: Timestamp
+
+    init(_ subject: Subject, _ options: WatchOptions, backend: Backend) {
+        self.backend = backend
+        self.options = options
+        self.subject = subject
+        self.lastSentAt = backend.clock.now
+    }
+
+    /// Ends only by an error: the caller's going, the server's or the connection's, or the watch's own.
+    func run(_ context: ServerContext, _ write: @escaping Write) async throws {
+        let watch = self
+        try await context.unlessAskedToEnd {
+            var watch = watch
+            try await watch.follow(write)
+        }
+        if let complete = self.complete.value {
+            try await write(Subject.response([], token: self.options.token(at: complete), isSnapshotComplete: false))
+        }
+        throw ErrorDetails.draining.error
+    }
+
+    private mutating func follow(_ write: Write) async throws {
+        if let resumeAfter = self.options.resumeAfter {
+            self.position = resumeAfter
+            self.complete.reach(resumeAfter)
+        } else {
+            try await self.sendSnapshot(write)
+        }
+        while true {
+            try await self.send(try await self.nextBatch(), write)
+            if self.lastSentAt + self.options.bookmarkInterval <= self.backend.clock.now { try await self.sendPosition([], write) }
+            // Returns when there may be more, or when a bookmark is due.
+            let due = self.lastSentAt + self.options.bookmarkInterval
+            _ = try await Self.wait(self.backend.view, self.position, due, self.backend.clock)
+        }
+    }
+
+    // MARK: Sending
+
+    private mutating func sendSnapshot(_ write: Write) async throws {
+        let (objects, revision) = try await self.subject.snapshot(of: self.backend)
+        for range in WatchChunks.ranges(of: objects, bytes: Subject.bytes) {
+            let events = try objects[range].map { try self.subject.encodedSnapshot($0) }
+            try await write(Subject.response(events, token: nil, isSnapshotComplete: false))
+        }
+        self.position = revision
+        try await self.sendPosition([], isSnapshotComplete: true, write)
+    }
+
+    private mutating func send(_ batch: (changes: [WatchChange], revision: Revision), _ write: Write) async throws {
+        var outgoing: [(change: WatchChange, object: Subject.Object, kind: Subject.Kind)] = []
+        for change in batch.changes {
+            if let selected = self.subject.select(change) { outgoing.append((change, selected.object, selected.kind)) }
+        }
+        for range in WatchChunks.ranges(of: outgoing, bytes: { Subject.bytes($0.object) }) {
+            let events = try outgoing[range].map { try self.subject.encoded($0.change, $0.object, as: $0.kind) }
+            let isLast = range.upperBound == outgoing.count
+            self.position = isLast ? batch.revision : outgoing[range.upperBound - 1].change.event.revision
+            try await self.sendPosition(events, write)
+        }
+        self.position = batch.revision
+        self.complete.reach(batch.revision)
+    }
+
+    private mutating func sendPosition(_ events: [Subject.Encoded], isSnapshotComplete: Bool = false, _ write: Write) async throws {
+        let response = Subject.response(events, token: self.options.token(at: self.position), isSnapshotComplete: isSnapshotComplete)
+        // Queued at once, whatever the wait for room after it comes to: a bookmark at a drain follows it.
+        self.complete.reach(self.position)
+        try await write(response)
+        self.lastSentAt = self.backend.clock.now
+    }
+
+    // MARK: Reading
+
+    /// From memory, or from the durable log when the position has fallen out of it.
+    private func nextBatch() async throws -> (changes: [WatchChange], revision: Revision) {
+        let subject = self.subject
+        let recent = try self.backend.view.changes(after: self.position, everyChange: self.options.everyChange, where: subject.concerns)
+        if let recent { return (recent.changes, recent.revision) }
+        let events = try await self.backend.store.events(after: self.position, limit: WatchOptions.logReadSize)
+        let wanted = events.filter(subject.concerns)
+        let changes =
+            self.options.everyChange ? wanted.map { WatchChange(event: $0, changeCount: 1) } : View.latestPerObject(wanted)
+        return (changes, events.last?.revision ?? self.position)
+    }
+
+    private static func wait(_ view: View, _ position: Revision, _ deadline: Timestamp, _ clock: some Clock) async throws -> Bool {
+        try await view.wait(after: position, until: deadline, clock: clock)
+    }
+}
+
+private final class CompletePosition: Sendable {
+    private let position = Mutex<Revision?>(nil)
+
+    var value: Revision? { self.position.withLock { $0 } }
+    func reach(_ position: Revision) { self.position.withLock { $0 = position } }
+}

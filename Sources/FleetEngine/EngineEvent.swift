@@ -11,6 +11,8 @@ package enum EngineEvent: Sendable {
     case storeFailed(String)
     case swept(FleetMonitor.Sweep)
     case sweepFailed(String)
+    /// Our token stands in the machine's environment and not in its name, as in a copy that somebody made: it is left alone.
+    case suspectFound(InstanceID, UpstreamID)
     /// A machine too many is being deleted.
     case releasing(InstanceID, UpstreamID)
     /// Something keeps a machine from being changed.

@@ -61,6 +61,19 @@ final class MachineObserver: Sendable {
         }
     }
 
+    /// Machines by a part of their name, asked now.
+    func search(_ text: String, requestID: String) async throws(CloudError) -> MachineListing {
+        do throws(CloudError) {
+            let call = self.world.listingCall(.transition, machines: 0, requestID: requestID)
+            let listing = try await self.world.cloud.machines(named: text, call: call)
+            self.world.upstreamAnswered(nil)
+            return listing
+        } catch {
+            self.world.upstreamAnswered(error)
+            throw error
+        }
+    }
+
     /// A full listing that was begun at `time` or later.
     func listing(since time: Timestamp, priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
         while true {

@@ -17,7 +17,7 @@ extension Reconciler {
             case .commit(let commit): try await self.commit(commit, for: question)
             case .release(let id, let commit): try await self.release(id, of: question.instanceID, first: commit)
             case .unproven(let id):
-                self.world.report(.sweepFailed("machine \(id) names \(question.instanceID) only in its environment: it is left alone"))
+                self.world.report(.suspectFound(question.instanceID, id))
             }
         } catch {
             self.world.report(.sweepFailed("\(error)"))

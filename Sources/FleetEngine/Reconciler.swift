@@ -72,18 +72,21 @@ final class Reconciler: Sendable {
         // An observed deployment looks, and changes nothing.
         let isApplied = !isDryRun && self.world.view.control.observation == nil
         if isApplied { await self.settle(questions) }
-        if !isDryRun { self.note(listing, questions, wasApplied: isApplied, wasSuspicious: !isCredible) }
+        if !isDryRun { self.note(listing, living, questions, wasApplied: isApplied, wasSuspicious: !isCredible) }
         return ReconciliationReport(
             listing, questions: questions, foreign: self.reconciliation.foreign(in: listing), wasSuspicious: !isCredible,
             wasApplied: isApplied)
     }
 
-    private func note(_ listing: MachineListing, _ questions: [ReconciliationQuestion], wasApplied: Bool, wasSuspicious: Bool) {
+    private func note(
+        _ listing: MachineListing, _ living: [Instance], _ questions: [ReconciliationQuestion], wasApplied: Bool, wasSuspicious: Bool
+    ) {
         let asked = wasApplied ? min(questions.count, EngineLimits.questionsPerSweepMax) : 0
         let sweep = FleetMonitor.Sweep(
             begunAt: listing.begunAt, endedAt: self.world.clock.now, machines: listing.machines.count,
-            foreignMachines: self.reconciliation.foreignCount(in: listing), questions: asked, questionsLeft: questions.count - asked,
-            wasSuspicious: wasSuspicious)
+            foreignMachines: self.reconciliation.foreignCount(in: listing),
+            suspectMachines: self.reconciliation.suspects(in: listing, living: living).count, questions: asked,
+            questionsLeft: questions.count - asked, wasSuspicious: wasSuspicious)
         self.world.monitor.update { $0.lastSweep = sweep }
         self.world.report(.swept(sweep))
     }

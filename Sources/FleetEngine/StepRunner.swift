@@ -114,8 +114,19 @@ struct StepRunner: Sendable {
             return try await self.postpone(job, lease, error)
         }
         let isCredible = ListingCredibility.isCredible(listing, known: self.world.view.livingInstances().instances)
+        guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
+        var search: MachineListing?
+        if let text = self.stepper(job, instance, lease).searchBeforeAbsence(in: listing, isCredible: isCredible) {
+            do throws(CloudError) {
+                search = try await self.observer.search(text, requestID: job.id.rawValue)
+            } catch {
+                return try await self.postpone(job, lease, error)
+            }
+        }
+        let found = search
         _ = try await self.apply(job, lease) { stepper in
-            if case .listing = stepper.plan() { stepper.settled(listing, isCredible: isCredible) } else { stepper.returned() }
+            guard case .listing = stepper.plan() else { return stepper.returned() }
+            return stepper.settled(listing, search: found, isCredible: isCredible)
         }
     }
 

@@ -76,7 +76,15 @@ extension NovitaCloud {
 
     package func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
         do throws(CallFailure) {
-            return try await self.lister.list(status: status, call: call)
+            return try await self.lister.list(.status(status), call: call)
+        } catch {
+            throw error.error
+        }
+    }
+
+    package func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
+        do throws(CallFailure) {
+            return try await self.lister.search(text, call: call)
         } catch {
             throw error.error
         }

@@ -64,6 +64,10 @@ struct EngineLog {
         case .storeFailed(let reason): self.log.error("store failed", metadata: ["reason": "\(reason)"])
         case .swept(let sweep): self.log.debug("account swept", metadata: Self.metadata(sweep))
         case .sweepFailed(let reason): self.log.warning("sweep failed", metadata: ["reason": "\(reason)"])
+        case .suspectFound(let instance, let machine):
+            self.log.warning(
+                "machine names an instance in its environment only and is left alone",
+                metadata: ["instance": "\(instance)", "machine": "\(machine)"])
         case .releasing(let instance, let machine):
             self.log.warning("machine too many is being deleted", metadata: ["instance": "\(instance)", "machine": "\(machine)"])
         case .held(let instance, let hold):
@@ -92,7 +96,8 @@ struct EngineLog {
 
     private static func metadata(_ sweep: FleetMonitor.Sweep) -> Logger.Metadata {
         [
-            "machines": "\(sweep.machines)", "foreign": "\(sweep.foreignMachines)", "questions": "\(sweep.questions)",
+            "machines": "\(sweep.machines)", "foreign": "\(sweep.foreignMachines)", "suspects": "\(sweep.suspectMachines)",
+            "questions": "\(sweep.questions)",
             "suspicious": "\(sweep.wasSuspicious)",
         ]
     }

@@ -46,6 +46,20 @@ struct EngineTests {
         }
     }
 
+    @Test("A page that the provider loses for longer than the settle window is no proof that a create brought nothing")
+    func lostPage() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.dropAfter, on: .createInstance))
+            universe.arm(ProviderFault(.shortPage, on: .listInstances, times: nil))
+            let reply = try await universe.create(1)
+            await universe.sleep(FleetSettings().settleWindow + .seconds(600))
+            #expect(universe.ledger.count == 1)
+            universe.provider.withSimulator { simulator, _ in simulator.clearFaults() }
+            #expect(try await universe.end(of: reply.job).state == .succeeded)
+            #expect(universe.ledger.count == 1)
+        }
+    }
+
     @Test("A request id that comes again answers with the same objects; with another payload it is refused")
     func repeats() throws {
         try Universe.play { universe in

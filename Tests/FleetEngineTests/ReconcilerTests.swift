@@ -106,6 +106,23 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("A machine that names us in its environment only is reported as such, counted, and never touched")
+    func suspect() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready()
+            let deployment = try #require(await universe.running().view.deployment)
+            let token = OwnershipToken(deployment: deployment.id, instance: instance.id, attempt: 1)
+            _ = try universe.rent(named: "a copy", environment: [EnvironmentVariable(key: OwnershipToken.environmentName, value: token.text)])
+            #expect(try await universe.end(of: universe.change(.delete, instance.id).job).state == .succeeded)
+            await universe.sleep(.seconds(100))
+            let server = await universe.running()
+            #expect(server.monitor.report.lastSweep?.suspectMachines == 1)
+            #expect(universe.trace.all.contains { $0.contains("suspect \(instance.id)") })
+            #expect(universe.ledger.map { $0.released == nil } == [false, true])
+            #expect(universe.count(of: .deleteInstance(id: "")) == 1)
+        }
+    }
+
     @Test("A create that shows after the settle window is found, ended and accounted as waste within a sweep")
     func tooLate() throws {
         try Universe.play { universe in
@@ -125,10 +142,11 @@ struct ReconcilerTests {
 
 extension Universe {
     /// Somebody rents a machine without us.
-    func rent(named name: String) throws -> String {
+    func rent(named name: String, environment: [EnvironmentVariable] = []) throws -> String {
         try self.provider.withSimulator { simulator, now in
             var request = CreateRequest(name: name, productID: "4090.16c62g", imageURL: "registry.example/worker:1")
             request.clusterID = "us-ca-6"
+            request.environment = environment
             return try simulator.createInstance(request, at: now)
         }
     }

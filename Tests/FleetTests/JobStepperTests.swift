@@ -158,23 +158,45 @@ struct CreateStepTests {
         var before: Int
         var begunAfterWindow: Duration
         var isCredible = true
+        /// Begun after the end of the window; nil: not made.
+        var search: Duration? = .seconds(20)
         var after: JobStep
-        var testDescription: String { "\(self.before), \(self.begunAfterWindow), \(self.isCredible)" }
+        var testDescription: String { "\(self.before), \(self.begunAfterWindow), \(self.isCredible), \(String(describing: self.search))" }
     }
 
     @Test(
-        "Absence is proof by two credible listings begun after the settle window",
+        "Absence is proof by two credible listings begun after the settle window, each with a search by name",
         arguments: [
             Absence(before: 0, begunAfterWindow: .zero, after: .settle(attempt, absences: 0)),
             Absence(before: 0, begunAfterWindow: .seconds(1), after: .settle(attempt, absences: 1)),
             Absence(before: 1, begunAfterWindow: .seconds(1), isCredible: false, after: .settle(attempt, absences: 1)),
             Absence(before: 1, begunAfterWindow: .seconds(-1), after: .settle(attempt, absences: 1)),
+            Absence(before: 1, begunAfterWindow: .seconds(6), search: nil, after: .settle(attempt, absences: 1)),
+            Absence(before: 1, begunAfterWindow: .seconds(6), search: .zero, after: .settle(attempt, absences: 1)),
             Absence(before: 1, begunAfterWindow: .seconds(6), after: .place),
         ])
     func absence(_ example: Absence) {
         let begunAt = Self.windowEnd + example.begunAfterWindow
-        let result = self.settling(example.before, at: begunAt).settled(self.listing([], begunAt: begunAt), isCredible: example.isCredible)
+        let result = self.settling(example.before, at: begunAt).settled(
+            self.listing([], begunAt: begunAt), search: example.search.map { self.listing([], begunAt: Self.windowEnd + $0) },
+            isCredible: example.isCredible)
         #expect(result.job?.step == example.after)
+    }
+
+    @Test("A search by name is made where the listing would count as proof; what it finds is adopted")
+    func search() {
+        let after = Self.windowEnd + .seconds(6)
+        let settling = self.settling(1, at: after)
+        #expect(settling.searchBeforeAbsence(in: self.listing([], begunAt: after), isCredible: true) == "ourdeployment000.i-1.")
+        #expect(settling.searchBeforeAbsence(in: self.listing([], begunAt: after), isCredible: false) == nil)
+        #expect(settling.searchBeforeAbsence(in: self.listing([], begunAt: Self.windowEnd), isCredible: true) == nil)
+        #expect(settling.searchBeforeAbsence(in: self.listing([.sample("m1")], begunAt: after), isCredible: true) == nil)
+        let found = settling.settled(
+            self.listing([], begunAt: after), search: self.listing([.sample("m1", "pulling")], begunAt: after), isCredible: true)
+        #expect(found.job?.step == .boot && found.instance?.upstream?.id.rawValue == "m1" && found.instance?.debts == [])
+        let twice = settling.settled(
+            self.listing([.sample("m1")], begunAt: after), search: self.listing([.sample("m1")], begunAt: after), isCredible: true)
+        #expect(twice.instance?.debts == [], "one machine seen twice is one")
     }
 
     @Test("A create that is no longer wanted settles first, then gives way")
@@ -184,7 +206,9 @@ struct CreateStepTests {
         let adopted = wanted.settled(self.listing([.sample("m1", "creating")], begunAt: noon), isCredible: true)
         #expect(adopted.job?.state == .cancelled && adopted.instance?.upstream?.id.rawValue == "m1" && adopted.instance?.state == .deleting)
         let absent = self.settling(1, at: Self.windowEnd + .seconds(9), desired: .deleted)
-            .settled(self.listing([], begunAt: Self.windowEnd + .seconds(8)), isCredible: true)
+            .settled(
+                self.listing([], begunAt: Self.windowEnd + .seconds(8)), search: self.listing([], begunAt: Self.windowEnd + .seconds(9)),
+                isCredible: true)
         #expect(absent.job?.state == .cancelled)
     }
 

@@ -106,6 +106,9 @@ struct ReconciliationTests {
             guard case .unproven(clone.id) = self.answer(kind, instance, clone) else { return unexpected("\(kind)") }
         }
         #expect(self.written(self.answer(.stranger, nil, clone))?.stateReason == .orphaned, "a record that was lost")
+        let listing = MachineListing(machines: [.sample("m0"), clone, .sample("m2", "removing", name: "leaving")], begunAt: noon)
+        #expect(self.reconciliation.suspects(in: listing, living: [debtor]) == [clone.id])
+        #expect(self.reconciliation.suspects(in: listing, living: [.sample(.running)]) == [], "ours, renamed by hand")
     }
 
     @Test("Once a machine has run it is kept; before that, the running one of two")

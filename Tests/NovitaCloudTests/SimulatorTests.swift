@@ -216,6 +216,22 @@ struct SimulatorTests {
         }
     }
 
+    @Test("a page that is lost each time makes a listing short, but never a search by name")
+    func lostPage() async throws {
+        try await World.run { world in
+            let id = try self.created(await world.cloud.create(.simulated, call: world.call))
+            let prefix = OwnershipToken.prefix(of: MachineOrder.token.instance, in: MachineOrder.token.deployment)
+            #expect(try await world.cloud.machines(named: prefix, call: world.call).machines.map(\.id) == [id])
+            #expect(try await world.cloud.machines(named: "nobody's", call: world.call).machines.isEmpty)
+            world.arm(Fault(.shortPage, times: 2))
+            #expect(try await world.cloud.machines(named: prefix, call: world.call).machines.map(\.id) == [id], "found by a second pass")
+            world.arm(Fault(.shortPage, times: nil))
+            #expect(try await world.cloud.machines(status: nil, call: world.call).machines.isEmpty, "what the search is for")
+            let error = await #expect(throws: CloudError.self) { try await world.cloud.machines(named: prefix, call: world.call) }
+            #expect(error?.code == .malformedReply)
+        }
+    }
+
     @Test("a wrong key is refused, and no machine comes of it")
     func wrongKey() async throws {
         try await World.run(key: "sk_wrong") { world in

@@ -133,8 +133,8 @@ struct AdminTests {
         let monitor = FleetMonitor()
         func sweep(_ isSuspicious: Bool) -> FleetMonitor.Sweep {
             .init(
-                begunAt: fixture.clock.now, endedAt: fixture.clock.now, machines: 3, foreignMachines: 1, questions: 0, questionsLeft: 0,
-                wasSuspicious: isSuspicious)
+                begunAt: fixture.clock.now, endedAt: fixture.clock.now, machines: 3, foreignMachines: 1, suspectMachines: 0, questions: 0,
+                questionsLeft: 0, wasSuspicious: isSuspicious)
         }
         #expect(await self.checked(fixture, monitor, .reconciler) { $0.checkReconciler() }?.status == .degraded)
         monitor.update { $0.lastSweep = sweep(true) }

@@ -50,6 +50,9 @@ final class TestCloud: Cloud, Sendable {
     func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
         MachineListing(machines: [], begunAt: call.deadline)
     }
+    func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
+        MachineListing(machines: [], begunAt: call.deadline)
+    }
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }

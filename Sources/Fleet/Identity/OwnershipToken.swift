@@ -27,6 +27,9 @@ package struct OwnershipToken: Hashable, Sendable, Codable {
 
     package var text: String { "\(self.deployment).\(self.instance).\(self.attempt)" }
 
+    /// What the tokens of all create calls for an instance have in common, for a search by name.
+    package static func prefix(of instance: InstanceID, in deployment: DeploymentID) -> String { "\(deployment).\(instance)." }
+
     /// The environment variable that carries the token inside the machine.
     package static let environmentName = "NOVITAI_OWNER"
 }

@@ -35,6 +35,8 @@ package final class FleetMonitor: Sendable {
         /// Machines on the account, and how many of them are not ours.
         package var machines: Int
         package var foreignMachines: Int
+        /// Machines that name us in their environment only; see `Reconciliation.suspects`.
+        package var suspectMachines: Int
         /// Differences that were looked into, and those left for the next sweep.
         package var questions: Int
         package var questionsLeft: Int
@@ -42,13 +44,14 @@ package final class FleetMonitor: Sendable {
         package var wasSuspicious: Bool
 
         package init(
-            begunAt: Timestamp, endedAt: Timestamp, machines: Int, foreignMachines: Int, questions: Int, questionsLeft: Int,
-            wasSuspicious: Bool
+            begunAt: Timestamp, endedAt: Timestamp, machines: Int, foreignMachines: Int, suspectMachines: Int = 0, questions: Int,
+            questionsLeft: Int, wasSuspicious: Bool
         ) {
             self.begunAt = begunAt
             self.endedAt = endedAt
             self.machines = machines
             self.foreignMachines = foreignMachines
+            self.suspectMachines = suspectMachines
             self.questions = questions
             self.questionsLeft = questionsLeft
             self.wasSuspicious = wasSuspicious

@@ -147,6 +147,9 @@ package protocol Cloud: Sendable {
     func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine?
     /// All machines of the account, or those with one status word of the provider.
     func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing
+    /// The machines whose name holds `text`. Fails when the provider counts more than it shows: what is not in this listing is not
+    /// there, however pages of the full listing get lost.
+    func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError)

@@ -76,6 +76,15 @@ package struct Reconciliation: Sendable {
         listing.machines.filter { $0.token?.deployment != self.deployment }
     }
 
+    /// Machines with our token in the environment and another name, which no instance of ours has: a copy that somebody made of ours,
+    /// or one of ours that somebody renamed. Shown, and never touched.
+    package func suspects(in listing: MachineListing, living: [Instance]) -> [UpstreamID] {
+        let held = Set(living.compactMap { $0.upstream?.id })
+        return listing.machines.filter { machine in
+            machine.token?.deployment == self.deployment && !machine.isProvenOurs && !machine.isLeavingOrGone && !held.contains(machine.id)
+        }.map(\.id)
+    }
+
     private func question(about machine: Machine, known: [InstanceID: Instance]) -> ReconciliationQuestion? {
         guard let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return nil }
         func ask(_ kind: ReconciliationQuestion.Kind) -> ReconciliationQuestion {

@@ -75,17 +75,40 @@ extension JobStepper {
         return self.isSuperseded ? self.superseded(job) : self.result(job, self.instance)
     }
 
-    /// What a full listing shows of an unsettled create. `isCredible`: see `ListingCredibility`.
-    package func settled(_ listing: MachineListing, isCredible: Bool) -> StepResult {
+    /// What to search by name before this listing may count as one without the machine: a page of it may have got lost. Nil when it
+    /// shows the machine, and when it proves nothing anyway.
+    package func searchBeforeAbsence(in listing: MachineListing, isCredible: Bool) -> String? {
+        guard case .settle(let attempt, _) = self.job.step, self.mayProveAbsence(listing, of: attempt, isCredible: isCredible),
+            self.ownMachines(in: [listing]).isEmpty
+        else { return nil }
+        return OwnershipToken.prefix(of: self.instance.id, in: self.deployment)
+    }
+
+    /// What a full listing, and a search by name where one was due, show of an unsettled create. `isCredible`: see
+    /// `ListingCredibility`.
+    package func settled(_ listing: MachineListing, search: MachineListing? = nil, isCredible: Bool) -> StepResult {
         guard case .settle(let attempt, let absences) = self.job.step else { return self.returned() }
-        let own = Ownership.machines(of: self.instance, deployment: self.deployment, in: listing.machines)
+        let own = self.ownMachines(in: [listing] + (search.map { [$0] } ?? []))
         if let kept = Ownership.kept(of: own) { return self.adopted(kept, others: own.filter { $0.id != kept.id }) }
-        let windowEnd = attempt.callDeadline + self.settings.settleWindow
-        let proof = listing.begunAt > windowEnd && isCredible ? absences + 1 : absences
+        let isProof =
+            self.mayProveAbsence(listing, of: attempt, isCredible: isCredible)
+            && search.map { self.mayProveAbsence($0, of: attempt, isCredible: true) } ?? false
+        let proof = isProof ? absences + 1 : absences
         if proof >= StepLimits.absencesProvingNoMachine { return self.absent(attempt) }
         var job = self.job
         job.proceed(to: .settle(attempt, absences: proof), at: self.nextSettleLook(attempt), progress: job.progress)
         return self.result(job, self.instance)
+    }
+
+    private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
+        isCredible && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
+    }
+
+    /// Each once, as the first listing that has it shows it.
+    private func ownMachines(in listings: [MachineListing]) -> [Machine] {
+        var seen: Set<UpstreamID> = []
+        return listings.flatMap { Ownership.machines(of: self.instance, deployment: self.deployment, in: $0.machines) }
+            .filter { seen.insert($0.id).inserted }
     }
 
     /// There is none: a new attempt with a new token is safe.

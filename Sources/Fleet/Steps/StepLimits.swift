@@ -6,7 +6,7 @@ package enum StepLimits {
     package static let transitionIntervalMax: Duration = .seconds(30)
     /// Looks for a machine whose create is unsettled come further and further apart, up to this.
     package static let settleIntervalMax: Duration = .seconds(30)
-    /// Full listings without the machine, begun after the settle window, that prove that there is none.
+    /// Looks without the machine, begun after the settle window, that prove that there is none; each a full listing and a search by name.
     package static let absencesProvingNoMachine = 2
     /// Direct reads in a row without the machine that prove that it is gone.
     package static let absencesProvingGone = 2

@@ -1,6 +1,21 @@
 internal import Fleet
 internal import Synchronization
 
+/// Which machines of the account a listing asks for.
+enum MachineFilter {
+    /// With this status word; nil: all.
+    case status(String?)
+    /// With this text in their name.
+    case name(String)
+
+    var query: [(name: String, value: String)] {
+        switch self {
+        case .status(let word): word.map { [(name: "status", value: $0)] } ?? []
+        case .name(let text): [(name: "name", value: text)]
+        }
+    }
+}
+
 /// Reads whole listings, page by page.
 final class MachineLister: Sendable {
     /// More machines than any account has; a provider that sends new ones for ever is not followed.
@@ -16,24 +31,33 @@ final class MachineLister: Sendable {
     }
 
     /// Every page. A listing that is short of the provider's own total is made a second time; both together must reach it, or the
-    /// second must confirm the first. Otherwise it is an error: nobody shall take a machine for gone because of a lost page.
-    func list(status: String?, call: CloudCall) async throws(CallFailure) -> MachineListing {
+    /// second must confirm the first: the total may count what is not shown. The same page may also have got lost twice, so that what
+    /// is not here is no proof of anything; see `search`.
+    func list(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
-        let first = try await self.pass(status: status, call: call)
+        let first = try await self.pass(filter, call: call)
         guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt) }
-        let second = try await self.pass(status: status, call: call)
+        let second = try await self.pass(filter, call: call)
         let both = first.merged(with: second)
-        guard !both.isShort || Set(first.ids) == Set(second.ids) else {
-            throw .malformedReply("the listing has \(both.machines.count) machines, the provider says \(both.total ?? 0)")
-        }
+        guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }
         return MachineListing(machines: both.machines, begunAt: begunAt)
     }
 
-    private func pass(status: String?, call: CloudCall) async throws(CallFailure) -> PageCollector {
+    /// The machines whose name holds the text. They fit on one page, and a listing that stays short of the provider's own total is
+    /// an error, always: nobody shall take a machine for gone because of a lost page.
+    func search(_ text: String, call: CloudCall) async throws(CallFailure) -> MachineListing {
+        let begunAt = self.clock.now
+        var found = try await self.pass(.name(text), call: call)
+        if found.isShort { found = found.merged(with: try await self.pass(.name(text), call: call)) }
+        guard !found.isShort else { throw .short(found) }
+        return MachineListing(machines: found.machines, begunAt: begunAt)
+    }
+
+    private func pass(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> PageCollector {
         while true {
             let knowledge = self.knowledge.withLock { $0 }
             do throws(CallFailure) {
-                return try await self.pass(status: status, knowledge: knowledge, call: call)
+                return try await self.pass(filter, knowledge: knowledge, call: call)
             } catch {
                 let isAboutSize = error.isReplyTooLarge || error.error.code == .invalidRequest
                 guard isAboutSize, self.knowledge.withLock({ $0.shrink(from: knowledge.pageSize) }) else { throw error }
@@ -41,15 +65,15 @@ final class MachineLister: Sendable {
         }
     }
 
-    private func pass(status: String?, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> PageCollector {
+    private func pass(_ filter: MachineFilter, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> PageCollector {
         let size = knowledge.pageSize
         var collector = PageCollector()
         var number = knowledge.firstPage ?? 1
         if knowledge.firstPage == nil {
-            collector.add(try await self.pageZero(status: status, size: size, call: call))
+            collector.add(try await self.pageZero(filter, size: size, call: call))
         }
         while true {
-            let page = try await self.page(number, status: status, size: size, call: call)
+            let page = try await self.page(number, filter, size: size, call: call)
             if PagingKnowledge.isCut(page, pageSize: size) { throw .pageCut }
             // Page 1 may bring nothing new where page 0 was the same.
             let isProbed = knowledge.firstPage == nil && number == 1
@@ -62,18 +86,17 @@ final class MachineLister: Sendable {
     }
 
     /// Empty where the provider counts from 1 and refuses page 0. A refusal of the size comes up again with page 1.
-    private func pageZero(status: String?, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
+    private func pageZero(_ filter: MachineFilter, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
         do throws(CallFailure) {
-            return try await self.page(0, status: status, size: size, call: call)
+            return try await self.page(0, filter, size: size, call: call)
         } catch {
             guard error.error.code == .invalidRequest else { throw error }
             return MachinePage(machines: [], total: nil)
         }
     }
 
-    private func page(_ number: Int, status: String?, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
-        var query = [(name: "pageSize", value: "\(size)"), (name: "pageNum", value: "\(number)")]
-        if let status { query.append((name: "status", value: status)) }
+    private func page(_ number: Int, _ filter: MachineFilter, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
+        let query = [(name: "pageSize", value: "\(size)"), (name: "pageNum", value: "\(number)")] + filter.query
         let json = try await self.caller.json(.get("/gpu/instances", query: query, responseBytesMax: APIRequest.listBytesMax), call: call)
         guard let items = json.list("instances", "data") else { throw .malformedReply("the reply holds no list of machines") }
         let machines = items.compactMap(Machine.init)
@@ -83,6 +106,10 @@ final class MachineLister: Sendable {
 }
 
 extension CallFailure {
+    fileprivate static func short(_ listing: PageCollector) -> Self {
+        .malformedReply("the listing has \(listing.machines.count) machines, the provider says \(listing.total ?? 0)")
+    }
+
     /// The page has fewer machines than asked for, and the provider has more.
     fileprivate static var pageCut: Self {
         CallFailure(.invalidRequest, "the provider cuts pages", mayHaveBeenProcessed: false)

@@ -103,6 +103,9 @@ package struct FleetMetrics: MetricSource {
                 .gauge("novitai_sweep_duration_seconds", "How long the last sweep took.", (sweep.endedAt - sweep.begunAt) / .seconds(1)),
                 .gauge("novitai_account_machines", "Machines on the account.", Double(sweep.machines)),
                 .gauge("novitai_account_foreign_machines", "Machines on the account that are not ours.", Double(sweep.foreignMachines)),
+                .gauge(
+                    "novitai_account_suspect_machines", "Machines that name an instance of ours in their environment only.",
+                    Double(sweep.suspectMachines)),
             ]
         }
         return families

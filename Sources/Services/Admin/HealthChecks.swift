@@ -104,7 +104,8 @@ package struct HealthChecks: Sendable {
         guard let sweep = self.monitor.report.lastSweep else { return self.record(.degraded, "no sweep yet", of: .reconciler) }
         let age = now - sweep.endedAt
         let isLate = age > max(self.backend.settings.pollInterval * 3, .seconds(60))
-        let detail = "\(sweep.machines) machines seen \(age.components.seconds) s ago, \(sweep.foreignMachines) not ours"
+        var detail = "\(sweep.machines) machines seen \(age.components.seconds) s ago, \(sweep.foreignMachines) not ours"
+        if sweep.suspectMachines > 0 { detail += "; \(sweep.suspectMachines) name ours in their environment only and are left alone" }
         var worries = self.fleetWorries(at: now)
         if sweep.wasSuspicious { worries.append("the listing lacks most of what is known") }
         self.record(isLate || !worries.isEmpty ? .degraded : .healthy, ([detail] + worries).joined(separator: "; "), of: .reconciler)

@@ -119,6 +119,10 @@ struct Scenario: Sendable {
                     .staleList(lag: dice.seconds(1...Self.listLagMax)), on: .listInstances, times: dice.number(1...8), probability: 0.5))
         }
         if dice.chance(0.3) { faults.append(ProviderFault(.shortPage, on: .listInstances, times: dice.number(1...5), probability: 0.5)) }
+        if dice.chance(0.25) {
+            // The same page is lost for longer than a create is settled.
+            faults.append(ProviderFault(.shortPage, on: .listInstances, times: dice.number(60...250)))
+        }
         if dice.chance(0.3) { faults.append(ProviderFault(.dropBefore, on: .getInstance, times: dice.number(1...5), probability: 0.5)) }
         if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .deleteInstance, times: dice.number(1...3))) }
         if dice.chance(0.4) { faults.append(ProviderFault(Self.actionFault(dice), on: .stopInstance, times: dice.number(1...2))) }

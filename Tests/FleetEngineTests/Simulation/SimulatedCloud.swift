@@ -43,22 +43,52 @@ final class SimulatedCloud: Cloud {
         }
     }
 
+    /// Believed when it is short in the same way twice, as `NovitaCloud` does.
     func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
         let begunAt = self.clock.now
-        var found: [UpstreamID: Fleet.Machine] = [:]
-        var page = 1
-        while true {
-            let query = InstanceQuery(pageSize: 100, pageNumber: page, status: status ?? "")
+        let query = InstanceQuery(status: status ?? "")
+        let first = try await self.pass(query, call)
+        guard first.isShort else { return first.listing(begunAt) }
+        let second = try await self.pass(query, call)
+        guard !second.isShort || Set(second.machines.keys) == Set(first.machines.keys) else { throw second.shortage }
+        return second.listing(begunAt)
+    }
+
+    func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
+        let begunAt = self.clock.now
+        let pass = try await self.pass(InstanceQuery(name: text), call)
+        guard !pass.isShort else { throw pass.shortage }
+        return pass.listing(begunAt)
+    }
+
+    /// One reading of all pages.
+    private struct Pass {
+        var machines: [UpstreamID: Fleet.Machine] = [:]
+        var total = 0
+
+        var isShort: Bool { self.machines.count < self.total }
+        var shortage: CloudError { CloudError(.malformedReply, "\(self.machines.count) of \(self.total) machines") }
+
+        func listing(_ begunAt: Timestamp) -> MachineListing {
+            let standing = self.machines.values.filter { $0.status != "removed" }
+            return MachineListing(machines: standing.sorted { $0.id < $1.id }, begunAt: begunAt)
+        }
+    }
+
+    private func pass(_ query: InstanceQuery, _ call: CloudCall) async throws(CloudError) -> Pass {
+        var (query, pass) = (query, Pass())
+        query.pageSize = 100
+        for page in 1... {
+            query.pageNumber = page
             guard case .instances(let answer) = try await self.exchange(.listInstances(query), call) else {
                 throw CloudError(.malformedReply, "no list")
             }
-            let before = found.count
-            for machine in answer.instances { found[UpstreamID(rawValue: machine.id)] = Self.machine(machine) }
-            if found.count >= answer.total { break }
-            if found.count == before { throw CloudError(.malformedReply, "\(found.count) of \(answer.total) machines") }
-            page += 1
+            let before = pass.machines.count
+            for machine in answer.instances { pass.machines[UpstreamID(rawValue: machine.id)] = Self.machine(machine) }
+            pass.total = answer.total
+            if !pass.isShort || pass.machines.count == before { break }
         }
-        return MachineListing(machines: found.values.filter { $0.status != "removed" }.sorted { $0.id < $1.id }, begunAt: begunAt)
+        return pass
     }
 
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {
@@ -149,12 +179,18 @@ extension SimulatedCloud {
     private static func machine(_ machine: ProviderMachine) -> Fleet.Machine {
         Fleet.Machine(
             id: UpstreamID(rawValue: machine.id), name: machine.name, status: machine.status.rawValue,
-            statusError: machine.statusError?.message ?? "", token: OwnershipToken(machine.name), clusterID: machine.cluster.id,
+            statusError: machine.statusError?.message ?? "", token: Self.token(of: machine), clusterID: machine.cluster.id,
             productID: machine.product.id, billingMode: machine.billingMode == .spot ? .spot : .onDemand,
             endpoints: machine.connection == nil ? [] : machine.ports.map { self.endpoint(Int($0.number), of: machine) },
             spotStatus: machine.spot?.status.rawValue ?? "",
             spotReclaimAt: machine.spot?.reclaimTime.map { Timestamp(microseconds: $0.microseconds) },
             createdAt: Timestamp(seconds: machine.createdAt.unixSeconds))
+    }
+
+    /// The environment's before the name's, as `NovitaCloud` does.
+    private static func token(of machine: ProviderMachine) -> OwnershipToken? {
+        let variable = machine.request.environment.first { $0.key == OwnershipToken.environmentName }
+        return variable.flatMap { OwnershipToken($0.value) } ?? OwnershipToken(machine.name)
     }
 
     private static func endpoint(_ port: Int, of machine: ProviderMachine) -> Fleet.Endpoint {

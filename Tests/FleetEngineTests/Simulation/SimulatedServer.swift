@@ -84,6 +84,7 @@ extension EngineEvent {
         case .createCalled(_, let token): "create called \(token.text)"
         case .storeFailed(let text): "store failed: \(text)"
         case .swept(let sweep): "swept \(sweep.machines) machines, \(sweep.questions) questions"
+        case .suspectFound(let instance, let machine): "suspect \(instance) \(machine)"
         case .sweepFailed(let text): "sweep failed: \(text)"
         case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
         case .held(let instance, let hold): "held \(instance): \(hold)"

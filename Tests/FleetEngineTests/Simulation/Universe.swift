@@ -70,7 +70,8 @@ final class Universe: Sendable {
                 Task(executorPreference: self.executor) { await overseer.run() },
             ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
-        // Whatever may still come late comes now, and is found.
+        // Whatever may still come late comes now, and is found: listings are whole again.
+        self.provider.withSimulator { simulator, _ in simulator.clearFaults() }
         let quietUntil = self.clock.now + self.scenario.quietTime
         self.clock.schedule(at: quietUntil) {}
         self.state.withLock { $0.crashesLeft = 0 }

@@ -6,7 +6,7 @@ package final class NovitaCloud: Cloud {
     /// One HTTP exchange; `HTTPClient.execute` in a running server.
     package typealias Transport = @Sendable (HTTPRequest) async -> Result<HTTPResponse, HTTPClientError>
 
-    private let caller: APICaller
+    let caller: APICaller
     private let lister: MachineLister
     private let cache: CatalogueCache
     private let clock: any Clock
@@ -112,15 +112,19 @@ extension NovitaCloud {
         }
     }
 
-    /// The reply's status alone says that the change was accepted: its body may be anything.
     private func change(
         _ verb: String, _ id: UpstreamID, _ repeatability: Repeatability, _ call: CloudCall
     ) async throws(CloudError) {
         let body = JSON.object([.init("instanceId", .string(id.rawValue))])
+        try await self.post("/gpu/instance/\(verb)", body, repeatability, call)
+    }
+
+    /// Makes a change. The reply's status alone says that it was accepted: its body may be anything.
+    func post(_ path: String, _ body: JSON, _ repeatability: Repeatability, _ call: CloudCall) async throws(CloudError) {
         do throws(CallFailure) {
-            _ = try await self.caller.send(.post("/gpu/instance/\(verb)", body, repeatability), call: call)
+            _ = try await self.caller.send(.post(path, body, repeatability), call: call)
         } catch {
-            throw error.error
+            throw error.changeError
         }
     }
 }
@@ -152,15 +156,5 @@ extension NovitaCloud {
             throw .malformedReply("the reply of \(path) holds no list")
         }
         return items
-    }
-
-    package func balance(call: CloudCall) async throws(CloudError) -> MicroUSD {
-        do throws(CallFailure) {
-            let reply = try await self.caller.json(.get("/billing/balance/detail", family: .open), call: call)
-            guard let balance = reply["availableBalance"].billingAmount else { throw .malformedReply("the reply holds no balance") }
-            return balance
-        } catch {
-            throw error.error
-        }
     }
 }

@@ -34,6 +34,25 @@ package struct APIError: Error, Hashable, Sendable {
     static let storageNotFound = Self(status: 400, reason: "NETWORK_STORAGE_NOT_FOUND", message: "network storage not found")
     static let networkNotFound = Self(status: 400, reason: "NETWORK_NOT_FOUND", message: "network not found")
 
+    static let storageElsewhere = Self(
+        status: 400, reason: "NETWORK_STORAGE_UNAVAILABLE", message: "the network storage is in another cluster")
+    static let storageNotSupported = Self(
+        status: 400, reason: "CUR_CLUSTER_NETWORK_STORAGE_NOT_SUPPORT", message: "the cluster does not support network storage")
+    static let storageInUse = Self(status: 400, reason: "NETWORK_STORAGE_IN_USE", message: "network storage in use")
+    static let networkInUse = Self(status: 400, reason: "NETWORK_IN_USE", message: "network in use")
+    static let networkLimit = Self(status: 400, reason: "NETWORK_MAX_LIMIT", message: "the number of networks has reached the limit")
+    static let credentialNotFound = Self(status: 400, reason: "RESOURCE_NOT_FOUND", message: "image auth not found")
+    static let credentialInUse = Self(status: 400, reason: "IMAGE_AUTH_IN_USE", message: "image auth in use")
+    static let templateNotFound = Self(status: 400, reason: "TEMPLATE_NOT_FOUND", message: "template not found")
+    static let templateIsNotYours = Self(status: 400, reason: "TEMPLATE_IS_PRIVATE", message: "the template is somebody else's")
+    static let prewarmNotFound = Self(status: 400, reason: "RESOURCE_NOT_FOUND", message: "image prewarm not found")
+    static let operationLimit = Self(status: 400, reason: "OPERATION_LIMIT", message: "the number of tasks has reached the limit")
+    static let jobNotFound = Self(status: 400, reason: "JOB_NOT_FOUND", message: "job not found")
+    static let migrateInsufficientResource = Self(
+        status: 400, reason: "MIGRATE_INSUFFICIENT_RESOURCE", message: "insufficient resource to migrate")
+    static let creatingNotRenewable = Self(
+        status: 400, reason: "CREATING_INSTANCE_NOT_SUPPORT_RENEWAL", message: "an instance that is being created cannot be renewed")
+
     static func rateLimited(retryAfter: Int?) -> Self {
         Self(status: 429, reason: "RATE_LIMIT_EXCEEDED", message: "rate limit exceeded", retryAfter: retryAfter)
     }

@@ -39,10 +39,12 @@ package struct Product: Hashable, Sendable {
     package var monthlyPrice: Int64?
     /// GPUs free at the start in each cluster, for each of the two pools (spot and not).
     package var initialStock: Int
+    /// Without GPUs: what is said per GPU is of the whole machine.
+    package var isCPU: Bool
 
     package init(
         id: String, name: String, cpuPerGPU: Int, memoryPerGPU: Int, diskPerGPU: Int = 1913, maxRootFS: Int = 1800, clusterIDs: [String],
-        price: Int64, spotPrice: Int64?, monthlyPrice: Int64?, initialStock: Int
+        price: Int64, spotPrice: Int64?, monthlyPrice: Int64?, initialStock: Int, isCPU: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -55,6 +57,7 @@ package struct Product: Hashable, Sendable {
         self.spotPrice = spotPrice
         self.monthlyPrice = monthlyPrice
         self.initialStock = initialStock
+        self.isCPU = isCPU
     }
 
     package var billingModes: [BillingMode] {
@@ -118,5 +121,8 @@ extension Catalogue {
             Product(
                 id: "H100-80GB.26c230g", name: "H100 SXM 80GB", cpuPerGPU: 26, memoryPerGPU: 230, diskPerGPU: 3500, maxRootFS: 3000,
                 clusterIDs: ["us-ca-6"], price: 256_000, spotPrice: 128_000, monthlyPrice: nil, initialStock: 0),
+            Product(
+                id: "cpu.8c16g", name: "CPU 8 vCPU 16GB", cpuPerGPU: 8, memoryPerGPU: 16, diskPerGPU: 60, maxRootFS: 500,
+                clusterIDs: ["us-ca-6", "as-sgp-2"], price: 9_000, spotPrice: nil, monthlyPrice: nil, initialStock: 40, isCPU: true),
         ])
 }

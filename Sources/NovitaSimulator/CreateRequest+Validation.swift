@@ -9,10 +9,6 @@ extension CreateRequest {
 
     /// Less is raised to this, without a word (GB).
     private static let rootfsSizeMin = 10
-    /// Ports the provider keeps for itself.
-    private static let reservedPorts = 2222...2224
-    /// Ports and tools together.
-    private static let portsMax = 15
 
     /// Checks what a create must satisfy before stock and money are asked.
     func checked(against catalogue: Catalogue) throws(APIError) -> Checked {
@@ -20,44 +16,37 @@ extension CreateRequest {
         try self.checkLists()
         let product = try self.checkedProduct(in: catalogue)
         var request = self
+        // A CPU machine is one unit of its product.
+        if product.isCPU { request.gpuCount = 1 }
         request.rootfsSize = try self.checkedRootfsSize(for: product)
         let ports = try self.checkedPorts()
         return Checked(request: request, product: product, billingMode: try self.checkedBillingMode(for: product), ports: ports)
     }
 
     private func checkTexts() throws(APIError) {
-        try Self.check(self.name, "name", length: 0...255)
-        try Self.check(self.productID, "productId", length: 1...255)
-        try Self.check(self.imageURL, "imageUrl", length: 1...500)
-        try Self.check(self.imageAuth, "imageAuth", length: 0...10239)
-        try Self.check(self.imageAuthID, "imageAuthId", length: 0...255)
-        try Self.check(self.command, "command", length: 0...2047)
-        try Self.check(self.entrypoint, "entrypoint", length: 0...2047)
-        try Self.check(self.clusterID, "clusterId", length: 0...255)
-        try Self.check(self.networkID, "networkId", length: 0...255)
+        try FieldRules.check(self.name, "name", length: 0...255)
+        try FieldRules.check(self.productID, "productId", length: 1...255)
+        try FieldRules.check(self.imageURL, "imageUrl", length: 1...500)
+        try FieldRules.check(self.imageAuth, "imageAuth", length: 0...10239)
+        try FieldRules.check(self.imageAuthID, "imageAuthId", length: 0...255)
+        try FieldRules.check(self.command, "command", length: 0...2047)
+        try FieldRules.check(self.entrypoint, "entrypoint", length: 0...2047)
+        try FieldRules.check(self.clusterID, "clusterId", length: 0...255)
+        try FieldRules.check(self.networkID, "networkId", length: 0...255)
         guard self.kind == "gpu" || self.kind == "cpu" else { throw .invalid("kind", "value must be one of [gpu, cpu]") }
     }
 
     private func checkLists() throws(APIError) {
-        guard self.environment.count <= 100 else { throw .invalid("envs", "must have no more than 100 items") }
-        for variable in self.environment {
-            try Self.check(variable.key, "envs.key", length: 0...511)
-            try Self.check(variable.value, "envs.value", length: 0...4095)
-        }
-        guard self.networkStorages.count <= 30 else { throw .invalid("networkStorages", "must have no more than 30 items") }
-        for storage in self.networkStorages {
-            try Self.check(storage.id, "networkStorages.Id", length: 1...255)
-            try Self.check(storage.mountPoint, "networkStorages.mountPoint", length: 1...4095)
-        }
+        try FieldRules.check(self.environment)
         for tool in self.tools {
             guard tool.name == "Jupyter" else { throw .invalid("tools.name", "value must be one of [Jupyter]") }
-            try Self.check(tool.port, port: "tools.port")
+            try FieldRules.check(tool.port, port: "tools.port")
         }
     }
 
     private func checkedProduct(in catalogue: Catalogue) throws(APIError) -> Product {
-        guard let product = catalogue.product(self.productID), self.kind == "gpu" else { throw .productNotFound }
-        guard (1...8).contains(self.gpuCount) else { throw .invalid("gpuNum", "value must be inside range [1, 8]") }
+        guard let product = catalogue.product(self.productID), product.isCPU == (self.kind == "cpu") else { throw .productNotFound }
+        guard product.isCPU || (1...8).contains(self.gpuCount) else { throw .invalid("gpuNum", "value must be inside range [1, 8]") }
         guard !self.clusterID.isEmpty else { return product }
         guard catalogue.cluster(self.clusterID) != nil else { throw .invalid("clusterId", "no such cluster") }
         guard product.clusterIDs.contains(self.clusterID) else { throw .invalid("clusterId", "the cluster does not offer this product") }
@@ -65,7 +54,7 @@ extension CreateRequest {
     }
 
     private func checkedRootfsSize(for product: Product) throws(APIError) -> Int {
-        guard let asked = self.rootfsSize else { throw .invalid("rootfsSize", "value is required") }
+        guard let asked = self.rootfsSize ?? (product.isCPU ? product.diskPerGPU : nil) else { throw .invalid("rootfsSize", "value is required") }
         guard asked >= 0 else { throw .invalid("rootfsSize", "value must be greater than or equal to 0") }
         let size = max(asked, Self.rootfsSizeMin)
         guard size <= min(6144, product.maxRootFS) else {
@@ -97,26 +86,9 @@ extension CreateRequest {
             guard parts.count == 2, let kind = ExposedPort.Kind(rawValue: String(parts[1])) else {
                 throw .invalid("ports", "expected PORT/http or PORT/tcp, got \"\(item)\"")
             }
-            ports.append(ExposedPort(number: try Self.check(String(parts[0]), port: "ports"), kind: kind))
+            ports.append(ExposedPort(number: try FieldRules.check(String(parts[0]), port: "ports"), kind: kind))
         }
-        guard ports.count + self.tools.count <= Self.portsMax else {
-            throw .invalid("ports", "no more than \(Self.portsMax) ports and tools together")
-        }
-        guard Set(ports.map(\.number)).count == ports.count else { throw .invalid("ports", "a port is named twice") }
+        try FieldRules.check(ports, tools: self.tools.count)
         return ports
-    }
-
-    private static func check(_ text: String, _ field: String, length: ClosedRange<Int>) throws(APIError) {
-        guard length.contains(text.unicodeScalars.count) else {
-            throw .invalid(field, "value length must be between \(length.lowerBound) and \(length.upperBound) characters, inclusive")
-        }
-    }
-
-    @discardableResult
-    private static func check(_ text: String, port field: String) throws(APIError) -> Int {
-        guard let number = Int(text), (1...65535).contains(number), !self.reservedPorts.contains(number) else {
-            throw .invalid(field, "\"\(text)\" is not a port in 1...65535 outside \(self.reservedPorts)")
-        }
-        return number
     }
 }

@@ -7,8 +7,9 @@ package struct LedgerEntry: Hashable, Sendable {
     package let gpuCount: Int
     /// 1/100 000 USD per GPU and hour; zero for a monthly machine, which is paid ahead.
     package let hourlyPrice: Int64
-    /// Micro-USD, charged when it was created.
-    package let prepaid: Int64
+    /// Micro-USD, charged ahead: when it was created, or since.
+    package fileprivate(set) var prepaid: Int64
+    fileprivate var isPaidAhead = false
     package let created: SimulatorTime
     /// When it was gone for good; nil while it exists.
     package fileprivate(set) var released: SimulatorTime?
@@ -53,8 +54,8 @@ struct Ledger: Sendable {
     mutating func startMeter(of id: String, at now: SimulatorTime) {
         self.update(id) { entry in
             guard entry.meteredSince == nil else { return }
-            entry.meteredSince = now
             entry.wasBilled = true
+            if !entry.isPaidAhead { entry.meteredSince = now }
         }
     }
 
@@ -62,6 +63,15 @@ struct Ledger: Sendable {
         self.update(id) { entry in
             entry = entry.settled(at: now)
             entry.meteredSince = nil
+        }
+    }
+
+    /// From now on the machine costs nothing by the second.
+    mutating func payAhead(_ id: String, _ amount: Int64, at now: SimulatorTime) {
+        self.stopMeter(of: id, at: now)
+        self.update(id) { entry in
+            entry.prepaid += amount
+            entry.isPaidAhead = true
         }
     }
 

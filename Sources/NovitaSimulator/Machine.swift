@@ -59,14 +59,19 @@ package struct Machine: Sendable {
     /// Order of creation.
     package let sequence: UInt64
     /// As it was asked for, with the provider's corrections.
-    package let request: CreateRequest
-    package let ports: [ExposedPort]
+    package internal(set) var request: CreateRequest
+    package internal(set) var ports: [ExposedPort]
     package let product: Product
-    package let cluster: Cluster
-    package let billingMode: BillingMode
+    package internal(set) var cluster: Cluster
+    package internal(set) var billingMode: BillingMode
     package let createdAt: SimulatorTime
     /// When a monthly machine's time is over; nil for the others.
-    package let endTime: SimulatorTime?
+    package internal(set) var endTime: SimulatorTime?
+    /// Renewed by itself for so many months; nil: not.
+    package internal(set) var autoRenewMonths: Int?
+    package internal(set) var migratesByItself = false
+    /// Those that run.
+    package internal(set) var jobs: [ProviderJob] = []
     package private(set) var status: InstanceStatus = .toCreate
     package var statusError: StatusError?
     /// Nil for a machine that is not spot.
@@ -83,6 +88,7 @@ package struct Machine: Sendable {
     /// True while its GPUs are taken from the stock.
     var holdsStock = true
     private var observations: [Observation] = []
+    private var loads: [(time: SimulatorTime, load: MachineLoad)] = []
 
     init(
         id: String, sequence: UInt64, checked: CreateRequest.Checked, cluster: Cluster, createdAt: SimulatorTime, endTime: SimulatorTime?
@@ -96,6 +102,7 @@ package struct Machine: Sendable {
         self.billingMode = checked.billingMode
         self.createdAt = createdAt
         self.endTime = endTime
+        self.autoRenewMonths = checked.request.autoRenew ? checked.request.autoRenewMonth : nil
         self.spot = checked.billingMode == .spot ? SpotState.undisturbed : nil
     }
 
@@ -118,6 +125,18 @@ package struct Machine: Sendable {
     mutating func set(_ spot: SpotState, at now: SimulatorTime) {
         self.spot = spot
         self.observe(at: now)
+    }
+
+    /// Changes of how busy it is that are remembered.
+    private static let loadsMax = 64
+
+    mutating func set(_ load: MachineLoad, at now: SimulatorTime) {
+        self.loads.append((now, load))
+        if self.loads.count > Self.loadsMax { self.loads.removeFirst() }
+    }
+
+    func load(at time: SimulatorTime) -> MachineLoad {
+        self.loads.last { $0.time <= time }?.load ?? MachineLoad()
     }
 
     private mutating func observe(at now: SimulatorTime) {

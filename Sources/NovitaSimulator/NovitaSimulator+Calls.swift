@@ -64,9 +64,33 @@ extension NovitaSimulator {
         case .deleteInstance(let id):
             try self.delete(id)
             return .empty
+        case .listCPUProducts(let query): return .cpuProducts(self.offers(for: query, isCPU: true))
+        case .upgradeInstance(let request): return .accepted(id: request.id, status: try self.upgrade(request))
+        case .resource(let call): return .resource(try self.perform(call))
         case .getBalance: return .balance(self.balance())
+        case .listBills(let query): return .bills(self.bills(query))
+        case .editInstance, .migrateInstance, .changeTerms, .listJobs, .saveImage, .breakJob, .getMetrics:
+            return try self.replyToChange(operation)
         case .unreadable(_, _, let error): throw error
         }
+    }
+
+    private mutating func replyToChange(_ operation: Operation) throws(APIError) -> Reply {
+        switch operation {
+        case .editInstance(let request): try self.edit(request)
+        case .migrateInstance(let id): try self.migrate(id)
+        case .changeTerms(let request): try self.changeTerms(request)
+        case .listJobs(let query):
+            let (jobs, total) = try self.page(of: query)
+            return .jobs(jobs, total: total)
+        case .saveImage(let request): return .job(id: try self.saveImage(request))
+        case .breakJob(let id):
+            try self.breakJob(id)
+            return .job(id: id)
+        case .getMetrics(let query): return .metrics(try self.series(for: query))
+        default: break
+        }
+        return .done
     }
 
     private mutating func log(_ operation: Operation, _ outcome: Exchange.Outcome, fault: Fault?, requestID: String) {

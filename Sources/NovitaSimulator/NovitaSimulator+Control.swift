@@ -107,8 +107,9 @@ extension NovitaSimulator {
     /// The end of what was paid for a month.
     mutating func expire(_ id: String) {
         guard let index = self.machines.index(of: id), !self.machines[index].status.isLeaving,
-            self.machines[index].status != .exited
+            self.machines[index].status != .exited, self.machines[index].endTime == self.now
         else { return }
+        if let months = self.machines[index].autoRenewMonths, self.extend(at: index, months: months) != nil { return }
         let freezing = self.configuration.timings.freezing
         self.begin([.init(status: .freezing, duration: freezing), .init(status: .exited)], at: index)
     }

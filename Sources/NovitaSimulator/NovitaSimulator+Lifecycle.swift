@@ -16,8 +16,7 @@ extension NovitaSimulator {
 
     mutating func create(_ request: CreateRequest) throws(APIError) -> String {
         let checked = try request.checked(against: self.catalogue)
-        guard checked.request.networkStorages.isEmpty else { throw .storageNotFound }
-        guard checked.request.networkID.isEmpty else { throw .networkNotFound }
+        try self.resources.checkCredential(checked.request.imageAuthID)
         guard self.machinesAlive < self.configuration.instancesMax else { throw .instanceLimit }
         guard self.balance().available > 0 else { throw .balanceNotEnough }
         let index = try self.add(checked)
@@ -31,8 +30,8 @@ extension NovitaSimulator {
             throw .invalidStateChange
         }
         // Its GPUs may have gone to somebody else in the meantime.
-        guard self.stock.take(self.machines[index].request.gpuCount, from: self.machines[index].pool) else { throw .insufficientResource }
-        self.machines[index].holdsStock = true
+        guard !self.strikes(.startRefused, id) else { throw .insufficientResource }
+        try self.takeStockBack(at: index)
         self.machines[index].statusError = nil
         if self.machines[index].spot != nil { self.machines[index].set(.undisturbed, at: self.now) }
         let timings = self.configuration.timings
@@ -68,10 +67,11 @@ extension NovitaSimulator {
         guard !self.machines[index].status.isLeaving else { throw self.instanceNotFound }
         if let end = self.machines[index].endTime, end > self.now { throw .prepaidRelease }
         let timings = self.configuration.timings
+        let before = self.machines[index].status
         self.begin(
             [
                 .init(status: .toRemove, duration: timings.toRemove), .init(status: .removing, duration: timings.removing),
-                .init(status: .removed),
+                .init(status: self.strikes(.forgottenDelete, id) ? (before == .running ? .running : .exited) : .removed),
             ], at: index)
     }
 
@@ -80,9 +80,9 @@ extension NovitaSimulator {
     /// Takes the GPUs, opens the bill, and returns where the new machine is; it has no way yet.
     private mutating func add(_ checked: CreateRequest.Checked) throws(APIError) -> Int {
         let machine = self.makeMachine(checked, in: try self.takeStock(for: checked))
-        let gpuMonths = Int64(checked.request.month * checked.request.gpuCount)
-        // The price's unit is ten micro-USD.
-        let prepaid = machine.billingMode == .monthly ? (checked.product.monthlyPrice ?? 0) * 10 * gpuMonths : 0
+        let prepaid =
+            machine.billingMode == .monthly
+            ? Self.prepayment(for: checked.product, gpus: checked.request.gpuCount, months: checked.request.month) : 0
         self.ledger.open(machine, prepaid: prepaid)
         self.machines.append(machine)
         self.machinesAlive += 1
@@ -95,7 +95,10 @@ extension NovitaSimulator {
         let wanted = checked.request.clusterID.isEmpty ? checked.product.clusterIDs : [checked.request.clusterID]
         for id in wanted {
             let pool = StockPool(clusterID: id, productID: checked.product.id, isSpot: checked.billingMode == .spot)
-            guard let cluster = self.catalogue.cluster(id), self.stock.take(checked.request.gpuCount, from: pool) else { continue }
+            guard let cluster = self.catalogue.cluster(id), self.stock[pool] >= checked.request.gpuCount else { continue }
+            try self.resources.check(checked.request.networkStorages, in: id)
+            try self.resources.checkNetwork(checked.request.networkID, in: id)
+            _ = self.stock.take(checked.request.gpuCount, from: pool)
             return cluster
         }
         throw .insufficientResource
@@ -120,8 +123,14 @@ extension NovitaSimulator {
         let timings = self.configuration.timings
         return [
             .init(status: .toCreate, duration: timings.toCreate), .init(status: .creating, duration: timings.creating),
-            .init(status: .pulling, duration: Self.pullingTime(of: machine.request.imageURL, in: timings.pulling)), .init(status: .running),
+            .init(status: .pulling, duration: self.pullingTime(of: machine)), .init(status: .running),
         ]
+    }
+
+    func pullingTime(of machine: Machine) -> Duration {
+        let timings = self.configuration.timings
+        guard !self.resources.isPrewarmed(machine.request.imageURL, in: machine.cluster.id) else { return timings.pullingPrewarmed }
+        return Self.pullingTime(of: machine.request.imageURL, in: timings.pulling)
     }
 
     /// Stands for the image's size: a place in `range` that depends on its name alone (FNV-1a).
@@ -168,9 +177,23 @@ extension NovitaSimulator {
         guard let step = self.machines[index].itinerary.popFirst() else { return }
         self.machines[index].set(step.status, at: self.now)
         self.entered(step.status, at: index)
+        if self.isStuck(at: index) { return self.machines[index].itinerary = [] }
         guard let duration = step.duration else { return }
         let event = Event.step(id: self.machines[index].id, generation: self.machines[index].generation)
         self.timeline.schedule(event, at: self.now + duration)
+    }
+
+    /// A mishap keeps the machine where it is.
+    private mutating func isStuck(at index: Int) -> Bool {
+        let (id, status) = (self.machines[index].id, self.machines[index].status)
+        switch status {
+        case .pulling: return self.strikes(.stuckPull, id)
+        case .creating:
+            guard self.strikes(.failedCreation, id) else { return false }
+            self.machines[index].statusError = StatusError(state: "failed", message: "the container could not be created")
+            return true
+        default: return false
+        }
     }
 
     private mutating func entered(_ status: InstanceStatus, at index: Int) {
@@ -204,16 +227,34 @@ extension NovitaSimulator {
     private mutating func connect(at index: Int) {
         guard self.machines[index].connection == nil else { return }
         let tcpPorts = self.machines[index].ports.filter { $0.kind == .tcp }
-        var numbers: [Int] = []
-        while numbers.count <= tcpPorts.count {
-            let number = Int.random(in: Self.publicPorts, using: &self.generator)
-            if !numbers.contains(number) { numbers.append(number) }
-        }
+        var numbers = self.publicPorts(tcpPorts.count + 1, besides: [])
         self.machines[index].connection = Connection(
             sshPort: numbers.removeLast(), sshPassword: self.generator.text(count: 16, of: Self.passwordAlphabet),
             tcpPorts: Dictionary(zip(tcpPorts, numbers)) { first, _ in first })
         self.machines[index].lastStartedAt = self.now
     }
+
+    /// Ports that were opened on a machine that is up get their numbers; the others keep theirs.
+    mutating func mapNewPorts(at index: Int) {
+        guard var connection = self.machines[index].connection else { return }
+        let tcpPorts = self.machines[index].ports.filter { $0.kind == .tcp }
+        let kept = connection.tcpPorts.filter { tcpPorts.contains($0.key) }
+        let new = tcpPorts.filter { kept[$0] == nil }
+        let numbers = self.publicPorts(new.count, besides: Set(kept.values).union([connection.sshPort]))
+        connection.tcpPorts = kept.merging(zip(new, numbers)) { first, _ in first }
+        self.machines[index].connection = connection
+    }
+
+    private mutating func publicPorts(_ count: Int, besides taken: Set<Int>) -> [Int] {
+        var numbers: [Int] = []
+        while numbers.count < count {
+            let number = Int.random(in: Self.publicPorts, using: &self.generator)
+            if !numbers.contains(number), !taken.contains(number) { numbers.append(number) }
+        }
+        return numbers
+    }
+
+    mutating func giveStockBack(at index: Int) { self.leaveGPUs(at: index) }
 
     /// Gives the GPUs back; those of a reclaimed machine went to somebody else and do not come back to the stock.
     private mutating func leaveGPUs(at index: Int) {

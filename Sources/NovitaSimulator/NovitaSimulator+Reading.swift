@@ -1,9 +1,9 @@
 extension NovitaSimulator {
     /// What is on offer under the query's billing method. Stock shows as a word only, and is no promise.
-    func offers(for query: ProductQuery) -> [ProductOffer] {
+    func offers(for query: ProductQuery, isCPU: Bool = false) -> [ProductOffer] {
         let wanted = query.productName.lowercased()
         return self.catalogue.products.compactMap { product in
-            guard wanted.isEmpty || product.name.lowercased().contains(wanted),
+            guard product.isCPU == isCPU, wanted.isEmpty || product.name.lowercased().contains(wanted),
                 product.cpuPerGPU >= query.minCPUPerGPU, product.memoryPerGPU >= query.minMemoryPerGPU,
                 product.maxRootFS >= query.minRootFSSize, product.price(for: query.billingMethod) != nil,
                 query.clusterID.isEmpty || product.clusterIDs.contains(query.clusterID)
@@ -32,7 +32,7 @@ extension NovitaSimulator {
     /// Names of the products in each cluster, by cluster id.
     func namesOffered() -> [String: [String]] {
         var names: [String: [String]] = [:]
-        for product in self.catalogue.products {
+        for product in self.catalogue.products where !product.isCPU {
             for cluster in product.clusterIDs { names[cluster, default: []].append(product.name) }
         }
         return names
@@ -40,7 +40,7 @@ extension NovitaSimulator {
 
     /// A page of the fleet as it was at `time`, newest first: while a client turns pages, new machines shift the rest.
     func page(for query: InstanceQuery, asOf time: SimulatorTime) throws(APIError) -> InstancePage {
-        let range = try self.range(of: query)
+        let range = try PageQuery(size: query.pageSize, number: query.pageNumber).range(self.configuration)
         var page = InstancePage(instances: [], total: 0)
         for index in self.machines.indices.reversed() {
             guard self.matches(index, query, asOf: time) else { continue }
@@ -63,18 +63,6 @@ extension NovitaSimulator {
         guard !query.status.isEmpty else { return true }
         let status = time < self.now ? self.machines[index].observed(at: time).status : self.machines[index].status
         return status.rawValue == query.status
-    }
-
-    /// Which of the matching machines the page holds.
-    private func range(of query: InstanceQuery) throws(APIError) -> Range<Int> {
-        let asked = query.pageSize ?? 0
-        let number = query.pageNumber ?? 0
-        guard asked >= 0 else { throw .invalid("pageSize", "value must be greater than or equal to 0") }
-        guard number >= 0 else { throw .invalid("pageNum", "value must be greater than or equal to 0") }
-        let size = min(asked == 0 ? self.configuration.pageSizeDefault : asked, self.configuration.pageSizeMax)
-        let page = self.configuration.hasZeroBasedPages ? number : max(0, number - 1)
-        let (start, overflow) = page.multipliedReportingOverflow(by: size)
-        return overflow || start > Int.max - size ? 0..<0 : start..<start + size
     }
 
     /// Where the machine is that an API call names.

@@ -11,6 +11,8 @@ package struct NovitaSimulator: Sendable {
         case reclaim(id: String)
         case expire(id: String)
         case forget(id: String)
+        case job(id: String)
+        case prewarm(id: String)
         case lateCall(Operation)
     }
 
@@ -29,6 +31,11 @@ package struct NovitaSimulator: Sendable {
     var machinesAlive = 0
     var timeline = Timeline<Event>()
     var faults = FaultBook()
+    var mishaps: [Mishap] = []
+    /// The oldest first.
+    var jobs: [ProviderJob] = []
+    var jobsMade = 0
+    var resources = Resources()
     var nextSequence: UInt64 = 0
     /// For ids, ports, passwords and durations.
     var generator: SeededGenerator
@@ -63,6 +70,8 @@ package struct NovitaSimulator: Sendable {
         case .reclaim(let id): self.carryOutReclaim(id)
         case .expire(let id): self.expire(id)
         case .forget(let id): self.machines.remove(id)
+        case .job(let id): self.moveOn(job: id)
+        case .prewarm(let id): self.moveOn(prewarm: id)
         case .lateCall(let operation): _ = self.perform(operation)
         }
     }

@@ -1,45 +1,8 @@
-/// The endpoints that are served.
-package enum Endpoint: CaseIterable, Hashable, Sendable {
-    case listClusters, listProducts, createInstance, listInstances, getInstance
-    case startInstance, stopInstance, restartInstance, deleteInstance, getBalance
-
-    package enum Family: String, Sendable {
-        case v1 = "/gpu-instance/openapi/v1"
-        case open = "/openapi/v1"
-    }
-
-    package var family: Family { self == .getBalance ? .open : .v1 }
-
-    package var method: String {
-        switch self {
-        case .listClusters, .listProducts, .listInstances, .getInstance, .getBalance: "GET"
-        case .createInstance, .startInstance, .stopInstance, .restartInstance, .deleteInstance: "POST"
-        }
-    }
-
-    /// Below the family's base.
-    package var path: String {
-        switch self {
-        case .listClusters: "/clusters"
-        case .listProducts: "/products"
-        case .createInstance: "/gpu/instance/create"
-        case .listInstances: "/gpu/instances"
-        case .getInstance: "/gpu/instance"
-        case .startInstance: "/gpu/instance/start"
-        case .stopInstance: "/gpu/instance/stop"
-        case .restartInstance: "/gpu/instance/restart"
-        case .deleteInstance: "/gpu/instance/delete"
-        case .getBalance: "/billing/balance/detail"
-        }
-    }
-
-    package var fullPath: String { self.family.rawValue + self.path }
-}
-
 /// One call of the API.
 package enum Operation: Sendable {
     case listClusters
     case listProducts(ProductQuery)
+    case listCPUProducts(ProductQuery)
     case createInstance(CreateRequest)
     case listInstances(InstanceQuery)
     case getInstance(id: String)
@@ -47,7 +10,17 @@ package enum Operation: Sendable {
     case stopInstance(id: String)
     case restartInstance(id: String)
     case deleteInstance(id: String)
+    case editInstance(EditRequest)
+    case upgradeInstance(UpgradeRequest)
+    case migrateInstance(id: String)
+    case changeTerms(TermsRequest)
+    case listJobs(JobQuery)
+    case saveImage(SaveImageRequest)
+    case breakJob(id: String)
+    case getMetrics(MetricQuery)
+    case resource(ResourceCall)
     case getBalance
+    case listBills(BillQuery)
     /// A call that the REST face could not read (unknown path, no key, bad JSON). It is counted and meets faults like any other.
     case unreadable(method: String, path: String, error: APIError)
 
@@ -55,6 +28,7 @@ package enum Operation: Sendable {
         switch self {
         case .listClusters: .listClusters
         case .listProducts: .listProducts
+        case .listCPUProducts: .listCPUProducts
         case .createInstance: .createInstance
         case .listInstances: .listInstances
         case .getInstance: .getInstance
@@ -62,7 +36,20 @@ package enum Operation: Sendable {
         case .stopInstance: .stopInstance
         case .restartInstance: .restartInstance
         case .deleteInstance: .deleteInstance
+        case .editInstance: .editInstance
+        case .upgradeInstance: .upgradeInstance
+        case .migrateInstance: .migrateInstance
+        case .changeTerms(.renew): .renewInstance
+        case .changeTerms(.makeMonthly): .makeMonthly
+        case .changeTerms(.autoRenew): .setAutoRenew
+        case .changeTerms(.autoMigrate): .setAutoMigrate
+        case .listJobs: .listJobs
+        case .saveImage: .saveImage
+        case .breakJob: .breakJob
+        case .getMetrics: .getMetrics
+        case .resource(let call): call.endpoint
         case .getBalance: .getBalance
+        case .listBills: .listBills
         case .unreadable: nil
         }
     }
@@ -82,8 +69,17 @@ package enum Operation: Sendable {
         switch self {
         case .createInstance(let request): request.name
         case .listInstances(let query): query.name
-        case .getInstance(let id), .startInstance(let id), .stopInstance(let id), .restartInstance(let id), .deleteInstance(let id): id
-        case .listClusters, .listProducts, .getBalance, .unreadable: ""
+        case .getInstance(let id), .startInstance(let id), .stopInstance(let id), .restartInstance(let id), .deleteInstance(let id),
+            .migrateInstance(let id), .breakJob(let id):
+            id
+        case .editInstance(let request): request.id
+        case .upgradeInstance(let request): request.id
+        case .saveImage(let request): request.id
+        case .getMetrics(let query): query.id
+        case .changeTerms(.renew(let id, _)), .changeTerms(.makeMonthly(let id, _)), .changeTerms(.autoMigrate(let id, _, _)): id
+        case .changeTerms(.autoRenew(let ids, _)): ids.joined(separator: ",")
+        case .resource(let call): call.subject
+        case .listClusters, .listProducts, .listCPUProducts, .listJobs, .getBalance, .listBills, .unreadable: ""
         }
     }
 }
@@ -92,14 +88,22 @@ package enum Operation: Sendable {
 package enum Reply: Sendable {
     case clusters([Cluster], offered: [String: [String]])
     case products([ProductOffer])
+    case cpuProducts([ProductOffer])
     case created(id: String)
     case instances(InstancePage)
     case instance(Machine)
-    /// Start, stop and restart: the id and the status word.
+    /// Start, stop, restart and upgrade: the id and the status word.
     case accepted(id: String, status: InstanceStatus)
     /// Delete: no body.
     case empty
+    /// Edit and the like: an empty object.
+    case done
+    case jobs([ProviderJob], total: Int)
+    case job(id: String)
+    case metrics(MachineSeries)
+    case resource(ResourceReply)
     case balance(Balance)
+    case bills([BillLine])
 }
 
 /// What becomes of a call on its way back.

@@ -10,6 +10,18 @@ package struct Timings: Sendable {
     package var starting: Duration = .seconds(10)
     /// At a later start, when the node has the image.
     package var pullingCached: Duration = .seconds(2)
+    /// Of an image that the cluster's nodes have ahead.
+    package var pullingPrewarmed: Duration = .seconds(3)
+    package var toReset: Duration = .seconds(1)
+    package var resetting: Duration = .seconds(8)
+    package var jobPreparing: Duration = .seconds(5)
+    package var savingImage: Duration = .seconds(90)
+    package var migrating: Duration = .seconds(120)
+    package var networkCreating: Duration = .seconds(3)
+    package var prewarmPending: Duration = .seconds(5)
+    package var prewarming: Duration = .seconds(60)
+    /// A new template is missing in the list so long.
+    package var templateListLag: Duration = .seconds(5)
     package var toRestart: Duration = .seconds(1)
     package var restarting: Duration = .seconds(8)
     package var toRemove: Duration = .seconds(1)
@@ -35,6 +47,8 @@ package struct SimulatorConfiguration: Sendable {
     package var hasZeroBasedPages = false
     /// Status of the answer for an unknown instance: 400 or 404; both are seen in the world.
     package var notFoundStatus = 400
+    /// A machine that was moved starts by itself; otherwise it stays stopped.
+    package var migratedMachinesStart = true
     /// Machines one account may have.
     package var instancesMax = 20_000
     /// Micro-USD on the account at the start.

@@ -29,6 +29,8 @@ struct APIResponder: Sendable {
             ])
         guard await Self.wait(exchange.delay) else { return await self.cut(context) }
         switch exchange.outcome {
+        case .answered(.success(.resource(let reply))) where operation.endpoint == .createNetwork:
+            return .json(self.style.bodyOfNewNetwork(reply))
         case .answered(.success(let reply)): return .json(self.style.body(of: reply))
         case .answered(.failure(let error)): return Self.response(to: error)
         case .gatewayPage(let status): return Self.gatewayPage(status)

@@ -32,8 +32,14 @@ struct ControlResponder: Sendable {
         self.post("spot/:id/reclaim", on: controls, self.reclaimSpot)
         self.post("instances/:id/fail", on: controls, self.failInstance)
         self.post("instances/:id/vanish", on: controls, self.vanishInstance)
+        self.post("instances/:id/load", on: controls, self.setLoad)
+        self.post("mishaps", on: controls) { body, _ throws(APIError) in try self.armMishap(body) }
         controls.delete("faults") { _, _ in
             self.host.withSimulator { simulator, _ in simulator.clearFaults() }
+            return Response.json([:])
+        }
+        controls.delete("mishaps") { _, _ in
+            self.host.withSimulator { simulator, _ in simulator.clearMishaps() }
             return Response.json([:])
         }
         return router
@@ -231,6 +237,28 @@ struct ControlResponder: Sendable {
     private func vanishInstance(_ body: FieldReader, id: String) throws(APIError) -> JSONValue {
         try body.expectOnly([])
         try self.host.withSimulator { simulator, now throws(APIError) in try simulator.vanishInstance(id, at: now) }
+        return [:]
+    }
+
+    /// Percent, from now on.
+    private func setLoad(_ body: FieldReader, id: String) throws(APIError) -> JSONValue {
+        try body.expectOnly(["gpu", "cpu", "memory"])
+        let usual = MachineLoad()
+        let load = MachineLoad(
+            gpu: try body.number("gpu", in: 0...100) ?? usual.gpu, cpu: try body.number("cpu", in: 0...100) ?? usual.cpu,
+            memory: try body.number("memory", in: 0...100) ?? usual.memory)
+        try self.host.withSimulator { simulator, now throws(APIError) in try simulator.setLoad(load, of: id, at: now) }
+        return [:]
+    }
+
+    private func armMishap(_ body: FieldReader) throws(APIError) -> JSONValue {
+        try body.expectOnly(["kind", "instance_id", "times"])
+        guard let kind = Mishap.Kind(rawValue: try body.string("kind")) else {
+            throw .invalid("kind", "expected one of \(Mishap.Kind.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        let id = body.has("instance_id") ? try body.string("instance_id") : nil
+        let times = try body.integer("times", in: 1...1_000_000) ?? 1
+        self.host.withSimulator { simulator, _ in simulator.arm(Mishap(kind, machineID: id, times: times)) }
         return [:]
     }
 }

@@ -92,6 +92,35 @@ struct FieldReader {
         return readers
     }
 
+    /// Nil when it is not there.
+    func object(_ key: String) throws(APIError) -> FieldReader? {
+        guard let value = self.value(key) else { return nil }
+        guard case .object = value else { throw .invalid(self.prefix + key, "expected an object") }
+        return FieldReader(object: value, prefix: "\(self.prefix)\(key).")
+    }
+
+    func strings(_ key: String) throws(APIError) -> [String] {
+        try self.elements(key) { if case .string(let text) = $0 { text } else { nil } }
+    }
+
+    func integers(_ key: String) throws(APIError) -> [Int] {
+        try self.elements(key) { element in
+            switch element {
+            case .integer(let value): Int(value)
+            case .string(let text): Int(text)
+            default: nil
+            }
+        }
+    }
+
+    private func elements<Element>(_ key: String, _ read: (JSONValue) -> Element?) throws(APIError) -> [Element] {
+        guard let value = self.value(key) else { return [] }
+        guard case .array(let elements) = value else { throw .invalid(self.prefix + key, "expected an array") }
+        let read = elements.compactMap(read)
+        guard read.count == elements.count else { throw .invalid(self.prefix + key, "an element is of another type") }
+        return read
+    }
+
     private func value(_ key: String) -> JSONValue? {
         let value = self.object[key]
         return value == .null ? nil : value

@@ -51,7 +51,9 @@ package struct APIRequest: Sendable {
         case .stopInstance: .stopInstance(id: try self.instanceID())
         case .restartInstance: .restartInstance(id: try self.instanceID())
         case .deleteInstance: .deleteInstance(id: try self.instanceID())
+        case .listCPUProducts: .listCPUProducts(try self.productQuery())
         case .getBalance: .getBalance
+        default: try self.resourceOperation(on: endpoint)
         }
     }
 
@@ -84,7 +86,7 @@ package struct APIRequest: Sendable {
         return query
     }
 
-    private func integer(_ name: String, in range: ClosedRange<Int> = 0...Int.max) throws(APIError) -> Int? {
+    func integer(_ name: String, in range: ClosedRange<Int> = 0...Int.max) throws(APIError) -> Int? {
         guard let text = self.query[name], !text.isEmpty else { return nil }
         guard let value = Int(text), range.contains(value) else { throw .invalid(name, "expected an integer, got \"\(text)\"") }
         return value

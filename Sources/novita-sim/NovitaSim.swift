@@ -19,7 +19,8 @@ struct NovitaSim: AsyncParsableCommand {
               POST /_sim/faults     arm a fault: {"path": "/gpu/instance/create", "kind": "drop_after", "times": 1}
               POST /_sim/clock      {"advance_seconds": 60} or {"speed": 10}
               POST /_sim/stock      {"product_id": "4090.16c62g", "free": 0}
-              POST /_sim/spot/ID/notify, /_sim/spot/ID/reclaim, /_sim/instances/ID/fail, /_sim/reset
+              POST /_sim/mishaps    {"kind": "stuck_pull"}: what goes wrong with a machine itself
+              POST /_sim/spot/ID/notify, /_sim/spot/ID/reclaim, /_sim/instances/ID/fail, /_sim/instances/ID/load, /_sim/reset
 
             Times are virtual: with --speed 60 a minute of the simulated world passes in a second.
             """)
@@ -59,6 +60,18 @@ struct NovitaSim: AsyncParsableCommand {
 
     @Flag(help: "Answer a delete with an empty body.")
     var emptyBodies = false
+
+    @Flag(help: "Leave the state of spot out of lists.")
+    var listsWithoutSpot = false
+
+    @Flag(help: "Leave the addresses of ports out of lists.")
+    var listsWithoutEndpoints = false
+
+    @Flag(help: "Write fields that no documentation knows.")
+    var unknownFields = false
+
+    @Flag(help: "Say pending, a status that no documentation knows, for a machine that has just been asked for.")
+    var pendingStatus = false
 
     @Option(help: "error, warning, info, debug or trace. Default: $LOG_LEVEL, else info.")
     var logLevel: String?
@@ -120,6 +133,10 @@ struct NovitaSim: AsyncParsableCommand {
         style.writesTotalAsString = self.totalAsString
         style.usesDocumentedNumbers = self.docsNumbers
         style.hasEmptyBodies = self.emptyBodies
+        style.listsOmitSpot = self.listsWithoutSpot
+        style.listsOmitEndpoints = self.listsWithoutEndpoints
+        style.hasUnknownFields = self.unknownFields
+        style.saysPending = self.pendingStatus
         return style
     }
 

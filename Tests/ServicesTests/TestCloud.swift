@@ -56,5 +56,21 @@ final class TestCloud: Cloud, Sendable {
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func edit(_ id: UpstreamID, _ edit: MachineEdit, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func upgrade(_ id: UpstreamID, _ upgrade: MachineUpgrade, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func migrate(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func change(_ terms: MachineTerms, of id: UpstreamID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func saveImage(of id: UpstreamID, to image: String, registryCredentialID: String, call: CloudCall) async throws(CloudError)
+        -> UpstreamJobID
+    {
+        throw Self.nothing
+    }
+    func jobs(_ query: UpstreamJobQuery, call: CloudCall) async throws(CloudError) -> [UpstreamJob] { [] }
+    func cancelJob(_ id: UpstreamJobID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func metrics(of id: UpstreamID, in window: MetricWindow, call: CloudCall) async throws(CloudError) -> MachineMetrics {
+        MachineMetrics()
+    }
+    func access(to id: UpstreamID, call: CloudCall) async throws(CloudError) -> MachineAccess? { nil }
+    func bill(from start: Timestamp, to end: Timestamp, of id: UpstreamID?, call: CloudCall) async throws(CloudError) -> [BillLine] { [] }
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) {}
 }

@@ -74,6 +74,12 @@ package struct HistoryID: Identifier {
     }
 }
 
+/// A background job of the provider.
+package struct UpstreamJobID: Identifier {
+    package let rawValue: String
+    package init(rawValue: String) { self.rawValue = rawValue }
+}
+
 /// The provider's name for a machine.
 package struct UpstreamID: Identifier {
     package let rawValue: String

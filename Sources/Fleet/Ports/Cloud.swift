@@ -82,11 +82,15 @@ package struct CloudError: Error, Sendable, Hashable {
     package var message: String
     /// What the provider asked for, if it did.
     package var retryAfter: Duration?
+    /// False is a promise, made only by calls that change something: the provider has done nothing, and will do nothing, because of
+    /// this call.
+    package var mayHaveTakenEffect: Bool
 
-    package init(_ code: Code, _ message: String, retryAfter: Duration? = nil) {
+    package init(_ code: Code, _ message: String, retryAfter: Duration? = nil, mayHaveTakenEffect: Bool = false) {
         self.code = code
         self.message = message
         self.retryAfter = retryAfter
+        self.mayHaveTakenEffect = mayHaveTakenEffect
     }
 }
 
@@ -153,10 +157,31 @@ package protocol Cloud: Sendable {
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    /// Opens ports and enlarges the disk, without a restart. With a larger disk never repeated inside when unclear: it would grow again.
+    func edit(_ id: UpstreamID, _ edit: MachineEdit, call: CloudCall) async throws(CloudError)
+    /// Accepted. The machine is stopped, its container made anew, and started.
+    func upgrade(_ id: UpstreamID, _ upgrade: MachineUpgrade, call: CloudCall) async throws(CloudError)
+    /// Accepted: a stopped machine is being moved to where there is room, by a job of kind `migration`. When that job fails the machine
+    /// may stay in `migrating`. The id stays, as far as is known; the cluster may change.
+    func migrate(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
+    /// Changes how the machine is paid for or looked after. What costs money is never repeated inside when unclear.
+    func change(_ terms: MachineTerms, of id: UpstreamID, call: CloudCall) async throws(CloudError)
+    /// Begins a job of kind `saveImage` that pushes the machine's disk to a registry. Never repeated inside when unclear.
+    func saveImage(of id: UpstreamID, to image: String, registryCredentialID: String, call: CloudCall) async throws(CloudError)
+        -> UpstreamJobID
+    /// The provider's background jobs, newest first as it lists them; every page.
+    func jobs(_ query: UpstreamJobQuery, call: CloudCall) async throws(CloudError) -> [UpstreamJob]
+    func cancelJob(_ id: UpstreamJobID, call: CloudCall) async throws(CloudError)
+    /// What the provider measured of a machine; empty for one that does not run.
+    func metrics(of id: UpstreamID, in window: MetricWindow, call: CloudCall) async throws(CloudError) -> MachineMetrics
+    /// The ways into a machine, with their passwords; nil when there is no such machine. They change with every start.
+    func access(to id: UpstreamID, call: CloudCall) async throws(CloudError) -> MachineAccess?
     /// Accepted, or the machine is not known (any more). Proof of the end is only `machine` answering nil.
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     /// What is on offer; may be as old as the cache's time to live, its `fetchedAt` says how old.
     func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue
     /// What the account can still spend.
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD
+    /// What the provider charged, machine by machine, as far as its bill for the span is made.
+    func bill(from start: Timestamp, to end: Timestamp, of id: UpstreamID?, call: CloudCall) async throws(CloudError) -> [BillLine]
 }

@@ -24,6 +24,13 @@ struct CallFailure: Error {
         CallFailure(.malformedReply, message, mayHaveBeenProcessed: true)
     }
 
+    /// For the caller of a change.
+    var changeError: CloudError {
+        var error = self.error
+        error.mayHaveTakenEffect = self.mayHaveBeenProcessed
+        return error
+    }
+
     init(_ failure: HTTPClientError) {
         self.init(Self.code(of: failure), failure.message, mayHaveBeenProcessed: failure.mayHaveBeenSent)
         self.isReplyTooLarge = failure.code == .responseTooLarge

@@ -7,7 +7,7 @@ extension MachineOrder {
             .init("name", .string(self.token.text)), .init("productId", .string(self.placement.productID)),
             .init("gpuNum", .number("\(self.spec.gpuCount)")), .init("rootfsSize", .number("\(self.spec.diskGB)")),
             .init("imageUrl", .string(self.spec.image)), .init("kind", .string("gpu")),
-            .init("billingMode", .string(self.placement.billingMode.rawValue)), .init("envs", self.variables),
+            .init("billingMode", .string(self.placement.billingMode.rawValue)), .init("envs", self.environment.json(carrying: self.token)),
         ]
         let optional = [
             ("clusterId", self.placement.clusterID), ("imageAuthId", self.spec.registryCredentialID), ("command", self.spec.command),
@@ -17,22 +17,27 @@ extension MachineOrder {
         return .object(members)
     }
 
-    private var variables: JSON {
-        var values = self.environment.values
-        values[OwnershipToken.environmentName] = self.token.text
-        return .array(
-            values.sorted { $0.key < $1.key }.map { .object([.init("key", .string($0.key)), .init("value", .string($0.value))]) })
-    }
-
     /// A comma list here, although an array of objects elsewhere in the API.
     private var ports: String {
         self.spec.ports.map { "\($0.port)/\($0.protocol.rawValue)" }.joined(separator: ",")
     }
 
-    /// The text without the values of the environment, should the provider have repeated one. Short values are left: they are no
-    /// secrets, and would be found everywhere.
+    func redact(_ text: String) -> String { self.environment.redact(text) }
+}
+
+extension InstanceEnvironment {
+    /// As the API wants it, with the token that makes the machine recognisable as ours.
+    func json(carrying token: OwnershipToken) -> JSON {
+        var values = self.values
+        values[OwnershipToken.environmentName] = token.text
+        return .array(
+            values.sorted { $0.key < $1.key }.map { .object([.init("key", .string($0.key)), .init("value", .string($0.value))]) })
+    }
+
+    /// The text without the values, should the provider have repeated one. Short values are left: they are no secrets, and would be
+    /// found everywhere.
     func redact(_ text: String) -> String {
-        self.environment.values.values.filter { $0.count >= 6 }.sorted { ($0.count, $0) > ($1.count, $1) }
+        self.values.values.filter { $0.count >= 6 }.sorted { ($0.count, $0) > ($1.count, $1) }
             .reduce(text) { $0.replacing($1, with: "[redacted]") }
     }
 }

@@ -105,7 +105,9 @@ extension JSON {
 
     /// A list that stands under one of the keys, or bare. An empty one may be left out of its reply.
     /// Nil for a reply that is something else: an unexpected reply is not an empty list.
-    func list(_ keys: String...) -> [JSON]? {
+    func list(_ keys: String...) -> [JSON]? { self.list(keys) }
+
+    func list(_ keys: [String]) -> [JSON]? {
         if case .array(let elements) = self { return elements }
         guard case .object(let members) = self else { return nil }
         if let member = members.first(where: { member in keys.contains { Self.isSameKey(member.key, $0) } }) {

@@ -126,7 +126,7 @@ final class SimulatedCloud: Cloud {
 
     // MARK: The exchange
 
-    private func exchange(_ operation: ProviderOperation, _ call: CloudCall) async throws(CloudError) -> ProviderReply {
+    func exchange(_ operation: ProviderOperation, _ call: CloudCall) async throws(CloudError) -> ProviderReply {
         try await self.takeSlot(before: call.deadline)
         guard self.life.isAlive, self.clock.now < call.deadline, !Task.isCancelled else {
             throw CloudError(.notAttempted, "not begun")

@@ -8,7 +8,8 @@ package final class NovitaCloud: Cloud {
 
     let caller: APICaller
     private let lister: MachineLister
-    private let cache: CatalogueCache
+    private let cache: FetchCache<Catalogue>
+    let resources: ResourceCaches
     private let clock: any Clock
 
     /// - Parameter report: told of every request, for the log and the metrics. Must not block.
@@ -18,7 +19,9 @@ package final class NovitaCloud: Cloud {
     ) {
         self.caller = APICaller(configuration: configuration, transport: transport, clock: clock, random: random, report: report)
         self.lister = MachineLister(caller: self.caller, clock: clock)
-        self.cache = CatalogueCache(timeToLive: configuration.cacheTimeout, clock: clock, waitingMax: configuration.waitingMax)
+        self.cache = FetchCache(
+            of: "catalogue", timeToLive: configuration.cacheTimeout, clock: clock, waitingMax: configuration.waitingMax)
+        self.resources = ResourceCaches(timeToLive: configuration.cacheTimeout, clock: clock, waitingMax: configuration.waitingMax)
         self.clock = clock
     }
 
@@ -134,9 +137,9 @@ extension NovitaCloud {
 extension NovitaCloud {
     package func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue {
         do throws(CallFailure) {
-            return try await self.cache.catalogue(deadline: call.deadline) { () async throws(CallFailure) in
+            return try await self.cache.value(deadline: call.deadline) { () async throws(CallFailure) in
                 try await self.fetchCatalogue(call)
-            }
+            }.value
         } catch {
             throw error.error
         }

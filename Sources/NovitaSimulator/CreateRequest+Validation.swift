@@ -54,7 +54,9 @@ extension CreateRequest {
     }
 
     private func checkedRootfsSize(for product: Product) throws(APIError) -> Int {
-        guard let asked = self.rootfsSize ?? (product.isCPU ? product.diskPerGPU : nil) else { throw .invalid("rootfsSize", "value is required") }
+        guard let asked = self.rootfsSize ?? (product.isCPU ? product.diskPerGPU : nil) else {
+            throw .invalid("rootfsSize", "value is required")
+        }
         guard asked >= 0 else { throw .invalid("rootfsSize", "value must be greater than or equal to 0") }
         let size = max(asked, Self.rootfsSizeMin)
         guard size <= min(6144, product.maxRootFS) else {

@@ -10,7 +10,8 @@ extension WireStyle {
         [
             "Id": .string(job.id), "user": "9d1f0000-0000-4000-8000-000000000001", "type": .string(job.kind.rawValue),
             "state": [
-                "state": .string(job.state.rawValue), "error": .string(job.error.isEmpty ? "" : "JOB_FAILED"), "errorMessage": .string(job.error),
+                "state": .string(job.state.rawValue), "error": .string(job.error.isEmpty ? "" : "JOB_FAILED"),
+                "errorMessage": .string(job.error),
             ],
             "envs": [], "logAddress": .string("https://logs.gpu-instance.novita.ai/job/\(job.id)"),
             "createdAt": self.seconds(job.createdAt), "instanceId": .string(job.machineID),

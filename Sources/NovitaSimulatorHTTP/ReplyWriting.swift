@@ -148,7 +148,8 @@ package struct WireStyle: Sendable {
             .init("endTime", machine.endTime.map { Self.seconds($0) } ?? "-1"), .init("createdAt", Self.seconds(machine.createdAt)),
             .init("lastStartedAt", Self.seconds(machine.lastStartedAt)), .init("lastStoppedAt", Self.seconds(machine.lastStoppedAt)),
             .init(
-                "portMappings", .array(machine.ports.map { Self.mapping(of: $0, on: machine, isHidden: isListed && self.listsOmitEndpoints) })),
+                "portMappings",
+                .array(machine.ports.map { Self.mapping(of: $0, on: machine, isHidden: isListed && self.listsOmitEndpoints) })),
             .init("volumeMounts", Self.mounts(of: machine)),
             .init("envs", .array(request.environment.map { ["key": .string($0.key), "value": .string($0.value)] })),
         ]

@@ -112,7 +112,8 @@ struct ReconcilerTests {
             let instance = try await universe.ready()
             let deployment = try #require(await universe.running().view.deployment)
             let token = OwnershipToken(deployment: deployment.id, instance: instance.id, attempt: 1)
-            _ = try universe.rent(named: "a copy", environment: [EnvironmentVariable(key: OwnershipToken.environmentName, value: token.text)])
+            _ = try universe.rent(
+                named: "a copy", environment: [EnvironmentVariable(key: OwnershipToken.environmentName, value: token.text)])
             #expect(try await universe.end(of: universe.change(.delete, instance.id).job).state == .succeeded)
             await universe.sleep(.seconds(100))
             let server = await universe.running()

@@ -80,7 +80,7 @@ struct CatalogueTests {
 }
 
 @Suite("Coalescing")
-struct CatalogueCacheTests {
+struct FetchCacheTests {
     private static func catalogue(_ second: Int64) -> Catalogue {
         Catalogue(products: [], clusters: [], fetchedAt: Timestamp(seconds: second))
     }
@@ -111,17 +111,17 @@ struct CatalogueCacheTests {
 
     private let clock = StandingClock()
     private let deadline = Timestamp(seconds: 1_767_225_700)
-    private let cache: CatalogueCache
+    private let cache: FetchCache<Catalogue>
     private let fetch = Fetch()
 
     init() {
-        self.cache = CatalogueCache(timeToLive: .zero, clock: self.clock, waitingMax: 10)
+        self.cache = FetchCache(of: "catalogue", timeToLive: .zero, clock: self.clock, waitingMax: 10)
     }
 
     private func get(_ result: Result<Catalogue, CallFailure>) async -> Result<Catalogue, CallFailure> {
         do throws(CallFailure) {
             return .success(
-                try await self.cache.catalogue(deadline: self.deadline) { () async throws(CallFailure) in try await self.fetch(result) })
+                try await self.cache.value(deadline: self.deadline) { () async throws(CallFailure) in try await self.fetch(result) }.value)
         } catch {
             return .failure(error)
         }

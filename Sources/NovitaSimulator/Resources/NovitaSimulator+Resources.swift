@@ -122,7 +122,8 @@ extension NovitaSimulator {
                 && (query.name.isEmpty || storage.name.lowercased().contains(query.name.lowercased()))
         }
         let page = try query.page.slice(matching, self.configuration)
-        return .storages(page.compactMap { storage in self.catalogue.cluster(storage.clusterID).map { (storage, $0) } }, total: matching.count)
+        return .storages(
+            page.compactMap { storage in self.catalogue.cluster(storage.clusterID).map { (storage, $0) } }, total: matching.count)
     }
 
     private mutating func createStorage(_ clusterID: String, _ name: String, _ size: Int) throws(APIError) -> ResourceReply {

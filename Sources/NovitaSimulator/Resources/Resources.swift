@@ -107,7 +107,10 @@ package struct VPCNetwork: Hashable, Sendable {
 /// An image that is brought to the nodes of a cluster ahead.
 package struct ImagePrewarm: Hashable, Sendable {
     package enum State: String, Sendable {
-        case pending = "Pending", running = "Running", succeeded = "Succeeded", failed = "Failed"
+        case pending = "Pending"
+        case running = "Running"
+        case succeeded = "Succeeded"
+        case failed = "Failed"
     }
 
     package let id: String

@@ -47,7 +47,9 @@ extension SimulatedCloud {
         request.kind = query.kind?.rawValue ?? ""
         request.id = query.id?.rawValue ?? ""
         request.startTime = query.createdAfter.map { $0.microseconds / 1_000_000 } ?? 0
-        guard case .jobs(let jobs, _) = try await self.exchange(.listJobs(request), call) else { throw CloudError(.malformedReply, "no jobs") }
+        guard case .jobs(let jobs, _) = try await self.exchange(.listJobs(request), call) else {
+            throw CloudError(.malformedReply, "no jobs")
+        }
         return jobs.map { job in
             UpstreamJob(
                 id: UpstreamJobID(rawValue: job.id), kind: UpstreamJob.Kind(rawValue: job.kind.rawValue),
@@ -93,7 +95,9 @@ extension SimulatedCloud {
         query.startTime = start.microseconds / 1_000_000
         query.endTime = end.microseconds / 1_000_000
         query.ownerID = id?.rawValue ?? ""
-        guard case .bills(let lines) = try await self.exchange(.listBills(query), call) else { throw CloudError(.malformedReply, "no bill") }
+        guard case .bills(let lines) = try await self.exchange(.listBills(query), call) else {
+            throw CloudError(.malformedReply, "no bill")
+        }
         return lines.map { line in
             Fleet.BillLine(
                 machineID: UpstreamID(rawValue: line.ownerID), productName: line.productName,

@@ -35,6 +35,9 @@ package enum EngineLimits {
     package static let healthyProbeInterval: Duration = .seconds(30)
     /// Two direct reads that prove a machine gone are at least so far apart, whoever asks for the sweeps.
     package static let absenceSpacing: Duration = .seconds(10)
+    /// Between two readings of the account's balance, and after one that failed.
+    static let balanceInterval: Duration = .seconds(3600)
+    static let balanceRetryInterval: Duration = .seconds(60)
     /// Between two trims of the log.
     package static let trimInterval: Duration = .seconds(600)
     /// Ended jobs: a month of them, or the newest hundred thousand, and none before its request id may be forgotten.

@@ -26,6 +26,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.reconciler.run() }
             group.addTask { await self.trimLog() }
             group.addTask { await self.readiness?.run() }
+            group.addTask { await AccountWatcher(world: self.world).run(until: self.shutdown) }
         }
     }
 

@@ -130,11 +130,11 @@ struct ServerProcess {
         let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
-            drain: DrainSignal(), log: self.log
+            monitor: monitor, drain: DrainSignal(), log: self.log
         ) { isDryRun, requestID in
             try await engine.reconcile(isDryRun: isDryRun, requestID: requestID)
         }
-        self.metrics.register(FleetMetrics(view: view, monitor: monitor, ceilings: fleet.ceilings))
+        self.metrics.register(FleetMetrics(view: view, monitor: monitor, ceilings: fleet.ceilings, clock: self.clock))
         self.metrics.register(ProcessMetrics())
         ServerMetrics.registerVersion(ServerFacts.version, in: self.metrics)
         let parts = Parts(backend: backend, engine: engine, monitor: monitor)

@@ -46,6 +46,23 @@ struct EngineTests {
         }
     }
 
+    @Test("The balance is read at the start and every hour; a reading that fails is made again in a minute and changes nothing")
+    func balance() throws {
+        try Universe.play { universe in
+            let monitor = await universe.running().monitor
+            await universe.sleep(.seconds(60))
+            let first = try #require(monitor.report.funds)
+            #expect(first.balance == .dollars(100_000))
+            universe.arm(ProviderFault(.html(status: 502), on: .getBalance, times: 3))
+            await universe.sleep(.seconds(3600))
+            #expect(monitor.report.funds == first && monitor.report.lastBalanceError != nil)
+            await universe.sleep(.seconds(240))
+            #expect(monitor.report.lastBalanceError == nil)
+            #expect((monitor.report.funds?.readAt).map { $0 > first.readAt } == true)
+            #expect(universe.count(of: .getBalance) == 5)
+        }
+    }
+
     @Test("A page that the provider loses for longer than the settle window is no proof that a create brought nothing")
     func lostPage() throws {
         try Universe.play { universe in

@@ -146,24 +146,61 @@ struct AdminTests {
     }
 
     @Test(
-        "less money than for a day degrades",
+        "less money than for a day degrades; a reading that failed says so, and what was known before",
         arguments: [
-            (.success(.dollars(1000)), .healthy), (.success(.dollars(8)), .degraded), (.success(.zero), .degraded),
-            (.failure(CloudError(.transport, "x")), .degraded),
-        ]
-            as [(Result<MicroUSD, CloudError>, HealthBoard.Status)])
-    func balance(_ balance: Result<MicroUSD, CloudError>, _ wanted: HealthBoard.Status) async throws {
+            (1000, false, .healthy), (8, false, .degraded), (0, false, .degraded), (nil, true, .degraded), (1000, true, .degraded),
+            (nil, false, .degraded),
+        ] as [(Int64?, Bool, HealthBoard.Status)])
+    func balance(_ dollars: Int64?, _ hasFailed: Bool, _ wanted: HealthBoard.Status) async throws {
         let fixture = try await Fixture()
         _ = try await fixture.create()  // 0.35 USD per hour: 8.40 for a day
-        fixture.cloud.state.withLock { $0.balance = balance }
-        #expect(await self.checked(fixture, FleetMonitor(), .balance) { _ = await $0.checkBalance() }?.status == wanted)
+        let monitor = FleetMonitor()
+        monitor.update {
+            $0.funds = dollars.map { Funds(balance: .dollars($0), readAt: fixture.clock.now) }
+            if hasFailed { $0.lastBalanceError = FleetMonitor.Failure(text: "gone", at: fixture.clock.now) }
+        }
+        let finding = await self.checked(fixture, monitor, .balance) { $0.checkBalance() }
+        #expect(finding?.status == wanted)
+        #expect(finding?.detail.contains("gone") == hasFailed && finding?.detail.contains("left") == (dollars != nil))
+    }
+
+    @Test("a create that the balance does not carry for an hour is refused and names it; without a reading nothing is refused")
+    func tooPoor() async throws {
+        let monitor = FleetMonitor()
+        let fixture = try await Fixture(monitor: monitor)
+        _ = try await fixture.create("first", requestID: "a")
+        monitor.update { $0.funds = Funds(balance: MicroUSD(micros: 600_000), readAt: fixture.clock.now) }
+        let error = await #expect(throws: RPCError.self) { try await fixture.create("second") }
+        #expect(error?.code == .failedPrecondition)
+        let status = try GoogleRpc.Status(decoding: error?.details ?? [])
+        let detail = status.details.first { $0.typeUrl.hasSuffix("PreconditionFailure") }
+        #expect(try GoogleRpc.PreconditionFailure(decoding: detail?.value ?? []).violations.map(\.type) == ["BALANCE"])
+        _ = try await fixture.create("first", requestID: "a")
+        monitor.update { $0.lastBalanceError = FleetMonitor.Failure(text: "x", at: fixture.clock.now) }
+        monitor.update { $0.funds = nil }
+        _ = try await fixture.create("third")
+    }
+
+    @Test("the balance and how long it lasts are metrics once they are known")
+    func fundsMetrics() async throws {
+        let fixture = try await Fixture()
+        let monitor = FleetMonitor()
+        let metrics = FleetMetrics(
+            view: fixture.view, monitor: monitor, ceilings: fixture.backend.settings.ceilings, clock: fixture.clock)
+        func value(_ name: String) -> Double? { metrics.families.first { $0.name == name }?.samples.first?.value }
+        #expect(value("novitai_upstream_balance_usd") == nil)
+        monitor.update { $0.funds = Funds(balance: .dollars(7), readAt: fixture.clock.now) }
+        #expect(value("novitai_upstream_balance_usd") == 7 && value("novitai_upstream_runway_hours") == nil)
+        _ = try await fixture.create()
+        #expect(value("novitai_upstream_runway_hours") == 20)
     }
 
     @Test("facts, health and metrics are answered from memory")
     func handlers() async throws {
         let fixture = try await Fixture()
         let metrics = MetricsRegistry()
-        metrics.register(FleetMetrics(view: fixture.view, monitor: FleetMonitor(), ceilings: fixture.backend.settings.ceilings))
+        metrics.register(
+            FleetMetrics(view: fixture.view, monitor: FleetMonitor(), ceilings: fixture.backend.settings.ceilings, clock: fixture.clock))
         let facts = ServerFacts(
             startedAt: fixture.clock.now, upstream: "https://h", messageBytesMax: 4, metadataBytesMax: 5, concurrentStreamsMax: 6,
             pingIntervalMin: .seconds(10))

@@ -17,6 +17,7 @@ import Testing
             case .nameTaken: (.alreadyExists, "NAME_TAKEN")
             case .requestIDReused: (.invalidArgument, "REQUEST_ID_REUSED")
             case .ceilingReached: (.resourceExhausted, "CEILING_REACHED")
+            case .balanceTooLow: (.failedPrecondition, "BALANCE_TOO_LOW")
             case .revisionMismatch: (.aborted, "REVISION_MISMATCH")
             case .deletionProtected: (.failedPrecondition, "DELETION_PROTECTED")
             case .invalidState: (.failedPrecondition, "INVALID_STATE")

@@ -31,10 +31,11 @@ final class Fixture: Sendable {
     let store: InlineSQLiteStore
     let view = View()
     let backend: Backend
+    let catalog: CatalogHandlers
     let lines = LogLines()
     private let folder: String
 
-    init(maxInstances: Int = 100, maxHourlySpend: MicroUSD = .dollars(100)) async throws {
+    init(maxInstances: Int = 100, maxHourlySpend: MicroUSD = .dollars(100), monitor: FleetMonitor = FleetMonitor()) async throws {
         self.folder = NSTemporaryDirectory() + "novitai-services-\(UUID().uuidString)"
         self.cloud = TestCloud(now: self.clock.now)
         var random = SplitMix(state: 7)
@@ -46,13 +47,15 @@ final class Fixture: Sendable {
         let lines = self.lines
         self.backend = Backend(
             store: self.store, view: self.view, cloud: self.cloud, clock: self.clock, settings: settings, cooldowns: Cooldowns(),
-            random: RandomSource(SplitMix(state: 11)), drain: DrainSignal(), log: Logger(label: "test") { _ in lines.handler }
+            random: RandomSource(SplitMix(state: 11)), monitor: monitor, drain: DrainSignal(),
+            log: Logger(label: "test") { _ in lines.handler }
         ) { isDryRun, _ in
             let listing = MachineListing(
                 machines: [Machine(id: UpstreamID(rawValue: "theirs"), name: "theirs", status: "running")], begunAt: Timestamp(seconds: 7))
             return ReconciliationReport(
                 listing, questions: [], foreign: listing.machines, wasSuspicious: false, wasApplied: !isDryRun)
         }
+        self.catalog = CatalogHandlers(self.backend)
     }
 
     deinit {
@@ -62,7 +65,6 @@ final class Fixture: Sendable {
 
     var instances: InstanceHandlers { InstanceHandlers(self.backend) }
     var jobs: JobHandlers { JobHandlers(self.backend) }
-    var catalog: CatalogHandlers { CatalogHandlers(self.backend) }
 
     var admin: AdminHandlers {
         let facts = ServerFacts(

@@ -18,10 +18,17 @@ package struct Admission: Sendable {
         package var payloadDigest: [UInt8]
         /// Who asks, for the audit log.
         package var actor: String
+        /// What the account has; nil when that is not known, and then nothing is refused for it.
+        package var funds: Funds?
+        /// Of everything that is not proven gone.
+        package var hourlySpend: MicroUSD
 
         package init(
-            now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String = ""
+            now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String = "",
+            funds: Funds? = nil, hourlySpend: MicroUSD = .zero
         ) {
+            self.funds = funds
+            self.hourlySpend = hourlySpend
             self.now = now
             self.instanceID = instanceID
             self.jobID = jobID
@@ -69,6 +76,7 @@ package struct Admission: Sendable {
     /// - Throws: `invalidArgument`, `noCandidate`, `noCapacity`.
     package func create(_ new: NewInstance, planner: Planner, on occasion: Occasion) throws(FleetError) -> Admitted {
         let placement = try self.bestPlacement(for: new, planner: planner, at: occasion.now)
+        try Self.checkFunds(for: placement, on: occasion)
         var spec = new.spec
         spec.environmentNames = new.environment.values.keys.sorted()
         let name = new.name.isEmpty ? occasion.instanceID.rawValue : new.name
@@ -92,6 +100,14 @@ package struct Admission: Sendable {
     package static func violations(of new: NewInstance) -> [FieldViolation] {
         SpecRules.violations(ofName: new.name) + SpecRules.violations(of: new.spec) + SpecRules.violations(of: new.environment)
             + SpecRules.violations(ofLabels: new.labels)
+    }
+
+    private static func checkFunds(for placement: Placement, on occasion: Occasion) throws(FleetError) {
+        let left = occasion.funds?.refusal(of: placement.hourlyPrice, at: occasion.now, hourlySpend: occasion.hourlySpend)
+        guard let left else { return }
+        throw FleetError(
+            .balanceTooLow,
+            "the account has \(left) left, \(occasion.hourlySpend) per hour in use and \(placement.hourlyPrice) per hour asked for")
     }
 
     private func bestPlacement(for new: NewInstance, planner: Planner, at now: Timestamp) throws(FleetError) -> Placement {

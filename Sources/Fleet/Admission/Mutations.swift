@@ -16,8 +16,14 @@ package struct Mutations: Sendable {
     private let clock: any Clock
     private let admission: Admission
     private let random: RandomSource
+    private let funds: @Sendable () -> Funds?
 
-    package init(store: any Store, view: View, clock: any Clock, settings: FleetSettings, random: RandomSource) {
+    /// - Parameter funds: what the account has, as far as that is known.
+    package init(
+        store: any Store, view: View, clock: any Clock, settings: FleetSettings, random: RandomSource,
+        funds: @escaping @Sendable () -> Funds? = { nil }
+    ) {
+        self.funds = funds
         self.store = store
         self.view = view
         self.clock = clock
@@ -31,7 +37,10 @@ package struct Mutations: Sendable {
         isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
-        let admitted = try self.admission.create(new, planner: planner, on: self.occasion(request, payloadDigest, actor))
+        var occasion = self.occasion(request, payloadDigest, actor)
+        occasion.funds = self.funds()
+        if occasion.funds != nil { occasion.hourlySpend = self.view.hourlySpend }
+        let admitted = try self.admission.create(new, planner: planner, on: occasion)
         try self.checkControl(of: admitted)
         if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
         switch await self.commit(admitted) {

@@ -23,6 +23,8 @@ package struct FleetError: Error, Hashable, Sendable {
         case requestIDReused
         /// `ceiling` says which, and by how much.
         case ceilingReached
+        /// The account's balance does not carry it for an hour.
+        case balanceTooLow
         /// The instance has another revision than the caller expects.
         case revisionMismatch
         case deletionProtected

@@ -14,6 +14,10 @@ package final class FleetMonitor: Sendable {
         /// The last failure of a call to the provider, and the last success of one.
         package var lastUpstreamError: Failure?
         package var lastUpstreamSuccessAt: Timestamp?
+        /// The account's, as last read; nil before the first reading.
+        package var funds: Funds?
+        /// Why the last reading of the balance failed; nil when it did not.
+        package var lastBalanceError: Failure?
         package var lastStoreError: Failure?
         package var lastStoreSuccessAt: Timestamp?
     }

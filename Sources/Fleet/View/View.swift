@@ -53,6 +53,9 @@ package final class View: LogFollower, Sendable {
         self.state.withLock { $0.revision(of: id, in: tenant) }
     }
 
+    /// Of everything that is not proven gone, by quoted price.
+    package var hourlySpend: MicroUSD { self.livingInstances().instances.reduce(.zero) { $0 + $1.liableHourlySpend } }
+
     /// The one that holds the name: not final.
     package func instance(named name: String, of tenant: TenantID) -> Instance? {
         self.state.withLock { $0.instance(named: name, of: tenant) }

@@ -8,8 +8,10 @@ package struct FleetMetrics: MetricSource {
     private let view: View
     private let monitor: FleetMonitor
     private let ceilings: Ceilings
+    private let clock: any Clock
 
-    package init(view: View, monitor: FleetMonitor, ceilings: Ceilings) {
+    package init(view: View, monitor: FleetMonitor, ceilings: Ceilings, clock: any Clock) {
+        self.clock = clock
         self.view = view
         self.monitor = monitor
         self.ceilings = ceilings
@@ -31,7 +33,7 @@ package struct FleetMetrics: MetricSource {
             .gauge(
                 "novitai_debts_hourly_dollars", "US dollars per hour of those.",
                 Double(debts.reduce(0) { $0 + $1.hourlyPrice.micros }) / 1e6),
-        ] + self.moneyFamilies(instances) + self.engineFamilies
+        ] + self.moneyFamilies(instances) + self.engineFamilies + self.fundsFamilies(spend)
     }
 
     private func moneyFamilies(_ instances: [Instance]) -> [MetricFamily] {
@@ -107,6 +109,21 @@ package struct FleetMetrics: MetricSource {
                     "novitai_account_suspect_machines", "Machines that name an instance of ours in their environment only.",
                     Double(sweep.suspectMachines)),
             ]
+        }
+        return families
+    }
+
+    /// Nothing before the first reading: a dashboard must not show an empty account.
+    private func fundsFamilies(_ spend: MicroUSD) -> [MetricFamily] {
+        guard let funds = self.monitor.report.funds else { return [] }
+        var families: [MetricFamily] = [
+            .gauge("novitai_upstream_balance_usd", "What the account had left when it was last read.", Double(funds.balance.micros) / 1e6),
+            .gauge(
+                "novitai_upstream_balance_read_time_seconds", "When the balance was last read.", Double(funds.readAt.microseconds) / 1e6),
+        ]
+        if let hours = funds.runwayHours(at: self.clock.now, hourlySpend: spend) {
+            families.append(
+                .gauge("novitai_upstream_runway_hours", "Hours that the balance carries what is not proven gone.", hours))
         }
         return families
     }

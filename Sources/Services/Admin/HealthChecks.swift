@@ -1,21 +1,16 @@
 package import Fleet
 internal import NovitaiProto
 
-/// The checks behind `GetHealth`, each in its own rhythm. None of them is made because somebody asks.
+/// The checks behind `GetHealth`. None of them is made because somebody asks.
 package struct HealthChecks: Sendable {
     /// Between two looks at what is on this machine.
     static let interval: Duration = .seconds(5)
-    /// Between two reads of the account's balance, and after one that failed.
-    static let balanceInterval: Duration = .seconds(3600)
-    static let balanceRetryInterval: Duration = .seconds(60)
     /// A store that takes longer for an empty transaction is in trouble.
     static let slowStore: Duration = .seconds(1)
     /// A write that failed longer ago says nothing of now; whoever has something to write tries again sooner.
     static let failedWriteMemory: Duration = .seconds(60)
     /// A step that is due for so long although workers are free.
     static let overdueJob: Duration = .seconds(60)
-    /// Less money than for this long is worth a word.
-    static let runway: Duration = .seconds(86_400)
 
     private let backend: Backend
     private let monitor: FleetMonitor
@@ -31,10 +26,7 @@ package struct HealthChecks: Sendable {
 
     /// Until the task is cancelled or the server goes away.
     package func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.repeatUntilDraining { await self.checkLocally() } }
-            group.addTask { await self.repeatUntilDraining { await self.checkBalance() } }
-        }
+        await self.repeatUntilDraining { await self.checkLocally() }
     }
 
     /// `check` answers after how long it is made again.
@@ -53,6 +45,7 @@ package struct HealthChecks: Sendable {
         self.checkJobs()
         self.checkUpstream()
         self.checkReconciler()
+        self.checkBalance()
         self.registry.setAll(self.board.report(at: self.backend.clock.now).status == .unhealthy ? .notServing : .serving)
         return Self.interval
     }
@@ -128,23 +121,17 @@ package struct HealthChecks: Sendable {
         return worries
     }
 
-    func checkBalance() async -> Duration {
-        let begin = self.backend.clock.now
-        let call = CloudCall(priority: .sweep, requestID: "balance", deadline: begin + self.backend.settings.requestTimeout)
-        do throws(CloudError) {
-            let balance = try await self.backend.cloud.balance(call: call)
-            let spend = self.backend.view.livingInstances().instances.reduce(MicroUSD.zero) { $0 + $1.liableHourlySpend }
-            let hours = Self.runway.components.seconds / 3600
-            let isLow = balance.micros <= 0 || balance.micros / max(1, hours) < spend.micros
-            let detail = "\(balance) left, \(spend) per hour in use"
-            self.record(
-                isLow ? .degraded : .healthy, detail, latency: self.backend.clock.now - begin, of: .balance,
-                validFor: Self.balanceInterval * 2)
-            return Self.balanceInterval
-        } catch {
-            self.record(.degraded, "cannot be read: \(error.code)", of: .balance, validFor: Self.balanceRetryInterval * 3)
-            return Self.balanceRetryInterval
-        }
+    /// The engine reads it; a reading that failed since is said, with what was known before.
+    func checkBalance() {
+        let now = self.backend.clock.now
+        let report = self.monitor.report
+        let failure = report.lastBalanceError.map { "cannot be read: \($0.text)" }
+        guard let funds = report.funds else { return self.record(.degraded, failure ?? "not read yet", of: .balance) }
+        let spend = self.backend.view.hourlySpend
+        let hours = funds.runwayHours(at: now, hourlySpend: spend).map { "enough for \(Int($0)) h" }
+        let parts = ["\(funds.balance) left", "\(spend) per hour in use", hours, failure].compactMap { $0 }
+        let isFine = failure == nil && !funds.isLow(at: now, hourlySpend: spend)
+        self.record(isFine ? .healthy : .degraded, parts.joined(separator: ", "), of: .balance)
     }
 
     private func record(

@@ -25,7 +25,7 @@ package struct Backend: Sendable {
     ///   - cooldowns: shared with the engine.
     package init(
         store: any Store, view: View, cloud: any Cloud, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
-        random: RandomSource, drain: DrainSignal, log: Logger,
+        random: RandomSource, monitor: FleetMonitor = FleetMonitor(), drain: DrainSignal, log: Logger,
         reconcile: @escaping @Sendable (Bool, String) async throws -> ReconciliationReport
     ) {
         self.store = store
@@ -34,7 +34,7 @@ package struct Backend: Sendable {
         self.clock = clock
         self.settings = settings
         self.cooldowns = cooldowns
-        self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random)
+        self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random) { monitor.report.funds }
         self.governor = FleetGovernor(store: store, view: view, clock: clock)
         self.reconcile = reconcile
         self.random = random

@@ -50,6 +50,7 @@ extension ErrorDetails {
         case .nameTaken: Row(.alreadyExists, "NAME_TAKEN", field: "name")
         case .requestIDReused: Row(.invalidArgument, "REQUEST_ID_REUSED", field: "request_id")
         case .ceilingReached: Row(.resourceExhausted, "CEILING_REACHED")
+        case .balanceTooLow: Row(.failedPrecondition, "BALANCE_TOO_LOW", precondition: "BALANCE")
         case .revisionMismatch: Row(.aborted, "REVISION_MISMATCH", precondition: "REVISION")
         case .deletionProtected: Row(.failedPrecondition, "DELETION_PROTECTED", precondition: "DELETION_PROTECTION")
         case .invalidState: Row(.failedPrecondition, "INVALID_STATE", precondition: "STATE")

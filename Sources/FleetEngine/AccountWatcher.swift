@@ -1,0 +1,32 @@
+internal import Fleet
+
+/// Reads the account's balance now and then. What it last was stands in the monitor; a reading that fails changes nothing but that.
+struct AccountWatcher: Sendable {
+    let world: World
+
+    func run(until shutdown: Signal) async {
+        while !Task.isCancelled, shutdown.count == 0 {
+            let isRead = await self.read()
+            let wait = isRead ? EngineLimits.balanceInterval : EngineLimits.balanceRetryInterval
+            await shutdown.wait(after: 0, until: self.world.clock.now + wait, clock: self.world.clock)
+        }
+    }
+
+    private func read() async -> Bool {
+        do throws(CloudError) {
+            let balance = try await self.world.cloud.balance(call: self.world.call(.sweep, requestID: "balance"))
+            self.world.upstreamAnswered(nil)
+            let funds = Funds(balance: balance, readAt: self.world.clock.now)
+            self.world.monitor.update {
+                $0.funds = funds
+                $0.lastBalanceError = nil
+            }
+            return true
+        } catch {
+            self.world.upstreamAnswered(error)
+            let failure = FleetMonitor.Failure(text: "\(error)", at: self.world.clock.now)
+            self.world.monitor.update { $0.lastBalanceError = failure }
+            return false
+        }
+    }
+}

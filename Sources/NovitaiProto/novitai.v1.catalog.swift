@@ -265,21 +265,1698 @@ extension NovitaiV1.ListRegionsResponse {
 }
 
 extension NovitaiV1 {
-    /// What the provider offers.
+    /// Everything that a machine is made of but where it runs and what it costs.
+    package struct Template: ProtobufMessage {
+        package var id: String = ""
+        package var name: String = ""
+        package var readme: String = ""
+        package var image: String = ""
+        package var registryCredentialId: String = ""
+        package var command: String = ""
+        package var diskGb: UInt32 = 0
+        package var ports: [NovitaiV1.PortSpec] = []
+        /// Their values are never returned.
+        package var environmentNames: [String] = []
+        package var minCudaVersion: String = ""
+        /// The provider's word: private, official, community.
+        package var channel: String = ""
+        package var createTime: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Template {
+    package static var protobufName: String { "novitai.v1.Template" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__template__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Template>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("Template.id")
+        self.name = try unsafe c.pointee.name.string("Template.name")
+        self.readme = try unsafe c.pointee.readme.string("Template.readme")
+        self.image = try unsafe c.pointee.image.string("Template.image")
+        self.registryCredentialId = try unsafe c.pointee.registry_credential_id.string("Template.registry_credential_id")
+        self.command = try unsafe c.pointee.command.string("Template.command")
+        self.diskGb = unsafe c.pointee.disk_gb
+        self.ports = try unsafe Wire.messages(c.pointee.ports, c.pointee.n_ports, NovitaiV1.PortSpec.init(reading:))
+        self.environmentNames = try unsafe Wire.list(c.pointee.environment_names, c.pointee.n_environment_names) { value throws(WireError) in try unsafe value.string("Template.environment_names") }
+        self.minCudaVersion = try unsafe c.pointee.min_cuda_version.string("Template.min_cuda_version")
+        self.channel = try unsafe c.pointee.channel.string("Template.channel")
+        self.createTime = try unsafe Wire.message(c.pointee.create_time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Template> {
+        let c = try unsafe arena.make(novitai__v1__template__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.readme = .init(arena.string(self.readme))
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        try unsafe c.pointee.registry_credential_id = .init(arena.string(self.registryCredentialId))
+        try unsafe c.pointee.command = .init(arena.string(self.command))
+        unsafe c.pointee.disk_gb = self.diskGb
+        try unsafe (c.pointee.ports, c.pointee.n_ports) = arena.list(self.ports) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.environment_names, c.pointee.n_environment_names) = arena.list(self.environmentNames) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        try unsafe c.pointee.min_cuda_version = .init(arena.string(self.minCudaVersion))
+        try unsafe c.pointee.channel = .init(arena.string(self.channel))
+        if let value = self.createTime { try unsafe c.pointee.create_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListTemplatesRequest: ProtobufMessage {
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `name = "PyTorch"`, `channel = private`.
+        package var filter: String = ""
+        /// `name` (default) or `id`; followed by ` desc` for descending.
+        package var orderBy: String = ""
+        /// Ask the provider now.
+        package var fresh: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListTemplatesRequest {
+    package static var protobufName: String { "novitai.v1.ListTemplatesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_templates_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListTemplatesRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListTemplatesRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListTemplatesRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListTemplatesRequest.order_by")
+        self.fresh = unsafe c.pointee.fresh != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListTemplatesRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_templates_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        unsafe c.pointee.fresh = self.fresh ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListTemplatesResponse: ProtobufMessage {
+        package var templates: [NovitaiV1.Template] = []
+        package var nextPageToken: String = ""
+        package var freshness: NovitaiV1.Freshness?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListTemplatesResponse {
+    package static var protobufName: String { "novitai.v1.ListTemplatesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_templates_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListTemplatesResponse>) throws(WireError) {
+        self.templates = try unsafe Wire.messages(c.pointee.templates, c.pointee.n_templates, NovitaiV1.Template.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListTemplatesResponse.next_page_token")
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListTemplatesResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_templates_response__init)
+        try unsafe (c.pointee.templates, c.pointee.n_templates) = arena.list(self.templates) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// Never from the cache.
+    package struct GetTemplateRequest: ProtobufMessage {
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GetTemplateRequest {
+    package static var protobufName: String { "novitai.v1.GetTemplateRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__get_template_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GetTemplateRequest>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("GetTemplateRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetTemplateRequest> {
+        let c = try unsafe arena.make(novitai__v1__get_template_request__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateTemplateRequest: ProtobufMessage {
+        /// 1 to 64 printable characters; names the call in logs, and at the provider. Empty: one is made.
+        package var requestId: String = ""
+        /// Checks everything that can be checked without making it.
+        package var validateOnly: Bool = false
+        package var name: String = ""
+        package var readme: String = ""
+        package var image: String = ""
+        package var registryCredentialId: String = ""
+        package var command: String = ""
+        /// 10 to 6144; 0: 60.
+        package var diskGb: UInt32 = 0
+        package var ports: [NovitaiV1.PortSpec] = []
+        /// At most 90.
+        package var environment: [String: String] = [:]
+        package var minCudaVersion: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateTemplateRequest {
+    package static var protobufName: String { "novitai.v1.CreateTemplateRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_template_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateTemplateRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CreateTemplateRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.name = try unsafe c.pointee.name.string("CreateTemplateRequest.name")
+        self.readme = try unsafe c.pointee.readme.string("CreateTemplateRequest.readme")
+        self.image = try unsafe c.pointee.image.string("CreateTemplateRequest.image")
+        self.registryCredentialId = try unsafe c.pointee.registry_credential_id.string("CreateTemplateRequest.registry_credential_id")
+        self.command = try unsafe c.pointee.command.string("CreateTemplateRequest.command")
+        self.diskGb = unsafe c.pointee.disk_gb
+        self.ports = try unsafe Wire.messages(c.pointee.ports, c.pointee.n_ports, NovitaiV1.PortSpec.init(reading:))
+        self.environment = try unsafe Wire.dictionary(c.pointee.environment, c.pointee.n_environment) { entry throws(WireError) in try unsafe (entry.pointee.key.string("CreateTemplateRequest.environment"), entry.pointee.value.string("CreateTemplateRequest.environment")) }
+        self.minCudaVersion = try unsafe c.pointee.min_cuda_version.string("CreateTemplateRequest.min_cuda_version")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateTemplateRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_template_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.readme = .init(arena.string(self.readme))
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        try unsafe c.pointee.registry_credential_id = .init(arena.string(self.registryCredentialId))
+        try unsafe c.pointee.command = .init(arena.string(self.command))
+        unsafe c.pointee.disk_gb = self.diskGb
+        try unsafe (c.pointee.ports, c.pointee.n_ports) = arena.list(self.ports) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.environment, c.pointee.n_environment) = arena.entries(self.environment, novitai__v1__create_template_request__environment_entry__init) { entry, key, value throws(WireError) in
+            try unsafe entry.pointee.key = .init(arena.string(key))
+            try unsafe entry.pointee.value = .init(arena.string(value))
+        }
+        try unsafe c.pointee.min_cuda_version = .init(arena.string(self.minCudaVersion))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateTemplateResponse: ProtobufMessage {
+        package var template: NovitaiV1.Template?
+        package var requestId: String = ""
+        /// It was there already, just as asked for.
+        package var existed: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateTemplateResponse {
+    package static var protobufName: String { "novitai.v1.CreateTemplateResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_template_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateTemplateResponse>) throws(WireError) {
+        self.template = try unsafe Wire.message(c.pointee.template_, NovitaiV1.Template.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CreateTemplateResponse.request_id")
+        self.existed = unsafe c.pointee.existed != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateTemplateResponse> {
+        let c = try unsafe arena.make(novitai__v1__create_template_response__init)
+        if let value = self.template { try unsafe c.pointee.template_ = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.existed = self.existed ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is not there (any more) is deleted: no error.
+    package struct DeleteTemplateRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteTemplateRequest {
+    package static var protobufName: String { "novitai.v1.DeleteTemplateRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_template_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteTemplateRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteTemplateRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("DeleteTemplateRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteTemplateRequest> {
+        let c = try unsafe arena.make(novitai__v1__delete_template_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct DeleteTemplateResponse: ProtobufMessage {
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteTemplateResponse {
+    package static var protobufName: String { "novitai.v1.DeleteTemplateResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_template_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteTemplateResponse>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteTemplateResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteTemplateResponse> {
+        let c = try unsafe arena.make(novitai__v1__delete_template_response__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// Access to an image registry. The password goes to the provider and never comes back.
+    package struct RegistryCredential: ProtobufMessage {
+        package var id: String = ""
+        /// The registry's address.
+        package var name: String = ""
+        package var username: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.RegistryCredential {
+    package static var protobufName: String { "novitai.v1.RegistryCredential" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__registry_credential__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__RegistryCredential>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("RegistryCredential.id")
+        self.name = try unsafe c.pointee.name.string("RegistryCredential.name")
+        self.username = try unsafe c.pointee.username.string("RegistryCredential.username")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__RegistryCredential> {
+        let c = try unsafe arena.make(novitai__v1__registry_credential__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.username = .init(arena.string(self.username))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListRegistryCredentialsRequest: ProtobufMessage {
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `name = "ghcr.io"`.
+        package var filter: String = ""
+        /// `name` (default) or `id`; followed by ` desc` for descending.
+        package var orderBy: String = ""
+        /// Ask the provider now.
+        package var fresh: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListRegistryCredentialsRequest {
+    package static var protobufName: String { "novitai.v1.ListRegistryCredentialsRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_registry_credentials_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListRegistryCredentialsRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListRegistryCredentialsRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListRegistryCredentialsRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListRegistryCredentialsRequest.order_by")
+        self.fresh = unsafe c.pointee.fresh != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListRegistryCredentialsRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_registry_credentials_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        unsafe c.pointee.fresh = self.fresh ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListRegistryCredentialsResponse: ProtobufMessage {
+        package var registryCredentials: [NovitaiV1.RegistryCredential] = []
+        package var nextPageToken: String = ""
+        package var freshness: NovitaiV1.Freshness?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListRegistryCredentialsResponse {
+    package static var protobufName: String { "novitai.v1.ListRegistryCredentialsResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_registry_credentials_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListRegistryCredentialsResponse>) throws(WireError) {
+        self.registryCredentials = try unsafe Wire.messages(c.pointee.registry_credentials, c.pointee.n_registry_credentials, NovitaiV1.RegistryCredential.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListRegistryCredentialsResponse.next_page_token")
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListRegistryCredentialsResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_registry_credentials_response__init)
+        try unsafe (c.pointee.registry_credentials, c.pointee.n_registry_credentials) = arena.list(self.registryCredentials) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateRegistryCredentialRequest: ProtobufMessage {
+        /// 1 to 64 printable characters; names the call in logs, and at the provider. Empty: one is made.
+        package var requestId: String = ""
+        /// Checks everything that can be checked without making it.
+        package var validateOnly: Bool = false
+        package var name: String = ""
+        package var username: String = ""
+        /// Not compared with what is there: delete the credential first to change it.
+        package var password: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateRegistryCredentialRequest {
+    package static var protobufName: String { "novitai.v1.CreateRegistryCredentialRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_registry_credential_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateRegistryCredentialRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CreateRegistryCredentialRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.name = try unsafe c.pointee.name.string("CreateRegistryCredentialRequest.name")
+        self.username = try unsafe c.pointee.username.string("CreateRegistryCredentialRequest.username")
+        self.password = try unsafe c.pointee.password.string("CreateRegistryCredentialRequest.password")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateRegistryCredentialRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_registry_credential_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.username = .init(arena.string(self.username))
+        try unsafe c.pointee.password = .init(arena.string(self.password))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateRegistryCredentialResponse: ProtobufMessage {
+        package var registryCredential: NovitaiV1.RegistryCredential?
+        package var requestId: String = ""
+        /// It was there already, just as asked for.
+        package var existed: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateRegistryCredentialResponse {
+    package static var protobufName: String { "novitai.v1.CreateRegistryCredentialResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_registry_credential_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateRegistryCredentialResponse>) throws(WireError) {
+        self.registryCredential = try unsafe Wire.message(c.pointee.registry_credential, NovitaiV1.RegistryCredential.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CreateRegistryCredentialResponse.request_id")
+        self.existed = unsafe c.pointee.existed != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateRegistryCredentialResponse> {
+        let c = try unsafe arena.make(novitai__v1__create_registry_credential_response__init)
+        if let value = self.registryCredential { try unsafe c.pointee.registry_credential = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.existed = self.existed ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is not there (any more) is deleted: no error.
+    package struct DeleteRegistryCredentialRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteRegistryCredentialRequest {
+    package static var protobufName: String { "novitai.v1.DeleteRegistryCredentialRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_registry_credential_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteRegistryCredentialRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteRegistryCredentialRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("DeleteRegistryCredentialRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteRegistryCredentialRequest> {
+        let c = try unsafe arena.make(novitai__v1__delete_registry_credential_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct DeleteRegistryCredentialResponse: ProtobufMessage {
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteRegistryCredentialResponse {
+    package static var protobufName: String { "novitai.v1.DeleteRegistryCredentialResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_registry_credential_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteRegistryCredentialResponse>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteRegistryCredentialResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteRegistryCredentialResponse> {
+        let c = try unsafe arena.make(novitai__v1__delete_registry_credential_response__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// Storage that machines of one region share. It costs as long as it is there.
+    package struct NetworkVolume: ProtobufMessage {
+        package var id: String = ""
+        package var name: String = ""
+        package var sizeGb: UInt32 = 0
+        package var regionId: String = ""
+        package var regionName: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.NetworkVolume {
+    package static var protobufName: String { "novitai.v1.NetworkVolume" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__network_volume__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__NetworkVolume>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("NetworkVolume.id")
+        self.name = try unsafe c.pointee.name.string("NetworkVolume.name")
+        self.sizeGb = unsafe c.pointee.size_gb
+        self.regionId = try unsafe c.pointee.region_id.string("NetworkVolume.region_id")
+        self.regionName = try unsafe c.pointee.region_name.string("NetworkVolume.region_name")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__NetworkVolume> {
+        let c = try unsafe arena.make(novitai__v1__network_volume__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        unsafe c.pointee.size_gb = self.sizeGb
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        try unsafe c.pointee.region_name = .init(arena.string(self.regionName))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListNetworkVolumesRequest: ProtobufMessage {
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `name = data`, `region = us-ca-6`.
+        package var filter: String = ""
+        /// `name` (default) or `id`; followed by ` desc` for descending.
+        package var orderBy: String = ""
+        /// Ask the provider now.
+        package var fresh: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListNetworkVolumesRequest {
+    package static var protobufName: String { "novitai.v1.ListNetworkVolumesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_network_volumes_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListNetworkVolumesRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListNetworkVolumesRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListNetworkVolumesRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListNetworkVolumesRequest.order_by")
+        self.fresh = unsafe c.pointee.fresh != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListNetworkVolumesRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_network_volumes_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        unsafe c.pointee.fresh = self.fresh ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListNetworkVolumesResponse: ProtobufMessage {
+        package var networkVolumes: [NovitaiV1.NetworkVolume] = []
+        package var nextPageToken: String = ""
+        package var freshness: NovitaiV1.Freshness?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListNetworkVolumesResponse {
+    package static var protobufName: String { "novitai.v1.ListNetworkVolumesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_network_volumes_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListNetworkVolumesResponse>) throws(WireError) {
+        self.networkVolumes = try unsafe Wire.messages(c.pointee.network_volumes, c.pointee.n_network_volumes, NovitaiV1.NetworkVolume.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListNetworkVolumesResponse.next_page_token")
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListNetworkVolumesResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_network_volumes_response__init)
+        try unsafe (c.pointee.network_volumes, c.pointee.n_network_volumes) = arena.list(self.networkVolumes) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateNetworkVolumeRequest: ProtobufMessage {
+        /// 1 to 64 printable characters; names the call in logs, and at the provider. Empty: one is made.
+        package var requestId: String = ""
+        /// Checks everything that can be checked without making it.
+        package var validateOnly: Bool = false
+        package var name: String = ""
+        /// 10 to 10000.
+        package var sizeGb: UInt32 = 0
+        package var regionId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateNetworkVolumeRequest {
+    package static var protobufName: String { "novitai.v1.CreateNetworkVolumeRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_network_volume_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateNetworkVolumeRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CreateNetworkVolumeRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.name = try unsafe c.pointee.name.string("CreateNetworkVolumeRequest.name")
+        self.sizeGb = unsafe c.pointee.size_gb
+        self.regionId = try unsafe c.pointee.region_id.string("CreateNetworkVolumeRequest.region_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateNetworkVolumeRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_network_volume_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        unsafe c.pointee.size_gb = self.sizeGb
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateNetworkVolumeResponse: ProtobufMessage {
+        package var networkVolume: NovitaiV1.NetworkVolume?
+        package var requestId: String = ""
+        /// It was there already, just as asked for.
+        package var existed: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateNetworkVolumeResponse {
+    package static var protobufName: String { "novitai.v1.CreateNetworkVolumeResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_network_volume_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateNetworkVolumeResponse>) throws(WireError) {
+        self.networkVolume = try unsafe Wire.message(c.pointee.network_volume, NovitaiV1.NetworkVolume.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CreateNetworkVolumeResponse.request_id")
+        self.existed = unsafe c.pointee.existed != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateNetworkVolumeResponse> {
+        let c = try unsafe arena.make(novitai__v1__create_network_volume_response__init)
+        if let value = self.networkVolume { try unsafe c.pointee.network_volume = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.existed = self.existed ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct UpdateNetworkVolumeRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        /// Empty: as it is.
+        package var name: String = ""
+        /// A volume can only grow. 0: as it is.
+        package var sizeGb: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateNetworkVolumeRequest {
+    package static var protobufName: String { "novitai.v1.UpdateNetworkVolumeRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_network_volume_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateNetworkVolumeRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateNetworkVolumeRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("UpdateNetworkVolumeRequest.id")
+        self.name = try unsafe c.pointee.name.string("UpdateNetworkVolumeRequest.name")
+        self.sizeGb = unsafe c.pointee.size_gb
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateNetworkVolumeRequest> {
+        let c = try unsafe arena.make(novitai__v1__update_network_volume_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        unsafe c.pointee.size_gb = self.sizeGb
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct UpdateNetworkVolumeResponse: ProtobufMessage {
+        package var networkVolume: NovitaiV1.NetworkVolume?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateNetworkVolumeResponse {
+    package static var protobufName: String { "novitai.v1.UpdateNetworkVolumeResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_network_volume_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateNetworkVolumeResponse>) throws(WireError) {
+        self.networkVolume = try unsafe Wire.message(c.pointee.network_volume, NovitaiV1.NetworkVolume.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateNetworkVolumeResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateNetworkVolumeResponse> {
+        let c = try unsafe arena.make(novitai__v1__update_network_volume_response__init)
+        if let value = self.networkVolume { try unsafe c.pointee.network_volume = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is not there (any more) is deleted: no error.
+    package struct DeleteNetworkVolumeRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteNetworkVolumeRequest {
+    package static var protobufName: String { "novitai.v1.DeleteNetworkVolumeRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_network_volume_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteNetworkVolumeRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteNetworkVolumeRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("DeleteNetworkVolumeRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteNetworkVolumeRequest> {
+        let c = try unsafe arena.make(novitai__v1__delete_network_volume_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct DeleteNetworkVolumeResponse: ProtobufMessage {
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteNetworkVolumeResponse {
+    package static var protobufName: String { "novitai.v1.DeleteNetworkVolumeResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_network_volume_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteNetworkVolumeResponse>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteNetworkVolumeResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteNetworkVolumeResponse> {
+        let c = try unsafe arena.make(novitai__v1__delete_network_volume_response__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// A private network of machines in one region.
+    package struct Network: ProtobufMessage {
+        package var id: String = ""
+        package var name: String = ""
+        package var regionId: String = ""
+        /// The provider's word: creating, ready.
+        package var state: String = ""
+        package var error: String = ""
+        /// Its addresses, such as 10.2.1.0/24.
+        package var segment: String = ""
+        package var members: [NovitaiV1.NetworkMember] = []
+        package var createTime: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Network {
+    package static var protobufName: String { "novitai.v1.Network" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__network__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Network>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("Network.id")
+        self.name = try unsafe c.pointee.name.string("Network.name")
+        self.regionId = try unsafe c.pointee.region_id.string("Network.region_id")
+        self.state = try unsafe c.pointee.state.string("Network.state")
+        self.error = try unsafe c.pointee.error.string("Network.error")
+        self.segment = try unsafe c.pointee.segment.string("Network.segment")
+        self.members = try unsafe Wire.messages(c.pointee.members, c.pointee.n_members, NovitaiV1.NetworkMember.init(reading:))
+        self.createTime = try unsafe Wire.message(c.pointee.create_time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Network> {
+        let c = try unsafe arena.make(novitai__v1__network__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        try unsafe c.pointee.state = .init(arena.string(self.state))
+        try unsafe c.pointee.error = .init(arena.string(self.error))
+        try unsafe c.pointee.segment = .init(arena.string(self.segment))
+        try unsafe (c.pointee.members, c.pointee.n_members) = arena.list(self.members) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.createTime { try unsafe c.pointee.create_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct NetworkMember: ProtobufMessage {
+        /// The provider's id of the machine.
+        package var upstreamId: String = ""
+        package var address: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.NetworkMember {
+    package static var protobufName: String { "novitai.v1.NetworkMember" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__network_member__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__NetworkMember>) throws(WireError) {
+        self.upstreamId = try unsafe c.pointee.upstream_id.string("NetworkMember.upstream_id")
+        self.address = try unsafe c.pointee.address.string("NetworkMember.address")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__NetworkMember> {
+        let c = try unsafe arena.make(novitai__v1__network_member__init)
+        try unsafe c.pointee.upstream_id = .init(arena.string(self.upstreamId))
+        try unsafe c.pointee.address = .init(arena.string(self.address))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListNetworksRequest: ProtobufMessage {
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `name = ring`, `region = us-ca-6`.
+        package var filter: String = ""
+        /// `name` (default) or `id`; followed by ` desc` for descending.
+        package var orderBy: String = ""
+        /// Ask the provider now.
+        package var fresh: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListNetworksRequest {
+    package static var protobufName: String { "novitai.v1.ListNetworksRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_networks_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListNetworksRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListNetworksRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListNetworksRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListNetworksRequest.order_by")
+        self.fresh = unsafe c.pointee.fresh != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListNetworksRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_networks_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        unsafe c.pointee.fresh = self.fresh ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListNetworksResponse: ProtobufMessage {
+        package var networks: [NovitaiV1.Network] = []
+        package var nextPageToken: String = ""
+        package var freshness: NovitaiV1.Freshness?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListNetworksResponse {
+    package static var protobufName: String { "novitai.v1.ListNetworksResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_networks_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListNetworksResponse>) throws(WireError) {
+        self.networks = try unsafe Wire.messages(c.pointee.networks, c.pointee.n_networks, NovitaiV1.Network.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListNetworksResponse.next_page_token")
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListNetworksResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_networks_response__init)
+        try unsafe (c.pointee.networks, c.pointee.n_networks) = arena.list(self.networks) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateNetworkRequest: ProtobufMessage {
+        /// 1 to 64 printable characters; names the call in logs, and at the provider. Empty: one is made.
+        package var requestId: String = ""
+        /// Checks everything that can be checked without making it.
+        package var validateOnly: Bool = false
+        /// 1 to 30 characters.
+        package var name: String = ""
+        package var regionId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateNetworkRequest {
+    package static var protobufName: String { "novitai.v1.CreateNetworkRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_network_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateNetworkRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CreateNetworkRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.name = try unsafe c.pointee.name.string("CreateNetworkRequest.name")
+        self.regionId = try unsafe c.pointee.region_id.string("CreateNetworkRequest.region_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateNetworkRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_network_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateNetworkResponse: ProtobufMessage {
+        package var network: NovitaiV1.Network?
+        package var requestId: String = ""
+        /// It was there already, just as asked for.
+        package var existed: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateNetworkResponse {
+    package static var protobufName: String { "novitai.v1.CreateNetworkResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_network_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateNetworkResponse>) throws(WireError) {
+        self.network = try unsafe Wire.message(c.pointee.network, NovitaiV1.Network.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CreateNetworkResponse.request_id")
+        self.existed = unsafe c.pointee.existed != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateNetworkResponse> {
+        let c = try unsafe arena.make(novitai__v1__create_network_response__init)
+        if let value = self.network { try unsafe c.pointee.network = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.existed = self.existed ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is not there (any more) is deleted: no error.
+    package struct DeleteNetworkRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteNetworkRequest {
+    package static var protobufName: String { "novitai.v1.DeleteNetworkRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_network_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteNetworkRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteNetworkRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("DeleteNetworkRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteNetworkRequest> {
+        let c = try unsafe arena.make(novitai__v1__delete_network_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct DeleteNetworkResponse: ProtobufMessage {
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteNetworkResponse {
+    package static var protobufName: String { "novitai.v1.DeleteNetworkResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_network_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteNetworkResponse>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteNetworkResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteNetworkResponse> {
+        let c = try unsafe arena.make(novitai__v1__delete_network_response__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// An image that the provider brings to the nodes of a region ahead, so that machines come up sooner.
+    package struct ImagePrewarm: ProtobufMessage {
+        package var id: String = ""
+        package var image: String = ""
+        package var registryCredentialId: String = ""
+        package var regionId: String = ""
+        package var regionName: String = ""
+        package var productIds: [String] = []
+        /// The provider's word: Pending, Running, Succeeded, Failed.
+        package var state: String = ""
+        package var error: String = ""
+        package var imageBytes: UInt64 = 0
+        package var note: String = ""
+        package var createTime: GoogleProtobuf.Timestamp?
+        package var completeTime: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ImagePrewarm {
+    package static var protobufName: String { "novitai.v1.ImagePrewarm" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__image_prewarm__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ImagePrewarm>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("ImagePrewarm.id")
+        self.image = try unsafe c.pointee.image.string("ImagePrewarm.image")
+        self.registryCredentialId = try unsafe c.pointee.registry_credential_id.string("ImagePrewarm.registry_credential_id")
+        self.regionId = try unsafe c.pointee.region_id.string("ImagePrewarm.region_id")
+        self.regionName = try unsafe c.pointee.region_name.string("ImagePrewarm.region_name")
+        self.productIds = try unsafe Wire.list(c.pointee.product_ids, c.pointee.n_product_ids) { value throws(WireError) in try unsafe value.string("ImagePrewarm.product_ids") }
+        self.state = try unsafe c.pointee.state.string("ImagePrewarm.state")
+        self.error = try unsafe c.pointee.error.string("ImagePrewarm.error")
+        self.imageBytes = unsafe c.pointee.image_bytes
+        self.note = try unsafe c.pointee.note.string("ImagePrewarm.note")
+        self.createTime = try unsafe Wire.message(c.pointee.create_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.completeTime = try unsafe Wire.message(c.pointee.complete_time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ImagePrewarm> {
+        let c = try unsafe arena.make(novitai__v1__image_prewarm__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        try unsafe c.pointee.registry_credential_id = .init(arena.string(self.registryCredentialId))
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        try unsafe c.pointee.region_name = .init(arena.string(self.regionName))
+        try unsafe (c.pointee.product_ids, c.pointee.n_product_ids) = arena.list(self.productIds) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        try unsafe c.pointee.state = .init(arena.string(self.state))
+        try unsafe c.pointee.error = .init(arena.string(self.error))
+        unsafe c.pointee.image_bytes = self.imageBytes
+        try unsafe c.pointee.note = .init(arena.string(self.note))
+        if let value = self.createTime { try unsafe c.pointee.create_time = value.write(in: arena) }
+        if let value = self.completeTime { try unsafe c.pointee.complete_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListImagePrewarmsRequest: ProtobufMessage {
+        package var pageSize: Int32 = 0
+        package var pageToken: String = ""
+        /// Terms joined by AND: `image = "team/image:1"`, `region = us-ca-6`, `state = Succeeded`.
+        package var filter: String = ""
+        /// `image` (default) or `id`; followed by ` desc` for descending.
+        package var orderBy: String = ""
+        /// Ask the provider now.
+        package var fresh: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListImagePrewarmsRequest {
+    package static var protobufName: String { "novitai.v1.ListImagePrewarmsRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_image_prewarms_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListImagePrewarmsRequest>) throws(WireError) {
+        self.pageSize = unsafe c.pointee.page_size
+        self.pageToken = try unsafe c.pointee.page_token.string("ListImagePrewarmsRequest.page_token")
+        self.filter = try unsafe c.pointee.filter.string("ListImagePrewarmsRequest.filter")
+        self.orderBy = try unsafe c.pointee.order_by.string("ListImagePrewarmsRequest.order_by")
+        self.fresh = unsafe c.pointee.fresh != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListImagePrewarmsRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_image_prewarms_request__init)
+        unsafe c.pointee.page_size = self.pageSize
+        try unsafe c.pointee.page_token = .init(arena.string(self.pageToken))
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        try unsafe c.pointee.order_by = .init(arena.string(self.orderBy))
+        unsafe c.pointee.fresh = self.fresh ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListImagePrewarmsResponse: ProtobufMessage {
+        package var imagePrewarms: [NovitaiV1.ImagePrewarm] = []
+        package var nextPageToken: String = ""
+        package var freshness: NovitaiV1.Freshness?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListImagePrewarmsResponse {
+    package static var protobufName: String { "novitai.v1.ListImagePrewarmsResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_image_prewarms_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListImagePrewarmsResponse>) throws(WireError) {
+        self.imagePrewarms = try unsafe Wire.messages(c.pointee.image_prewarms, c.pointee.n_image_prewarms, NovitaiV1.ImagePrewarm.init(reading:))
+        self.nextPageToken = try unsafe c.pointee.next_page_token.string("ListImagePrewarmsResponse.next_page_token")
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListImagePrewarmsResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_image_prewarms_response__init)
+        try unsafe (c.pointee.image_prewarms, c.pointee.n_image_prewarms) = arena.list(self.imagePrewarms) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.next_page_token = .init(arena.string(self.nextPageToken))
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateImagePrewarmRequest: ProtobufMessage {
+        /// 1 to 64 printable characters; names the call in logs, and at the provider. Empty: one is made.
+        package var requestId: String = ""
+        /// Checks everything that can be checked without making it.
+        package var validateOnly: Bool = false
+        package var image: String = ""
+        package var registryCredentialId: String = ""
+        package var regionId: String = ""
+        /// Empty: every product of the region.
+        package var productIds: [String] = []
+        package var note: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateImagePrewarmRequest {
+    package static var protobufName: String { "novitai.v1.CreateImagePrewarmRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_image_prewarm_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateImagePrewarmRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("CreateImagePrewarmRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.image = try unsafe c.pointee.image.string("CreateImagePrewarmRequest.image")
+        self.registryCredentialId = try unsafe c.pointee.registry_credential_id.string("CreateImagePrewarmRequest.registry_credential_id")
+        self.regionId = try unsafe c.pointee.region_id.string("CreateImagePrewarmRequest.region_id")
+        self.productIds = try unsafe Wire.list(c.pointee.product_ids, c.pointee.n_product_ids) { value throws(WireError) in try unsafe value.string("CreateImagePrewarmRequest.product_ids") }
+        self.note = try unsafe c.pointee.note.string("CreateImagePrewarmRequest.note")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateImagePrewarmRequest> {
+        let c = try unsafe arena.make(novitai__v1__create_image_prewarm_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        try unsafe c.pointee.registry_credential_id = .init(arena.string(self.registryCredentialId))
+        try unsafe c.pointee.region_id = .init(arena.string(self.regionId))
+        try unsafe (c.pointee.product_ids, c.pointee.n_product_ids) = arena.list(self.productIds) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        try unsafe c.pointee.note = .init(arena.string(self.note))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct CreateImagePrewarmResponse: ProtobufMessage {
+        package var imagePrewarm: NovitaiV1.ImagePrewarm?
+        package var requestId: String = ""
+        /// It was there already, just as asked for.
+        package var existed: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.CreateImagePrewarmResponse {
+    package static var protobufName: String { "novitai.v1.CreateImagePrewarmResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__create_image_prewarm_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__CreateImagePrewarmResponse>) throws(WireError) {
+        self.imagePrewarm = try unsafe Wire.message(c.pointee.image_prewarm, NovitaiV1.ImagePrewarm.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("CreateImagePrewarmResponse.request_id")
+        self.existed = unsafe c.pointee.existed != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateImagePrewarmResponse> {
+        let c = try unsafe arena.make(novitai__v1__create_image_prewarm_response__init)
+        if let value = self.imagePrewarm { try unsafe c.pointee.image_prewarm = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.existed = self.existed ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is not there (any more) is deleted: no error.
+    package struct DeleteImagePrewarmRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteImagePrewarmRequest {
+    package static var protobufName: String { "novitai.v1.DeleteImagePrewarmRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_image_prewarm_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteImagePrewarmRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteImagePrewarmRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("DeleteImagePrewarmRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteImagePrewarmRequest> {
+        let c = try unsafe arena.make(novitai__v1__delete_image_prewarm_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct DeleteImagePrewarmResponse: ProtobufMessage {
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.DeleteImagePrewarmResponse {
+    package static var protobufName: String { "novitai.v1.DeleteImagePrewarmResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__delete_image_prewarm_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__DeleteImagePrewarmResponse>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("DeleteImagePrewarmResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__DeleteImagePrewarmResponse> {
+        let c = try unsafe arena.make(novitai__v1__delete_image_prewarm_response__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What the provider offers, and what the account keeps there besides machines. The account is one for all tenants: what it keeps is
+    /// everybody's.
+    ///
+    /// Lists come from a cache, unless `fresh` asks for an answer of now; `freshness` says how old an answer is.
+    ///
+    /// Names of what is made here are unique: a call that makes something whose name is in use answers ALREADY_EXISTS, unless what is there
+    /// is just what was asked for. So a call that was made already, under whatever request_id, answers with what it made, and a call that
+    /// ended with Effect UNKNOWN is safe to repeat.
     package enum CatalogService {
         package static let name = "novitai.v1.CatalogService"
         package static let listProducts = MethodDescriptor(service: name, method: "ListProducts", kind: .unary)
         package static let listRegions = MethodDescriptor(service: name, method: "ListRegions", kind: .unary)
-        package static let methods: [MethodDescriptor] = [listProducts, listRegions]
+        package static let listTemplates = MethodDescriptor(service: name, method: "ListTemplates", kind: .unary)
+        package static let getTemplate = MethodDescriptor(service: name, method: "GetTemplate", kind: .unary)
+        package static let createTemplate = MethodDescriptor(service: name, method: "CreateTemplate", kind: .unary)
+        package static let deleteTemplate = MethodDescriptor(service: name, method: "DeleteTemplate", kind: .unary)
+        package static let listRegistryCredentials = MethodDescriptor(service: name, method: "ListRegistryCredentials", kind: .unary)
+        package static let createRegistryCredential = MethodDescriptor(service: name, method: "CreateRegistryCredential", kind: .unary)
+        package static let deleteRegistryCredential = MethodDescriptor(service: name, method: "DeleteRegistryCredential", kind: .unary)
+        package static let listNetworkVolumes = MethodDescriptor(service: name, method: "ListNetworkVolumes", kind: .unary)
+        package static let createNetworkVolume = MethodDescriptor(service: name, method: "CreateNetworkVolume", kind: .unary)
+        package static let updateNetworkVolume = MethodDescriptor(service: name, method: "UpdateNetworkVolume", kind: .unary)
+        package static let deleteNetworkVolume = MethodDescriptor(service: name, method: "DeleteNetworkVolume", kind: .unary)
+        package static let listNetworks = MethodDescriptor(service: name, method: "ListNetworks", kind: .unary)
+        package static let createNetwork = MethodDescriptor(service: name, method: "CreateNetwork", kind: .unary)
+        package static let deleteNetwork = MethodDescriptor(service: name, method: "DeleteNetwork", kind: .unary)
+        package static let listImagePrewarms = MethodDescriptor(service: name, method: "ListImagePrewarms", kind: .unary)
+        package static let createImagePrewarm = MethodDescriptor(service: name, method: "CreateImagePrewarm", kind: .unary)
+        package static let deleteImagePrewarm = MethodDescriptor(service: name, method: "DeleteImagePrewarm", kind: .unary)
+        package static let methods: [MethodDescriptor] = [listProducts, listRegions, listTemplates, getTemplate, createTemplate, deleteTemplate, listRegistryCredentials, createRegistryCredential, deleteRegistryCredential, listNetworkVolumes, createNetworkVolume, updateNetworkVolume, deleteNetworkVolume, listNetworks, createNetwork, deleteNetwork, listImagePrewarms, createImagePrewarm, deleteImagePrewarm]
     }
 
-    /// What the provider offers.
+    /// What the provider offers, and what the account keeps there besides machines. The account is one for all tenants: what it keeps is
+    /// everybody's.
+    ///
+    /// Lists come from a cache, unless `fresh` asks for an answer of now; `freshness` says how old an answer is.
+    ///
+    /// Names of what is made here are unique: a call that makes something whose name is in use answers ALREADY_EXISTS, unless what is there
+    /// is just what was asked for. So a call that was made already, under whatever request_id, answers with what it made, and a call that
+    /// ended with Effect UNKNOWN is safe to repeat.
     package protocol CatalogServiceProtocol: Sendable {
         func listProducts(_ request: NovitaiV1.ListProductsRequest, context: ServerContext) async throws -> NovitaiV1.ListProductsResponse
         func listRegions(_ request: NovitaiV1.ListRegionsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegionsResponse
+        func listTemplates(_ request: NovitaiV1.ListTemplatesRequest, context: ServerContext) async throws -> NovitaiV1.ListTemplatesResponse
+        func getTemplate(_ request: NovitaiV1.GetTemplateRequest, context: ServerContext) async throws -> NovitaiV1.Template
+        func createTemplate(_ request: NovitaiV1.CreateTemplateRequest, context: ServerContext) async throws -> NovitaiV1.CreateTemplateResponse
+        func deleteTemplate(_ request: NovitaiV1.DeleteTemplateRequest, context: ServerContext) async throws -> NovitaiV1.DeleteTemplateResponse
+        func listRegistryCredentials(_ request: NovitaiV1.ListRegistryCredentialsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegistryCredentialsResponse
+        func createRegistryCredential(_ request: NovitaiV1.CreateRegistryCredentialRequest, context: ServerContext) async throws -> NovitaiV1.CreateRegistryCredentialResponse
+        func deleteRegistryCredential(_ request: NovitaiV1.DeleteRegistryCredentialRequest, context: ServerContext) async throws -> NovitaiV1.DeleteRegistryCredentialResponse
+        func listNetworkVolumes(_ request: NovitaiV1.ListNetworkVolumesRequest, context: ServerContext) async throws -> NovitaiV1.ListNetworkVolumesResponse
+        func createNetworkVolume(_ request: NovitaiV1.CreateNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.CreateNetworkVolumeResponse
+        func updateNetworkVolume(_ request: NovitaiV1.UpdateNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.UpdateNetworkVolumeResponse
+        func deleteNetworkVolume(_ request: NovitaiV1.DeleteNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.DeleteNetworkVolumeResponse
+        func listNetworks(_ request: NovitaiV1.ListNetworksRequest, context: ServerContext) async throws -> NovitaiV1.ListNetworksResponse
+        func createNetwork(_ request: NovitaiV1.CreateNetworkRequest, context: ServerContext) async throws -> NovitaiV1.CreateNetworkResponse
+        func deleteNetwork(_ request: NovitaiV1.DeleteNetworkRequest, context: ServerContext) async throws -> NovitaiV1.DeleteNetworkResponse
+        func listImagePrewarms(_ request: NovitaiV1.ListImagePrewarmsRequest, context: ServerContext) async throws -> NovitaiV1.ListImagePrewarmsResponse
+        func createImagePrewarm(_ request: NovitaiV1.CreateImagePrewarmRequest, context: ServerContext) async throws -> NovitaiV1.CreateImagePrewarmResponse
+        func deleteImagePrewarm(_ request: NovitaiV1.DeleteImagePrewarmRequest, context: ServerContext) async throws -> NovitaiV1.DeleteImagePrewarmResponse
     }
 
-    /// What the provider offers.
+    /// What the provider offers, and what the account keeps there besides machines. The account is one for all tenants: what it keeps is
+    /// everybody's.
+    ///
+    /// Lists come from a cache, unless `fresh` asks for an answer of now; `freshness` says how old an answer is.
+    ///
+    /// Names of what is made here are unique: a call that makes something whose name is in use answers ALREADY_EXISTS, unless what is there
+    /// is just what was asked for. So a call that was made already, under whatever request_id, answers with what it made, and a call that
+    /// ended with Effect UNKNOWN is safe to repeat.
     package struct CatalogServiceClient: Sendable {
         private let channel: any RPCChannel
 
@@ -296,6 +1973,108 @@ extension NovitaiV1 {
         ) async throws(RPCError) -> NovitaiV1.ListRegionsResponse {
             try await self.channel.unary(request, method: CatalogService.listRegions, options: options)
         }
+
+        package nonisolated(nonsending) func listTemplates(
+            _ request: NovitaiV1.ListTemplatesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListTemplatesResponse {
+            try await self.channel.unary(request, method: CatalogService.listTemplates, options: options)
+        }
+
+        package nonisolated(nonsending) func getTemplate(
+            _ request: NovitaiV1.GetTemplateRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.Template {
+            try await self.channel.unary(request, method: CatalogService.getTemplate, options: options)
+        }
+
+        package nonisolated(nonsending) func createTemplate(
+            _ request: NovitaiV1.CreateTemplateRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CreateTemplateResponse {
+            try await self.channel.unary(request, method: CatalogService.createTemplate, options: options)
+        }
+
+        package nonisolated(nonsending) func deleteTemplate(
+            _ request: NovitaiV1.DeleteTemplateRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.DeleteTemplateResponse {
+            try await self.channel.unary(request, method: CatalogService.deleteTemplate, options: options)
+        }
+
+        package nonisolated(nonsending) func listRegistryCredentials(
+            _ request: NovitaiV1.ListRegistryCredentialsRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListRegistryCredentialsResponse {
+            try await self.channel.unary(request, method: CatalogService.listRegistryCredentials, options: options)
+        }
+
+        package nonisolated(nonsending) func createRegistryCredential(
+            _ request: NovitaiV1.CreateRegistryCredentialRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CreateRegistryCredentialResponse {
+            try await self.channel.unary(request, method: CatalogService.createRegistryCredential, options: options)
+        }
+
+        package nonisolated(nonsending) func deleteRegistryCredential(
+            _ request: NovitaiV1.DeleteRegistryCredentialRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.DeleteRegistryCredentialResponse {
+            try await self.channel.unary(request, method: CatalogService.deleteRegistryCredential, options: options)
+        }
+
+        package nonisolated(nonsending) func listNetworkVolumes(
+            _ request: NovitaiV1.ListNetworkVolumesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListNetworkVolumesResponse {
+            try await self.channel.unary(request, method: CatalogService.listNetworkVolumes, options: options)
+        }
+
+        package nonisolated(nonsending) func createNetworkVolume(
+            _ request: NovitaiV1.CreateNetworkVolumeRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CreateNetworkVolumeResponse {
+            try await self.channel.unary(request, method: CatalogService.createNetworkVolume, options: options)
+        }
+
+        package nonisolated(nonsending) func updateNetworkVolume(
+            _ request: NovitaiV1.UpdateNetworkVolumeRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.UpdateNetworkVolumeResponse {
+            try await self.channel.unary(request, method: CatalogService.updateNetworkVolume, options: options)
+        }
+
+        package nonisolated(nonsending) func deleteNetworkVolume(
+            _ request: NovitaiV1.DeleteNetworkVolumeRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.DeleteNetworkVolumeResponse {
+            try await self.channel.unary(request, method: CatalogService.deleteNetworkVolume, options: options)
+        }
+
+        package nonisolated(nonsending) func listNetworks(
+            _ request: NovitaiV1.ListNetworksRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListNetworksResponse {
+            try await self.channel.unary(request, method: CatalogService.listNetworks, options: options)
+        }
+
+        package nonisolated(nonsending) func createNetwork(
+            _ request: NovitaiV1.CreateNetworkRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CreateNetworkResponse {
+            try await self.channel.unary(request, method: CatalogService.createNetwork, options: options)
+        }
+
+        package nonisolated(nonsending) func deleteNetwork(
+            _ request: NovitaiV1.DeleteNetworkRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.DeleteNetworkResponse {
+            try await self.channel.unary(request, method: CatalogService.deleteNetwork, options: options)
+        }
+
+        package nonisolated(nonsending) func listImagePrewarms(
+            _ request: NovitaiV1.ListImagePrewarmsRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListImagePrewarmsResponse {
+            try await self.channel.unary(request, method: CatalogService.listImagePrewarms, options: options)
+        }
+
+        package nonisolated(nonsending) func createImagePrewarm(
+            _ request: NovitaiV1.CreateImagePrewarmRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.CreateImagePrewarmResponse {
+            try await self.channel.unary(request, method: CatalogService.createImagePrewarm, options: options)
+        }
+
+        package nonisolated(nonsending) func deleteImagePrewarm(
+            _ request: NovitaiV1.DeleteImagePrewarmRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.DeleteImagePrewarmResponse {
+            try await self.channel.unary(request, method: CatalogService.deleteImagePrewarm, options: options)
+        }
     }
 }
 
@@ -304,5 +2083,22 @@ extension NovitaiV1.CatalogServiceProtocol {
     package func register(in router: inout Router) {
         router.register(unary: NovitaiV1.CatalogService.listProducts) { try await self.listProducts($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.listRegions) { try await self.listRegions($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.listTemplates) { try await self.listTemplates($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.getTemplate) { try await self.getTemplate($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.createTemplate) { try await self.createTemplate($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.deleteTemplate) { try await self.deleteTemplate($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.listRegistryCredentials) { try await self.listRegistryCredentials($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.createRegistryCredential) { try await self.createRegistryCredential($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.deleteRegistryCredential) { try await self.deleteRegistryCredential($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.listNetworkVolumes) { try await self.listNetworkVolumes($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.createNetworkVolume) { try await self.createNetworkVolume($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.updateNetworkVolume) { try await self.updateNetworkVolume($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.deleteNetworkVolume) { try await self.deleteNetworkVolume($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.listNetworks) { try await self.listNetworks($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.createNetwork) { try await self.createNetwork($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.deleteNetwork) { try await self.deleteNetwork($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.listImagePrewarms) { try await self.listImagePrewarms($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.createImagePrewarm) { try await self.createImagePrewarm($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.deleteImagePrewarm) { try await self.deleteImagePrewarm($0, context: $1) }
     }
 }

@@ -17,7 +17,8 @@ struct Novitai: AsyncParsableCommand {
             reached; 75 try again later; 78 configuration.
             """,
         subcommands: [
-            InstancesCommand.self, JobsCommand.self, QueuesCommand.self, ProductsCommand.self, RegionsCommand.self, AuditCommand.self,
+            InstancesCommand.self, JobsCommand.self, QueuesCommand.self, ProductsCommand.self, RegionsCommand.self, TemplatesCommand.self,
+            CredentialsCommand.self, VolumesCommand.self, NetworksCommand.self, PrewarmsCommand.self, AuditCommand.self,
             ServerCommand.self, BackupCommand.self,
         ]
     )

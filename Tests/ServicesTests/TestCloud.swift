@@ -7,6 +7,7 @@ final class TestCloud: Cloud, Sendable {
         var catalogue: Result<Catalogue, CloudError>
         var balance: Result<MicroUSD, CloudError> = .success(.dollars(1000))
         var calls: [CloudCall] = []
+        var account = Account()
     }
 
     let state: Mutex<State>

@@ -8,7 +8,7 @@ package import RPCCore
 package struct Backend: Sendable {
     package let store: any Store
     package let view: View
-    package let cloud: any Cloud
+    package let cloud: any Cloud & CloudResources
     package let clock: any Clock
     package let settings: FleetSettings
     package let cooldowns: Cooldowns
@@ -24,7 +24,7 @@ package struct Backend: Sendable {
     ///   - view: attached to the store.
     ///   - cooldowns: shared with the engine.
     package init(
-        store: any Store, view: View, cloud: any Cloud, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
+        store: any Store, view: View, cloud: any Cloud & CloudResources, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
         random: RandomSource, monitor: FleetMonitor = FleetMonitor(), drain: DrainSignal, log: Logger,
         reconcile: @escaping @Sendable (Bool, String) async throws -> ReconciliationReport
     ) {
@@ -53,10 +53,13 @@ package struct Backend: Sendable {
     }
 
     /// A request id for the call when it brings none: random, so that it is nobody else's.
+    func requestID(_ given: String) -> String {
+        guard given.isEmpty else { return given }
+        return "auto-" + String(self.random.next(), radix: 36) + String(self.random.next(), radix: 36)
+    }
+
     func requestKey(_ requestID: String, method: String, _ tenant: TenantID) -> RequestKey {
-        guard requestID.isEmpty else { return RequestKey(tenant: tenant, method: method, requestID: requestID) }
-        let made = "auto-" + String(self.random.next(), radix: 36) + String(self.random.next(), radix: 36)
-        return RequestKey(tenant: tenant, method: method, requestID: made)
+        RequestKey(tenant: tenant, method: method, requestID: self.requestID(requestID))
     }
 
     /// Who makes a call that changes something, and how its repetition is known.

@@ -26,8 +26,10 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
                 NovitaiV1.InstanceService.watchInstances, NovitaiV1.JobService.getJob, NovitaiV1.JobService.listJobs,
                 NovitaiV1.JobService.waitJob, NovitaiV1.JobService.listQueues, NovitaiV1.JobService.watchJobs,
-                NovitaiV1.CatalogService.listProducts,
-                NovitaiV1.CatalogService.listRegions,
+                NovitaiV1.CatalogService.listProducts, NovitaiV1.CatalogService.listRegions,
+                NovitaiV1.CatalogService.listTemplates, NovitaiV1.CatalogService.getTemplate,
+                NovitaiV1.CatalogService.listRegistryCredentials, NovitaiV1.CatalogService.listNetworkVolumes,
+                NovitaiV1.CatalogService.listNetworks, NovitaiV1.CatalogService.listImagePrewarms,
             ]
         ),
         (
@@ -36,14 +38,21 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.createInstance, NovitaiV1.InstanceService.startInstance, NovitaiV1.InstanceService.stopInstance,
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
+                NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
+                NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,
             ]
         ),
+        // The account is one for all tenants: what holds data or secrets of several is no operator's.
         (
             .admin,
             [
                 NovitaiV1.AdminService.reconcileInstances, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
                 NovitaiV1.AdminService.listAuditEvents, NovitaiV1.JobService.pauseQueue, NovitaiV1.JobService.resumeQueue,
                 NovitaiV1.AdminService.createBackup,
+                NovitaiV1.CatalogService.createRegistryCredential, NovitaiV1.CatalogService.deleteRegistryCredential,
+                NovitaiV1.CatalogService.createNetworkVolume, NovitaiV1.CatalogService.updateNetworkVolume,
+                NovitaiV1.CatalogService.deleteNetworkVolume, NovitaiV1.CatalogService.createNetwork,
+                NovitaiV1.CatalogService.deleteNetwork,
             ]
         ),
     ]

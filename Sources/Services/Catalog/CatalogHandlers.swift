@@ -3,12 +3,15 @@ package import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
 
-/// What the provider offers, from the cache of its catalogue.
+/// What the provider offers, from the cache of its catalogue, and what the account keeps there besides machines.
 package struct CatalogHandlers: NovitaiV1.CatalogServiceProtocol {
-    private let backend: Backend
+    let backend: Backend
+    let maker: ResourceMaker
+    let requests = RequestMemory()
 
     package init(_ backend: Backend) {
         self.backend = backend
+        self.maker = ResourceMaker(clock: backend.clock)
     }
 
     package func listProducts(

@@ -78,10 +78,12 @@ extension ErrorDetails {
         return name.map { .init(NovitaiV1.Instance.protobufName, $0) }
     }
 
-    /// A call to the provider that only reads: it changed nothing. What changes something there is done by jobs, never by a handler.
+    /// A call to the provider. Machines are changed by jobs, never by a handler; other things are, and then the error may not know
+    /// whether something was done. UNAVAILABLE would be repeated by clients of their own accord.
     init(_ error: CloudError) {
-        let row = Self.row(of: error.code)
+        let row = error.mayHaveTakenEffect ? Row(.unknown, "OUTCOME_UNKNOWN") : Self.row(of: error.code)
         self.init(row.code, row.reason, "the provider: \(error.message)")
+        self.effect = error.mayHaveTakenEffect ? .unknown : .none
         self.precondition = row.precondition.map { .init($0, subject: "provider", error.message) }
         self.retryDelay = error.retryAfter
     }

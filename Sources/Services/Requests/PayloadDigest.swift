@@ -31,11 +31,12 @@ enum PayloadDigest {
         return SHA256Digest.of(writer.bytes)
     }
 
-    /// For requests without maps, whose request id the caller has taken out.
-    static func of(_ request: some ProtobufMessage, method: String) throws -> [UInt8] {
+    /// For requests whose request id and map the caller has taken out.
+    static func of(_ request: some ProtobufMessage, method: String, map: [String: String] = [:]) throws -> [UInt8] {
         var writer = WireWriter()
         writer.append(Array(method.utf8), to: 1)
         writer.append(try request.encoded(reserving: 0), to: 2)
+        self.append(map, to: 3, of: &writer)
         return SHA256Digest.of(writer.bytes)
     }
 

@@ -43,6 +43,246 @@ void   novitai__v1__list_regions_response__init
   static const Novitai__V1__ListRegionsResponse init_value = NOVITAI__V1__LIST_REGIONS_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__template__init
+                     (Novitai__V1__Template         *message)
+{
+  static const Novitai__V1__Template init_value = NOVITAI__V1__TEMPLATE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_templates_request__init
+                     (Novitai__V1__ListTemplatesRequest         *message)
+{
+  static const Novitai__V1__ListTemplatesRequest init_value = NOVITAI__V1__LIST_TEMPLATES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_templates_response__init
+                     (Novitai__V1__ListTemplatesResponse         *message)
+{
+  static const Novitai__V1__ListTemplatesResponse init_value = NOVITAI__V1__LIST_TEMPLATES_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__get_template_request__init
+                     (Novitai__V1__GetTemplateRequest         *message)
+{
+  static const Novitai__V1__GetTemplateRequest init_value = NOVITAI__V1__GET_TEMPLATE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_template_request__environment_entry__init
+                     (Novitai__V1__CreateTemplateRequest__EnvironmentEntry         *message)
+{
+  static const Novitai__V1__CreateTemplateRequest__EnvironmentEntry init_value = NOVITAI__V1__CREATE_TEMPLATE_REQUEST__ENVIRONMENT_ENTRY__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_template_request__init
+                     (Novitai__V1__CreateTemplateRequest         *message)
+{
+  static const Novitai__V1__CreateTemplateRequest init_value = NOVITAI__V1__CREATE_TEMPLATE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_template_response__init
+                     (Novitai__V1__CreateTemplateResponse         *message)
+{
+  static const Novitai__V1__CreateTemplateResponse init_value = NOVITAI__V1__CREATE_TEMPLATE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_template_request__init
+                     (Novitai__V1__DeleteTemplateRequest         *message)
+{
+  static const Novitai__V1__DeleteTemplateRequest init_value = NOVITAI__V1__DELETE_TEMPLATE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_template_response__init
+                     (Novitai__V1__DeleteTemplateResponse         *message)
+{
+  static const Novitai__V1__DeleteTemplateResponse init_value = NOVITAI__V1__DELETE_TEMPLATE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__registry_credential__init
+                     (Novitai__V1__RegistryCredential         *message)
+{
+  static const Novitai__V1__RegistryCredential init_value = NOVITAI__V1__REGISTRY_CREDENTIAL__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_registry_credentials_request__init
+                     (Novitai__V1__ListRegistryCredentialsRequest         *message)
+{
+  static const Novitai__V1__ListRegistryCredentialsRequest init_value = NOVITAI__V1__LIST_REGISTRY_CREDENTIALS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_registry_credentials_response__init
+                     (Novitai__V1__ListRegistryCredentialsResponse         *message)
+{
+  static const Novitai__V1__ListRegistryCredentialsResponse init_value = NOVITAI__V1__LIST_REGISTRY_CREDENTIALS_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_registry_credential_request__init
+                     (Novitai__V1__CreateRegistryCredentialRequest         *message)
+{
+  static const Novitai__V1__CreateRegistryCredentialRequest init_value = NOVITAI__V1__CREATE_REGISTRY_CREDENTIAL_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_registry_credential_response__init
+                     (Novitai__V1__CreateRegistryCredentialResponse         *message)
+{
+  static const Novitai__V1__CreateRegistryCredentialResponse init_value = NOVITAI__V1__CREATE_REGISTRY_CREDENTIAL_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_registry_credential_request__init
+                     (Novitai__V1__DeleteRegistryCredentialRequest         *message)
+{
+  static const Novitai__V1__DeleteRegistryCredentialRequest init_value = NOVITAI__V1__DELETE_REGISTRY_CREDENTIAL_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_registry_credential_response__init
+                     (Novitai__V1__DeleteRegistryCredentialResponse         *message)
+{
+  static const Novitai__V1__DeleteRegistryCredentialResponse init_value = NOVITAI__V1__DELETE_REGISTRY_CREDENTIAL_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__network_volume__init
+                     (Novitai__V1__NetworkVolume         *message)
+{
+  static const Novitai__V1__NetworkVolume init_value = NOVITAI__V1__NETWORK_VOLUME__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_network_volumes_request__init
+                     (Novitai__V1__ListNetworkVolumesRequest         *message)
+{
+  static const Novitai__V1__ListNetworkVolumesRequest init_value = NOVITAI__V1__LIST_NETWORK_VOLUMES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_network_volumes_response__init
+                     (Novitai__V1__ListNetworkVolumesResponse         *message)
+{
+  static const Novitai__V1__ListNetworkVolumesResponse init_value = NOVITAI__V1__LIST_NETWORK_VOLUMES_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_network_volume_request__init
+                     (Novitai__V1__CreateNetworkVolumeRequest         *message)
+{
+  static const Novitai__V1__CreateNetworkVolumeRequest init_value = NOVITAI__V1__CREATE_NETWORK_VOLUME_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_network_volume_response__init
+                     (Novitai__V1__CreateNetworkVolumeResponse         *message)
+{
+  static const Novitai__V1__CreateNetworkVolumeResponse init_value = NOVITAI__V1__CREATE_NETWORK_VOLUME_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__update_network_volume_request__init
+                     (Novitai__V1__UpdateNetworkVolumeRequest         *message)
+{
+  static const Novitai__V1__UpdateNetworkVolumeRequest init_value = NOVITAI__V1__UPDATE_NETWORK_VOLUME_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__update_network_volume_response__init
+                     (Novitai__V1__UpdateNetworkVolumeResponse         *message)
+{
+  static const Novitai__V1__UpdateNetworkVolumeResponse init_value = NOVITAI__V1__UPDATE_NETWORK_VOLUME_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_network_volume_request__init
+                     (Novitai__V1__DeleteNetworkVolumeRequest         *message)
+{
+  static const Novitai__V1__DeleteNetworkVolumeRequest init_value = NOVITAI__V1__DELETE_NETWORK_VOLUME_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_network_volume_response__init
+                     (Novitai__V1__DeleteNetworkVolumeResponse         *message)
+{
+  static const Novitai__V1__DeleteNetworkVolumeResponse init_value = NOVITAI__V1__DELETE_NETWORK_VOLUME_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__network__init
+                     (Novitai__V1__Network         *message)
+{
+  static const Novitai__V1__Network init_value = NOVITAI__V1__NETWORK__INIT;
+  *message = init_value;
+}
+void   novitai__v1__network_member__init
+                     (Novitai__V1__NetworkMember         *message)
+{
+  static const Novitai__V1__NetworkMember init_value = NOVITAI__V1__NETWORK_MEMBER__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_networks_request__init
+                     (Novitai__V1__ListNetworksRequest         *message)
+{
+  static const Novitai__V1__ListNetworksRequest init_value = NOVITAI__V1__LIST_NETWORKS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_networks_response__init
+                     (Novitai__V1__ListNetworksResponse         *message)
+{
+  static const Novitai__V1__ListNetworksResponse init_value = NOVITAI__V1__LIST_NETWORKS_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_network_request__init
+                     (Novitai__V1__CreateNetworkRequest         *message)
+{
+  static const Novitai__V1__CreateNetworkRequest init_value = NOVITAI__V1__CREATE_NETWORK_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_network_response__init
+                     (Novitai__V1__CreateNetworkResponse         *message)
+{
+  static const Novitai__V1__CreateNetworkResponse init_value = NOVITAI__V1__CREATE_NETWORK_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_network_request__init
+                     (Novitai__V1__DeleteNetworkRequest         *message)
+{
+  static const Novitai__V1__DeleteNetworkRequest init_value = NOVITAI__V1__DELETE_NETWORK_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_network_response__init
+                     (Novitai__V1__DeleteNetworkResponse         *message)
+{
+  static const Novitai__V1__DeleteNetworkResponse init_value = NOVITAI__V1__DELETE_NETWORK_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__image_prewarm__init
+                     (Novitai__V1__ImagePrewarm         *message)
+{
+  static const Novitai__V1__ImagePrewarm init_value = NOVITAI__V1__IMAGE_PREWARM__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_image_prewarms_request__init
+                     (Novitai__V1__ListImagePrewarmsRequest         *message)
+{
+  static const Novitai__V1__ListImagePrewarmsRequest init_value = NOVITAI__V1__LIST_IMAGE_PREWARMS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_image_prewarms_response__init
+                     (Novitai__V1__ListImagePrewarmsResponse         *message)
+{
+  static const Novitai__V1__ListImagePrewarmsResponse init_value = NOVITAI__V1__LIST_IMAGE_PREWARMS_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_image_prewarm_request__init
+                     (Novitai__V1__CreateImagePrewarmRequest         *message)
+{
+  static const Novitai__V1__CreateImagePrewarmRequest init_value = NOVITAI__V1__CREATE_IMAGE_PREWARM_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__create_image_prewarm_response__init
+                     (Novitai__V1__CreateImagePrewarmResponse         *message)
+{
+  static const Novitai__V1__CreateImagePrewarmResponse init_value = NOVITAI__V1__CREATE_IMAGE_PREWARM_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_image_prewarm_request__init
+                     (Novitai__V1__DeleteImagePrewarmRequest         *message)
+{
+  static const Novitai__V1__DeleteImagePrewarmRequest init_value = NOVITAI__V1__DELETE_IMAGE_PREWARM_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__delete_image_prewarm_response__init
+                     (Novitai__V1__DeleteImagePrewarmResponse         *message)
+{
+  static const Novitai__V1__DeleteImagePrewarmResponse init_value = NOVITAI__V1__DELETE_IMAGE_PREWARM_RESPONSE__INIT;
+  *message = init_value;
+}
 static const ProtobufCFieldDescriptor novitai__v1__product__field_descriptors[11] =
 {
   {
@@ -529,5 +769,3072 @@ const ProtobufCMessageDescriptor novitai__v1__list_regions_response__descriptor 
   novitai__v1__list_regions_response__field_indices_by_name,
   1,  novitai__v1__list_regions_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__list_regions_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__template__field_descriptors[12] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "readme",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, readme),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, registry_credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "command",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, command),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk_gb",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, disk_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ports",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Template, n_ports),
+    offsetof(Novitai__V1__Template, ports),
+    &novitai__v1__port_spec__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "environment_names",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__Template, n_environment_names),
+    offsetof(Novitai__V1__Template, environment_names),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_cuda_version",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, min_cuda_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "channel",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, channel),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Template, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__template__field_indices_by_name[] = {
+  10,   /* field[10] = channel */
+  5,   /* field[5] = command */
+  11,   /* field[11] = create_time */
+  6,   /* field[6] = disk_gb */
+  8,   /* field[8] = environment_names */
+  0,   /* field[0] = id */
+  3,   /* field[3] = image */
+  9,   /* field[9] = min_cuda_version */
+  1,   /* field[1] = name */
+  7,   /* field[7] = ports */
+  2,   /* field[2] = readme */
+  4,   /* field[4] = registry_credential_id */
+};
+static const ProtobufCIntRange novitai__v1__template__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor novitai__v1__template__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Template",
+  "Template",
+  "Novitai__V1__Template",
+  "novitai.v1",
+  sizeof(Novitai__V1__Template),
+  12,
+  novitai__v1__template__field_descriptors,
+  novitai__v1__template__field_indices_by_name,
+  1,  novitai__v1__template__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__template__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_templates_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fresh",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesRequest, fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_templates_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  4,   /* field[4] = fresh */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_templates_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_templates_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListTemplatesRequest",
+  "ListTemplatesRequest",
+  "Novitai__V1__ListTemplatesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListTemplatesRequest),
+  5,
+  novitai__v1__list_templates_request__field_descriptors,
+  novitai__v1__list_templates_request__field_indices_by_name,
+  1,  novitai__v1__list_templates_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_templates_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_templates_response__field_descriptors[3] =
+{
+  {
+    "templates",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListTemplatesResponse, n_templates),
+    offsetof(Novitai__V1__ListTemplatesResponse, templates),
+    &novitai__v1__template__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListTemplatesResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_templates_response__field_indices_by_name[] = {
+  2,   /* field[2] = freshness */
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = templates */
+};
+static const ProtobufCIntRange novitai__v1__list_templates_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_templates_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListTemplatesResponse",
+  "ListTemplatesResponse",
+  "Novitai__V1__ListTemplatesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListTemplatesResponse),
+  3,
+  novitai__v1__list_templates_response__field_descriptors,
+  novitai__v1__list_templates_response__field_indices_by_name,
+  1,  novitai__v1__list_templates_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_templates_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__get_template_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetTemplateRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__get_template_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange novitai__v1__get_template_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__get_template_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GetTemplateRequest",
+  "GetTemplateRequest",
+  "Novitai__V1__GetTemplateRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__GetTemplateRequest),
+  1,
+  novitai__v1__get_template_request__field_descriptors,
+  novitai__v1__get_template_request__field_indices_by_name,
+  1,  novitai__v1__get_template_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__get_template_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_template_request__environment_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest__EnvironmentEntry, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest__EnvironmentEntry, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_template_request__environment_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange novitai__v1__create_template_request__environment_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_template_request__environment_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateTemplateRequest.EnvironmentEntry",
+  "EnvironmentEntry",
+  "Novitai__V1__CreateTemplateRequest__EnvironmentEntry",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateTemplateRequest__EnvironmentEntry),
+  2,
+  novitai__v1__create_template_request__environment_entry__field_descriptors,
+  novitai__v1__create_template_request__environment_entry__field_indices_by_name,
+  1,  novitai__v1__create_template_request__environment_entry__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_template_request__environment_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_template_request__field_descriptors[11] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "readme",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, readme),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, registry_credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "command",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, command),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk_gb",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, disk_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ports",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__CreateTemplateRequest, n_ports),
+    offsetof(Novitai__V1__CreateTemplateRequest, ports),
+    &novitai__v1__port_spec__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "environment",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__CreateTemplateRequest, n_environment),
+    offsetof(Novitai__V1__CreateTemplateRequest, environment),
+    &novitai__v1__create_template_request__environment_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_cuda_version",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateRequest, min_cuda_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_template_request__field_indices_by_name[] = {
+  6,   /* field[6] = command */
+  7,   /* field[7] = disk_gb */
+  9,   /* field[9] = environment */
+  4,   /* field[4] = image */
+  10,   /* field[10] = min_cuda_version */
+  2,   /* field[2] = name */
+  8,   /* field[8] = ports */
+  3,   /* field[3] = readme */
+  5,   /* field[5] = registry_credential_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__create_template_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_template_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateTemplateRequest",
+  "CreateTemplateRequest",
+  "Novitai__V1__CreateTemplateRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateTemplateRequest),
+  11,
+  novitai__v1__create_template_request__field_descriptors,
+  novitai__v1__create_template_request__field_indices_by_name,
+  1,  novitai__v1__create_template_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_template_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_template_response__field_descriptors[3] =
+{
+  {
+    "template",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateResponse, template_),
+    &novitai__v1__template__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "existed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateTemplateResponse, existed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_template_response__field_indices_by_name[] = {
+  2,   /* field[2] = existed */
+  1,   /* field[1] = request_id */
+  0,   /* field[0] = template */
+};
+static const ProtobufCIntRange novitai__v1__create_template_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_template_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateTemplateResponse",
+  "CreateTemplateResponse",
+  "Novitai__V1__CreateTemplateResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateTemplateResponse),
+  3,
+  novitai__v1__create_template_response__field_descriptors,
+  novitai__v1__create_template_response__field_indices_by_name,
+  1,  novitai__v1__create_template_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_template_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_template_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteTemplateRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteTemplateRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteTemplateRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_template_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__delete_template_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_template_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteTemplateRequest",
+  "DeleteTemplateRequest",
+  "Novitai__V1__DeleteTemplateRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteTemplateRequest),
+  3,
+  novitai__v1__delete_template_request__field_descriptors,
+  novitai__v1__delete_template_request__field_indices_by_name,
+  1,  novitai__v1__delete_template_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_template_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_template_response__field_descriptors[1] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteTemplateResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_template_response__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__delete_template_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_template_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteTemplateResponse",
+  "DeleteTemplateResponse",
+  "Novitai__V1__DeleteTemplateResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteTemplateResponse),
+  1,
+  novitai__v1__delete_template_response__field_descriptors,
+  novitai__v1__delete_template_response__field_indices_by_name,
+  1,  novitai__v1__delete_template_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_template_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__registry_credential__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RegistryCredential, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RegistryCredential, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "username",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__RegistryCredential, username),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__registry_credential__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+  2,   /* field[2] = username */
+};
+static const ProtobufCIntRange novitai__v1__registry_credential__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__registry_credential__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.RegistryCredential",
+  "RegistryCredential",
+  "Novitai__V1__RegistryCredential",
+  "novitai.v1",
+  sizeof(Novitai__V1__RegistryCredential),
+  3,
+  novitai__v1__registry_credential__field_descriptors,
+  novitai__v1__registry_credential__field_indices_by_name,
+  1,  novitai__v1__registry_credential__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__registry_credential__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_registry_credentials_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fresh",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsRequest, fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_registry_credentials_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  4,   /* field[4] = fresh */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_registry_credentials_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_registry_credentials_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListRegistryCredentialsRequest",
+  "ListRegistryCredentialsRequest",
+  "Novitai__V1__ListRegistryCredentialsRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListRegistryCredentialsRequest),
+  5,
+  novitai__v1__list_registry_credentials_request__field_descriptors,
+  novitai__v1__list_registry_credentials_request__field_indices_by_name,
+  1,  novitai__v1__list_registry_credentials_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_registry_credentials_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_registry_credentials_response__field_descriptors[3] =
+{
+  {
+    "registry_credentials",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListRegistryCredentialsResponse, n_registry_credentials),
+    offsetof(Novitai__V1__ListRegistryCredentialsResponse, registry_credentials),
+    &novitai__v1__registry_credential__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListRegistryCredentialsResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_registry_credentials_response__field_indices_by_name[] = {
+  2,   /* field[2] = freshness */
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = registry_credentials */
+};
+static const ProtobufCIntRange novitai__v1__list_registry_credentials_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_registry_credentials_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListRegistryCredentialsResponse",
+  "ListRegistryCredentialsResponse",
+  "Novitai__V1__ListRegistryCredentialsResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListRegistryCredentialsResponse),
+  3,
+  novitai__v1__list_registry_credentials_response__field_descriptors,
+  novitai__v1__list_registry_credentials_response__field_indices_by_name,
+  1,  novitai__v1__list_registry_credentials_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_registry_credentials_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_registry_credential_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "username",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialRequest, username),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "password",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialRequest, password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_registry_credential_request__field_indices_by_name[] = {
+  2,   /* field[2] = name */
+  4,   /* field[4] = password */
+  0,   /* field[0] = request_id */
+  3,   /* field[3] = username */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__create_registry_credential_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_registry_credential_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateRegistryCredentialRequest",
+  "CreateRegistryCredentialRequest",
+  "Novitai__V1__CreateRegistryCredentialRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateRegistryCredentialRequest),
+  5,
+  novitai__v1__create_registry_credential_request__field_descriptors,
+  novitai__v1__create_registry_credential_request__field_indices_by_name,
+  1,  novitai__v1__create_registry_credential_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_registry_credential_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_registry_credential_response__field_descriptors[3] =
+{
+  {
+    "registry_credential",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialResponse, registry_credential),
+    &novitai__v1__registry_credential__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "existed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateRegistryCredentialResponse, existed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_registry_credential_response__field_indices_by_name[] = {
+  2,   /* field[2] = existed */
+  0,   /* field[0] = registry_credential */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__create_registry_credential_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_registry_credential_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateRegistryCredentialResponse",
+  "CreateRegistryCredentialResponse",
+  "Novitai__V1__CreateRegistryCredentialResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateRegistryCredentialResponse),
+  3,
+  novitai__v1__create_registry_credential_response__field_descriptors,
+  novitai__v1__create_registry_credential_response__field_indices_by_name,
+  1,  novitai__v1__create_registry_credential_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_registry_credential_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_registry_credential_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteRegistryCredentialRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteRegistryCredentialRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteRegistryCredentialRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_registry_credential_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__delete_registry_credential_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_registry_credential_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteRegistryCredentialRequest",
+  "DeleteRegistryCredentialRequest",
+  "Novitai__V1__DeleteRegistryCredentialRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteRegistryCredentialRequest),
+  3,
+  novitai__v1__delete_registry_credential_request__field_descriptors,
+  novitai__v1__delete_registry_credential_request__field_indices_by_name,
+  1,  novitai__v1__delete_registry_credential_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_registry_credential_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_registry_credential_response__field_descriptors[1] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteRegistryCredentialResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_registry_credential_response__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__delete_registry_credential_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_registry_credential_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteRegistryCredentialResponse",
+  "DeleteRegistryCredentialResponse",
+  "Novitai__V1__DeleteRegistryCredentialResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteRegistryCredentialResponse),
+  1,
+  novitai__v1__delete_registry_credential_response__field_descriptors,
+  novitai__v1__delete_registry_credential_response__field_indices_by_name,
+  1,  novitai__v1__delete_registry_credential_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_registry_credential_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__network_volume__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkVolume, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkVolume, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size_gb",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkVolume, size_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkVolume, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkVolume, region_name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__network_volume__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  1,   /* field[1] = name */
+  3,   /* field[3] = region_id */
+  4,   /* field[4] = region_name */
+  2,   /* field[2] = size_gb */
+};
+static const ProtobufCIntRange novitai__v1__network_volume__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__network_volume__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.NetworkVolume",
+  "NetworkVolume",
+  "Novitai__V1__NetworkVolume",
+  "novitai.v1",
+  sizeof(Novitai__V1__NetworkVolume),
+  5,
+  novitai__v1__network_volume__field_descriptors,
+  novitai__v1__network_volume__field_indices_by_name,
+  1,  novitai__v1__network_volume__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__network_volume__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_network_volumes_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fresh",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesRequest, fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_network_volumes_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  4,   /* field[4] = fresh */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_network_volumes_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_network_volumes_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListNetworkVolumesRequest",
+  "ListNetworkVolumesRequest",
+  "Novitai__V1__ListNetworkVolumesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListNetworkVolumesRequest),
+  5,
+  novitai__v1__list_network_volumes_request__field_descriptors,
+  novitai__v1__list_network_volumes_request__field_indices_by_name,
+  1,  novitai__v1__list_network_volumes_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_network_volumes_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_network_volumes_response__field_descriptors[3] =
+{
+  {
+    "network_volumes",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListNetworkVolumesResponse, n_network_volumes),
+    offsetof(Novitai__V1__ListNetworkVolumesResponse, network_volumes),
+    &novitai__v1__network_volume__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworkVolumesResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_network_volumes_response__field_indices_by_name[] = {
+  2,   /* field[2] = freshness */
+  0,   /* field[0] = network_volumes */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_network_volumes_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_network_volumes_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListNetworkVolumesResponse",
+  "ListNetworkVolumesResponse",
+  "Novitai__V1__ListNetworkVolumesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListNetworkVolumesResponse),
+  3,
+  novitai__v1__list_network_volumes_response__field_descriptors,
+  novitai__v1__list_network_volumes_response__field_indices_by_name,
+  1,  novitai__v1__list_network_volumes_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_network_volumes_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_network_volume_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size_gb",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeRequest, size_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeRequest, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_network_volume_request__field_indices_by_name[] = {
+  2,   /* field[2] = name */
+  4,   /* field[4] = region_id */
+  0,   /* field[0] = request_id */
+  3,   /* field[3] = size_gb */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__create_network_volume_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_network_volume_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateNetworkVolumeRequest",
+  "CreateNetworkVolumeRequest",
+  "Novitai__V1__CreateNetworkVolumeRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateNetworkVolumeRequest),
+  5,
+  novitai__v1__create_network_volume_request__field_descriptors,
+  novitai__v1__create_network_volume_request__field_indices_by_name,
+  1,  novitai__v1__create_network_volume_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_network_volume_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_network_volume_response__field_descriptors[3] =
+{
+  {
+    "network_volume",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeResponse, network_volume),
+    &novitai__v1__network_volume__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "existed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkVolumeResponse, existed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_network_volume_response__field_indices_by_name[] = {
+  2,   /* field[2] = existed */
+  0,   /* field[0] = network_volume */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__create_network_volume_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_network_volume_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateNetworkVolumeResponse",
+  "CreateNetworkVolumeResponse",
+  "Novitai__V1__CreateNetworkVolumeResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateNetworkVolumeResponse),
+  3,
+  novitai__v1__create_network_volume_response__field_descriptors,
+  novitai__v1__create_network_volume_response__field_indices_by_name,
+  1,  novitai__v1__create_network_volume_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_network_volume_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_network_volume_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size_gb",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeRequest, size_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_network_volume_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  3,   /* field[3] = name */
+  0,   /* field[0] = request_id */
+  4,   /* field[4] = size_gb */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__update_network_volume_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_network_volume_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateNetworkVolumeRequest",
+  "UpdateNetworkVolumeRequest",
+  "Novitai__V1__UpdateNetworkVolumeRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateNetworkVolumeRequest),
+  5,
+  novitai__v1__update_network_volume_request__field_descriptors,
+  novitai__v1__update_network_volume_request__field_indices_by_name,
+  1,  novitai__v1__update_network_volume_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_network_volume_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_network_volume_response__field_descriptors[2] =
+{
+  {
+    "network_volume",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeResponse, network_volume),
+    &novitai__v1__network_volume__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateNetworkVolumeResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_network_volume_response__field_indices_by_name[] = {
+  0,   /* field[0] = network_volume */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__update_network_volume_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_network_volume_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateNetworkVolumeResponse",
+  "UpdateNetworkVolumeResponse",
+  "Novitai__V1__UpdateNetworkVolumeResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateNetworkVolumeResponse),
+  2,
+  novitai__v1__update_network_volume_response__field_descriptors,
+  novitai__v1__update_network_volume_response__field_indices_by_name,
+  1,  novitai__v1__update_network_volume_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_network_volume_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_network_volume_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkVolumeRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkVolumeRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkVolumeRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_network_volume_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__delete_network_volume_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_network_volume_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteNetworkVolumeRequest",
+  "DeleteNetworkVolumeRequest",
+  "Novitai__V1__DeleteNetworkVolumeRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteNetworkVolumeRequest),
+  3,
+  novitai__v1__delete_network_volume_request__field_descriptors,
+  novitai__v1__delete_network_volume_request__field_indices_by_name,
+  1,  novitai__v1__delete_network_volume_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_network_volume_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_network_volume_response__field_descriptors[1] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkVolumeResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_network_volume_response__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__delete_network_volume_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_network_volume_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteNetworkVolumeResponse",
+  "DeleteNetworkVolumeResponse",
+  "Novitai__V1__DeleteNetworkVolumeResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteNetworkVolumeResponse),
+  1,
+  novitai__v1__delete_network_volume_response__field_descriptors,
+  novitai__v1__delete_network_volume_response__field_indices_by_name,
+  1,  novitai__v1__delete_network_volume_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_network_volume_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__network__field_descriptors[8] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, state),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, error),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "segment",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, segment),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "members",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Network, n_members),
+    offsetof(Novitai__V1__Network, members),
+    &novitai__v1__network_member__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Network, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__network__field_indices_by_name[] = {
+  7,   /* field[7] = create_time */
+  4,   /* field[4] = error */
+  0,   /* field[0] = id */
+  6,   /* field[6] = members */
+  1,   /* field[1] = name */
+  2,   /* field[2] = region_id */
+  5,   /* field[5] = segment */
+  3,   /* field[3] = state */
+};
+static const ProtobufCIntRange novitai__v1__network__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor novitai__v1__network__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Network",
+  "Network",
+  "Novitai__V1__Network",
+  "novitai.v1",
+  sizeof(Novitai__V1__Network),
+  8,
+  novitai__v1__network__field_descriptors,
+  novitai__v1__network__field_indices_by_name,
+  1,  novitai__v1__network__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__network__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__network_member__field_descriptors[2] =
+{
+  {
+    "upstream_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkMember, upstream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "address",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NetworkMember, address),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__network_member__field_indices_by_name[] = {
+  1,   /* field[1] = address */
+  0,   /* field[0] = upstream_id */
+};
+static const ProtobufCIntRange novitai__v1__network_member__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__network_member__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.NetworkMember",
+  "NetworkMember",
+  "Novitai__V1__NetworkMember",
+  "novitai.v1",
+  sizeof(Novitai__V1__NetworkMember),
+  2,
+  novitai__v1__network_member__field_descriptors,
+  novitai__v1__network_member__field_indices_by_name,
+  1,  novitai__v1__network_member__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__network_member__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_networks_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fresh",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksRequest, fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_networks_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  4,   /* field[4] = fresh */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_networks_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_networks_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListNetworksRequest",
+  "ListNetworksRequest",
+  "Novitai__V1__ListNetworksRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListNetworksRequest),
+  5,
+  novitai__v1__list_networks_request__field_descriptors,
+  novitai__v1__list_networks_request__field_indices_by_name,
+  1,  novitai__v1__list_networks_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_networks_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_networks_response__field_descriptors[3] =
+{
+  {
+    "networks",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListNetworksResponse, n_networks),
+    offsetof(Novitai__V1__ListNetworksResponse, networks),
+    &novitai__v1__network__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListNetworksResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_networks_response__field_indices_by_name[] = {
+  2,   /* field[2] = freshness */
+  0,   /* field[0] = networks */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_networks_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_networks_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListNetworksResponse",
+  "ListNetworksResponse",
+  "Novitai__V1__ListNetworksResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListNetworksResponse),
+  3,
+  novitai__v1__list_networks_response__field_descriptors,
+  novitai__v1__list_networks_response__field_indices_by_name,
+  1,  novitai__v1__list_networks_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_networks_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_network_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkRequest, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_network_request__field_indices_by_name[] = {
+  2,   /* field[2] = name */
+  3,   /* field[3] = region_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__create_network_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_network_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateNetworkRequest",
+  "CreateNetworkRequest",
+  "Novitai__V1__CreateNetworkRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateNetworkRequest),
+  4,
+  novitai__v1__create_network_request__field_descriptors,
+  novitai__v1__create_network_request__field_indices_by_name,
+  1,  novitai__v1__create_network_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_network_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_network_response__field_descriptors[3] =
+{
+  {
+    "network",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkResponse, network),
+    &novitai__v1__network__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "existed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateNetworkResponse, existed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_network_response__field_indices_by_name[] = {
+  2,   /* field[2] = existed */
+  0,   /* field[0] = network */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__create_network_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_network_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateNetworkResponse",
+  "CreateNetworkResponse",
+  "Novitai__V1__CreateNetworkResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateNetworkResponse),
+  3,
+  novitai__v1__create_network_response__field_descriptors,
+  novitai__v1__create_network_response__field_indices_by_name,
+  1,  novitai__v1__create_network_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_network_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_network_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_network_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__delete_network_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_network_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteNetworkRequest",
+  "DeleteNetworkRequest",
+  "Novitai__V1__DeleteNetworkRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteNetworkRequest),
+  3,
+  novitai__v1__delete_network_request__field_descriptors,
+  novitai__v1__delete_network_request__field_indices_by_name,
+  1,  novitai__v1__delete_network_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_network_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_network_response__field_descriptors[1] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteNetworkResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_network_response__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__delete_network_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_network_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteNetworkResponse",
+  "DeleteNetworkResponse",
+  "Novitai__V1__DeleteNetworkResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteNetworkResponse),
+  1,
+  novitai__v1__delete_network_response__field_descriptors,
+  novitai__v1__delete_network_response__field_indices_by_name,
+  1,  novitai__v1__delete_network_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_network_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__image_prewarm__field_descriptors[12] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, registry_credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, region_name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "product_ids",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__ImagePrewarm, n_product_ids),
+    offsetof(Novitai__V1__ImagePrewarm, product_ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, state),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, error),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image_bytes",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, image_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ImagePrewarm, complete_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__image_prewarm__field_indices_by_name[] = {
+  11,   /* field[11] = complete_time */
+  10,   /* field[10] = create_time */
+  7,   /* field[7] = error */
+  0,   /* field[0] = id */
+  1,   /* field[1] = image */
+  8,   /* field[8] = image_bytes */
+  9,   /* field[9] = note */
+  5,   /* field[5] = product_ids */
+  3,   /* field[3] = region_id */
+  4,   /* field[4] = region_name */
+  2,   /* field[2] = registry_credential_id */
+  6,   /* field[6] = state */
+};
+static const ProtobufCIntRange novitai__v1__image_prewarm__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor novitai__v1__image_prewarm__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ImagePrewarm",
+  "ImagePrewarm",
+  "Novitai__V1__ImagePrewarm",
+  "novitai.v1",
+  sizeof(Novitai__V1__ImagePrewarm),
+  12,
+  novitai__v1__image_prewarm__field_descriptors,
+  novitai__v1__image_prewarm__field_indices_by_name,
+  1,  novitai__v1__image_prewarm__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__image_prewarm__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_image_prewarms_request__field_descriptors[5] =
+{
+  {
+    "page_size",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsRequest, page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "order_by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsRequest, order_by),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fresh",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsRequest, fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_image_prewarms_request__field_indices_by_name[] = {
+  2,   /* field[2] = filter */
+  4,   /* field[4] = fresh */
+  3,   /* field[3] = order_by */
+  0,   /* field[0] = page_size */
+  1,   /* field[1] = page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_image_prewarms_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_image_prewarms_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListImagePrewarmsRequest",
+  "ListImagePrewarmsRequest",
+  "Novitai__V1__ListImagePrewarmsRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListImagePrewarmsRequest),
+  5,
+  novitai__v1__list_image_prewarms_request__field_descriptors,
+  novitai__v1__list_image_prewarms_request__field_indices_by_name,
+  1,  novitai__v1__list_image_prewarms_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_image_prewarms_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_image_prewarms_response__field_descriptors[3] =
+{
+  {
+    "image_prewarms",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListImagePrewarmsResponse, n_image_prewarms),
+    offsetof(Novitai__V1__ListImagePrewarmsResponse, image_prewarms),
+    &novitai__v1__image_prewarm__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsResponse, next_page_token),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ListImagePrewarmsResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_image_prewarms_response__field_indices_by_name[] = {
+  2,   /* field[2] = freshness */
+  0,   /* field[0] = image_prewarms */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange novitai__v1__list_image_prewarms_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_image_prewarms_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListImagePrewarmsResponse",
+  "ListImagePrewarmsResponse",
+  "Novitai__V1__ListImagePrewarmsResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListImagePrewarmsResponse),
+  3,
+  novitai__v1__list_image_prewarms_response__field_descriptors,
+  novitai__v1__list_image_prewarms_response__field_indices_by_name,
+  1,  novitai__v1__list_image_prewarms_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_image_prewarms_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_image_prewarm_request__field_descriptors[7] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, registry_credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "region_id",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, region_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "product_ids",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, n_product_ids),
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, product_ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "note",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmRequest, note),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_image_prewarm_request__field_indices_by_name[] = {
+  2,   /* field[2] = image */
+  6,   /* field[6] = note */
+  5,   /* field[5] = product_ids */
+  4,   /* field[4] = region_id */
+  3,   /* field[3] = registry_credential_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__create_image_prewarm_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_image_prewarm_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateImagePrewarmRequest",
+  "CreateImagePrewarmRequest",
+  "Novitai__V1__CreateImagePrewarmRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateImagePrewarmRequest),
+  7,
+  novitai__v1__create_image_prewarm_request__field_descriptors,
+  novitai__v1__create_image_prewarm_request__field_indices_by_name,
+  1,  novitai__v1__create_image_prewarm_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_image_prewarm_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__create_image_prewarm_response__field_descriptors[3] =
+{
+  {
+    "image_prewarm",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmResponse, image_prewarm),
+    &novitai__v1__image_prewarm__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "existed",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateImagePrewarmResponse, existed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__create_image_prewarm_response__field_indices_by_name[] = {
+  2,   /* field[2] = existed */
+  0,   /* field[0] = image_prewarm */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__create_image_prewarm_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__create_image_prewarm_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.CreateImagePrewarmResponse",
+  "CreateImagePrewarmResponse",
+  "Novitai__V1__CreateImagePrewarmResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__CreateImagePrewarmResponse),
+  3,
+  novitai__v1__create_image_prewarm_response__field_descriptors,
+  novitai__v1__create_image_prewarm_response__field_indices_by_name,
+  1,  novitai__v1__create_image_prewarm_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__create_image_prewarm_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_image_prewarm_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteImagePrewarmRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteImagePrewarmRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteImagePrewarmRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_image_prewarm_request__field_indices_by_name[] = {
+  2,   /* field[2] = id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__delete_image_prewarm_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_image_prewarm_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteImagePrewarmRequest",
+  "DeleteImagePrewarmRequest",
+  "Novitai__V1__DeleteImagePrewarmRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteImagePrewarmRequest),
+  3,
+  novitai__v1__delete_image_prewarm_request__field_descriptors,
+  novitai__v1__delete_image_prewarm_request__field_indices_by_name,
+  1,  novitai__v1__delete_image_prewarm_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_image_prewarm_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__delete_image_prewarm_response__field_descriptors[1] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__DeleteImagePrewarmResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__delete_image_prewarm_response__field_indices_by_name[] = {
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__delete_image_prewarm_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__delete_image_prewarm_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.DeleteImagePrewarmResponse",
+  "DeleteImagePrewarmResponse",
+  "Novitai__V1__DeleteImagePrewarmResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__DeleteImagePrewarmResponse),
+  1,
+  novitai__v1__delete_image_prewarm_response__field_descriptors,
+  novitai__v1__delete_image_prewarm_response__field_indices_by_name,
+  1,  novitai__v1__delete_image_prewarm_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__delete_image_prewarm_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -1,0 +1,90 @@
+internal import Fleet
+internal import Synchronization
+
+/// Makes things at the provider, each once, however often it is asked for.
+///
+/// The provider knows no request id and no unique names. So names are made unique here: what is there under the name, just as asked
+/// for, is the answer; something else under the name is an error; only then one is made. Two calls for one name wait for each other,
+/// and after a call whose outcome is unclear the list is asked what came of it.
+final class ResourceMaker: Sendable {
+    /// Looks for what was made and does not show yet, and the time between them: a new network takes up to ten seconds.
+    static let looksMax = 6
+    static let lookInterval: Duration = .seconds(2)
+    /// Calls that wait for another call for the same name.
+    private static let waitingMax = 256
+
+    /// What is asked for. `Item` is the provider's thing.
+    struct Wish<Item: Sendable>: Sendable {
+        /// Kind and name: what must be unique.
+        var key: String
+        /// For people, as in "the template worker".
+        var subject: String
+        /// Of everything that is there now, those under the name.
+        var find: @Sendable () async throws(CloudError) -> [Item]
+        var isAsWished: @Sendable (Item) -> Bool
+        /// Makes it; answers it where the provider tells enough.
+        var make: @Sendable () async throws(CloudError) -> Item?
+    }
+
+    struct Made<Item: Sendable>: Sendable {
+        var item: Item
+        var existed: Bool
+    }
+
+    private let clock: any Clock
+    private let busy = Mutex<Set<String>>([])
+    private let waiters = Waiters<String>(limit: waitingMax)
+
+    init(clock: any Clock) {
+        self.clock = clock
+    }
+
+    /// - Parameter isValidateOnly: everything but the making; nil when it would be made.
+    func make<Item>(_ wish: Wish<Item>, deadline: Timestamp, isValidateOnly: Bool) async throws -> Made<Item>? {
+        try await self.enter(wish.key)
+        defer { self.leave(wish.key) }
+        if let item = try self.same(as: wish, in: try await wish.find()) { return Made(item: item, existed: true) }
+        if isValidateOnly { return nil }
+        do throws(CloudError) {
+            if let item = try await wish.make() { return Made(item: item, existed: false) }
+        } catch {
+            guard error.mayHaveTakenEffect else { throw error }
+            if let item = await self.look(for: wish, until: deadline) { return Made(item: item, existed: false) }
+            throw error
+        }
+        if let item = await self.look(for: wish, until: deadline) { return Made(item: item, existed: false) }
+        throw CloudError(.malformedReply, "\(wish.subject) was asked for and does not show yet", mayHaveTakenEffect: true)
+    }
+
+    private func same<Item>(as wish: Wish<Item>, in items: [Item]) throws(FleetError) -> Item? {
+        if let item = items.first(where: wish.isAsWished) { return item }
+        guard items.isEmpty else { throw FleetError(.nameTaken, "there is another \(wish.subject)") }
+        return nil
+    }
+
+    /// Failed looks are like those that show nothing: the caller hears how the making ended.
+    private func look<Item>(for wish: Wish<Item>, until deadline: Timestamp) async -> Item? {
+        for number in 1...Self.looksMax {
+            if let item = try? await wish.find().first(where: wish.isAsWished) { return item }
+            let next = self.clock.now + Self.lookInterval
+            guard number < Self.looksMax, next < deadline, !Task.isCancelled else { return nil }
+            await self.clock.sleep(until: next)
+        }
+        return nil
+    }
+
+    // MARK: One call for a name at a time
+
+    private func enter(_ key: String) async throws {
+        while !self.busy.withLock({ $0.insert(key).inserted }) {
+            let hasRoom = await self.waiters.wait(for: key) { self.busy.withLock { !$0.contains(key) } }
+            guard hasRoom else { throw FleetError(.tooManyWaiters, "too many calls wait for others with the same name") }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func leave(_ key: String) {
+        self.busy.withLock { _ = $0.remove(key) }
+        self.waiters.wake { $0 == key }
+    }
+}

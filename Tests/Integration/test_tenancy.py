@@ -129,7 +129,9 @@ def test_no_method_answers_about_another_tenants_things(api, connect, guarded):
             # Neither the code nor the words tell a foreign thing from one that is not there.
             told = [(code, details.replace(things[kind], "?")) for (code, details, _), things in zip(answers, (secrets, absent))]
             assert told[0] == told[1], (path, kind, told)
-            if "id" in method.input_type.fields_by_name and not method.name.startswith("Create"):
+            # The account's own things belong to no tenant, and what is not there of them is deleted.
+            is_of_account = path.startswith("/novitai.v1.CatalogService/Delete")
+            if "id" in method.input_type.fields_by_name and not method.name.startswith("Create") and not is_of_account:
                 assert answers[0][0] == grpc.StatusCode.NOT_FOUND, (path, kind, answers[0])
         for reply in walker.call(path, None, as_("admin"))[2]:
             for secret in secrets.values():

@@ -3,6 +3,7 @@ import Fleet
 import NovitaiProto
 import ProtobufWire
 import RPCCore
+import SQLiteStore
 import Synchronization
 import Testing
 
@@ -63,6 +64,69 @@ struct AccountResourceTests {
         self.configure(fixture) { $0.failures = [CloudError(.transport, "lost", mayHaveTakenEffect: true)] }
         let made = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
         #expect(!made.existed && made.networkVolume?.id == "r-1" && self.account(fixture).createCalls == 1)
+    }
+
+    @Test("one that does not show is not made a second time before the settle window is over, even by another server")
+    func unsettled() async throws {
+        let fixture = try await Fixture()
+        self.configure(fixture) { account in
+            account.failures = [CloudError(.transport, "lost", mayHaveTakenEffect: true)]
+            account.hiddenLists = 1000
+        }
+        let first = Task { try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context()) }
+        for _ in 1..<ResourceMaker.looksMax {
+            await fixture.clock.untilSleeping(1)
+            fixture.clock.advance(by: ResourceMaker.lookInterval)
+        }
+        let lost = await #expect(throws: RPCError.self) { try await first.value }
+        #expect(try Self.effect(of: lost) == .unknown)
+        for catalog in [fixture.catalog, CatalogHandlers(fixture.backend)] {
+            let again = await #expect(throws: RPCError.self) {
+                try await catalog.createNetworkVolume(Self.volume(), context: Self.context())
+            }
+            #expect(again?.message.contains("not asked for twice") == true)
+            #expect(try Self.effect(of: again) == .unknown)
+        }
+        #expect(self.account(fixture).createCalls == 1)
+        // By then it would show.
+        fixture.clock.advance(by: fixture.backend.settings.settleWindow + fixture.backend.settings.requestTimeout)
+        _ = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+        #expect(self.account(fixture).createCalls == 2)
+    }
+
+    @Test("what was made and does not show yet is not made again, unless it was refused or deleted")
+    func lagging() async throws {
+        let fixture = try await Fixture()
+        self.configure(fixture) { $0.failures = [CloudError(.money, "no balance")] }
+        await #expect(throws: RPCError.self) { try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context()) }
+        let made = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+        self.configure(fixture) { $0.hiddenLists = 1 }
+        await #expect(throws: RPCError.self) { try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context()) }
+        #expect(self.account(fixture).createCalls == 2)
+        var delete = NovitaiV1.DeleteNetworkVolumeRequest()
+        delete.id = made.networkVolume?.id ?? ""
+        _ = try await fixture.catalog.deleteNetworkVolume(delete, context: Self.context())
+        let again = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+        #expect(!again.existed && self.account(fixture).createCalls == 3)
+    }
+
+    @Test("a frozen fleet makes nothing new, and every change stands in the audit log")
+    func audited() async throws {
+        let fixture = try await Fixture()
+        let made = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+        let caller = FleetGovernor.Caller(
+            actor: "p", request: RequestKey(tenant: .default, method: "SetFreeze", requestID: "f"), payloadDigest: [])
+        _ = try await fixture.backend.governor.setFreeze(true, reason: "look", by: caller)
+        let error = await #expect(throws: RPCError.self) {
+            try await fixture.catalog.createNetworkVolume(Self.volume("other"), context: Self.context())
+        }
+        #expect(error?.code == .failedPrecondition && self.account(fixture).createCalls == 1)
+        var delete = NovitaiV1.DeleteNetworkVolumeRequest()
+        delete.id = made.networkVolume?.id ?? ""
+        _ = try await fixture.catalog.deleteNetworkVolume(delete, context: Self.context(NovitaiV1.CatalogService.deleteNetworkVolume))
+        let entries = try await fixture.store.audit(AuditQuery(limit: 10)).map(\.entry)
+        #expect(entries.map(\.action) == ["DeleteNetworkVolume", "SetFreeze", "CreateNetworkVolume"])
+        #expect(entries.first?.effect == "volume r-1 is to be changed")
     }
 
     @Test("one that the provider tells no id of is found by its name")

@@ -1,5 +1,5 @@
 extension AuditEntry {
-    static let requested = "REQUESTED"
+    package static let requested = "REQUESTED"
 
     /// A caller's request that was granted.
     static func request(_ occasion: Admission.Occasion, instance: Instance, job: Job?, effect: String) -> AuditEntry {

@@ -30,6 +30,7 @@ extension CatalogHandlers {
             let (cloud, call) = (self.backend.cloud, self.backend.cloudCall(context))
             let wish = ResourceMaker.Wish<RegistryCredential>(
                 key: "credential \(draft.name) \(draft.username)", subject: "credential \(draft.name)",
+                identify: { "credential \($0.id)" },
                 find: { () async throws(CloudError) in
                     try await cloud.registryCredentials(isFresh: true, call: call).value.filter {
                         $0.name == draft.name && $0.username == draft.username

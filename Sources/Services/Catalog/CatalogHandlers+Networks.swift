@@ -30,6 +30,7 @@ extension CatalogHandlers {
             let (cloud, call) = (self.backend.cloud, self.backend.cloudCall(context))
             let wish = ResourceMaker.Wish<Network>(
                 key: "network \(draft.name)", subject: "network \(draft.name)",
+                identify: { "network \($0.id)" },
                 find: { () async throws(CloudError) in
                     try await cloud.networks(isFresh: true, call: call).value.filter { $0.content.name == draft.name }
                 },

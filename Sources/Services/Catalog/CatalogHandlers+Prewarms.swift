@@ -33,6 +33,7 @@ extension CatalogHandlers {
             let (cloud, call) = (self.backend.cloud, self.backend.cloudCall(context))
             let wish = ResourceMaker.Wish<ImagePrewarm>(
                 key: "prewarm \(draft.clusterID) \(draft.image)", subject: "prewarm of \(draft.image) in \(draft.clusterID)",
+                identify: { "prewarm \($0.id)" },
                 find: { () async throws(CloudError) in
                     try await cloud.imagePrewarms(isFresh: true, call: call).value.filter {
                         $0.content.image == draft.image && $0.content.clusterID == draft.clusterID

@@ -44,6 +44,7 @@ extension CatalogHandlers {
             let (cloud, call) = (self.backend.cloud, self.backend.cloudCall(context))
             let wish = ResourceMaker.Wish<Template>(
                 key: "template \(draft.name)", subject: "template \(draft.name)",
+                identify: { "template \($0.id)" },
                 find: { () async throws(CloudError) in
                     try await cloud.templates(isFresh: true, call: call).value.filter {
                         $0.channel == Template.own && $0.content.name == draft.name

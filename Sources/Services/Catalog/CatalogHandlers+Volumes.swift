@@ -30,6 +30,7 @@ extension CatalogHandlers {
             let (cloud, call) = (self.backend.cloud, self.backend.cloudCall(context))
             let wish = ResourceMaker.Wish<NetworkVolume>(
                 key: "volume \(draft.name)", subject: "volume \(draft.name)",
+                identify: { "volume \($0.id)" },
                 find: { () async throws(CloudError) in
                     try await cloud.networkVolumes(isFresh: true, call: call).value.filter { $0.content.name == draft.name }
                 },

@@ -11,7 +11,8 @@ package struct CatalogHandlers: NovitaiV1.CatalogServiceProtocol {
 
     package init(_ backend: Backend) {
         self.backend = backend
-        self.maker = ResourceMaker(clock: backend.clock)
+        let journal = MakingJournal(store: backend.store, clock: backend.clock, settings: backend.settings)
+        self.maker = ResourceMaker(clock: backend.clock, journal: journal)
     }
 
     package func listProducts(

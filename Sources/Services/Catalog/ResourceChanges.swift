@@ -57,7 +57,8 @@ extension CatalogHandlers {
     ) async throws -> ResourceMaker.Made<Item>? {
         let deadline = self.backend.cloudCall(context).deadline
         do {
-            let made = try await self.maker.make(wish, deadline: deadline, isValidateOnly: change.isValidateOnly)
+            let audit = try self.audit(change, "\(wish.subject) is asked for", context)
+            let made = try await self.maker.make(wish, audit: audit, deadline: deadline, isValidateOnly: change.isValidateOnly)
             if let made, !change.isValidateOnly { self.note(change, wish.subject, isNew: !made.existed, context) }
             return made
         } catch let error as CloudError where error.mayHaveTakenEffect {
@@ -73,6 +74,8 @@ extension CatalogHandlers {
     ) async throws -> String {
         let change = try self.begin(request, violations, context)
         guard !change.isValidateOnly else { return change.key.requestID }
+        let entry = try self.audit(change, "\(subject) is to be changed", context)
+        _ = try await self.backend.store.commit(Commit(guards: [.permitted(.obey)], audit: [entry]))
         try await body(self.backend.cloudCall(context))
         self.note(change, subject, isNew: true, context)
         return change.key.requestID
@@ -83,9 +86,18 @@ extension CatalogHandlers {
         _ request: Request, _ kind: String, _ context: ServerContext, _ body: (CloudCall) async throws(CloudError) -> Void
     ) async throws -> String {
         let violations = ResourceRules.violations(request.id, "id", lengths: ResourceRules.nameLengths)
-        return try await self.apply(request, violations, subject: "\(kind) \(request.id)", context) { call throws(CloudError) in
+        let subject = "\(kind) \(request.id)"
+        let requestID = try await self.apply(request, violations, subject: subject, context) { call throws(CloudError) in
             do throws(CloudError) { try await body(call) } catch { if error.code != .notFound { throw error } }
         }
+        if !request.validateOnly { try await self.maker.deleted(subject) }
+        return requestID
+    }
+
+    private func audit(_ change: Change, _ effect: String, _ context: ServerContext) throws -> AuditEntry {
+        AuditEntry(
+            at: self.backend.clock.now, tenant: change.key.tenant, actor: try self.backend.caller(of: context).id,
+            action: change.key.method, cause: AuditEntry.requested, effect: effect, requestID: change.key.requestID)
     }
 
     private func note(_ change: Change, _ subject: String, isNew: Bool, _ context: ServerContext) {

@@ -5,7 +5,8 @@ internal import Synchronization
 ///
 /// The provider knows no request id and no unique names. So names are made unique here: what is there under the name, just as asked
 /// for, is the answer; something else under the name is an error; only then one is made. Two calls for one name wait for each other,
-/// and after a call whose outcome is unclear the list is asked what came of it.
+/// and after a call whose outcome is unclear the list is asked what came of it. What does not show yet is not made a second time before
+/// the settle window is over; see `MakingJournal`.
 final class ResourceMaker: Sendable {
     /// Looks for what was made and does not show yet, and the time between them: a new network takes up to ten seconds.
     static let looksMax = 6
@@ -19,6 +20,8 @@ final class ResourceMaker: Sendable {
         var key: String
         /// For people, as in "the template worker".
         var subject: String
+        /// As a deletion names it, kind and id.
+        var identify: @Sendable (Item) -> String
         /// Of everything that is there now, those under the name.
         var find: @Sendable () async throws(CloudError) -> [Item]
         var isAsWished: @Sendable (Item) -> Bool
@@ -32,28 +35,54 @@ final class ResourceMaker: Sendable {
     }
 
     private let clock: any Clock
+    private let journal: MakingJournal
     private let busy = Mutex<Set<String>>([])
     private let waiters = Waiters<String>(limit: waitingMax)
 
-    init(clock: any Clock) {
+    init(clock: any Clock, journal: MakingJournal) {
         self.clock = clock
+        self.journal = journal
     }
 
-    /// - Parameter isValidateOnly: everything but the making; nil when it would be made.
-    func make<Item>(_ wish: Wish<Item>, deadline: Timestamp, isValidateOnly: Bool) async throws -> Made<Item>? {
+    /// - Parameters:
+    ///   - audit: stands in the audit log once the provider is asked.
+    ///   - isValidateOnly: everything but the making; nil when it would be made.
+    func make<Item>(
+        _ wish: Wish<Item>, audit: AuditEntry, deadline: Timestamp, isValidateOnly: Bool
+    ) async throws -> Made<Item>? {
         try await self.enter(wish.key)
         defer { self.leave(wish.key) }
-        if let item = try self.same(as: wish, in: try await wish.find()) { return Made(item: item, existed: true) }
-        if isValidateOnly { return nil }
-        do throws(CloudError) {
-            if let item = try await wish.make() { return Made(item: item, existed: false) }
-        } catch {
-            guard error.mayHaveTakenEffect else { throw error }
-            if let item = await self.look(for: wish, until: deadline) { return Made(item: item, existed: false) }
-            throw error
+        if let item = try self.same(as: wish, in: try await wish.find()) {
+            try await self.journal.seen(wish.identify(item), named: wish.key)
+            return Made(item: item, existed: true)
         }
-        if let item = await self.look(for: wish, until: deadline) { return Made(item: item, existed: false) }
-        throw CloudError(.malformedReply, "\(wish.subject) was asked for and does not show yet", mayHaveTakenEffect: true)
+        if isValidateOnly { return nil }
+        let entry = try await self.journal.open(wish.key, subject: wish.subject, audit: audit)
+        let item = try await self.ask(for: wish, entry, until: deadline)
+        self.journal.note(wish.identify(item), madeBy: entry)
+        return Made(item: item, existed: false)
+    }
+
+    /// The one call, and a look for what came of it where its answer does not say.
+    private func ask<Item>(for wish: Wish<Item>, _ entry: MakingJournal.Entry, until deadline: Timestamp) async throws -> Item {
+        var failure = CloudError(.malformedReply, "\(wish.subject) was asked for and does not show yet", mayHaveTakenEffect: true)
+        do throws(CloudError) {
+            if let item = try await wish.make() { return item }
+        } catch {
+            guard error.mayHaveTakenEffect else {
+                // An entry that stays open holds the name back for a while, no more.
+                try? await self.journal.close(entry)
+                throw error
+            }
+            failure = error
+        }
+        if let item = await self.look(for: wish, until: deadline) { return item }
+        throw failure
+    }
+
+    /// A thing that is deleted gives its name away.
+    func deleted(_ thing: String) async throws(StoreError) {
+        try await self.journal.deleted(thing)
     }
 
     private func same<Item>(as wish: Wish<Item>, in items: [Item]) throws(FleetError) -> Item? {

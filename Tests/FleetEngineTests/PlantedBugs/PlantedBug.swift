@@ -103,10 +103,45 @@ struct BuggyCloud: Cloud {
     func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
         try await self.inner.machines(status: status, call: call)
     }
+    func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
+        try await self.inner.machines(named: text, call: call)
+    }
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.start(id, call: call) }
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.stop(id, call: call) }
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.restart(id, call: call) }
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.delete(id, call: call) }
     func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue { try await self.inner.catalogue(call: call) }
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD { try await self.inner.balance(call: call) }
+}
+
+/// Changes and background work, as they are.
+extension BuggyCloud {
+    func edit(_ id: UpstreamID, _ edit: MachineEdit, call: CloudCall) async throws(CloudError) {
+        try await self.inner.edit(id, edit, call: call)
+    }
+    func upgrade(_ id: UpstreamID, _ upgrade: MachineUpgrade, call: CloudCall) async throws(CloudError) {
+        try await self.inner.upgrade(id, upgrade, call: call)
+    }
+    func migrate(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.migrate(id, call: call) }
+    func change(_ terms: MachineTerms, of id: UpstreamID, call: CloudCall) async throws(CloudError) {
+        try await self.inner.change(terms, of: id, call: call)
+    }
+    func saveImage(
+        of id: UpstreamID, to image: String, registryCredentialID: String, call: CloudCall
+    ) async throws(CloudError) -> UpstreamJobID {
+        try await self.inner.saveImage(of: id, to: image, registryCredentialID: registryCredentialID, call: call)
+    }
+    func jobs(_ query: UpstreamJobQuery, call: CloudCall) async throws(CloudError) -> [UpstreamJob] {
+        try await self.inner.jobs(query, call: call)
+    }
+    func cancelJob(_ id: UpstreamJobID, call: CloudCall) async throws(CloudError) { try await self.inner.cancelJob(id, call: call) }
+    func metrics(of id: UpstreamID, in window: MetricWindow, call: CloudCall) async throws(CloudError) -> MachineMetrics {
+        try await self.inner.metrics(of: id, in: window, call: call)
+    }
+    func access(to id: UpstreamID, call: CloudCall) async throws(CloudError) -> MachineAccess? {
+        try await self.inner.access(to: id, call: call)
+    }
+    func bill(from start: Timestamp, to end: Timestamp, of id: UpstreamID?, call: CloudCall) async throws(CloudError) -> [BillLine] {
+        try await self.inner.bill(from: start, to: end, of: id, call: call)
+    }
 }

@@ -8,7 +8,9 @@ extension Reconciler {
             let priority: CallPriority = question.kind == .debt ? .release : .sweep
             let machine = try await self.observer.read(question.upstreamID, priority: priority, requestID: "sweep")
             let instance = try await self.instance(question.instanceID)
-            let placement = instance?.placement == nil ? await self.placement(of: machine) : nil
+            let isUnasked = instance?.debts.contains { $0.upstreamID == question.upstreamID && $0.isUnasked == true } ?? false
+            let needsPrice = instance?.placement == nil || question.kind == .stranger || isUnasked
+            let placement = needsPrice ? await self.placement(of: machine) : nil
             let answer = self.reconciliation.answer(
                 question, instance: instance, machine: machine, wasAbsent: wasAbsent, placement: placement, at: self.world.clock.now)
             switch answer {
@@ -68,15 +70,16 @@ extension Reconciler {
         return try await self.world.store.instance(id)
     }
 
-    /// The price of a machine that we have no record of, if its product is still on offer.
+    /// The price of a machine that we have no record of; nil while it is not known: its product is no longer on offer, or not in its mode,
+    /// or the provider does not say how many GPUs it has.
     private func placement(of machine: Machine?) async -> Placement? {
         guard let machine, let catalogue = try? await self.world.cloud.catalogue(call: self.world.call(.sweep, requestID: "sweep")),
-            let product = catalogue.products.first(where: { $0.id == machine.productID })
+            let product = catalogue.products.first(where: { $0.id == machine.productID }), let mode = machine.billingMode,
+            let gpus = machine.gpuCount, let price = product.price(mode)
         else { return nil }
-        let mode = machine.billingMode ?? .onDemand
         return Placement(
             productID: product.id, productName: product.name, clusterID: machine.clusterID,
             clusterName: catalogue.clusters.first { $0.id == machine.clusterID }?.name ?? machine.clusterID, billingMode: mode,
-            hourlyPrice: product.price(mode) ?? .zero)
+            hourlyPrice: price * max(1, gpus))
     }
 }

@@ -48,7 +48,7 @@ final class Reconciler: Sendable {
     /// - Parameter isDryRun: only says what differs; reads nothing but the listing, and writes nothing.
     func reconcile(isDryRun: Bool, requestID: String) async throws(CloudError) -> ReconciliationReport {
         let listing = try await self.observer.listing(since: self.world.clock.now, priority: .sweep, requestID: requestID)
-        return await self.compare(listing, isDryRun: isDryRun)
+        return await self.compare(listing, isDryRun: isDryRun, isCommanded: true)
     }
 
     /// Answers how many machines the account has; 0 when that could not be learnt.
@@ -56,32 +56,31 @@ final class Reconciler: Sendable {
         for event in self.debts.look(at: self.world.view.livingInstances().instances, at: self.world.clock.now) { self.world.report(event) }
         do throws(CloudError) {
             let listing = try await self.observer.listing(since: self.world.clock.now, priority: .sweep, requestID: "sweep")
-            return await self.compare(listing, isDryRun: false).machines
+            return await self.compare(listing, isDryRun: false, isCommanded: false).machines
         } catch {
             self.world.report(.sweepFailed(error.description))
             return 0
         }
     }
 
-    private func compare(_ listing: MachineListing, isDryRun: Bool) async -> ReconciliationReport {
+    private func compare(_ listing: MachineListing, isDryRun: Bool, isCommanded: Bool) async -> ReconciliationReport {
         let living = self.world.view.livingInstances().instances
         let busy = Set(self.world.view.unfinishedJobs().jobs.map(\.instanceID))
         let isCredible = ListingCredibility.isCredible(listing, known: living)
-        let believesAbsence = isDryRun ? isCredible : self.believesAbsence(isCredible)
+        let believesAbsence = isDryRun ? isCredible : self.believesAbsence(isCredible, isCounted: !isCommanded)
         let questions = self.reconciliation.questions(from: listing, living: living, busy: busy, believesAbsence: believesAbsence)
         // An observed deployment looks, and changes nothing.
         let isApplied = !isDryRun && self.world.view.control.observation == nil
-        if isApplied { await self.settle(questions) }
-        if !isDryRun { self.note(listing, living, questions, wasApplied: isApplied, wasSuspicious: !isCredible) }
+        let asked = isApplied ? await self.settle(questions) : 0
+        if !isDryRun { self.note(listing, living, questions, asked: asked, wasSuspicious: !isCredible) }
         return ReconciliationReport(
             listing, questions: questions, foreign: self.reconciliation.foreign(in: listing), wasSuspicious: !isCredible,
-            wasApplied: isApplied)
+            wasApplied: isApplied, asked: asked)
     }
 
     private func note(
-        _ listing: MachineListing, _ living: [Instance], _ questions: [ReconciliationQuestion], wasApplied: Bool, wasSuspicious: Bool
+        _ listing: MachineListing, _ living: [Instance], _ questions: [ReconciliationQuestion], asked: Int, wasSuspicious: Bool
     ) {
-        let asked = wasApplied ? min(questions.count, EngineLimits.questionsPerSweepMax) : 0
         let sweep = FleetMonitor.Sweep(
             begunAt: listing.begunAt, endedAt: self.world.clock.now, machines: listing.machines.count,
             foreignMachines: self.reconciliation.foreignCount(in: listing),
@@ -91,25 +90,30 @@ final class Reconciler: Sendable {
         self.world.report(.swept(sweep))
     }
 
-    private func believesAbsence(_ isCredible: Bool) -> Bool {
+    /// - Parameter isCounted: not so for a sweep that somebody asked for: whoever asks often must not make an empty listing credible.
+    private func believesAbsence(_ isCredible: Bool, isCounted: Bool) -> Bool {
         self.state.withLock { state in
-            state.suspiciousSweeps = isCredible ? 0 : state.suspiciousSweeps + 1
+            if isCounted { state.suspiciousSweeps = isCredible ? 0 : state.suspiciousSweeps + 1 }
             return isCredible || state.suspiciousSweeps > EngineLimits.suspiciousSweepsMax
         }
     }
 
-    private func settle(_ questions: [ReconciliationQuestion]) async {
+    /// Answers how many were looked into.
+    private func settle(_ questions: [ReconciliationQuestion]) async -> Int {
         let missing = Set(questions.filter { $0.kind == .missing || $0.kind == .changed }.map(\.instanceID))
         let asked = self.state.withLock { state in
             state.suspects = state.suspects.filter { missing.contains($0.key) }
             return state.rotation.take(questions, atMost: EngineLimits.questionsPerSweepMax)
         }
+        var count = 0
         for question in asked where !self.isShuttingDown {
+            count += 1
             let now = self.world.clock.now
             let since = self.state.withLock { $0.suspects[question.instanceID] }
             let wasAbsent = since.map { now >= $0 + EngineLimits.absenceSpacing } ?? false
             let isSuspect = await self.settle(question, wasAbsent: wasAbsent)
             self.state.withLock { $0.suspects[question.instanceID] = isSuspect ? since ?? now : nil }
         }
+        return count
     }
 }

@@ -231,7 +231,8 @@ struct StepRunner: Sendable {
         var random = self.world.random
         return JobStepper(
             job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
-            deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random))
+            deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random),
+            attemptFloor: self.world.view.control.attemptFloor ?? 0)
     }
 
     private func instance(_ id: InstanceID, isFresh: Bool) async throws(Stop) -> Instance? {

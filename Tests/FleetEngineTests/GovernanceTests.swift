@@ -33,6 +33,36 @@ struct GovernanceTests {
         }
     }
 
+    @Test("A start that was sent before a freeze is followed through it, and makes way for a stop")
+    func frozenStart() throws {
+        try Universe.play { universe in
+            let server = await universe.running()
+            var ids: [InstanceID] = []
+            for number in 1...2 {
+                let id = try await universe.ready(number).id
+                #expect(try await universe.end(of: universe.change(.stop, id).job).state == .succeeded)
+                ids.append(id)
+            }
+            // Neither is taken up at first.
+            let refusal = ProviderError(status: 503, reason: "UNKNOWN", message: "service unavailable")
+            universe.arm(ProviderFault(.statusBefore(refusal), on: .startInstance, times: 2))
+            let taken = try await universe.change(.start, ids[0])
+            let untaken = try await universe.change(.start, ids[1])
+            await universe.sleep(.seconds(1))
+            _ = try await server.governor.setFreeze(true, reason: "looking", by: Self.caller("on"))
+            let machine = try #require(try await universe.instance(ids[0])?.upstream?.id.rawValue)
+            try universe.provider.withSimulator { simulator, now in try simulator.startInstance(machine, at: now) }
+            await universe.sleep(.seconds(90))
+            #expect(server.view.job(taken.job.id)?.state == .succeeded, "frozen or not, it runs")
+            #expect(try await universe.instance(ids[0])?.state == .running)
+            let askedAt = universe.clock.now
+            let stop = try await universe.change(.stop, ids[1], requestID: "again")
+            #expect(try await universe.end(of: stop.job).state == .succeeded)
+            #expect(universe.clock.now - askedAt < .seconds(60))
+            #expect(try await universe.end(of: untaken.job).errorReason == "SUPERSEDED")
+        }
+    }
+
     @Test("A frozen fleet keeps a machine too many until it may go")
     func frozenDebt() throws {
         try Universe.play { universe in

@@ -1,4 +1,5 @@
 import Fleet
+import FleetEngine
 import NovitaSimulator
 import Testing
 
@@ -92,6 +93,34 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("A machine without a record counts with all its GPUs")
+    func orphanPrices() throws {
+        try Universe.play { universe in
+            let deployment = try #require(await universe.running().view.deployment)
+            let token = OwnershipToken(deployment: deployment.id, instance: InstanceID(rawValue: "i-four"), attempt: 1)
+            _ = try universe.rent(named: token.text, gpuCount: 4)
+            await universe.sleep(.seconds(100))
+            let four = try #require(try await universe.instance(InstanceID(rawValue: "i-four")))
+            #expect(four.placement?.hourlyPrice == MicroUSD(micros: 4 * 350_000) && four.spec.gpuCount == 4)
+        }
+    }
+
+    @Test("However often somebody asks for a sweep, an empty listing becomes no more credible")
+    func commandedSweeps() throws {
+        try Universe.play { universe in
+            for number in 0..<3 { _ = try await universe.ready(number) }
+            let server = await universe.running()
+            universe.arm(ProviderFault(.staleList(lag: .seconds(36_000)), on: .listInstances, times: nil))
+            let reads = universe.count(of: .getInstance(id: ""))
+            for _ in 0...EngineLimits.suspiciousSweepsMax {
+                let report = try await server.reconcile(isDryRun: false)
+                #expect(report?.wasSuspicious == true && report?.asked == 0)
+                await universe.sleep(.seconds(1))
+            }
+            #expect(universe.count(of: .getInstance(id: "")) == reads)
+        }
+    }
+
     @Test("What carries another deployment's token, or none, is somebody else's")
     func foreign() throws {
         try Universe.play { universe in
@@ -143,9 +172,9 @@ struct ReconcilerTests {
 
 extension Universe {
     /// Somebody rents a machine without us.
-    func rent(named name: String, environment: [EnvironmentVariable] = []) throws -> String {
+    func rent(named name: String, gpuCount: Int = 1, environment: [EnvironmentVariable] = []) throws -> String {
         try self.provider.withSimulator { simulator, now in
-            var request = CreateRequest(name: name, productID: "4090.16c62g", imageURL: "registry.example/worker:1")
+            var request = CreateRequest(name: name, productID: "4090.16c62g", gpuCount: gpuCount, imageURL: "registry.example/worker:1")
             request.clusterID = "us-ca-6"
             request.environment = environment
             return try simulator.createInstance(request, at: now)

@@ -18,10 +18,11 @@ struct ControlTests {
     }
 
     @Test(
-        "The brake counts a minute and a share of the fleet, of which one is always allowed",
+        "The brake counts a minute and a share of the fleet, of which three are always allowed",
         arguments: [
             (0, 0, 100, nil), (19, 19, 100, nil), (20, 20, 1000, BrakeReached.Limit.perMinute), (0, 20, 100, .fleetPercent),
-            (0, 19, 100, nil), (0, 0, 1, nil), (0, 1, 1, .fleetPercent), (0, 0, 0, nil),
+            (0, 19, 100, nil), (0, 2, 1, nil), (0, 3, 1, .fleetPercent), (0, 2, 14, nil), (0, 3, 14, .fleetPercent), (0, 3, 20, nil),
+            (0, 0, 0, nil),
         ])
     func brake(_ inMinute: Int, _ inWindow: Int, _ fleet: Int, _ limit: BrakeReached.Limit?) {
         #expect(Brake().reached(inMinute: inMinute, inWindow: inWindow, fleet: fleet)?.limit == limit)
@@ -37,6 +38,16 @@ struct ControlTests {
         let owed = try #require(instance.owedMachines.first)
         #expect(owed.kind == .deleting && owed.hourlyPrice == Placement.standard.hourlyPrice)
         #expect(DebtAlarm.level(of: owed, at: noon) == level)
+    }
+
+    @Test("A machine without a record whose price is not known is counted as such, and not as free")
+    func unpriced() {
+        var orphan = Instance.sample()
+        orphan.orphanedSince = noon
+        var unpriced = orphan
+        unpriced.placement = nil
+        let debts = FleetDebts(of: [orphan, unpriced])
+        #expect(debts.orphans == 2 && debts.orphansUnpriced == 1 && debts.orphanedHourly == Placement.standard.hourlyPrice)
     }
 
     @Test("Nobody is owed for a machine that is wanted, or that is proven gone")

@@ -330,6 +330,26 @@ struct ChangeStepTests {
         #expect(result.call == .machine(.start, id) && result.commit.jobs.first?.keepsLease == true)
     }
 
+    @Test("What was sent before it is held is looked at while it is held; what was not, waits where it is")
+    func held() {
+        var job = Job.sample(.startInstance, .send)
+        let hold = Hold.control(.frozen(FleetControl.Freeze(actor: "op", reason: "r", since: noon)))
+        #expect(JobStepper.sample(job, .sample(.stopped, status: "exited")).held(by: hold).job?.step == .send)
+        job.firstSentAt = noon - .seconds(60)
+        let result = JobStepper.sample(job, .sample(.starting, status: "exited")).held(by: hold)
+        #expect(result.job?.step == .confirm && result.job?.dueAt == noon + Hold.retryInterval && result.call == nil)
+    }
+
+    @Test("A start or restart that a stop waits for is not sent again", arguments: [JobType.startInstance, .restartInstance])
+    func overtaken(_ type: JobType) {
+        var job = Job.sample(type, .send)
+        job.firstSentAt = noon - .seconds(60)
+        var instance = Instance.sample(.starting, status: "exited")
+        instance.desiredState = .stopped
+        guard case .decided(let result) = JobStepper.sample(job, instance).plan() else { return unexpected("sent") }
+        #expect(result.job?.state == .cancelled && result.job?.errorReason == "SUPERSEDED" && result.call == nil)
+    }
+
     @Test(
         "'Invalid state change' is a question: read again, then judge", arguments: [JobType.startInstance, .stopInstance, .restartInstance])
     func invalidState(_ type: JobType) {

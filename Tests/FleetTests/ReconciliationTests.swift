@@ -1,5 +1,6 @@
-import Fleet
 import Testing
+
+@testable import Fleet
 
 @Suite("Reconciliation")
 struct ReconciliationTests {
@@ -89,6 +90,38 @@ struct ReconciliationTests {
         #expect(back?.state == .running && back?.stateReason == .orphaned && back?.debts == [])
     }
 
+    @Test("A machine of a create call that is not known here, as after a restored backup, is shown and never owed by itself")
+    func unasked() throws {
+        var failed = Instance.sample(.failed, upstream: nil)
+        (failed.desiredState, failed.stateReason) = (.deleted, .noCapacity)
+        failed.askedPlacements = [AskedPlacement(attempt: 1, placement: .standard)]
+        let back = try #require(self.written(self.answer(.stranger, failed, .sample("m1", attempt: 2))))
+        #expect(back.state == .running && back.isOrphan && back.debts == [] && back.owedMachines == [])
+        #expect(self.written(self.answer(.stranger, failed, .sample("m1", attempt: 1)))?.debts.count == 1, "a late one of ours")
+
+        var known = Instance.sample(.running, upstream: "m0")
+        known.askedPlacements = failed.askedPlacements
+        var owing = try #require(self.written(self.answer(.extra, known, .sample("m1", attempt: 2))))
+        #expect(owing.debts.map(\.isUnasked) == [true] && owing.liableMachines == 2)
+        guard case .nothing = self.answer(.debt, owing, .sample("m1", attempt: 2)) else { return unexpected("deleted unasked") }
+        owing.end(.deleted, because: .vanished, "", at: noon)
+        let taken = try #require(self.written(self.answer(.debt, owing, .sample("m1", attempt: 2))))
+        #expect(taken.upstream?.id.rawValue == "m1" && taken.isOrphan && taken.debts == [])
+        owing.state(.deleting, because: .requested, "")
+        owing.desiredState = .deleted
+        guard case .release = self.answer(.debt, owing, .sample("m1", attempt: 2)) else { return unexpected("kept in spite of a delete") }
+        owing.state(.deleting, because: .startupTimeout, "")
+        guard case .nothing = self.answer(.debt, owing, .sample("m1", attempt: 2)) else { return unexpected("nobody asked") }
+    }
+
+    @Test("The oldest attempts are forgotten as known ones")
+    func forgottenAttempts() {
+        var instance = Instance.sample()
+        for attempt in 1...100 { instance.ask(for: .standard, attempt: attempt + 10) }
+        #expect([1, 46, 47, 110].allSatisfy { instance.hasAsked(for: .sample("m1", attempt: $0)) })
+        #expect(!instance.hasAsked(for: .sample("m1", attempt: 111)))
+    }
+
     @Test(
         "A machine with our token only in its environment is shown, and never owed or deleted",
         arguments: ["somebody's clone", "", "ourdeployment000.i-1.2", "otherdeployment1.i-1.1"])
@@ -138,7 +171,7 @@ struct ReconciliationTests {
         #expect(owed?.debts.map(\.hourlyPrice.micros) == [700] && owed?.placement?.hourlyPrice.micros == 40)
     }
 
-    @Test("When there are too many questions every changed machine has its turn, and a missing one never waits for them")
+    @Test("When there are too many questions every kind has its share, and within it every machine its turn")
     func turns() {
         func question(_ kind: ReconciliationQuestion.Kind, _ number: Int) -> ReconciliationQuestion {
             ReconciliationQuestion(kind: kind, instanceID: InstanceID(rawValue: "i-\(number)"), upstreamID: UpstreamID(rawValue: "m"))
@@ -148,7 +181,12 @@ struct ReconciliationTests {
         let turns = (0..<4).map { _ in rotation.take([question(.missing, 9)] + changed, atMost: 3).map(\.instanceID.rawValue) }
         #expect(turns == [["i-9", "i-0", "i-1"], ["i-9", "i-2", "i-3"], ["i-9", "i-4", "i-5"], ["i-9", "i-6", "i-0"]])
         #expect(rotation.take([], atMost: 3) == [] && rotation.take(changed, atMost: 9).count == 7)
-        #expect(rotation.take((0..<5).map { question(.missing, $0) } + changed, atMost: 3).map(\.kind) == [.missing, .missing, .missing])
+        #expect(rotation.take((0..<5).map { question(.missing, $0) } + changed, atMost: 3).map(\.kind) == [.missing, .missing, .changed])
+        // Deletes that the provider does not take leave room for the proof that another machine is gone.
+        let debts = (0..<50).map { question(.debt, $0) }
+        let asked = (0..<4).map { _ in rotation.take(debts + [question(.missing, 9)], atMost: 25) }
+        #expect(asked.allSatisfy { $0.count == 25 && $0.contains(question(.missing, 9)) })
+        #expect(Set(asked.joined()).count == 51, "every debt has its turn")
     }
 
     @Test("A listing is believed when at least half of what is known is in it", arguments: [(0, false), (1, false), (2, true), (4, true)])

@@ -129,7 +129,7 @@ extension JobType {
 
 extension Instance {
     /// What is wanted of a machine about which nobody wants anything else: that it stays as it is.
-    fileprivate var restingState: DesiredState {
+    var restingState: DesiredState {
         switch self.state {
         case .stopped, .stopping: .stopped
         default: .running

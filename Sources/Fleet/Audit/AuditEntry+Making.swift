@@ -17,6 +17,18 @@ extension AuditEntry {
             requestID: job.requestID, hourlyPrice: instance.placement?.hourlyPrice, endsAutomatically: true)
     }
 
+    /// The newest debt of an instance has been found.
+    static func owed(_ instance: Instance, at now: Timestamp) -> AuditEntry {
+        let debt = instance.debts.last
+        let isUnasked = debt?.isUnasked ?? false
+        return self.found(
+            "FoundMachine", instance, upstream: debt?.upstreamID, cause: isUnasked ? "ORPHANED" : "SECOND_MACHINE",
+            effect: isUnasked
+                ? "a machine of a create call that is not known here is shown, and goes only with the instance"
+                : "a machine that nobody asked for is to be deleted",
+            price: debt?.hourlyPrice, at: now)
+    }
+
     /// What the reconciler found and wrote down.
     static func found(
         _ action: String, _ instance: Instance, upstream: UpstreamID?, cause: String, effect: String, price: MicroUSD?, at now: Timestamp,

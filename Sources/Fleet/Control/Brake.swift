@@ -5,9 +5,13 @@ package struct Brake: Hashable, Sendable {
     package static let fleetWindow: Duration = .seconds(600)
     package static let minute: Duration = .seconds(60)
 
+    /// A share of a few machines is none or one, and one ending in ten minutes would keep a handful of idle machines billed for an hour.
+    /// So many may always end: few enough that somebody who is told of the first sees the fleet before the rest.
+    package static let fleetAllowedMin = 3
+
     /// `BRAKE_MAX_PER_MINUTE`.
     package var maxPerMinute: Int
-    /// `BRAKE_MAX_FLEET_PERCENT` of the machines not proven gone, within `fleetWindow`; always at least one.
+    /// `BRAKE_MAX_FLEET_PERCENT` of the machines not proven gone, within `fleetWindow`; always at least `fleetAllowedMin`.
     package var maxFleetPercent: Int
 
     package init(maxPerMinute: Int = 20, maxFleetPercent: Int = 20) {
@@ -23,7 +27,7 @@ package struct Brake: Hashable, Sendable {
     ///   - fleet: machines not proven gone.
     package func reached(inMinute: Int, inWindow: Int, fleet: Int) -> BrakeReached? {
         if inMinute >= self.maxPerMinute { return BrakeReached(limit: .perMinute, allowed: self.maxPerMinute, used: inMinute) }
-        let allowed = max(1, fleet * self.maxFleetPercent / 100)
+        let allowed = max(Self.fleetAllowedMin, fleet * self.maxFleetPercent / 100)
         return inWindow >= allowed ? BrakeReached(limit: .fleetPercent, allowed: allowed, used: inWindow) : nil
     }
 }

@@ -43,11 +43,20 @@ package struct FleetControl: Hashable, Sendable, Codable {
     package var observation: Observation?
     /// In order of their types; nil for none.
     package private(set) var pauses: [QueuePause]?
+    /// Create calls are numbered above it; nil while the database was never put back. A database from the past does not know which
+    /// attempts were made since: so each activation raises the floor to the seconds of its own time, which no earlier one has reached,
+    /// not even one that the same backup has forgotten.
+    package private(set) var attemptFloor: Int?
 
     package init(freeze: Freeze? = nil, observation: Observation? = nil) {
         self.freeze = freeze
         self.observation = observation
         self.pauses = nil
+        self.attemptFloor = nil
+    }
+
+    mutating func raiseAttemptFloor(at now: Timestamp) {
+        self.attemptFloor = max(self.attemptFloor ?? 0, Int(now.microseconds / 1_000_000))
     }
 
     package func pause(of type: JobType) -> QueuePause? { self.pauses?.first { $0.type == type } }

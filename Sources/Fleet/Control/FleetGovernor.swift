@@ -4,9 +4,6 @@ package struct FleetGovernor: Sendable {
     static let conflictsMax = 8
     /// Bounds a text that is kept and shown for ever. Characters.
     package static let reasonLengthMax = 500
-    /// A database from the past may not know of create calls that were made since. The next attempts are numbered so far above those it
-    /// knows that no ownership token is used twice.
-    static let attemptsSkipped = 1000
 
     /// Who says it, and how the request is called.
     package struct Caller: Sendable {
@@ -44,7 +41,7 @@ package struct FleetGovernor: Sendable {
             let effect =
                 isFrozen
                 ? "creates, starts and automatic stops and deletes rest: \(reason)" : "creates, starts and policies go on: \(reason)"
-            return Said(control: changed, effect: effect, jobs: [])
+            return Said(control: changed, effect: effect)
         }
     }
 
@@ -59,12 +56,12 @@ package struct FleetGovernor: Sendable {
             var changed = control
             if isPaused { changed.pause(type, by: caller.actor, reason: reason, at: now) } else { changed.resume(type) }
             let effect = isPaused ? "no job of the kind \(type) is begun: \(reason)" : "jobs of the kind \(type) go on: \(reason)"
-            return Said(control: changed, effect: effect, jobs: [])
+            return Said(control: changed, effect: effect)
         }
     }
 
-    /// Ends the observation of a restored or copied database. What it holds to be untried may have been tried since it was written: every
-    /// unfinished create looks for its machine before it asks for one.
+    /// Ends the observation of a restored or copied database. What it holds to be undone may have been done since it was written, see
+    /// `Restoration`: every unfinished create looks for its machine before it asks for one, and changes of machines are dropped.
     ///
     /// - Parameter deployment: as the caller read it, so that nobody activates another database than the one that was looked at.
     package func activate(
@@ -79,38 +76,21 @@ package struct FleetGovernor: Sendable {
         return try await self.say(by: caller, isValidateOnly: isValidateOnly) { control, now in
             var changed = control
             changed.observation = nil
-            guard control.observation != nil else { return Said(control: changed, effect: "was active", jobs: []) }
-            let jobs = self.view.unfinishedJobs().jobs.compactMap { Self.unsettled($0, at: now) }
-            return Said(
-                control: changed, effect: "active; \(jobs.count) unfinished creates look for their machines first: \(reason)", jobs: jobs)
+            guard control.observation != nil else { return Said(control: changed, effect: "was active") }
+            changed.raiseAttemptFloor(at: now)
+            let restoration = Restoration(attemptFloor: changed.attemptFloor ?? 0, now: now)
+            let outcome = restoration.outcome(for: self.view.unfinishedJobs().jobs) { self.view.instance($0) }
+            let effect =
+                "active; \(outcome.settled) unfinished creates look for their machines first, \(outcome.dropped) unfinished changes are "
+                + "dropped: \(reason)"
+            return Said(control: changed, effect: effect, outcome: outcome)
         }
     }
 
     private struct Said {
         var control: FleetControl
         var effect: String
-        var jobs: [Job]
-    }
-
-    /// Nil for a job that asks the provider before it spends.
-    private static func unsettled(_ job: Job, at now: Timestamp) -> Job? {
-        guard job.type == .createInstance, job.step == .place || job.step.isSettling else { return nil }
-        var job = job
-        job.createCalls += self.attemptsSkipped
-        if case .settle(var attempt, _) = job.step {
-            attempt.callDeadline = now
-            job.step = .settle(attempt, absences: 0)
-        } else {
-            let nowhere = Placement(
-                productID: "", productName: "", clusterID: "", clusterName: "", billingMode: .onDemand, hourlyPrice: .zero)
-            job.step = .settle(
-                CreateAttempt(number: job.createCalls, placement: nowhere, sentAt: now, callDeadline: now), absences: 0)
-        }
-        job.state = .waiting
-        job.dueAt = now
-        job.updatedAt = now
-        job.progress = "looking for a machine that may have been made after the database was written"
-        return job
+        var outcome = Restoration.Outcome()
     }
 
     private func say(
@@ -123,7 +103,7 @@ package struct FleetGovernor: Sendable {
             if isValidateOnly { return said.control }
             switch await self.commit(said, over: before, by: caller, at: now) {
             case nil: return said.control
-            case .controlChanged: continue
+            case .controlChanged, .conflict: continue
             case .requestExists where try await self.isRepeat(caller): return self.view.control
             case .some(let error): throw FleetError(error)
             }
@@ -139,7 +119,8 @@ package struct FleetGovernor: Sendable {
         let record = RequestRecord(
             key: caller.request, payloadDigest: caller.payloadDigest, instanceID: nothing.0, jobID: nothing.1, createdAt: now)
         let commit = Commit(
-            guards: [.requestIsNew(caller.request), .control(before)], jobs: said.jobs.map { Commit.JobWrite($0) }, request: record,
+            guards: [.requestIsNew(caller.request), .control(before)] + said.outcome.revisions.map { Guard.instance($0, $1) },
+            instances: said.outcome.instances, jobs: said.outcome.jobs.map { Commit.JobWrite($0) }, request: record,
             control: said.control == before ? nil : said.control, audit: [entry])
         do throws(StoreError) {
             _ = try await self.store.commit(commit)

@@ -116,8 +116,12 @@ package struct Debt: Hashable, Sendable, Codable {
     package var since: Timestamp
     /// When its delete was first asked of the provider, written down before the call; nil before that.
     package var askedAt: Timestamp?
+    /// No create call that we know of brought it about, as after a restored backup: somebody may be on it. It is shown and counted, and
+    /// goes only when somebody deletes the instance. Nil in rows of versions that did not keep it.
+    package var isUnasked: Bool?
 
-    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil) {
+    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil, isUnasked: Bool? = nil) {
+        self.isUnasked = isUnasked
         self.upstreamID = upstreamID
         self.hourlyPrice = hourlyPrice
         self.since = since

@@ -46,13 +46,29 @@ extension Instance {
         return (asked.map(\.placement) + [self.placement].compactMap { $0 }).max { $0.hourlyPrice < $1.hourlyPrice }
     }
 
+    /// False for a machine of a create call that we know nothing of: attempts are durable before their calls, so a later history than ours
+    /// has made it, or a copy of us. Nothing may be concluded about who wants it.
+    func hasAsked(for machine: Machine) -> Bool {
+        guard let asked = self.askedPlacements, let attempt = machine.token?.attempt else { return true }
+        if asked.contains(where: { $0.attempt == attempt }) { return true }
+        return asked.count == Self.askedPlacementsKept && asked.first.map { attempt < $0.attempt } ?? false
+    }
+
+    /// Somebody wants all of it gone, machines that nobody knew of included.
+    var isToGoAltogether: Bool {
+        guard self.desiredState == .deleted, self.state != .failed else { return false }
+        return self.stateReason != .startupTimeout && self.stateReason != .providerError
+    }
+
     /// A machine too many: it must go, and what it costs until then is waste. `placement`: where it is, when that is known better
     /// than its token tells.
     mutating func owe(_ machine: Machine, placement: Placement? = nil, at now: Timestamp) {
         guard !self.debts.contains(where: { $0.upstreamID == machine.id }) else { return }
         let placement = placement ?? self.placement(ofAttempt: machine.token?.attempt)
         self.debts.append(
-            Debt(upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now)))
+            Debt(
+                upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now),
+                isUnasked: self.hasAsked(for: machine) ? nil : true))
     }
 
     /// The machine has been seen gone.

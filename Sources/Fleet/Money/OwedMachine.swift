@@ -81,11 +81,14 @@ package struct FleetDebts: Hashable, Sendable {
     package var orphans: Int
     /// Of orphans whose price is known.
     package var orphanedHourly: MicroUSD
+    /// Orphans whose price is not: they cost something all the same.
+    package var orphansUnpriced: Int
 
     package init(of instances: [Instance]) {
         self.machines = instances.flatMap(\.owedMachines).sorted { ($0.since, $0.instanceID) < ($1.since, $1.instanceID) }
         let orphans = instances.filter(\.isOrphan)
         self.orphans = orphans.count
+        self.orphansUnpriced = orphans.count(where: \.lacksPrice)
         self.orphanedHourly = orphans.reduce(.zero) { $0 + ($1.placement?.hourlyPrice ?? .zero) }
     }
 

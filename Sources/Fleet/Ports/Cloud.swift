@@ -105,6 +105,8 @@ package struct Machine: Sendable, Hashable, Identifiable {
     package var token: OwnershipToken?
     package var clusterID: String
     package var productID: String
+    /// Nil when the provider does not say; 0 for a machine without any.
+    package var gpuCount: Int?
     package var billingMode: BillingMode?
     package var endpoints: [Endpoint]
     package var spotStatus: String
@@ -113,7 +115,7 @@ package struct Machine: Sendable, Hashable, Identifiable {
 
     package init(
         id: UpstreamID, name: String, status: String, statusError: String = "", token: OwnershipToken? = nil, clusterID: String = "",
-        productID: String = "", billingMode: BillingMode? = nil, endpoints: [Endpoint] = [], spotStatus: String = "",
+        productID: String = "", gpuCount: Int? = nil, billingMode: BillingMode? = nil, endpoints: [Endpoint] = [], spotStatus: String = "",
         spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil
     ) {
         self.id = id
@@ -123,6 +125,7 @@ package struct Machine: Sendable, Hashable, Identifiable {
         self.token = token
         self.clusterID = clusterID
         self.productID = productID
+        self.gpuCount = gpuCount
         self.billingMode = billingMode
         self.endpoints = endpoints
         self.spotStatus = spotStatus

@@ -136,7 +136,7 @@ package struct Reconciliation: Sendable {
         at now: Timestamp
     ) -> ReconciliationAnswer {
         switch question.kind {
-        case .debt: self.answerDebt(question, instance, machine, at: now)
+        case .debt: self.answerDebt(question, instance, machine, placement, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, at: now)
         case .missing, .changed: self.answerState(instance, machine, wasAbsent: wasAbsent, placement, at: now)
@@ -144,11 +144,16 @@ package struct Reconciliation: Sendable {
     }
 
     private func answerDebt(
-        _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, at now: Timestamp
+        _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
         if let machine, !machine.isLeavingOrGone {
-            return machine.isProvenOurs ? self.release(machine.id, of: instance, at: now) : .unproven(machine.id)
+            guard machine.isProvenOurs else { return .unproven(machine.id) }
+            let isUnasked = instance.debts.first { $0.upstreamID == machine.id }?.isUnasked ?? false
+            if isUnasked, instance.state.isFinal, !instance.isToGoAltogether {
+                return self.takeUp(machine, by: instance, placement, at: now)
+            }
+            return self.release(machine.id, of: instance, at: now)
         }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
         let before = instance
@@ -163,6 +168,7 @@ package struct Reconciliation: Sendable {
     /// A machine too many, proven ours and read a moment ago, is deleted. The first time is written down before, and goes past the brake.
     package func release(_ id: UpstreamID, of instance: Instance, at now: Timestamp) -> ReconciliationAnswer {
         guard let position = instance.debts.firstIndex(where: { $0.upstreamID == id }) else { return .nothing }
+        guard instance.debts[position].isUnasked != true || instance.isToGoAltogether else { return .nothing }
         guard instance.debts[position].askedAt == nil else { return .release(id, nil) }
         var released = instance
         released.debts[position].askedAt = now
@@ -185,34 +191,43 @@ package struct Reconciliation: Sendable {
         guard instance.state.isFinal else { return .nothing }
         let before = instance
         if instance.desiredState != .deleted, instance.upstream?.id == machine.id {
-            instance.deletedAt = nil
-            instance.findAgain(machine, at: now)
-            // Its name may have been given away since.
-            instance.name = instance.id.rawValue
-            let entry = AuditEntry.found(
-                "FoundMachine", instance, upstream: machine.id, cause: "ORPHANED", effect: "a machine that was thought gone is there",
-                price: instance.placement?.hourlyPrice, at: now)
-            return self.commit(instance, over: before, entry, at: now)
+            return self.takeUp(machine, by: instance, instance.placement, at: now)
         }
         guard machine.isProvenOurs else { return .unproven(machine.id) }
+        // Ended as far as we know, and asked for once more since: by a history that a restored backup has lost.
+        if !instance.hasAsked(for: machine) { return self.takeUp(machine, by: instance, placement, at: now) }
         instance.owe(machine, at: now)
-        return self.commit(instance, over: before, Self.owed(instance, at: now), at: now)
+        return self.commit(instance, over: before, .owed(instance, at: now), at: now)
     }
 
-    private static func owed(_ instance: Instance, at now: Timestamp) -> AuditEntry {
-        AuditEntry.found(
-            "FoundMachine", instance, upstream: instance.debts.last?.upstreamID, cause: "SECOND_MACHINE",
-            effect: "a machine that nobody asked for is to be deleted", price: instance.debts.last?.hourlyPrice, at: now)
+    /// An instance that had ended has a machine all the same: it is shown as found, and never touched without a command.
+    private func takeUp(_ machine: Machine, by before: Instance, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
+        var instance = before
+        instance.debts.removeAll { $0.upstreamID == machine.id }
+        instance.desiredState = .running
+        instance.deletedAt = nil
+        instance.deleteAskedAt = nil
+        instance.placement = placement
+        instance.findAgain(machine, at: now)
+        // Its name may have been given away since.
+        instance.name = instance.id.rawValue
+        let entry = AuditEntry.found(
+            "FoundMachine", instance, upstream: machine.id, cause: "ORPHANED", effect: "a machine that was thought gone is there",
+            price: placement?.hourlyPrice, at: now)
+        return self.commit(instance, over: before, entry, at: now)
     }
 
     /// A machine with our token and no record, as after a restored backup: shown, never touched without a command.
     private func adopt(_ machine: Machine, token: OwnershipToken, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
         let spec = InstanceSpec(
-            products: [machine.productID], image: "", ports: machine.endpoints.map { PortSpec(port: $0.port, protocol: $0.protocol) },
+            products: [machine.productID], gpuCount: max(1, machine.gpuCount ?? 1), image: "",
+            ports: machine.endpoints.map { PortSpec(port: $0.port, protocol: $0.protocol) },
             billingMode: machine.billingMode ?? .onDemand)
         var instance = Instance(
             id: token.instance, name: token.instance.rawValue, tenant: .default, spec: spec, placement: placement,
             createdAt: machine.createdAt ?? now)
+        // Of none of its create calls anything is known.
+        instance.askedPlacements = []
         instance.findAgain(machine, at: now)
         instance.stateMessage = "found at the provider without a record here"
         let entry = AuditEntry.found(
@@ -237,7 +252,7 @@ package struct Reconciliation: Sendable {
         } else {
             instance.owe(machine, at: now)
         }
-        return self.commit(instance, over: before, Self.owed(instance, at: now), at: now)
+        return self.commit(instance, over: before, .owed(instance, at: now), at: now)
     }
 
     private func answerState(

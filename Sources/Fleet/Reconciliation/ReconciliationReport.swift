@@ -23,12 +23,17 @@ package struct ReconciliationReport: Sendable, Hashable {
     package var foreignCount: Int
     /// The listing lacked most of what is known, so that nothing is concluded from what it does not show.
     package var wasSuspicious: Bool
-    /// The differences were looked into, and what they came to was written down.
+    /// So many of the differences were looked into, and what they came to was written down.
     package var wasApplied: Bool
+    package var asked: Int
+    /// The differences that wait for a later sweep.
+    package var left: Int { self.wasApplied ? self.differenceCount - self.asked : 0 }
 
     package init(
-        _ listing: MachineListing, questions: [ReconciliationQuestion], foreign: [Machine], wasSuspicious: Bool, wasApplied: Bool
+        _ listing: MachineListing, questions: [ReconciliationQuestion], foreign: [Machine], wasSuspicious: Bool, wasApplied: Bool,
+        asked: Int = 0
     ) {
+        self.asked = asked
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
         self.begunAt = listing.begunAt
         self.machines = listing.machines.count

@@ -19,6 +19,7 @@ extension JobStepper {
     func planAction() -> StepPlan {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         if self.isFulfilled { return .decided(self.succeeded(self.instance)) }
+        if self.isOvertaken { return .decided(self.cutShort()) }
         if self.isOverdue { return .decided(self.failed(.providerError, "not done in time", self.job)) }
         return .act(self.action, upstream.id)
     }
@@ -26,6 +27,12 @@ extension JobStepper {
     /// A job before this one has brought it about. Not so for a stop: a start before it that failed may still take effect.
     private var isFulfilled: Bool {
         self.job.type == .startInstance && self.job.isUncalled && self.instance.state == .running
+    }
+
+    /// A stop has been asked for since, and waits for this job: nothing is begun that would be ended at once. What it has asked for may
+    /// still take effect late; the stop looks for that.
+    private var isOvertaken: Bool {
+        (self.job.type == .startInstance || self.job.type == .restartInstance) && self.instance.desiredState == .stopped
     }
 
     /// The instance never had a machine, which is certain: an unsettled create would still be at work before this job.

@@ -9,7 +9,7 @@ extension JobStepper {
             return self.failedWithoutMachine(.noCapacity, "no offer with capacity is left")
         }
         var (job, instance) = (self.job, self.instance)
-        job.createCalls += 1
+        job.createCalls = max(job.createCalls, self.attemptFloor) + 1
         let attempt = CreateAttempt(
             number: job.createCalls, placement: best.placement, sentAt: self.now, callDeadline: self.now + self.settings.requestTimeout)
         job.step = .settle(attempt, absences: 0)
@@ -132,10 +132,7 @@ extension JobStepper {
         var found: [AuditEntry] = []
         for other in others where other.isProvenOurs {
             instance.owe(other, at: self.now)
-            found.append(
-                .found(
-                    "FoundMachine", instance, upstream: other.id, cause: "SECOND_MACHINE",
-                    effect: "a machine that nobody asked for is to be deleted", price: instance.debts.last?.hourlyPrice, at: self.now))
+            found.append(.owed(instance, at: self.now))
         }
         if self.isSuperseded {
             instance.state(.deleting, because: .requested, "")

@@ -55,10 +55,12 @@ package struct JobStepper: Sendable {
     package var lookInterval: Duration
     /// For a delete that a failed create may need.
     package var spareJobID: JobID
+    /// Create calls are numbered above it; see `FleetControl.attemptFloor`.
+    package var attemptFloor: Int
 
     package init(
         job: Job, instance: Instance, lease: LeaseToken, now: Timestamp, settings: FleetSettings, deployment: DeploymentID,
-        lookInterval: Duration, spareJobID: JobID
+        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0
     ) {
         self.job = job
         self.instance = instance
@@ -68,6 +70,7 @@ package struct JobStepper: Sendable {
         self.deployment = deployment
         self.lookInterval = lookInterval
         self.spareJobID = spareJobID
+        self.attemptFloor = attemptFloor
     }
 
     /// What the due step needs.
@@ -135,7 +138,7 @@ package struct JobStepper: Sendable {
     }
 
     /// The job is over before it was done: there is nothing left to do it to, or something newer is wanted.
-    private func cutShort() -> StepResult {
+    func cutShort() -> StepResult {
         var job = self.job
         if job.type == .deleteInstance {
             job.end(.succeeded, progress: "deleted", at: self.now)
@@ -154,9 +157,11 @@ package struct JobStepper: Sendable {
         return self.result(job, self.instance)
     }
 
-    /// Something keeps the step from being taken; no try of it was made.
+    /// Something keeps the step from being taken; no try of it was made. What was asked before may have been taken up meanwhile: it is
+    /// looked at, so that nothing waits behind it until the hold ends.
     package func held(by hold: Hold) -> StepResult {
         var job = self.job
+        if job.step == .send, job.firstSentAt != nil { job.step = .confirm }
         job.state = .waiting
         job.dueAt = self.now + Hold.retryInterval
         job.progress = "\(hold)"

@@ -49,6 +49,7 @@ package struct FleetMetrics: MetricSource {
             .gauge(
                 "novitai_orphaned_usd_per_hour", "US dollars per hour of those, as far as known.", Double(debts.orphanedHourly.micros) / 1e6
             ),
+            .gauge("novitai_orphaned_unpriced_instances", "Those whose price is not known.", Double(debts.orphansUnpriced)),
             .gauge("novitai_frozen", "1 while creates, starts and automatic stops and deletes rest.", control.freeze == nil ? 0 : 1),
             .gauge("novitai_observing", "1 while the deployment is not activated.", control.observation == nil ? 0 : 1),
         ]

@@ -117,7 +117,10 @@ package struct HealthChecks: Sendable {
                 "\(overdue.count) deletes not confirmed, the oldest for \((now - oldest.since).components.seconds / 60) min, \(price) per hour"
             )
         }
-        if debts.orphans > 0 { worries.append("\(debts.orphans) machines without a record, \(debts.orphanedHourly) per hour") }
+        if debts.orphans > 0 {
+            let unpriced = debts.orphansUnpriced > 0 ? " and \(debts.orphansUnpriced) of unknown price" : ""
+            worries.append("\(debts.orphans) machines without a record, \(debts.orphanedHourly) per hour\(unpriced)")
+        }
         return worries
     }
 

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import Fleet
+
+@Suite("What a database from the past holds to be undone")
+struct RestorationTests {
+    private let restoration = Restoration(attemptFloor: 1_800_000_000, now: noon)
+
+    private func outcome(_ jobs: Job..., instance: Instance = .sample()) -> Restoration.Outcome {
+        self.restoration.outcome(for: jobs) { $0 == instance.id ? instance : nil }
+    }
+
+    private func job(_ type: JobType, _ step: JobStep, sent: Bool = false, cause: JobCause? = nil, id: String = "j-1") -> Job {
+        var job = Job.sample(type, step, id: id)
+        job.firstSentAt = sent ? noon - .seconds(60) : nil
+        job.cause = cause
+        return job
+    }
+
+    @Test("An unfinished start, stop or restart is dropped, sent or not: it may have been done and undone since")
+    func stale() throws {
+        for type in [JobType.startInstance, .stopInstance, .restartInstance] {
+            for isSent in [false, true] {
+                var instance = Instance.sample(.stopping)
+                instance.desiredState = .stopped
+                let outcome = self.outcome(self.job(type, isSent ? .confirm : .send, sent: isSent), instance: instance)
+                #expect(outcome.jobs.map(\.state) == [.cancelled] && outcome.jobs.first?.errorReason == "RESTORED" && outcome.dropped == 1)
+                let after = try #require(outcome.instances.first)
+                #expect(after.state == .running && after.desiredState == .running && after.stateReason == .external)
+                #expect(outcome.revisions.map(\.1) == [instance.revision])
+            }
+        }
+    }
+
+    @Test("A delete that somebody asked for goes on; one that nobody asked for and that was never sent is dropped")
+    func deletes() {
+        var instance = Instance.sample(.deleting)
+        instance.desiredState = .deleted
+        instance.deleteAskedAt = noon
+        #expect(self.outcome(self.job(.deleteInstance, .send), instance: instance).jobs.isEmpty)
+        #expect(self.outcome(self.job(.deleteInstance, .confirm, sent: true, cause: .startupTimeout), instance: instance).jobs.isEmpty)
+        let dropped = self.outcome(self.job(.deleteInstance, .send, cause: .startupTimeout), instance: instance)
+        #expect(dropped.dropped == 1 && dropped.instances.map(\.desiredState) == [.running] && dropped.instances[0].owedMachines == [])
+        let behind = self.outcome(
+            self.job(.stopInstance, .confirm, sent: true), self.job(.deleteInstance, .send, id: "j-2"), instance: instance)
+        #expect(behind.jobs.map(\.id.rawValue) == ["j-1"] && behind.instances.map(\.desiredState) == [.deleted])
+        #expect(behind.instances.map(\.state) == [.deleting])
+    }
+
+    @Test("An unfinished create looks for its machine first, and its next attempts are above the floor")
+    func creates() throws {
+        for step in [JobStep.place, .settle(CreateAttempt(number: 3, placement: .standard, sentAt: noon, callDeadline: noon), absences: 1)]
+        {
+            let outcome = self.outcome(self.job(.createInstance, step), instance: .sample(.pending, upstream: nil))
+            let job = try #require(outcome.jobs.first)
+            guard case .settle(_, absences: 0) = job.step else { return unexpected(job.step) }
+            #expect(job.createCalls == 1_800_000_000 && outcome.settled == 1 && outcome.instances.isEmpty)
+        }
+        #expect(self.outcome(self.job(.createInstance, .boot)).jobs.isEmpty)
+    }
+
+    @Test("The floor rises with every activation, also of the same backup, and no create call is numbered below it")
+    func floor() {
+        var (first, second) = (FleetControl(), FleetControl())
+        first.raiseAttemptFloor(at: noon)
+        second.raiseAttemptFloor(at: noon + .seconds(100))
+        #expect((second.attemptFloor ?? 0) - (first.attemptFloor ?? 0) == 100)
+        second.raiseAttemptFloor(at: noon)
+        #expect(second.attemptFloor == 1_800_000_100)
+        var stepper = JobStepper.sample(.sample(.createInstance, .place), .sample(.pending, upstream: nil))
+        stepper.attemptFloor = 1_800_000_100
+        let planner = Planner(
+            catalogue: Catalogue(products: [.sample("4090", "RTX 4090 24GB")], clusters: [], fetchedAt: noon), cooldowns: Cooldowns(),
+            defaultRegion: nil)
+        #expect(stepper.placed(planner: planner).job?.createCalls == 1_800_000_101)
+    }
+}

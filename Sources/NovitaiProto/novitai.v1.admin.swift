@@ -623,8 +623,12 @@ extension NovitaiV1 {
         package var foreignCount: UInt32 = 0
         /// The listing lacked most of what is known, so that nothing is concluded from what it does not show.
         package var suspicious: Bool = false
-        /// The differences were looked into, one by one, and what they came to was written down.
+        /// Differences were looked into, one by one, and what they came to was written down; how many, stands in looked_into.
         package var applied: Bool = false
+        /// A sweep looks into a few dozen of them at most.
+        package var lookedInto: UInt32 = 0
+        /// Differences that wait for a later sweep; 0 when none are applied.
+        package var left: UInt32 = 0
         package init() {}
     }
 }
@@ -651,6 +655,8 @@ extension NovitaiV1.ReconcileInstancesResponse {
         self.foreignCount = unsafe c.pointee.foreign_count
         self.suspicious = unsafe c.pointee.suspicious != 0
         self.applied = unsafe c.pointee.applied != 0
+        self.lookedInto = unsafe c.pointee.looked_into
+        self.left = unsafe c.pointee.left
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ReconcileInstancesResponse> {
@@ -663,6 +669,8 @@ extension NovitaiV1.ReconcileInstancesResponse {
         unsafe c.pointee.foreign_count = self.foreignCount
         unsafe c.pointee.suspicious = self.suspicious ? 1 : 0
         unsafe c.pointee.applied = self.applied ? 1 : 0
+        unsafe c.pointee.looked_into = self.lookedInto
+        unsafe c.pointee.left = self.left
         return unsafe c
     }
 }

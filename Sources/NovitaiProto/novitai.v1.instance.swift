@@ -891,6 +891,8 @@ extension NovitaiV1 {
         /// Eligible ones first, in rank order.
         package var candidates: [NovitaiV1.Candidate] = []
         package var freshness: NovitaiV1.Freshness?
+        /// Why CreateInstance would be refused now, although an offer fits: ceilings, balance, freeze. Judged at the price of the first candidate.
+        package var obstacles: [NovitaiV1.PlanObstacle] = []
         package init() {}
     }
 }
@@ -911,12 +913,50 @@ extension NovitaiV1.PlanInstanceResponse {
     init(reading c: UnsafePointer<Novitai__V1__PlanInstanceResponse>) throws(WireError) {
         self.candidates = try unsafe Wire.messages(c.pointee.candidates, c.pointee.n_candidates, NovitaiV1.Candidate.init(reading:))
         self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+        self.obstacles = try unsafe Wire.messages(c.pointee.obstacles, c.pointee.n_obstacles, NovitaiV1.PlanObstacle.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PlanInstanceResponse> {
         let c = try unsafe arena.make(novitai__v1__plan_instance_response__init)
         try unsafe (c.pointee.candidates, c.pointee.n_candidates) = arena.list(self.candidates) { value throws(WireError) in try unsafe value.write(in: arena) }
         if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        try unsafe (c.pointee.obstacles, c.pointee.n_obstacles) = arena.list(self.obstacles) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct PlanObstacle: ProtobufMessage {
+        /// As in an error: CEILING_REACHED, BALANCE_TOO_LOW, FROZEN, OBSERVING.
+        package var reason: String = ""
+        /// For people.
+        package var message: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.PlanObstacle {
+    package static var protobufName: String { "novitai.v1.PlanObstacle" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__plan_obstacle__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__PlanObstacle>) throws(WireError) {
+        self.reason = try unsafe c.pointee.reason.string("PlanObstacle.reason")
+        self.message = try unsafe c.pointee.message.string("PlanObstacle.message")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PlanObstacle> {
+        let c = try unsafe arena.make(novitai__v1__plan_obstacle__init)
+        try unsafe c.pointee.reason = .init(arena.string(self.reason))
+        try unsafe c.pointee.message = .init(arena.string(self.message))
         return unsafe c
     }
 }
@@ -1040,6 +1080,74 @@ extension NovitaiV1.GetInstanceRequest {
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceRequest> {
         let c = try unsafe arena.make(novitai__v1__get_instance_request__init)
         try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct BatchGetInstancesRequest: ProtobufMessage {
+        /// Ids, or names of the caller's tenant, at most 1000.
+        package var ids: [String] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BatchGetInstancesRequest {
+    package static var protobufName: String { "novitai.v1.BatchGetInstancesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__batch_get_instances_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BatchGetInstancesRequest>) throws(WireError) {
+        self.ids = try unsafe Wire.list(c.pointee.ids, c.pointee.n_ids) { value throws(WireError) in try unsafe value.string("BatchGetInstancesRequest.ids") }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BatchGetInstancesRequest> {
+        let c = try unsafe arena.make(novitai__v1__batch_get_instances_request__init)
+        try unsafe (c.pointee.ids, c.pointee.n_ids) = arena.list(self.ids) { value throws(WireError) in try unsafe .init(arena.string(value)) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct BatchGetInstancesResponse: ProtobufMessage {
+        /// In the order of the request, those that there are.
+        package var instances: [NovitaiV1.Instance] = []
+        /// What was asked for and is not there.
+        package var missing: [String] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BatchGetInstancesResponse {
+    package static var protobufName: String { "novitai.v1.BatchGetInstancesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__batch_get_instances_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BatchGetInstancesResponse>) throws(WireError) {
+        self.instances = try unsafe Wire.messages(c.pointee.instances, c.pointee.n_instances, NovitaiV1.Instance.init(reading:))
+        self.missing = try unsafe Wire.list(c.pointee.missing, c.pointee.n_missing) { value throws(WireError) in try unsafe value.string("BatchGetInstancesResponse.missing") }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BatchGetInstancesResponse> {
+        let c = try unsafe arena.make(novitai__v1__batch_get_instances_response__init)
+        try unsafe (c.pointee.instances, c.pointee.n_instances) = arena.list(self.instances) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.missing, c.pointee.n_missing) = arena.list(self.missing) { value throws(WireError) in try unsafe .init(arena.string(value)) }
         return unsafe c
     }
 }
@@ -1290,6 +1398,92 @@ extension NovitaiV1.StopInstanceResponse {
         if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
         if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
         try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct BatchStopInstancesRequest: ProtobufMessage {
+        package var requestId: String = ""
+        /// Shows what would be stopped, stops nothing.
+        package var validateOnly: Bool = false
+        /// Terms as in ListInstances.
+        package var filter: String = ""
+        /// Everything of the tenant; then no filter is given.
+        package var all: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BatchStopInstancesRequest {
+    package static var protobufName: String { "novitai.v1.BatchStopInstancesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__batch_stop_instances_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BatchStopInstancesRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("BatchStopInstancesRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.filter = try unsafe c.pointee.filter.string("BatchStopInstancesRequest.filter")
+        self.all = unsafe c.pointee.all != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BatchStopInstancesRequest> {
+        let c = try unsafe arena.make(novitai__v1__batch_stop_instances_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.filter = .init(arena.string(self.filter))
+        unsafe c.pointee.all = self.all ? 1 : 0
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct BatchStopInstancesResponse: ProtobufMessage {
+        /// What was stopped, or would be. At most 1000 in one call. A repeated request_id answers with what its first call stopped.
+        package var instances: [NovitaiV1.Instance] = []
+        /// In the order of the instances; none with validate_only.
+        package var jobs: [NovitaiV1.Job] = []
+        package var requestId: String = ""
+        /// Per hour, of those of them that are not stopped yet, by quoted price.
+        package var hourlyPrice: NovitaiV1.Money?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.BatchStopInstancesResponse {
+    package static var protobufName: String { "novitai.v1.BatchStopInstancesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__batch_stop_instances_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__BatchStopInstancesResponse>) throws(WireError) {
+        self.instances = try unsafe Wire.messages(c.pointee.instances, c.pointee.n_instances, NovitaiV1.Instance.init(reading:))
+        self.jobs = try unsafe Wire.messages(c.pointee.jobs, c.pointee.n_jobs, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("BatchStopInstancesResponse.request_id")
+        self.hourlyPrice = try unsafe Wire.message(c.pointee.hourly_price, NovitaiV1.Money.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__BatchStopInstancesResponse> {
+        let c = try unsafe arena.make(novitai__v1__batch_stop_instances_response__init)
+        try unsafe (c.pointee.instances, c.pointee.n_instances) = arena.list(self.instances) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.jobs, c.pointee.n_jobs) = arena.list(self.jobs) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        if let value = self.hourlyPrice { try unsafe c.pointee.hourly_price = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -1594,14 +1788,17 @@ extension NovitaiV1 {
         /// Asks for one machine. At most one billed machine comes of one request_id.
         package static let createInstance = MethodDescriptor(service: name, method: "CreateInstance", kind: .unary)
         package static let getInstance = MethodDescriptor(service: name, method: "GetInstance", kind: .unary)
+        package static let batchGetInstances = MethodDescriptor(service: name, method: "BatchGetInstances", kind: .unary)
         package static let listInstances = MethodDescriptor(service: name, method: "ListInstances", kind: .unary)
         package static let startInstance = MethodDescriptor(service: name, method: "StartInstance", kind: .unary)
         package static let stopInstance = MethodDescriptor(service: name, method: "StopInstance", kind: .unary)
+        /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
+        package static let batchStopInstances = MethodDescriptor(service: name, method: "BatchStopInstances", kind: .unary)
         package static let restartInstance = MethodDescriptor(service: name, method: "RestartInstance", kind: .unary)
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, listInstances, startInstance, stopInstance, restartInstance, deleteInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, deleteInstance, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -1615,9 +1812,12 @@ extension NovitaiV1 {
         /// Asks for one machine. At most one billed machine comes of one request_id.
         func createInstance(_ request: NovitaiV1.CreateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.CreateInstanceResponse
         func getInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) async throws -> NovitaiV1.Instance
+        func batchGetInstances(_ request: NovitaiV1.BatchGetInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchGetInstancesResponse
         func listInstances(_ request: NovitaiV1.ListInstancesRequest, context: ServerContext) async throws -> NovitaiV1.ListInstancesResponse
         func startInstance(_ request: NovitaiV1.StartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.StartInstanceResponse
         func stopInstance(_ request: NovitaiV1.StopInstanceRequest, context: ServerContext) async throws -> NovitaiV1.StopInstanceResponse
+        /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
+        func batchStopInstances(_ request: NovitaiV1.BatchStopInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchStopInstancesResponse
         func restartInstance(_ request: NovitaiV1.RestartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.RestartInstanceResponse
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
@@ -1654,6 +1854,12 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.getInstance, options: options)
         }
 
+        package nonisolated(nonsending) func batchGetInstances(
+            _ request: NovitaiV1.BatchGetInstancesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.BatchGetInstancesResponse {
+            try await self.channel.unary(request, method: InstanceService.batchGetInstances, options: options)
+        }
+
         package nonisolated(nonsending) func listInstances(
             _ request: NovitaiV1.ListInstancesRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListInstancesResponse {
@@ -1670,6 +1876,13 @@ extension NovitaiV1 {
             _ request: NovitaiV1.StopInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.StopInstanceResponse {
             try await self.channel.unary(request, method: InstanceService.stopInstance, options: options)
+        }
+
+        /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
+        package nonisolated(nonsending) func batchStopInstances(
+            _ request: NovitaiV1.BatchStopInstancesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.BatchStopInstancesResponse {
+            try await self.channel.unary(request, method: InstanceService.batchStopInstances, options: options)
         }
 
         package nonisolated(nonsending) func restartInstance(
@@ -1699,9 +1912,11 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.planInstance) { try await self.planInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.createInstance) { try await self.createInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.getInstance) { try await self.getInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.batchGetInstances) { try await self.batchGetInstances($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.listInstances) { try await self.listInstances($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.startInstance) { try await self.startInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.stopInstance) { try await self.stopInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.batchStopInstances) { try await self.batchStopInstances($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.restartInstance) { try await self.restartInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }

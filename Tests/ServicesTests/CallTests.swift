@@ -19,7 +19,9 @@ struct MethodRolesTests {
     @Test("what changes something needs an operator, what reads a viewer, what watches over the server a monitor")
     func roles() {
         for method in NovitaiV1.InstanceService.methods {
-            let isReading = ["PlanInstance", "GetInstance", "ListInstances", "WatchInstances"].contains(method.method)
+            let isReading = [
+                "PlanInstance", "GetInstance", "BatchGetInstances", "ListInstances", "WatchInstances",
+            ].contains(method.method)
             #expect(MethodRoles.table.leastRole(for: MethodKey(method)) == (isReading ? .viewer : .operator))
         }
         #expect(MethodRoles.table.leastRole(for: MethodKey(NovitaiV1.AdminService.getHealth)) == .monitor)

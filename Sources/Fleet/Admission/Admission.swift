@@ -103,11 +103,17 @@ package struct Admission: Sendable {
     }
 
     private static func checkFunds(for placement: Placement, on occasion: Occasion) throws(FleetError) {
-        let left = occasion.funds?.refusal(of: placement.hourlyPrice, at: occasion.now, hourlySpend: occasion.hourlySpend)
-        guard let left else { return }
-        throw FleetError(
-            .balanceTooLow,
-            "the account has \(left) left, \(occasion.hourlySpend) per hour in use and \(placement.hourlyPrice) per hour asked for")
+        guard let funds = occasion.funds else { return }
+        let refusal = self.refusal(of: placement.hourlyPrice, funds, occasion.hourlySpend, at: occasion.now)
+        if let refusal { throw refusal }
+    }
+
+    /// Nil when the account carries one more machine at this price for an hour, as far as is known.
+    static func refusal(of price: MicroUSD, _ funds: Funds, _ hourlySpend: MicroUSD, at now: Timestamp) -> FleetError? {
+        funds.refusal(of: price, at: now, hourlySpend: hourlySpend).map { left in
+            FleetError(
+                .balanceTooLow, "the account has \(left) left, \(hourlySpend) per hour in use and \(price) per hour asked for")
+        }
     }
 
     private func bestPlacement(for new: NewInstance, planner: Planner, at now: Timestamp) throws(FleetError) -> Placement {

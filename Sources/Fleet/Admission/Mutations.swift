@@ -11,12 +11,12 @@ package struct Mutations: Sendable {
         package var isRepeat: Bool
     }
 
-    private let store: any Store
-    private let view: View
-    private let clock: any Clock
-    private let admission: Admission
-    private let random: RandomSource
-    private let funds: @Sendable () -> Funds?
+    let store: any Store
+    let view: View
+    let clock: any Clock
+    let admission: Admission
+    let random: RandomSource
+    let funds: @Sendable () -> Funds?
 
     /// - Parameter funds: what the account has, as far as that is known.
     package init(
@@ -31,7 +31,7 @@ package struct Mutations: Sendable {
         self.random = random
     }
 
-    /// - Parameter isValidateOnly: everything is checked but the ceilings and the name, which only a transaction can; nothing is written.
+    /// - Parameter isValidateOnly: everything is checked, ceilings and name as they are now; nothing is written.
     package func create(
         _ new: Admission.NewInstance, planner: Planner, request: RequestKey, payloadDigest: [UInt8], actor: String = "",
         isValidateOnly: Bool = false
@@ -41,8 +41,12 @@ package struct Mutations: Sendable {
         occasion.funds = self.funds()
         if occasion.funds != nil { occasion.hourlySpend = self.view.hourlySpend }
         let admitted = try self.admission.create(new, planner: planner, on: occasion)
-        try self.checkControl(of: admitted)
-        if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+        try self.checkControl(of: admitted.commit)
+        if isValidateOnly {
+            let price = admitted.instance.placement?.hourlyPrice ?? .zero
+            if let obstacle = self.obstacles(to: price, name: new.name, of: new.tenant, owner: new.owner).first { throw obstacle }
+            return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false)
+        }
         switch await self.commit(admitted) {
         case .success(let reply): return reply
         case .failure(.requestExists(let record)): return try await self.reply(to: record, payloadDigest: payloadDigest)
@@ -60,7 +64,7 @@ package struct Mutations: Sendable {
             let subject = try await self.subject(instanceID, of: request.tenant)
             let admitted = try self.admission.change(
                 change, subject, expectedRevision: expectedRevision, force: force, on: self.occasion(request, payloadDigest, actor))
-            try self.checkControl(of: admitted)
+            try self.checkControl(of: admitted.commit)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {
             case .success(let reply): return reply
@@ -101,7 +105,7 @@ package struct Mutations: Sendable {
             let job = try await self.job(id, of: request.tenant)
             let subject = try await self.subject(job.instanceID, of: request.tenant)
             let admitted = try decide(self.admission, job, subject, self.occasion(request, payloadDigest, actor))
-            try self.checkControl(of: admitted)
+            try self.checkControl(of: admitted.commit)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {
             case .success(let reply): return reply
@@ -124,14 +128,14 @@ package struct Mutations: Sendable {
     }
 
     /// What a transaction would refuse is refused before it, so that a call which only checks hears of it too.
-    private func checkControl(of admitted: Admission.Admitted) throws(FleetError) {
+    func checkControl(of commit: Commit) throws(FleetError) {
         let control = self.view.control
-        for condition in admitted.commit.guards {
+        for condition in commit.guards {
             if case .permitted(let action) = condition, let refusal = control.refusal(of: action) { throw FleetError(refusal) }
         }
     }
 
-    private func occasion(_ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String) -> Admission.Occasion {
+    func occasion(_ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String) -> Admission.Occasion {
         var random = self.random
         return Admission.Occasion(
             now: self.clock.now, instanceID: .random(using: &random), jobID: .random(using: &random), request: request,
@@ -156,10 +160,12 @@ package struct Mutations: Sendable {
     }
 
     private func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
-        let record: RequestRecord?
-        do throws(StoreError) { record = try await self.store.request(request) } catch { throw FleetError(error) }
-        guard let record else { return nil }
+        guard let record = try await self.record(of: request) else { return nil }
         return try await self.reply(to: record, payloadDigest: payloadDigest)
+    }
+
+    func record(of request: RequestKey) async throws(FleetError) -> RequestRecord? {
+        do throws(StoreError) { return try await self.store.request(request) } catch { throw FleetError(error) }
     }
 
     private func reply(to record: RequestRecord, payloadDigest: [UInt8]) async throws(FleetError) -> Reply {

@@ -108,7 +108,12 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
             let planner = self.planner(catalogue)
             try Self.check(planner.unknownNames(in: wanted.spec))
             var response = NovitaiV1.PlanInstanceResponse()
-            response.candidates = planner.candidates(for: wanted.spec, at: self.backend.clock.now).map { NovitaiV1.Candidate($0) }
+            let candidates = planner.candidates(for: wanted.spec, at: self.backend.clock.now)
+            response.candidates = candidates.map { NovitaiV1.Candidate($0) }
+            let price = candidates.first.flatMap { $0.verdict == .eligible ? $0.placement.hourlyPrice : nil } ?? .zero
+            let obstacles = self.backend.mutations.obstacles(
+                to: price, of: tenant, owner: Owner(try self.backend.caller(of: context)))
+            response.obstacles = obstacles.map { NovitaiV1.PlanObstacle($0) }
             response.freshness = NovitaiV1.Freshness(catalogue.fetchedAt)
             return response
         }

@@ -28,6 +28,14 @@ extension NovitaiV1.Region {
     }
 }
 
+extension NovitaiV1.PlanObstacle {
+    init(_ error: FleetError) {
+        self.init()
+        self.reason = ErrorDetails(error).reason
+        self.message = error.message
+    }
+}
+
 extension NovitaiV1.Candidate {
     init(_ candidate: Candidate) {
         self.init()

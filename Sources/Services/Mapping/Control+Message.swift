@@ -57,6 +57,8 @@ extension NovitaiV1.ReconcileInstancesResponse {
         self.foreignCount = UInt32(clamping: report.foreignCount)
         self.suspicious = report.wasSuspicious
         self.applied = report.wasApplied
+        self.lookedInto = UInt32(clamping: report.asked)
+        self.left = UInt32(clamping: report.left)
     }
 }
 

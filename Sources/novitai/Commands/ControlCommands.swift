@@ -62,8 +62,10 @@ struct ReconcileInstances: AsyncParsableCommand {
                 table.add(difference.kind.word, difference.instanceId, machine.id, machine.status, machine.name)
             }
             for machine in reply.foreign { table.add("FOREIGN", "-", machine.id, machine.status, machine.name) }
+            let left = reply.left > 0 ? ", \(reply.left) of them left for a later sweep" : ""
             let doubt = reply.suspicious ? "\nthe listing lacks most of what is known: it is not believed" : ""
-            return "\(reply.machines) machines, \(reply.differenceCount) differences, \(reply.foreignCount) not ours\(doubt)\n\(table.text)"
+            return
+                "\(reply.machines) machines, \(reply.differenceCount) differences\(left), \(reply.foreignCount) not ours\(doubt)\n\(table.text)"
         }
     }
 }

@@ -8,7 +8,7 @@ struct InstancesCommand: AsyncParsableCommand {
         abstract: "GPU machines: plan, create, follow, start, stop, restart, delete.",
         subcommands: [
             PlanInstance.self, CreateInstance.self, GetInstance.self, ListInstances.self, WatchInstances.self, StartInstance.self,
-            StopInstance.self, RestartInstance.self, DeleteInstance.self,
+            StopInstance.self, StopInstances.self, RestartInstance.self, DeleteInstance.self,
         ]
     )
 }
@@ -33,7 +33,7 @@ struct PlanInstance: AsyncParsableCommand {
                     candidate.rank == 0 ? "-" : String(candidate.rank), candidate.productName, candidate.regionId,
                     candidate.billingMode.word, candidate.hourlyPrice.text, candidate.stock, candidate.verdict.word, candidate.reason)
             }
-            return table.text
+            return table.text + plan.obstacles.map { "refused now: \($0.message) (\($0.reason))\n" }.joined()
         }
     }
 }
@@ -225,6 +225,33 @@ struct StopInstance: AsyncParsableCommand {
         try await self.change.run {
             let reply = try await $0.stopInstance(request, options: try self.change.connection.call)
             return (reply.instance, reply.job)
+        }
+    }
+}
+
+struct StopInstances: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop-all", abstract: "Stop every machine that a filter fits; with --validate-only show which these are.")
+
+    @Option(help: "Terms joined by AND, as in list.")
+    var filter: String = ""
+    @Flag(help: "All of the tenant's machines, instead of a filter.")
+    var all = false
+    @Flag(help: "Show what would be stopped, stop nothing.")
+    var validateOnly = false
+    @Option(help: "1-64 characters that make a repetition of this command harmless.")
+    var requestID: String = ""
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        var request = NovitaiV1.BatchStopInstancesRequest()
+        (request.filter, request.all) = (self.filter, self.all)
+        (request.validateOnly, request.requestId) = (self.validateOnly, self.requestID)
+        let reply = try await self.connection.withChannel { channel in
+            try await NovitaiV1.InstanceServiceClient(channel).batchStopInstances(request, options: try self.connection.call)
+        }
+        self.connection.output.print(reply) {
+            "\(reply.instances.count) machines, \(reply.hourlyPrice.text) per hour\n" + table(reply.instances)
         }
     }
 }

@@ -1123,7 +1123,7 @@ const ProtobufCMessageDescriptor novitai__v1__upstream_machine__descriptor =
   (ProtobufCMessageInit) novitai__v1__upstream_machine__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__reconcile_instances_response__field_descriptors[8] =
+static const ProtobufCFieldDescriptor novitai__v1__reconcile_instances_response__field_descriptors[10] =
 {
   {
     "listed_at",
@@ -1221,6 +1221,30 @@ static const ProtobufCFieldDescriptor novitai__v1__reconcile_instances_response_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "looked_into",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, looked_into),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "left",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ReconcileInstancesResponse, left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__reconcile_instances_response__field_indices_by_name[] = {
   7,   /* field[7] = applied */
@@ -1228,14 +1252,16 @@ static const unsigned novitai__v1__reconcile_instances_response__field_indices_b
   2,   /* field[2] = differences */
   4,   /* field[4] = foreign */
   5,   /* field[5] = foreign_count */
+  9,   /* field[9] = left */
   0,   /* field[0] = listed_at */
+  8,   /* field[8] = looked_into */
   1,   /* field[1] = machines */
   6,   /* field[6] = suspicious */
 };
 static const ProtobufCIntRange novitai__v1__reconcile_instances_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_response__descriptor =
 {
@@ -1245,7 +1271,7 @@ const ProtobufCMessageDescriptor novitai__v1__reconcile_instances_response__desc
   "Novitai__V1__ReconcileInstancesResponse",
   "novitai.v1",
   sizeof(Novitai__V1__ReconcileInstancesResponse),
-  8,
+  10,
   novitai__v1__reconcile_instances_response__field_descriptors,
   novitai__v1__reconcile_instances_response__field_indices_by_name,
   1,  novitai__v1__reconcile_instances_response__number_ranges,

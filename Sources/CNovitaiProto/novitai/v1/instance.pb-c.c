@@ -103,6 +103,12 @@ void   novitai__v1__plan_instance_response__init
   static const Novitai__V1__PlanInstanceResponse init_value = NOVITAI__V1__PLAN_INSTANCE_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__plan_obstacle__init
+                     (Novitai__V1__PlanObstacle         *message)
+{
+  static const Novitai__V1__PlanObstacle init_value = NOVITAI__V1__PLAN_OBSTACLE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__create_instance_request__labels_entry__init
                      (Novitai__V1__CreateInstanceRequest__LabelsEntry         *message)
 {
@@ -125,6 +131,18 @@ void   novitai__v1__get_instance_request__init
                      (Novitai__V1__GetInstanceRequest         *message)
 {
   static const Novitai__V1__GetInstanceRequest init_value = NOVITAI__V1__GET_INSTANCE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__batch_get_instances_request__init
+                     (Novitai__V1__BatchGetInstancesRequest         *message)
+{
+  static const Novitai__V1__BatchGetInstancesRequest init_value = NOVITAI__V1__BATCH_GET_INSTANCES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__batch_get_instances_response__init
+                     (Novitai__V1__BatchGetInstancesResponse         *message)
+{
+  static const Novitai__V1__BatchGetInstancesResponse init_value = NOVITAI__V1__BATCH_GET_INSTANCES_RESPONSE__INIT;
   *message = init_value;
 }
 void   novitai__v1__list_instances_request__init
@@ -161,6 +179,18 @@ void   novitai__v1__stop_instance_response__init
                      (Novitai__V1__StopInstanceResponse         *message)
 {
   static const Novitai__V1__StopInstanceResponse init_value = NOVITAI__V1__STOP_INSTANCE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__batch_stop_instances_request__init
+                     (Novitai__V1__BatchStopInstancesRequest         *message)
+{
+  static const Novitai__V1__BatchStopInstancesRequest init_value = NOVITAI__V1__BATCH_STOP_INSTANCES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__batch_stop_instances_response__init
+                     (Novitai__V1__BatchStopInstancesResponse         *message)
+{
+  static const Novitai__V1__BatchStopInstancesResponse init_value = NOVITAI__V1__BATCH_STOP_INSTANCES_RESPONSE__INIT;
   *message = init_value;
 }
 void   novitai__v1__restart_instance_request__init
@@ -1776,7 +1806,7 @@ const ProtobufCMessageDescriptor novitai__v1__candidate__descriptor =
   (ProtobufCMessageInit) novitai__v1__candidate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field_descriptors[3] =
 {
   {
     "candidates",
@@ -1802,15 +1832,28 @@ static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "obstacles",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__PlanInstanceResponse, n_obstacles),
+    offsetof(Novitai__V1__PlanInstanceResponse, obstacles),
+    &novitai__v1__plan_obstacle__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__plan_instance_response__field_indices_by_name[] = {
   0,   /* field[0] = candidates */
   1,   /* field[1] = freshness */
+  2,   /* field[2] = obstacles */
 };
 static const ProtobufCIntRange novitai__v1__plan_instance_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor =
 {
@@ -1820,11 +1863,62 @@ const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor
   "Novitai__V1__PlanInstanceResponse",
   "novitai.v1",
   sizeof(Novitai__V1__PlanInstanceResponse),
-  2,
+  3,
   novitai__v1__plan_instance_response__field_descriptors,
   novitai__v1__plan_instance_response__field_indices_by_name,
   1,  novitai__v1__plan_instance_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__plan_instance_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__plan_obstacle__field_descriptors[2] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PlanObstacle, reason),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PlanObstacle, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__plan_obstacle__field_indices_by_name[] = {
+  1,   /* field[1] = message */
+  0,   /* field[0] = reason */
+};
+static const ProtobufCIntRange novitai__v1__plan_obstacle__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__plan_obstacle__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.PlanObstacle",
+  "PlanObstacle",
+  "Novitai__V1__PlanObstacle",
+  "novitai.v1",
+  sizeof(Novitai__V1__PlanObstacle),
+  2,
+  novitai__v1__plan_obstacle__field_descriptors,
+  novitai__v1__plan_obstacle__field_indices_by_name,
+  1,  novitai__v1__plan_obstacle__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__plan_obstacle__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__create_instance_request__labels_entry__field_descriptors[2] =
@@ -2081,6 +2175,95 @@ const ProtobufCMessageDescriptor novitai__v1__get_instance_request__descriptor =
   novitai__v1__get_instance_request__field_indices_by_name,
   1,  novitai__v1__get_instance_request__number_ranges,
   (ProtobufCMessageInit) novitai__v1__get_instance_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__batch_get_instances_request__field_descriptors[1] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__BatchGetInstancesRequest, n_ids),
+    offsetof(Novitai__V1__BatchGetInstancesRequest, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__batch_get_instances_request__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+};
+static const ProtobufCIntRange novitai__v1__batch_get_instances_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BatchGetInstancesRequest",
+  "BatchGetInstancesRequest",
+  "Novitai__V1__BatchGetInstancesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__BatchGetInstancesRequest),
+  1,
+  novitai__v1__batch_get_instances_request__field_descriptors,
+  novitai__v1__batch_get_instances_request__field_indices_by_name,
+  1,  novitai__v1__batch_get_instances_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__batch_get_instances_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__batch_get_instances_response__field_descriptors[2] =
+{
+  {
+    "instances",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__BatchGetInstancesResponse, n_instances),
+    offsetof(Novitai__V1__BatchGetInstancesResponse, instances),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__BatchGetInstancesResponse, n_missing),
+    offsetof(Novitai__V1__BatchGetInstancesResponse, missing),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__batch_get_instances_response__field_indices_by_name[] = {
+  0,   /* field[0] = instances */
+  1,   /* field[1] = missing */
+};
+static const ProtobufCIntRange novitai__v1__batch_get_instances_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BatchGetInstancesResponse",
+  "BatchGetInstancesResponse",
+  "Novitai__V1__BatchGetInstancesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__BatchGetInstancesResponse),
+  2,
+  novitai__v1__batch_get_instances_response__field_descriptors,
+  novitai__v1__batch_get_instances_response__field_indices_by_name,
+  1,  novitai__v1__batch_get_instances_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__batch_get_instances_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__list_instances_request__field_descriptors[5] =
@@ -2543,6 +2726,160 @@ const ProtobufCMessageDescriptor novitai__v1__stop_instance_response__descriptor
   novitai__v1__stop_instance_response__field_indices_by_name,
   1,  novitai__v1__stop_instance_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__stop_instance_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__batch_stop_instances_request__field_descriptors[4] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesRequest, filter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "all",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesRequest, all),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__batch_stop_instances_request__field_indices_by_name[] = {
+  3,   /* field[3] = all */
+  2,   /* field[2] = filter */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__batch_stop_instances_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BatchStopInstancesRequest",
+  "BatchStopInstancesRequest",
+  "Novitai__V1__BatchStopInstancesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__BatchStopInstancesRequest),
+  4,
+  novitai__v1__batch_stop_instances_request__field_descriptors,
+  novitai__v1__batch_stop_instances_request__field_indices_by_name,
+  1,  novitai__v1__batch_stop_instances_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__batch_stop_instances_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__batch_stop_instances_response__field_descriptors[4] =
+{
+  {
+    "instances",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__BatchStopInstancesResponse, n_instances),
+    offsetof(Novitai__V1__BatchStopInstancesResponse, instances),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "jobs",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__BatchStopInstancesResponse, n_jobs),
+    offsetof(Novitai__V1__BatchStopInstancesResponse, jobs),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hourly_price",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__BatchStopInstancesResponse, hourly_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__batch_stop_instances_response__field_indices_by_name[] = {
+  3,   /* field[3] = hourly_price */
+  0,   /* field[0] = instances */
+  1,   /* field[1] = jobs */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__batch_stop_instances_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.BatchStopInstancesResponse",
+  "BatchStopInstancesResponse",
+  "Novitai__V1__BatchStopInstancesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__BatchStopInstancesResponse),
+  4,
+  novitai__v1__batch_stop_instances_response__field_descriptors,
+  novitai__v1__batch_stop_instances_response__field_indices_by_name,
+  1,  novitai__v1__batch_stop_instances_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__batch_stop_instances_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__restart_instance_request__field_descriptors[4] =

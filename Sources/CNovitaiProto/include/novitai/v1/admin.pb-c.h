@@ -239,10 +239,12 @@ struct  Novitai__V1__ReconcileInstancesResponse
   uint32_t foreign_count;
   protobuf_c_boolean suspicious;
   protobuf_c_boolean applied;
+  uint32_t looked_into;
+  uint32_t left;
 };
 #define NOVITAI__V1__RECONCILE_INSTANCES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__reconcile_instances_response__descriptor) \
-    , NULL, 0, 0,NULL, 0, 0,NULL, 0, 0, 0 }
+    , NULL, 0, 0,NULL, 0, 0,NULL, 0, 0, 0, 0, 0 }
 
 
 struct  Novitai__V1__SetFreezeRequest

@@ -35,16 +35,21 @@ typedef struct Novitai__V1__WastedMachine Novitai__V1__WastedMachine;
 typedef struct Novitai__V1__PlanInstanceRequest Novitai__V1__PlanInstanceRequest;
 typedef struct Novitai__V1__Candidate Novitai__V1__Candidate;
 typedef struct Novitai__V1__PlanInstanceResponse Novitai__V1__PlanInstanceResponse;
+typedef struct Novitai__V1__PlanObstacle Novitai__V1__PlanObstacle;
 typedef struct Novitai__V1__CreateInstanceRequest Novitai__V1__CreateInstanceRequest;
 typedef struct Novitai__V1__CreateInstanceRequest__LabelsEntry Novitai__V1__CreateInstanceRequest__LabelsEntry;
 typedef struct Novitai__V1__CreateInstanceResponse Novitai__V1__CreateInstanceResponse;
 typedef struct Novitai__V1__GetInstanceRequest Novitai__V1__GetInstanceRequest;
+typedef struct Novitai__V1__BatchGetInstancesRequest Novitai__V1__BatchGetInstancesRequest;
+typedef struct Novitai__V1__BatchGetInstancesResponse Novitai__V1__BatchGetInstancesResponse;
 typedef struct Novitai__V1__ListInstancesRequest Novitai__V1__ListInstancesRequest;
 typedef struct Novitai__V1__ListInstancesResponse Novitai__V1__ListInstancesResponse;
 typedef struct Novitai__V1__StartInstanceRequest Novitai__V1__StartInstanceRequest;
 typedef struct Novitai__V1__StartInstanceResponse Novitai__V1__StartInstanceResponse;
 typedef struct Novitai__V1__StopInstanceRequest Novitai__V1__StopInstanceRequest;
 typedef struct Novitai__V1__StopInstanceResponse Novitai__V1__StopInstanceResponse;
+typedef struct Novitai__V1__BatchStopInstancesRequest Novitai__V1__BatchStopInstancesRequest;
+typedef struct Novitai__V1__BatchStopInstancesResponse Novitai__V1__BatchStopInstancesResponse;
 typedef struct Novitai__V1__RestartInstanceRequest Novitai__V1__RestartInstanceRequest;
 typedef struct Novitai__V1__RestartInstanceResponse Novitai__V1__RestartInstanceResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
@@ -312,10 +317,23 @@ struct  Novitai__V1__PlanInstanceResponse
   size_t n_candidates;
   Novitai__V1__Candidate **candidates;
   Novitai__V1__Freshness *freshness;
+  size_t n_obstacles;
+  Novitai__V1__PlanObstacle **obstacles;
 };
 #define NOVITAI__V1__PLAN_INSTANCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__plan_instance_response__descriptor) \
-    , 0,NULL, NULL }
+    , 0,NULL, NULL, 0,NULL }
+
+
+struct  Novitai__V1__PlanObstacle
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData reason;
+  ProtobufCBinaryData message;
+};
+#define NOVITAI__V1__PLAN_OBSTACLE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__plan_obstacle__descriptor) \
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__CreateInstanceRequest__LabelsEntry
@@ -365,6 +383,30 @@ struct  Novitai__V1__GetInstanceRequest
 #define NOVITAI__V1__GET_INSTANCE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_request__descriptor) \
     , {0,NULL} }
+
+
+struct  Novitai__V1__BatchGetInstancesRequest
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  ProtobufCBinaryData *ids;
+};
+#define NOVITAI__V1__BATCH_GET_INSTANCES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__batch_get_instances_request__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__BatchGetInstancesResponse
+{
+  ProtobufCMessage base;
+  size_t n_instances;
+  Novitai__V1__Instance **instances;
+  size_t n_missing;
+  ProtobufCBinaryData *missing;
+};
+#define NOVITAI__V1__BATCH_GET_INSTANCES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__batch_get_instances_response__descriptor) \
+    , 0,NULL, 0,NULL }
 
 
 struct  Novitai__V1__ListInstancesRequest
@@ -445,6 +487,34 @@ struct  Novitai__V1__StopInstanceResponse
 #define NOVITAI__V1__STOP_INSTANCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__stop_instance_response__descriptor) \
     , NULL, NULL, {0,NULL} }
+
+
+struct  Novitai__V1__BatchStopInstancesRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData filter;
+  protobuf_c_boolean all;
+};
+#define NOVITAI__V1__BATCH_STOP_INSTANCES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__batch_stop_instances_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0 }
+
+
+struct  Novitai__V1__BatchStopInstancesResponse
+{
+  ProtobufCMessage base;
+  size_t n_instances;
+  Novitai__V1__Instance **instances;
+  size_t n_jobs;
+  Novitai__V1__Job **jobs;
+  ProtobufCBinaryData request_id;
+  Novitai__V1__Money *hourly_price;
+};
+#define NOVITAI__V1__BATCH_STOP_INSTANCES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__batch_stop_instances_response__descriptor) \
+    , 0,NULL, 0,NULL, {0,NULL}, NULL }
 
 
 struct  Novitai__V1__RestartInstanceRequest
@@ -587,6 +657,9 @@ void   novitai__v1__candidate__init
 /* Novitai__V1__PlanInstanceResponse methods */
 void   novitai__v1__plan_instance_response__init
                      (Novitai__V1__PlanInstanceResponse         *message);
+/* Novitai__V1__PlanObstacle methods */
+void   novitai__v1__plan_obstacle__init
+                     (Novitai__V1__PlanObstacle         *message);
 /* Novitai__V1__CreateInstanceRequest__LabelsEntry methods */
 void   novitai__v1__create_instance_request__labels_entry__init
                      (Novitai__V1__CreateInstanceRequest__LabelsEntry         *message);
@@ -599,6 +672,12 @@ void   novitai__v1__create_instance_response__init
 /* Novitai__V1__GetInstanceRequest methods */
 void   novitai__v1__get_instance_request__init
                      (Novitai__V1__GetInstanceRequest         *message);
+/* Novitai__V1__BatchGetInstancesRequest methods */
+void   novitai__v1__batch_get_instances_request__init
+                     (Novitai__V1__BatchGetInstancesRequest         *message);
+/* Novitai__V1__BatchGetInstancesResponse methods */
+void   novitai__v1__batch_get_instances_response__init
+                     (Novitai__V1__BatchGetInstancesResponse         *message);
 /* Novitai__V1__ListInstancesRequest methods */
 void   novitai__v1__list_instances_request__init
                      (Novitai__V1__ListInstancesRequest         *message);
@@ -617,6 +696,12 @@ void   novitai__v1__stop_instance_request__init
 /* Novitai__V1__StopInstanceResponse methods */
 void   novitai__v1__stop_instance_response__init
                      (Novitai__V1__StopInstanceResponse         *message);
+/* Novitai__V1__BatchStopInstancesRequest methods */
+void   novitai__v1__batch_stop_instances_request__init
+                     (Novitai__V1__BatchStopInstancesRequest         *message);
+/* Novitai__V1__BatchStopInstancesResponse methods */
+void   novitai__v1__batch_stop_instances_response__init
+                     (Novitai__V1__BatchStopInstancesResponse         *message);
 /* Novitai__V1__RestartInstanceRequest methods */
 void   novitai__v1__restart_instance_request__init
                      (Novitai__V1__RestartInstanceRequest         *message);
@@ -688,6 +773,9 @@ typedef void (*Novitai__V1__Candidate_Closure)
 typedef void (*Novitai__V1__PlanInstanceResponse_Closure)
                  (const Novitai__V1__PlanInstanceResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__PlanObstacle_Closure)
+                 (const Novitai__V1__PlanObstacle *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__CreateInstanceRequest__LabelsEntry_Closure)
                  (const Novitai__V1__CreateInstanceRequest__LabelsEntry *message,
                   void *closure_data);
@@ -699,6 +787,12 @@ typedef void (*Novitai__V1__CreateInstanceResponse_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__GetInstanceRequest_Closure)
                  (const Novitai__V1__GetInstanceRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BatchGetInstancesRequest_Closure)
+                 (const Novitai__V1__BatchGetInstancesRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BatchGetInstancesResponse_Closure)
+                 (const Novitai__V1__BatchGetInstancesResponse *message,
                   void *closure_data);
 typedef void (*Novitai__V1__ListInstancesRequest_Closure)
                  (const Novitai__V1__ListInstancesRequest *message,
@@ -717,6 +811,12 @@ typedef void (*Novitai__V1__StopInstanceRequest_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__StopInstanceResponse_Closure)
                  (const Novitai__V1__StopInstanceResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BatchStopInstancesRequest_Closure)
+                 (const Novitai__V1__BatchStopInstancesRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__BatchStopInstancesResponse_Closure)
+                 (const Novitai__V1__BatchStopInstancesResponse *message,
                   void *closure_data);
 typedef void (*Novitai__V1__RestartInstanceRequest_Closure)
                  (const Novitai__V1__RestartInstanceRequest *message,
@@ -761,16 +861,21 @@ extern const ProtobufCMessageDescriptor novitai__v1__wasted_machine__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__plan_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__candidate__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__plan_obstacle__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__create_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__create_instance_request__labels_entry__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__create_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__get_instance_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_instances_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_instances_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__start_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__start_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__stop_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__stop_instance_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__restart_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__restart_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;

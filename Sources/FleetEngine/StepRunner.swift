@@ -156,18 +156,26 @@ struct StepRunner: Sendable {
             return try await self.hold(job, lease, hold)
         }
         guard case .machine(let action, let id) = applied.call else { return }
-        let error = await self.perform(action, on: id, requestID: job.id.rawValue)
+        let error = try await self.perform(action, on: id, for: applied.job, lease)
         _ = try await self.apply(applied.job, lease) { $0.sent(error) }
     }
 
-    private func perform(_ action: MachineAction, on id: UpstreamID, requestID: String) async -> CloudError? {
-        let call = self.world.call(action.priority, requestID: requestID)
+    private func perform(
+        _ action: MachineAction, on id: UpstreamID, for job: Job, _ lease: LeaseToken
+    ) async throws(Stop) -> CloudError? {
+        let call = self.world.call(action.priority, requestID: job.id.rawValue)
+        guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
+        let environment = action == .upgrade ? try await self.environment(of: job.instanceID) : InstanceEnvironment()
         do throws(CloudError) {
             switch action {
             case .start: try await self.world.cloud.start(id, call: call)
             case .stop: try await self.world.cloud.stop(id, call: call)
             case .restart: try await self.world.cloud.restart(id, call: call)
             case .delete: try await self.world.cloud.delete(id, call: call)
+            case .edit:
+                let growth = self.stepper(job, instance, lease).diskGrowthGB
+                try await self.world.cloud.edit(id, MachineEdit(ports: instance.spec.ports, addedDiskGB: growth), call: call)
+            case .upgrade: try await self.upgrade(id, of: instance, environment, call)
             }
             self.world.upstreamAnswered(nil)
             return nil
@@ -175,6 +183,23 @@ struct StepRunner: Sendable {
             self.world.upstreamAnswered(error)
             return error
         }
+    }
+
+    /// A new container keeps the mark of its machine: without it the machine would no longer be proven ours.
+    private func upgrade(
+        _ id: UpstreamID, of instance: Instance, _ environment: InstanceEnvironment, _ call: CloudCall
+    ) async throws(CloudError) {
+        guard let machine = try await self.world.cloud.machine(id, call: call) else { throw CloudError(.notFound, "no such machine") }
+        guard let token = OwnershipToken(machine.name), token.deployment == self.deployment, token.instance == instance.id else {
+            throw CloudError(.invalidRequest, "the machine is called \(machine.name), which is not its ownership token")
+        }
+        let spec = instance.spec
+        try await self.world.cloud.upgrade(
+            id,
+            MachineUpgrade(
+                token: token, image: spec.image, registryCredentialID: spec.registryCredentialID, environment: environment,
+                command: spec.command, entrypoint: spec.entrypoint),
+            call: call)
     }
 
     private func postpone(_ job: Job, _ lease: LeaseToken, _ error: CloudError) async throws(Stop) {

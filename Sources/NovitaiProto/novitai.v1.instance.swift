@@ -1566,6 +1566,239 @@ extension NovitaiV1.RestartInstanceResponse {
 }
 
 extension NovitaiV1 {
+    package struct UpdateInstanceRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package var expectedRevision: Int64 = 0
+        /// What is absent stays as it is.
+        package var name: String?
+        package var labels: NovitaiV1.LabelSet?
+        package var deletionProtection: Bool?
+        package var ports: NovitaiV1.PortSet?
+        /// GB; a disk can only grow.
+        package var diskGb: UInt32?
+        package var image: String?
+        package var registryCredentialId: String?
+        package var command: String?
+        package var entrypoint: String?
+        package var environment: NovitaiV1.EnvironmentSet?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateInstanceRequest {
+    package static var protobufName: String { "novitai.v1.UpdateInstanceRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_instance_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateInstanceRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateInstanceRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("UpdateInstanceRequest.id")
+        self.expectedRevision = unsafe c.pointee.expected_revision
+        self.name = try unsafe c.pointee._name_case.rawValue == 5 ? c.pointee.name.string("UpdateInstanceRequest.name") : nil
+        self.labels = try unsafe Wire.message(c.pointee.labels, NovitaiV1.LabelSet.init(reading:))
+        self.deletionProtection = unsafe c.pointee._deletion_protection_case.rawValue == 7 ? c.pointee.deletion_protection != 0 : nil
+        self.ports = try unsafe Wire.message(c.pointee.ports, NovitaiV1.PortSet.init(reading:))
+        self.diskGb = unsafe c.pointee._disk_gb_case.rawValue == 9 ? c.pointee.disk_gb : nil
+        self.image = try unsafe c.pointee._image_case.rawValue == 10 ? c.pointee.image.string("UpdateInstanceRequest.image") : nil
+        self.registryCredentialId = try unsafe c.pointee._registry_credential_id_case.rawValue == 11 ? c.pointee.registry_credential_id.string("UpdateInstanceRequest.registry_credential_id") : nil
+        self.command = try unsafe c.pointee._command_case.rawValue == 12 ? c.pointee.command.string("UpdateInstanceRequest.command") : nil
+        self.entrypoint = try unsafe c.pointee._entrypoint_case.rawValue == 13 ? c.pointee.entrypoint.string("UpdateInstanceRequest.entrypoint") : nil
+        self.environment = try unsafe Wire.message(c.pointee.environment, NovitaiV1.EnvironmentSet.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateInstanceRequest> {
+        let c = try unsafe arena.make(novitai__v1__update_instance_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        unsafe c.pointee.expected_revision = self.expectedRevision
+        if let value = self.name {
+            unsafe c.pointee._name_case.rawValue = 5
+            try unsafe c.pointee.name = .init(arena.string(value))
+        }
+        if let value = self.labels { try unsafe c.pointee.labels = value.write(in: arena) }
+        if let value = self.deletionProtection {
+            unsafe c.pointee._deletion_protection_case.rawValue = 7
+            unsafe c.pointee.deletion_protection = value ? 1 : 0
+        }
+        if let value = self.ports { try unsafe c.pointee.ports = value.write(in: arena) }
+        if let value = self.diskGb {
+            unsafe c.pointee._disk_gb_case.rawValue = 9
+            unsafe c.pointee.disk_gb = value
+        }
+        if let value = self.image {
+            unsafe c.pointee._image_case.rawValue = 10
+            try unsafe c.pointee.image = .init(arena.string(value))
+        }
+        if let value = self.registryCredentialId {
+            unsafe c.pointee._registry_credential_id_case.rawValue = 11
+            try unsafe c.pointee.registry_credential_id = .init(arena.string(value))
+        }
+        if let value = self.command {
+            unsafe c.pointee._command_case.rawValue = 12
+            try unsafe c.pointee.command = .init(arena.string(value))
+        }
+        if let value = self.entrypoint {
+            unsafe c.pointee._entrypoint_case.rawValue = 13
+            try unsafe c.pointee.entrypoint = .init(arena.string(value))
+        }
+        if let value = self.environment { try unsafe c.pointee.environment = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// All labels afterwards.
+    package struct LabelSet: ProtobufMessage {
+        package var labels: [String: String] = [:]
+        package init() {}
+    }
+}
+
+extension NovitaiV1.LabelSet {
+    package static var protobufName: String { "novitai.v1.LabelSet" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__label_set__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__LabelSet>) throws(WireError) {
+        self.labels = try unsafe Wire.dictionary(c.pointee.labels, c.pointee.n_labels) { entry throws(WireError) in try unsafe (entry.pointee.key.string("LabelSet.labels"), entry.pointee.value.string("LabelSet.labels")) }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__LabelSet> {
+        let c = try unsafe arena.make(novitai__v1__label_set__init)
+        try unsafe (c.pointee.labels, c.pointee.n_labels) = arena.entries(self.labels, novitai__v1__label_set__labels_entry__init) { entry, key, value throws(WireError) in
+            try unsafe entry.pointee.key = .init(arena.string(key))
+            try unsafe entry.pointee.value = .init(arena.string(value))
+        }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// All ports afterwards.
+    package struct PortSet: ProtobufMessage {
+        package var ports: [NovitaiV1.PortSpec] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.PortSet {
+    package static var protobufName: String { "novitai.v1.PortSet" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__port_set__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__PortSet>) throws(WireError) {
+        self.ports = try unsafe Wire.messages(c.pointee.ports, c.pointee.n_ports, NovitaiV1.PortSpec.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PortSet> {
+        let c = try unsafe arena.make(novitai__v1__port_set__init)
+        try unsafe (c.pointee.ports, c.pointee.n_ports) = arena.list(self.ports) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// All variables afterwards. In requests only.
+    package struct EnvironmentSet: ProtobufMessage {
+        package var environment: [String: String] = [:]
+        package init() {}
+    }
+}
+
+extension NovitaiV1.EnvironmentSet {
+    package static var protobufName: String { "novitai.v1.EnvironmentSet" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__environment_set__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__EnvironmentSet>) throws(WireError) {
+        self.environment = try unsafe Wire.dictionary(c.pointee.environment, c.pointee.n_environment) { entry throws(WireError) in try unsafe (entry.pointee.key.string("EnvironmentSet.environment"), entry.pointee.value.string("EnvironmentSet.environment")) }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__EnvironmentSet> {
+        let c = try unsafe arena.make(novitai__v1__environment_set__init)
+        try unsafe (c.pointee.environment, c.pointee.n_environment) = arena.entries(self.environment, novitai__v1__environment_set__environment_entry__init) { entry, key, value throws(WireError) in
+            try unsafe entry.pointee.key = .init(arena.string(key))
+            try unsafe entry.pointee.value = .init(arena.string(value))
+        }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct UpdateInstanceResponse: ProtobufMessage {
+        package var instance: NovitaiV1.Instance?
+        /// Has ended already when the provider need not be asked.
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateInstanceResponse {
+    package static var protobufName: String { "novitai.v1.UpdateInstanceResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_instance_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateInstanceResponse>) throws(WireError) {
+        self.instance = try unsafe Wire.message(c.pointee.instance, NovitaiV1.Instance.init(reading:))
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateInstanceResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateInstanceResponse> {
+        let c = try unsafe arena.make(novitai__v1__update_instance_response__init)
+        if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     package struct DeleteInstanceRequest: ProtobufMessage {
         package var requestId: String = ""
         package var validateOnly: Bool = false
@@ -1795,10 +2028,13 @@ extension NovitaiV1 {
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         package static let batchStopInstances = MethodDescriptor(service: name, method: "BatchStopInstances", kind: .unary)
         package static let restartInstance = MethodDescriptor(service: name, method: "RestartInstance", kind: .unary)
+        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// for image, command, entry point or environment the container is made anew, with its disk kept.
+        package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, deleteInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, deleteInstance, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -1819,6 +2055,9 @@ extension NovitaiV1 {
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         func batchStopInstances(_ request: NovitaiV1.BatchStopInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchStopInstancesResponse
         func restartInstance(_ request: NovitaiV1.RestartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.RestartInstanceResponse
+        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// for image, command, entry point or environment the container is made anew, with its disk kept.
+        func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         func watchInstances(_ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext) async throws
@@ -1891,6 +2130,14 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.restartInstance, options: options)
         }
 
+        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// for image, command, entry point or environment the container is made anew, with its disk kept.
+        package nonisolated(nonsending) func updateInstance(
+            _ request: NovitaiV1.UpdateInstanceRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.UpdateInstanceResponse {
+            try await self.channel.unary(request, method: InstanceService.updateInstance, options: options)
+        }
+
         package nonisolated(nonsending) func deleteInstance(
             _ request: NovitaiV1.DeleteInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteInstanceResponse {
@@ -1918,6 +2165,7 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.stopInstance) { try await self.stopInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.batchStopInstances) { try await self.batchStopInstances($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.restartInstance) { try await self.restartInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.updateInstance) { try await self.updateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }
     }

@@ -16,6 +16,7 @@ extension NovitaiV1 {
         package static var stopInstance: Self { Self(rawValue: 3) }
         package static var restartInstance: Self { Self(rawValue: 4) }
         package static var deleteInstance: Self { Self(rawValue: 5) }
+        package static var updateInstance: Self { Self(rawValue: 6) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "JOB_TYPE_UNSPECIFIED"),
@@ -24,6 +25,7 @@ extension NovitaiV1 {
                 (.stopInstance, "JOB_TYPE_STOP_INSTANCE"),
                 (.restartInstance, "JOB_TYPE_RESTART_INSTANCE"),
                 (.deleteInstance, "JOB_TYPE_DELETE_INSTANCE"),
+                (.updateInstance, "JOB_TYPE_UPDATE_INSTANCE"),
             ]
         }
     }

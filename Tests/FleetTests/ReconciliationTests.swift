@@ -183,7 +183,7 @@ struct ReconciliationTests {
         #expect(rotation.take([], atMost: 3) == [] && rotation.take(changed, atMost: 9).count == 7)
         #expect(rotation.take((0..<5).map { question(.missing, $0) } + changed, atMost: 3).map(\.kind) == [.missing, .missing, .changed])
         // Deletes that the provider does not take leave room for the proof that another machine is gone.
-        let debts = (0..<50).map { question(.debt, $0) }
+        let debts = (10..<60).map { question(.debt, $0) }
         let asked = (0..<4).map { _ in rotation.take(debts + [question(.missing, 9)], atMost: 25) }
         #expect(asked.allSatisfy { $0.count == 25 && $0.contains(question(.missing, 9)) })
         #expect(Set(asked.joined()).count == 51, "every debt has its turn")

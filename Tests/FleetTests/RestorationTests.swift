@@ -70,8 +70,10 @@ struct RestorationTests {
         var stepper = JobStepper.sample(.sample(.createInstance, .place), .sample(.pending, upstream: nil))
         stepper.attemptFloor = 1_800_000_100
         let planner = Planner(
-            catalogue: Catalogue(products: [.sample("4090", "RTX 4090 24GB")], clusters: [], fetchedAt: noon), cooldowns: Cooldowns(),
-            defaultRegion: nil)
+            catalogue: Catalogue(
+                products: [.sample("4090", "RTX 4090 24GB")], clusters: [Cluster(id: "us-ca-6", name: "US", productNames: [])],
+                fetchedAt: noon),
+            cooldowns: Cooldowns(), defaultRegion: nil)
         #expect(stepper.placed(planner: planner).job?.createCalls == 1_800_000_101)
     }
 }

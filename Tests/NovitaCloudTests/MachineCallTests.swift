@@ -100,7 +100,7 @@ struct MachineCallTests {
             machine
                 == Machine(
                     id: Self.id, name: "deployment.i-1.2", status: "running", token: MachineOrder.token, clusterID: "us-ca-6",
-                    productID: "4090.16c62g", gpuCount: 1, billingMode: .spot,
+                    productID: "4090.16c62g", gpuCount: 1, diskGB: 60, billingMode: .spot,
                     endpoints: [
                         Endpoint(port: 8080, protocol: .http, address: "https://5c1e0a97d2b34f68-8080.us-ca-6.gpu-instance.novita.ai"),
                         Endpoint(port: 22, protocol: .tcp, address: "proxy.us-ca-6.gpu-instance.novita.ai:42155"),

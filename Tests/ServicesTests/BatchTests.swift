@@ -60,10 +60,9 @@ struct BatchTests {
     func repeated() async throws {
         let fixture = try await Fixture()
         let ids = try await self.fleet(fixture, [.running, .running])
-        let first = try await fixture.instances.batchStopInstances(self.stop("name = machine-0"), context: self.context)
-        try await fixture.update(ids[1]) { $0.name = "machine-0" }
-        try await fixture.update(ids[0]) { $0.name = "machine-1" }
-        let again = try await fixture.instances.batchStopInstances(self.stop("name = machine-0"), context: self.context)
+        let first = try await fixture.instances.batchStopInstances(self.stop("labels.team = search"), context: self.context)
+        try await fixture.update(ids[1]) { $0.labels = ["team": "search"] }
+        let again = try await fixture.instances.batchStopInstances(self.stop("labels.team = search"), context: self.context)
         #expect(again.jobs.map(\.id) == first.jobs.map(\.id) && again.instances.map(\.id) == [ids[0]])
         #expect(fixture.view.instance(InstanceID(rawValue: ids[1]))?.desiredState == .running)
         let other = try await refusal { try await fixture.instances.batchStopInstances(self.stop(all: true), context: self.context) }

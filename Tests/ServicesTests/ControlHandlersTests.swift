@@ -150,7 +150,8 @@ struct JobChangeHandlersTests {
         let queues = try await fixture.jobs.listQueues(.init(), context: Fixture.context()).queues
         #expect(queues.count == JobType.allCases.count)
         #expect(queues.first?.pause?.reason == "a look" && queues.first?.ready == 1 && queues.first?.deadline?.seconds == 1200)
-        #expect(queues.last?.type == .deleteInstance && queues.last?.deadline == nil && queues.last?.pause == nil)
+        let deletes = queues.first { $0.type == .deleteInstance }
+        #expect(deletes != nil && deletes?.deadline == nil && deletes?.pause == nil)
         #expect(try await fixture.jobs.listQueues(.init(), context: Fixture.context(tenant: "other")).queues.first?.ready == 0)
         var resume = NovitaiV1.ResumeQueueRequest()
         resume.type = .createInstance

@@ -123,6 +123,8 @@ extension Admission {
         var instance = instance
         instance.jobID = job.id
         instance.updatedAt = occasion.now
+        // An update that was never sent leaves the machine as it was.
+        if let update = jobs.compactMap(\.update).first { instance.spec = update.before }
         let ended = jobs.map { job in
             var job = job
             job.supersede(at: occasion.now)

@@ -22,7 +22,8 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the start has been asked of the provider: stop the instance instead", instanceID: subject.instance.id,
                 jobID: id)
-        case .startInstance, .stopInstance, .restartInstance, .deleteInstance: return self.cancelChange(job, subject, on: occasion)
+        case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance:
+            return self.cancelChange(job, subject, on: occasion)
         }
     }
 
@@ -54,8 +55,9 @@ extension Admission {
         let remaining = subject.jobs.filter { $0.id != job.id }
         if remaining.isEmpty || job.type == .deleteInstance { instance.revertToUpstream(because: .requested, "") }
         if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
-        instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
+        if job.type != .updateInstance { instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
+        if let update = job.update, job.isUncalled { instance.spec = update.before }
         instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now
         let commit = Commit(
@@ -74,6 +76,9 @@ extension Admission {
                 .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         if job.type == .createInstance { return try self.retryCreate(job, subject, on: occasion) }
+        guard job.type != .updateInstance else {
+            throw FleetError(.invalidState, "an update is asked for anew, not tried again", instanceID: subject.instance.id, jobID: job.id)
+        }
         var admitted = try self.change(job.type.change, subject, on: occasion)
         admitted.note(retryOf: job.id)
         return admitted
@@ -114,10 +119,10 @@ extension Admission.Admitted {
 }
 
 extension JobType {
-    /// Never asked of a create.
+    /// Never asked of a create or an update.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance: .start
+        case .createInstance, .startInstance, .updateInstance: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete

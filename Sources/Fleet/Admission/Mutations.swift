@@ -59,11 +59,31 @@ package struct Mutations: Sendable {
         _ change: Admission.Change, of instanceID: InstanceID, expectedRevision: Revision? = nil, force: Bool = false,
         request: RequestKey, payloadDigest: [UInt8], actor: String = "", isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            try admission.change(change, subject, expectedRevision: expectedRevision, force: force, on: occasion)
+        }
+    }
+
+    /// What an instance is called and made of; see `Admission.update`.
+    package func update(
+        _ update: InstanceUpdate, of instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey,
+        payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            try admission.update(update, subject, expectedRevision: expectedRevision, on: occasion)
+        }
+    }
+
+    private func change(
+        _ instanceID: InstanceID, _ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String, _ isValidateOnly: Bool,
+        _ decide: (Admission, Admission.Subject, Admission.Occasion) throws(FleetError) -> Admission.Admitted
+    ) async throws(FleetError) -> Reply {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
         for _ in 0..<Self.conflictsMax {
             let subject = try await self.subject(instanceID, of: request.tenant)
-            let admitted = try self.admission.change(
-                change, subject, expectedRevision: expectedRevision, force: force, on: self.occasion(request, payloadDigest, actor))
+            let admitted = try decide(self.admission, subject, self.occasion(request, payloadDigest, actor))
             try self.checkControl(of: admitted.commit)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {

@@ -37,7 +37,7 @@ struct Restoration: Sendable {
     private static func isStale(_ job: Job) -> Bool {
         switch job.type {
         case .createInstance: false
-        case .startInstance, .stopInstance, .restartInstance: true
+        case .startInstance, .stopInstance, .restartInstance, .updateInstance: true
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
         }
     }

@@ -7,7 +7,7 @@ extension JobStep {
 extension Job {
     /// No call of this change has been made, so that none can take effect late: sending is written down before it is done, and a
     /// call that came to nothing is an attempt.
-    var isUncalled: Bool { self.step == .send && self.attemptCount == 0 }
+    var isUncalled: Bool { self.step == .send && self.attemptCount == 0 && self.firstSentAt == nil }
 
     var awaitsMachine: Bool { self.step == .boot || self.step == .confirm }
 

@@ -4,6 +4,7 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case stopInstance
     case restartInstance
     case deleteInstance
+    case updateInstance
 }
 
 /// See `novitai.v1.JobState` for the meaning of each.
@@ -84,6 +85,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var requestID: String
     /// Nil: a caller asked for it.
     package var cause: JobCause?
+    /// Of an update alone: what is asked of the provider.
+    package var update: MachineUpdate?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     package let createdAt: Timestamp
@@ -115,6 +118,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.errorMessage = ""
         self.requestID = requestID
         self.cause = cause
+        self.update = nil
         self.retryOf = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt

@@ -107,6 +107,8 @@ package struct Machine: Sendable, Hashable, Identifiable {
     package var productID: String
     /// Nil when the provider does not say; 0 for a machine without any.
     package var gpuCount: Int?
+    /// Of the container's disk; nil when the provider does not say.
+    package var diskGB: Int?
     package var billingMode: BillingMode?
     package var endpoints: [Endpoint]
     package var spotStatus: String
@@ -115,7 +117,8 @@ package struct Machine: Sendable, Hashable, Identifiable {
 
     package init(
         id: UpstreamID, name: String, status: String, statusError: String = "", token: OwnershipToken? = nil, clusterID: String = "",
-        productID: String = "", gpuCount: Int? = nil, billingMode: BillingMode? = nil, endpoints: [Endpoint] = [], spotStatus: String = "",
+        productID: String = "", gpuCount: Int? = nil, diskGB: Int? = nil, billingMode: BillingMode? = nil, endpoints: [Endpoint] = [],
+        spotStatus: String = "",
         spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil
     ) {
         self.id = id
@@ -126,6 +129,7 @@ package struct Machine: Sendable, Hashable, Identifiable {
         self.clusterID = clusterID
         self.productID = productID
         self.gpuCount = gpuCount
+        self.diskGB = diskGB
         self.billingMode = billingMode
         self.endpoints = endpoints
         self.spotStatus = spotStatus

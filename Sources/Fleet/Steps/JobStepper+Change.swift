@@ -1,4 +1,4 @@
-/// Start, stop, restart and delete of a machine: ask, then look until the provider shows it.
+/// Start, stop, restart, update and delete of a machine: ask, then look until the provider shows it.
 extension JobStepper {
     private var action: MachineAction {
         switch self.job.type {
@@ -6,6 +6,7 @@ extension JobStepper {
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
+        case .updateInstance: self.job.update?.parts.first == .upgrade ? .upgrade : .edit
         }
     }
 
@@ -13,7 +14,9 @@ extension JobStepper {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         // A listing may lag behind: what it shows may be older than the start that this stop followed.
         let isUnacceptedStop = self.job.type == .stopInstance && self.job.acknowledgedAt == nil
-        return .look(upstream.id, isDirect: self.job.absences > 0 || isUnacceptedStop)
+        // A disk that is taken for small would grow again.
+        let isUpdate = self.job.type == .updateInstance
+        return .look(upstream.id, isDirect: self.job.absences > 0 || isUnacceptedStop || isUpdate)
     }
 
     func planAction() -> StepPlan {
@@ -54,7 +57,7 @@ extension JobStepper {
         job.absences = 0
         job.progress = "asking the provider to \(action.rawValue)"
         instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : .requested, instance.stateMessage)
-        if action != .delete {
+        if action != .delete, action != .edit {
             instance.endpoints = []
             // What a program answered before says nothing about the one after.
             instance.probes = nil
@@ -113,14 +116,32 @@ extension JobStepper {
         job.absences = 0
         instance.observe(machine, because: .requested, at: self.now)
         if self.job.type == .deleteInstance { return self.stillThere(machine, job) }
-        if self.hasArrived(machine, job) { return self.action == .stop ? self.succeeded(instance) : self.running(job, instance) }
+        if let disk = machine.diskGB { job.update?.diskSeenGB = disk }
+        if self.hasArrived(machine, job) { return self.arrived(job, instance) }
         if self.isOverdue { return self.failed(.providerError, "not done in time", job, instance) }
         if machine.phase.isTransitional {
-            if machine.phase == .restarting || machine.phase == .starting { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
+            let isTakenUp = machine.phase == .restarting || machine.phase == .starting || machine.phase == .updating
+            if isTakenUp { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
             return self.result(job, instance)
         }
         return self.askAgain(job, instance)
+    }
+
+    /// Of an update the next part, if there is one; else it is done once the machine is as good as it was before.
+    private func arrived(_ job: Job, _ instance: Instance) -> StepResult {
+        var job = job
+        if let update = job.update, update.parts.count > 1 {
+            job.update?.parts.removeFirst()
+            job.update?.before.ports = instance.spec.ports
+            job.update?.before.diskGB = instance.spec.diskGB
+            job.acknowledgedAt = nil
+            job.proceed(to: .send, at: self.now, progress: "changed; the rest is asked for")
+            return self.result(job, instance)
+        }
+        if self.action == .stop { return self.succeeded(instance) }
+        guard instance.state == .running else { return self.succeeded(instance, job) }
+        return self.running(job, instance)
     }
 
     /// A restart that was not seen to be taken up may not have happened, though the machine runs.
@@ -128,10 +149,23 @@ extension JobStepper {
         switch self.action {
         case .start: machine.phase == .running
         case .stop: machine.phase == .stopped
-        case .restart: machine.phase == .running && job.acknowledgedAt != nil
+        case .restart, .upgrade: machine.phase == .running && job.acknowledgedAt != nil
+        case .edit: self.isEdited(machine, job)
         case .delete: false
         }
     }
+
+    /// The provider does not show which ports it will open: that it took the call is enough. A disk is seen to have grown.
+    private func isEdited(_ machine: Machine, _ job: Job) -> Bool {
+        guard machine.phase == .running || machine.phase == .stopped else { return false }
+        if let disk = machine.diskGB, disk < self.instance.spec.diskGB { return false }
+        return job.acknowledgedAt != nil || (machine.diskGB != nil && self.isGrowing)
+    }
+
+    private var isGrowing: Bool { (self.job.update?.before.diskGB ?? self.instance.spec.diskGB) < self.instance.spec.diskGB }
+
+    /// GB to ask for: what is missing from what was last seen.
+    package var diskGrowthGB: Int { max(0, self.instance.spec.diskGB - (self.job.update?.diskSeenGB ?? self.instance.spec.diskGB)) }
 
     /// The machine does not move: an accepted call may take a moment to show, one that was not accepted is repeated.
     private func askAgain(_ job: Job, _ instance: Instance) -> StepResult {
@@ -177,8 +211,8 @@ extension JobStepper {
 
     // MARK: ends
 
-    private func succeeded(_ instance: Instance) -> StepResult {
-        var job = self.job
+    private func succeeded(_ instance: Instance, _ job: Job? = nil) -> StepResult {
+        var job = job ?? self.job
         job.end(.succeeded, progress: instance.state == .stopped ? "stopped" : "running", at: self.now)
         return self.result(job, instance)
     }
@@ -189,6 +223,7 @@ extension JobStepper {
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
         if self.action == .start { instance.desiredState = .stopped }
+        if let update = self.job.update { instance.spec = update.before }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
     }
@@ -201,6 +236,7 @@ extension MachineAction {
         case .stop: .stopping
         case .restart: .restarting
         case .delete: .deleting
+        case .edit, .upgrade: .updating
         }
     }
 }

@@ -1,11 +1,11 @@
 /// What a job does to a machine that is there.
 package enum MachineAction: String, Hashable, Sendable, CaseIterable {
-    case start, stop, restart, delete
+    case start, stop, restart, delete, edit, upgrade
 
     package var priority: CallPriority {
         switch self {
         case .stop, .delete: .release
-        case .start, .restart: .mutation
+        case .start, .restart, .edit, .upgrade: .mutation
         }
     }
 }
@@ -96,7 +96,7 @@ package struct JobStepper: Sendable {
     var isOverdue: Bool {
         switch self.job.type {
         case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
-        case .startInstance, .restartInstance: self.isOverdueSinceSent
+        case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
         case .deleteInstance: false

@@ -99,7 +99,7 @@ extension InstanceHandlers {
         labels.contains { $0.key.utf8.contains(0) || $0.value.utf8.contains(0) } ? [FieldViolation("labels", "must not hold a NUL")] : []
     }
 
-    private func note(_ reply: Mutations.Reply, _ key: RequestKey, isValidateOnly: Bool, _ context: ServerContext) {
+    func note(_ reply: Mutations.Reply, _ key: RequestKey, isValidateOnly: Bool, _ context: ServerContext) {
         guard !isValidateOnly else { return }
         let principal = (try? self.backend.caller(of: context))?.id ?? ""
         self.backend.log.info(
@@ -140,14 +140,14 @@ extension NovitaiV1.RestartInstanceRequest: ChangeRequest {}
 extension NovitaiV1.DeleteInstanceRequest: ChangeRequest {}
 
 /// What every accepted change is answered with.
-private protocol ChangeResponse: ProtobufMessage {
+protocol ChangeResponse: ProtobufMessage {
     var instance: NovitaiV1.Instance? { get set }
     var job: NovitaiV1.Job? { get set }
     var requestId: String { get set }
 }
 
 extension ChangeResponse {
-    fileprivate init(_ reply: Mutations.Reply, requestID: String) {
+    init(_ reply: Mutations.Reply, requestID: String) {
         self.init()
         self.instance = NovitaiV1.Instance(reply.instance)
         self.job = NovitaiV1.Job(reply.job)
@@ -160,3 +160,4 @@ extension NovitaiV1.StartInstanceResponse: ChangeResponse {}
 extension NovitaiV1.StopInstanceResponse: ChangeResponse {}
 extension NovitaiV1.RestartInstanceResponse: ChangeResponse {}
 extension NovitaiV1.DeleteInstanceResponse: ChangeResponse {}
+extension NovitaiV1.UpdateInstanceResponse: ChangeResponse {}

@@ -83,17 +83,8 @@ struct RequestedSpec {
 
     private mutating func takePorts(_ ports: [NovitaiV1.PortSpec]) {
         // One with an unknown protocol is kept too, so that the others have their places in what is said about them.
-        self.spec.ports = ports.map { port in
-            PortSpec(
-                port: Int(port.port), protocol: port.protocol == .tcp ? .tcp : .http,
-                probe: port.probe.map { probe in
-                    PortProbe(path: probe.path, expectedStatuses: probe.expectedStatuses.map { Int($0) }, isOptional: probe.optional)
-                })
-        }
-        let known: [NovitaiV1.PortProtocol] = [.unspecified, .http, .tcp]
-        for (index, port) in ports.prefix(SpecRules.portsMax).enumerated() where !known.contains(port.protocol) {
-            self.violations.append(FieldViolation("spec.ports[\(index)].protocol", "is not a known protocol"))
-        }
+        self.spec.ports = ports.map { PortSpec($0) }
+        self.violations += PortSpec.unknownProtocols(in: ports, "spec.")
     }
 
     private mutating func takeBillingMode(_ mode: NovitaiV1.BillingMode) {
@@ -128,5 +119,21 @@ struct RequestedSpec {
         return names.filter { $0.1.utf8.contains { $0 < 0x20 || $0 == 0x7f } }
             .map { FieldViolation("spec.\($0.0)", "must not hold control characters") }
             + texts.filter { $0.1.utf8.contains(0) }.map { FieldViolation("spec.\($0.0)", "must not hold a NUL") }
+    }
+}
+
+extension PortSpec {
+    init(_ port: NovitaiV1.PortSpec) {
+        self.init(
+            port: Int(port.port), protocol: port.protocol == .tcp ? .tcp : .http,
+            probe: port.probe.map { probe in
+                PortProbe(path: probe.path, expectedStatuses: probe.expectedStatuses.map { Int($0) }, isOptional: probe.optional)
+            })
+    }
+
+    static func unknownProtocols(in ports: [NovitaiV1.PortSpec], _ prefix: String) -> [FieldViolation] {
+        let known: [NovitaiV1.PortProtocol] = [.unspecified, .http, .tcp]
+        return ports.prefix(SpecRules.portsMax).enumerated().filter { !known.contains($1.protocol) }
+            .map { FieldViolation("\(prefix)ports[\($0.offset)].protocol", "is not a known protocol") }
     }
 }

@@ -77,6 +77,7 @@ extension NovitaiV1.JobType {
         case .startInstance: self = .startInstance
         case .stopInstance: self = .stopInstance
         case .restartInstance: self = .restartInstance
+        case .updateInstance: self = .updateInstance
         case .deleteInstance: self = .deleteInstance
         }
     }

@@ -31,6 +31,19 @@ enum PayloadDigest {
         return SHA256Digest.of(writer.bytes)
     }
 
+    static func of(_ request: NovitaiV1.UpdateInstanceRequest) throws -> [UInt8] {
+        var rest = request
+        rest.requestId = ""
+        rest.validateOnly = false
+        rest.labels?.labels = [:]
+        rest.environment?.environment = [:]
+        var writer = WireWriter()
+        writer.append(try rest.encoded(reserving: 0), to: 1)
+        self.append(request.labels?.labels ?? [:], to: 2, of: &writer)
+        self.append(request.environment?.environment ?? [:], to: 3, of: &writer)
+        return SHA256Digest.of(writer.bytes)
+    }
+
     /// For requests whose request id and map the caller has taken out.
     static func of(_ request: some ProtobufMessage, method: String, map: [String: String] = [:]) throws -> [UInt8] {
         var writer = WireWriter()

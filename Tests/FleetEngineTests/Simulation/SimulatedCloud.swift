@@ -180,7 +180,7 @@ extension SimulatedCloud {
         Fleet.Machine(
             id: UpstreamID(rawValue: machine.id), name: machine.name, status: machine.status.rawValue,
             statusError: machine.statusError?.message ?? "", token: Self.token(of: machine), clusterID: machine.cluster.id,
-            productID: machine.product.id, gpuCount: machine.request.gpuCount,
+            productID: machine.product.id, gpuCount: machine.request.gpuCount, diskGB: machine.request.rootfsSize,
             billingMode: machine.billingMode == .spot ? .spot : .onDemand,
             endpoints: machine.connection == nil ? [] : machine.ports.map { self.endpoint(Int($0.number), of: machine) },
             spotStatus: machine.spot?.status.rawValue ?? "",

@@ -205,6 +205,48 @@ void   novitai__v1__restart_instance_response__init
   static const Novitai__V1__RestartInstanceResponse init_value = NOVITAI__V1__RESTART_INSTANCE_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__update_instance_request__init
+                     (Novitai__V1__UpdateInstanceRequest         *message)
+{
+  static const Novitai__V1__UpdateInstanceRequest init_value = NOVITAI__V1__UPDATE_INSTANCE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__label_set__labels_entry__init
+                     (Novitai__V1__LabelSet__LabelsEntry         *message)
+{
+  static const Novitai__V1__LabelSet__LabelsEntry init_value = NOVITAI__V1__LABEL_SET__LABELS_ENTRY__INIT;
+  *message = init_value;
+}
+void   novitai__v1__label_set__init
+                     (Novitai__V1__LabelSet         *message)
+{
+  static const Novitai__V1__LabelSet init_value = NOVITAI__V1__LABEL_SET__INIT;
+  *message = init_value;
+}
+void   novitai__v1__port_set__init
+                     (Novitai__V1__PortSet         *message)
+{
+  static const Novitai__V1__PortSet init_value = NOVITAI__V1__PORT_SET__INIT;
+  *message = init_value;
+}
+void   novitai__v1__environment_set__environment_entry__init
+                     (Novitai__V1__EnvironmentSet__EnvironmentEntry         *message)
+{
+  static const Novitai__V1__EnvironmentSet__EnvironmentEntry init_value = NOVITAI__V1__ENVIRONMENT_SET__ENVIRONMENT_ENTRY__INIT;
+  *message = init_value;
+}
+void   novitai__v1__environment_set__init
+                     (Novitai__V1__EnvironmentSet         *message)
+{
+  static const Novitai__V1__EnvironmentSet init_value = NOVITAI__V1__ENVIRONMENT_SET__INIT;
+  *message = init_value;
+}
+void   novitai__v1__update_instance_response__init
+                     (Novitai__V1__UpdateInstanceResponse         *message)
+{
+  static const Novitai__V1__UpdateInstanceResponse init_value = NOVITAI__V1__UPDATE_INSTANCE_RESPONSE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message)
 {
@@ -3021,6 +3063,493 @@ const ProtobufCMessageDescriptor novitai__v1__restart_instance_response__descrip
   novitai__v1__restart_instance_response__field_indices_by_name,
   1,  novitai__v1__restart_instance_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__restart_instance_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__field_descriptors[14] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expected_revision",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, expected_revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _name_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, name),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "labels",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, labels),
+    &novitai__v1__label_set__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deletion_protection",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _deletion_protection_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, deletion_protection),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ports",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, ports),
+    &novitai__v1__port_set__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk_gb",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _disk_gb_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, disk_gb),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _image_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, image),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _registry_credential_id_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, registry_credential_id),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "command",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _command_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, command),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "entrypoint",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, _entrypoint_case),
+    offsetof(Novitai__V1__UpdateInstanceRequest, entrypoint),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "environment",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, environment),
+    &novitai__v1__environment_set__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_instance_request__field_indices_by_name[] = {
+  11,   /* field[11] = command */
+  6,   /* field[6] = deletion_protection */
+  8,   /* field[8] = disk_gb */
+  12,   /* field[12] = entrypoint */
+  13,   /* field[13] = environment */
+  3,   /* field[3] = expected_revision */
+  2,   /* field[2] = id */
+  9,   /* field[9] = image */
+  5,   /* field[5] = labels */
+  4,   /* field[4] = name */
+  7,   /* field[7] = ports */
+  10,   /* field[10] = registry_credential_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__update_instance_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 14 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateInstanceRequest",
+  "UpdateInstanceRequest",
+  "Novitai__V1__UpdateInstanceRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateInstanceRequest),
+  14,
+  novitai__v1__update_instance_request__field_descriptors,
+  novitai__v1__update_instance_request__field_indices_by_name,
+  1,  novitai__v1__update_instance_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_instance_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__label_set__labels_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__LabelSet__LabelsEntry, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__LabelSet__LabelsEntry, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__label_set__labels_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange novitai__v1__label_set__labels_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__label_set__labels_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.LabelSet.LabelsEntry",
+  "LabelsEntry",
+  "Novitai__V1__LabelSet__LabelsEntry",
+  "novitai.v1",
+  sizeof(Novitai__V1__LabelSet__LabelsEntry),
+  2,
+  novitai__v1__label_set__labels_entry__field_descriptors,
+  novitai__v1__label_set__labels_entry__field_indices_by_name,
+  1,  novitai__v1__label_set__labels_entry__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__label_set__labels_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__label_set__field_descriptors[1] =
+{
+  {
+    "labels",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__LabelSet, n_labels),
+    offsetof(Novitai__V1__LabelSet, labels),
+    &novitai__v1__label_set__labels_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__label_set__field_indices_by_name[] = {
+  0,   /* field[0] = labels */
+};
+static const ProtobufCIntRange novitai__v1__label_set__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__label_set__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.LabelSet",
+  "LabelSet",
+  "Novitai__V1__LabelSet",
+  "novitai.v1",
+  sizeof(Novitai__V1__LabelSet),
+  1,
+  novitai__v1__label_set__field_descriptors,
+  novitai__v1__label_set__field_indices_by_name,
+  1,  novitai__v1__label_set__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__label_set__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__port_set__field_descriptors[1] =
+{
+  {
+    "ports",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__PortSet, n_ports),
+    offsetof(Novitai__V1__PortSet, ports),
+    &novitai__v1__port_spec__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__port_set__field_indices_by_name[] = {
+  0,   /* field[0] = ports */
+};
+static const ProtobufCIntRange novitai__v1__port_set__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__port_set__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.PortSet",
+  "PortSet",
+  "Novitai__V1__PortSet",
+  "novitai.v1",
+  sizeof(Novitai__V1__PortSet),
+  1,
+  novitai__v1__port_set__field_descriptors,
+  novitai__v1__port_set__field_indices_by_name,
+  1,  novitai__v1__port_set__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__port_set__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__environment_set__environment_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__EnvironmentSet__EnvironmentEntry, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__EnvironmentSet__EnvironmentEntry, value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__environment_set__environment_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange novitai__v1__environment_set__environment_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__environment_set__environment_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.EnvironmentSet.EnvironmentEntry",
+  "EnvironmentEntry",
+  "Novitai__V1__EnvironmentSet__EnvironmentEntry",
+  "novitai.v1",
+  sizeof(Novitai__V1__EnvironmentSet__EnvironmentEntry),
+  2,
+  novitai__v1__environment_set__environment_entry__field_descriptors,
+  novitai__v1__environment_set__environment_entry__field_indices_by_name,
+  1,  novitai__v1__environment_set__environment_entry__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__environment_set__environment_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__environment_set__field_descriptors[1] =
+{
+  {
+    "environment",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__EnvironmentSet, n_environment),
+    offsetof(Novitai__V1__EnvironmentSet, environment),
+    &novitai__v1__environment_set__environment_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__environment_set__field_indices_by_name[] = {
+  0,   /* field[0] = environment */
+};
+static const ProtobufCIntRange novitai__v1__environment_set__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__environment_set__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.EnvironmentSet",
+  "EnvironmentSet",
+  "Novitai__V1__EnvironmentSet",
+  "novitai.v1",
+  sizeof(Novitai__V1__EnvironmentSet),
+  1,
+  novitai__v1__environment_set__field_descriptors,
+  novitai__v1__environment_set__field_indices_by_name,
+  1,  novitai__v1__environment_set__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__environment_set__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_instance_response__field_descriptors[3] =
+{
+  {
+    "instance",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceResponse, instance),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_instance_response__field_indices_by_name[] = {
+  0,   /* field[0] = instance */
+  1,   /* field[1] = job */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__update_instance_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_instance_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateInstanceResponse",
+  "UpdateInstanceResponse",
+  "Novitai__V1__UpdateInstanceResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateInstanceResponse),
+  3,
+  novitai__v1__update_instance_response__field_descriptors,
+  novitai__v1__update_instance_response__field_indices_by_name,
+  1,  novitai__v1__update_instance_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_instance_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__delete_instance_request__field_descriptors[5] =

@@ -52,6 +52,13 @@ typedef struct Novitai__V1__BatchStopInstancesRequest Novitai__V1__BatchStopInst
 typedef struct Novitai__V1__BatchStopInstancesResponse Novitai__V1__BatchStopInstancesResponse;
 typedef struct Novitai__V1__RestartInstanceRequest Novitai__V1__RestartInstanceRequest;
 typedef struct Novitai__V1__RestartInstanceResponse Novitai__V1__RestartInstanceResponse;
+typedef struct Novitai__V1__UpdateInstanceRequest Novitai__V1__UpdateInstanceRequest;
+typedef struct Novitai__V1__LabelSet Novitai__V1__LabelSet;
+typedef struct Novitai__V1__LabelSet__LabelsEntry Novitai__V1__LabelSet__LabelsEntry;
+typedef struct Novitai__V1__PortSet Novitai__V1__PortSet;
+typedef struct Novitai__V1__EnvironmentSet Novitai__V1__EnvironmentSet;
+typedef struct Novitai__V1__EnvironmentSet__EnvironmentEntry Novitai__V1__EnvironmentSet__EnvironmentEntry;
+typedef struct Novitai__V1__UpdateInstanceResponse Novitai__V1__UpdateInstanceResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
 typedef struct Novitai__V1__DeleteInstanceResponse Novitai__V1__DeleteInstanceResponse;
 typedef struct Novitai__V1__WatchInstancesRequest Novitai__V1__WatchInstancesRequest;
@@ -542,6 +549,159 @@ struct  Novitai__V1__RestartInstanceResponse
     , NULL, NULL, {0,NULL} }
 
 
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME_NAME = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME__CASE)
+} Novitai__V1__UpdateInstanceRequest__NameCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION_DELETION_PROTECTION = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION__CASE)
+} Novitai__V1__UpdateInstanceRequest__DeletionProtectionCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB_DISK_GB = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB__CASE)
+} Novitai__V1__UpdateInstanceRequest__DiskGbCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE_IMAGE = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE__CASE)
+} Novitai__V1__UpdateInstanceRequest__ImageCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID_REGISTRY_CREDENTIAL_ID = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID__CASE)
+} Novitai__V1__UpdateInstanceRequest__RegistryCredentialIdCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND_COMMAND = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND__CASE)
+} Novitai__V1__UpdateInstanceRequest__CommandCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT_ENTRYPOINT = 13
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT__CASE)
+} Novitai__V1__UpdateInstanceRequest__EntrypointCase;
+
+struct  Novitai__V1__UpdateInstanceRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  int64_t expected_revision;
+  Novitai__V1__LabelSet *labels;
+  Novitai__V1__PortSet *ports;
+  Novitai__V1__EnvironmentSet *environment;
+  Novitai__V1__UpdateInstanceRequest__NameCase _name_case;
+  union {
+    ProtobufCBinaryData name;
+  };
+  Novitai__V1__UpdateInstanceRequest__DeletionProtectionCase _deletion_protection_case;
+  union {
+    protobuf_c_boolean deletion_protection;
+  };
+  Novitai__V1__UpdateInstanceRequest__DiskGbCase _disk_gb_case;
+  union {
+    uint32_t disk_gb;
+  };
+  Novitai__V1__UpdateInstanceRequest__ImageCase _image_case;
+  union {
+    ProtobufCBinaryData image;
+  };
+  Novitai__V1__UpdateInstanceRequest__RegistryCredentialIdCase _registry_credential_id_case;
+  union {
+    ProtobufCBinaryData registry_credential_id;
+  };
+  Novitai__V1__UpdateInstanceRequest__CommandCase _command_case;
+  union {
+    ProtobufCBinaryData command;
+  };
+  Novitai__V1__UpdateInstanceRequest__EntrypointCase _entrypoint_case;
+  union {
+    ProtobufCBinaryData entrypoint;
+  };
+};
+#define NOVITAI__V1__UPDATE_INSTANCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_instance_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, NULL, NULL, NULL, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT__NOT_SET, {0} }
+
+
+struct  Novitai__V1__LabelSet__LabelsEntry
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData key;
+  ProtobufCBinaryData value;
+};
+#define NOVITAI__V1__LABEL_SET__LABELS_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__label_set__labels_entry__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Novitai__V1__LabelSet
+{
+  ProtobufCMessage base;
+  size_t n_labels;
+  Novitai__V1__LabelSet__LabelsEntry **labels;
+};
+#define NOVITAI__V1__LABEL_SET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__label_set__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__PortSet
+{
+  ProtobufCMessage base;
+  size_t n_ports;
+  Novitai__V1__PortSpec **ports;
+};
+#define NOVITAI__V1__PORT_SET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__port_set__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__EnvironmentSet__EnvironmentEntry
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData key;
+  ProtobufCBinaryData value;
+};
+#define NOVITAI__V1__ENVIRONMENT_SET__ENVIRONMENT_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__environment_set__environment_entry__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Novitai__V1__EnvironmentSet
+{
+  ProtobufCMessage base;
+  size_t n_environment;
+  Novitai__V1__EnvironmentSet__EnvironmentEntry **environment;
+};
+#define NOVITAI__V1__ENVIRONMENT_SET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__environment_set__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__UpdateInstanceResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Instance *instance;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__UPDATE_INSTANCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_instance_response__descriptor) \
+    , NULL, NULL, {0,NULL} }
+
+
 struct  Novitai__V1__DeleteInstanceRequest
 {
   ProtobufCMessage base;
@@ -708,6 +868,27 @@ void   novitai__v1__restart_instance_request__init
 /* Novitai__V1__RestartInstanceResponse methods */
 void   novitai__v1__restart_instance_response__init
                      (Novitai__V1__RestartInstanceResponse         *message);
+/* Novitai__V1__UpdateInstanceRequest methods */
+void   novitai__v1__update_instance_request__init
+                     (Novitai__V1__UpdateInstanceRequest         *message);
+/* Novitai__V1__LabelSet__LabelsEntry methods */
+void   novitai__v1__label_set__labels_entry__init
+                     (Novitai__V1__LabelSet__LabelsEntry         *message);
+/* Novitai__V1__LabelSet methods */
+void   novitai__v1__label_set__init
+                     (Novitai__V1__LabelSet         *message);
+/* Novitai__V1__PortSet methods */
+void   novitai__v1__port_set__init
+                     (Novitai__V1__PortSet         *message);
+/* Novitai__V1__EnvironmentSet__EnvironmentEntry methods */
+void   novitai__v1__environment_set__environment_entry__init
+                     (Novitai__V1__EnvironmentSet__EnvironmentEntry         *message);
+/* Novitai__V1__EnvironmentSet methods */
+void   novitai__v1__environment_set__init
+                     (Novitai__V1__EnvironmentSet         *message);
+/* Novitai__V1__UpdateInstanceResponse methods */
+void   novitai__v1__update_instance_response__init
+                     (Novitai__V1__UpdateInstanceResponse         *message);
 /* Novitai__V1__DeleteInstanceRequest methods */
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message);
@@ -824,6 +1005,27 @@ typedef void (*Novitai__V1__RestartInstanceRequest_Closure)
 typedef void (*Novitai__V1__RestartInstanceResponse_Closure)
                  (const Novitai__V1__RestartInstanceResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__UpdateInstanceRequest_Closure)
+                 (const Novitai__V1__UpdateInstanceRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__LabelSet__LabelsEntry_Closure)
+                 (const Novitai__V1__LabelSet__LabelsEntry *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__LabelSet_Closure)
+                 (const Novitai__V1__LabelSet *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__PortSet_Closure)
+                 (const Novitai__V1__PortSet *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__EnvironmentSet__EnvironmentEntry_Closure)
+                 (const Novitai__V1__EnvironmentSet__EnvironmentEntry *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__EnvironmentSet_Closure)
+                 (const Novitai__V1__EnvironmentSet *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__UpdateInstanceResponse_Closure)
+                 (const Novitai__V1__UpdateInstanceResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteInstanceRequest_Closure)
                  (const Novitai__V1__DeleteInstanceRequest *message,
                   void *closure_data);
@@ -878,6 +1080,13 @@ extern const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_reques
 extern const ProtobufCMessageDescriptor novitai__v1__batch_stop_instances_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__restart_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__restart_instance_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__label_set__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__label_set__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__port_set__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__environment_set__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__environment_set__environment_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__update_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__watch_instances_request__descriptor;

@@ -1,0 +1,90 @@
+import Fleet
+import NovitaiProto
+import RPCCore
+import SQLiteStore
+import Testing
+
+@testable import Services
+
+@Suite("Updates over RPC")
+struct UpdateHandlersTests {
+    private let context = Fixture.context()
+
+    private func running(_ fixture: Fixture) async throws -> String {
+        let reply = try await fixture.create("one")
+        let id = try #require(reply.instance?.id)
+        try await fixture.end(try #require(reply.job?.id))
+        try await fixture.update(id) { instance in
+            instance.state = .running
+            instance.upstream = UpstreamFacts(
+                id: UpstreamID(rawValue: "m"), status: "running", error: "", observedAt: Timestamp(seconds: 1_800_000_000))
+        }
+        return id
+    }
+
+    private func request(_ id: String, _ requestID: String = "u") -> NovitaiV1.UpdateInstanceRequest {
+        var request = NovitaiV1.UpdateInstanceRequest()
+        (request.id, request.requestId) = (id, requestID)
+        return request
+    }
+
+    @Test("what is absent stays, what is there is replaced; a repetition answers the same, another payload is refused")
+    func update() async throws {
+        let fixture = try await Fixture()
+        let id = try await self.running(fixture)
+        var request = self.request("one")
+        request.name = "other"
+        request.deletionProtection = true
+        let reply = try await fixture.instances.updateInstance(request, context: self.context)
+        #expect(reply.instance?.name == "other" && reply.instance?.deletionProtection == true && reply.instance?.spec?.diskGb == 60)
+        #expect(reply.job?.type == .updateInstance && reply.job?.state == .succeeded && reply.requestId == "u")
+        request.id = id
+        var disk = self.request(id, "v")
+        disk.diskGb = 100
+        let grown = try await fixture.instances.updateInstance(disk, context: self.context)
+        #expect(grown.instance?.spec?.diskGb == 100 && grown.job?.state == .ready && grown.instance?.name == "other")
+        #expect(try await fixture.instances.updateInstance(disk, context: self.context).job?.id == grown.job?.id)
+        disk.diskGb = 200
+        #expect(try await refusal { try await fixture.instances.updateInstance(disk, context: self.context) }.fields == ["request_id"])
+    }
+
+    @Test("an environment is replaced whole, and its values come back nowhere")
+    func environment() async throws {
+        let fixture = try await Fixture()
+        let id = try await self.running(fixture)
+        var request = self.request(id)
+        var environment = NovitaiV1.EnvironmentSet()
+        environment.environment = ["KEY": "canary-77"]
+        request.environment = environment
+        let reply = try await fixture.instances.updateInstance(request, context: self.context)
+        #expect(reply.instance?.environmentNames == ["KEY"] && !"\(reply)".contains("canary"))
+        #expect(!fixture.lines.text.contains("canary"))
+        #expect(try await fixture.store.environment(of: InstanceID(rawValue: id)).values == ["KEY": "canary-77"])
+        environment.environment = ["KEY": "another"]
+        request.environment = environment
+        #expect(try await refusal { try await fixture.instances.updateInstance(request, context: self.context) }.fields == ["request_id"])
+    }
+
+    @Test("every wrong field is named, and what is checked only changes nothing")
+    func refused() async throws {
+        let fixture = try await Fixture()
+        let id = try await self.running(fixture)
+        var request = self.request(id)
+        request.name = "No"
+        request.diskGb = 20
+        var ports = NovitaiV1.PortSet()
+        ports.ports = [NovitaiV1.PortSpec()]
+        request.ports = ports
+        let fields = try await refusal { try await fixture.instances.updateInstance(request, context: self.context) }.fields
+        #expect(Set(fields) == ["name", "disk_gb", "ports[0].port"])
+        var check = self.request(id)
+        check.name = "checked"
+        check.validateOnly = true
+        #expect(try await fixture.instances.updateInstance(check, context: self.context).instance?.name == "checked")
+        #expect(fixture.view.instance(InstanceID(rawValue: id))?.name == "one")
+        #expect(
+            try await refusal { try await fixture.instances.updateInstance(self.request(""), context: self.context) }.fields == ["id"])
+        let theirs = try await refusal { try await fixture.instances.updateInstance(check, context: Fixture.context(tenant: "other")) }
+        #expect(theirs.code == .notFound)
+    }
+}

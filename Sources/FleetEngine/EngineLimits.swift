@@ -25,6 +25,10 @@ package enum EngineLimits {
     package static let questionsPerSweepMax = 25
     /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.
     package static let suspiciousSweepsMax = 10
+    /// Between two looks at what policies have to do: their times are minutes.
+    package static let policyInterval: Duration = .seconds(10)
+    /// Instances whose policies are written down at a time: enough for a group commit.
+    package static let policyWritesAtOnceMax = 64
     /// Between two looks for ports that are to be asked.
     static let probeScanInterval: Duration = .seconds(1)
     /// The same while nothing changes and nothing is due.

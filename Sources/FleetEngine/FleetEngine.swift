@@ -8,6 +8,7 @@ package final class FleetEngine: Sendable {
     private let jobs: JobRunner
     private let reconciler: Reconciler
     private let readiness: ReadinessRunner?
+    private let policies: PolicyRunner
     private let shutdown = Signal()
 
     /// - Parameter deployment: of the store that the world's view is attached to.
@@ -15,6 +16,7 @@ package final class FleetEngine: Sendable {
         self.world = world
         let observer = MachineObserver(world: world)
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
+        self.policies = PolicyRunner(world: world)
         self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
     }
@@ -27,6 +29,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.trimLog() }
             group.addTask { await self.readiness?.run() }
             group.addTask { await AccountWatcher(world: self.world).run(until: self.shutdown) }
+            group.addTask { await self.policies.run() }
         }
     }
 
@@ -41,6 +44,7 @@ package final class FleetEngine: Sendable {
         self.jobs.beginGracefulShutdown()
         self.reconciler.beginGracefulShutdown()
         self.readiness?.beginGracefulShutdown()
+        self.policies.beginGracefulShutdown()
     }
 
     private func trimLog() async {

@@ -96,6 +96,8 @@ extension NovitaiV1 {
         package static var superseded: Self { Self(rawValue: 9) }
         /// The state changed at the provider without a call of ours.
         package static var external: Self { Self(rawValue: 10) }
+        /// A policy of the instance had it done.
+        package static var policy: Self { Self(rawValue: 11) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "STATE_REASON_UNSPECIFIED"),
@@ -109,6 +111,7 @@ extension NovitaiV1 {
                 (.orphaned, "STATE_REASON_ORPHANED"),
                 (.superseded, "STATE_REASON_SUPERSEDED"),
                 (.external, "STATE_REASON_EXTERNAL"),
+                (.policy, "STATE_REASON_POLICY"),
             ]
         }
     }
@@ -126,6 +129,23 @@ extension NovitaiV1 {
                 (.unspecified, "READINESS_UNSPECIFIED"),
                 (.notReady, "READINESS_NOT_READY"),
                 (.ready, "READINESS_READY"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
+    package struct NextActionKind: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        package static var unspecified: Self { Self(rawValue: 0) }
+        package static var stop: Self { Self(rawValue: 1) }
+        package static var delete: Self { Self(rawValue: 2) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "NEXT_ACTION_KIND_UNSPECIFIED"),
+                (.stop, "NEXT_ACTION_KIND_STOP"),
+                (.delete, "NEXT_ACTION_KIND_DELETE"),
             ]
         }
     }
@@ -623,6 +643,12 @@ extension NovitaiV1 {
         package var probes: [NovitaiV1.ProbeResult] = []
         /// For people: why it is not ready; empty when it is.
         package var notReadyReason: String = ""
+        /// What is done to it without a call that asks for it. Absent: nothing.
+        package var policies: NovitaiV1.InstancePolicies?
+        /// What a policy will do next, unless something is said before.
+        package var nextAction: NovitaiV1.NextAction?
+        /// When it was last said to be in use, as far as that is written down: at most 70 s behind.
+        package var touchTime: GoogleProtobuf.Timestamp?
         package init() {}
     }
 }
@@ -667,6 +693,9 @@ extension NovitaiV1.Instance {
         self.wastedMachines = try unsafe Wire.messages(c.pointee.wasted_machines, c.pointee.n_wasted_machines, NovitaiV1.WastedMachine.init(reading:))
         self.probes = try unsafe Wire.messages(c.pointee.probes, c.pointee.n_probes, NovitaiV1.ProbeResult.init(reading:))
         self.notReadyReason = try unsafe c.pointee.not_ready_reason.string("Instance.not_ready_reason")
+        self.policies = try unsafe Wire.message(c.pointee.policies, NovitaiV1.InstancePolicies.init(reading:))
+        self.nextAction = try unsafe Wire.message(c.pointee.next_action, NovitaiV1.NextAction.init(reading:))
+        self.touchTime = try unsafe Wire.message(c.pointee.touch_time, GoogleProtobuf.Timestamp.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Instance> {
@@ -700,6 +729,167 @@ extension NovitaiV1.Instance {
         try unsafe (c.pointee.wasted_machines, c.pointee.n_wasted_machines) = arena.list(self.wastedMachines) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe (c.pointee.probes, c.pointee.n_probes) = arena.list(self.probes) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe c.pointee.not_ready_reason = .init(arena.string(self.notReadyReason))
+        if let value = self.policies { try unsafe c.pointee.policies = value.write(in: arena) }
+        if let value = self.nextAction { try unsafe c.pointee.next_action = value.write(in: arena) }
+        if let value = self.touchTime { try unsafe c.pointee.touch_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What is done to a machine without a call that asks for it, as its owner says beforehand. Five minutes before a policy acts it is said once
+    /// more, as a change of the instance. Every start has fresh clocks, and so has every start of the server: nobody could say before that a
+    /// machine is in use. For the first five minutes after its start no machine is stopped for being idle or for a lease.
+    package struct InstancePolicies: ProtobufMessage {
+        /// Stopped when nobody has said for so long, by TouchInstance, that it is in use. Absent: as the server is set up.
+        package var idleStop: GoogleProtobuf.Duration?
+        /// Never stopped for being idle, however the server is set up.
+        package var neverIdleStop: Bool = false
+        /// Deleted so long after it was created.
+        package var maxLifetime: GoogleProtobuf.Duration?
+        package var stopAt: GoogleProtobuf.Timestamp?
+        package var deleteAt: GoogleProtobuf.Timestamp?
+        /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
+        package var lease: GoogleProtobuf.Duration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.InstancePolicies {
+    package static var protobufName: String { "novitai.v1.InstancePolicies" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__instance_policies__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__InstancePolicies>) throws(WireError) {
+        self.idleStop = try unsafe Wire.message(c.pointee.idle_stop, GoogleProtobuf.Duration.init(reading:))
+        self.neverIdleStop = unsafe c.pointee.never_idle_stop != 0
+        self.maxLifetime = try unsafe Wire.message(c.pointee.max_lifetime, GoogleProtobuf.Duration.init(reading:))
+        self.stopAt = try unsafe Wire.message(c.pointee.stop_at, GoogleProtobuf.Timestamp.init(reading:))
+        self.deleteAt = try unsafe Wire.message(c.pointee.delete_at, GoogleProtobuf.Timestamp.init(reading:))
+        self.lease = try unsafe Wire.message(c.pointee.lease, GoogleProtobuf.Duration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstancePolicies> {
+        let c = try unsafe arena.make(novitai__v1__instance_policies__init)
+        if let value = self.idleStop { try unsafe c.pointee.idle_stop = value.write(in: arena) }
+        unsafe c.pointee.never_idle_stop = self.neverIdleStop ? 1 : 0
+        if let value = self.maxLifetime { try unsafe c.pointee.max_lifetime = value.write(in: arena) }
+        if let value = self.stopAt { try unsafe c.pointee.stop_at = value.write(in: arena) }
+        if let value = self.deleteAt { try unsafe c.pointee.delete_at = value.write(in: arena) }
+        if let value = self.lease { try unsafe c.pointee.lease = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct NextAction: ProtobufMessage {
+        package var kind: NovitaiV1.NextActionKind = .unspecified
+        /// IDLE, LEASE_LAPSED, LIFETIME or SCHEDULE.
+        package var cause: String = ""
+        package var time: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.NextAction {
+    package static var protobufName: String { "novitai.v1.NextAction" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__next_action__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__NextAction>) throws(WireError) {
+        self.kind = unsafe NovitaiV1.NextActionKind(rawValue: c.pointee.kind)
+        self.cause = try unsafe c.pointee.cause.string("NextAction.cause")
+        self.time = try unsafe Wire.message(c.pointee.time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__NextAction> {
+        let c = try unsafe arena.make(novitai__v1__next_action__init)
+        unsafe c.pointee.kind = self.kind.rawValue
+        try unsafe c.pointee.cause = .init(arena.string(self.cause))
+        if let value = self.time { try unsafe c.pointee.time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct TouchInstanceRequest: ProtobufMessage {
+        /// An id, or a name of the caller's tenant.
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.TouchInstanceRequest {
+    package static var protobufName: String { "novitai.v1.TouchInstanceRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__touch_instance_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__TouchInstanceRequest>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("TouchInstanceRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__TouchInstanceRequest> {
+        let c = try unsafe arena.make(novitai__v1__touch_instance_request__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct TouchInstanceResponse: ProtobufMessage {
+        package var touchTime: GoogleProtobuf.Timestamp?
+        /// Absent when no policy has anything to do.
+        package var nextAction: NovitaiV1.NextAction?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.TouchInstanceResponse {
+    package static var protobufName: String { "novitai.v1.TouchInstanceResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__touch_instance_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__TouchInstanceResponse>) throws(WireError) {
+        self.touchTime = try unsafe Wire.message(c.pointee.touch_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.nextAction = try unsafe Wire.message(c.pointee.next_action, NovitaiV1.NextAction.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__TouchInstanceResponse> {
+        let c = try unsafe arena.make(novitai__v1__touch_instance_response__init)
+        if let value = self.touchTime { try unsafe c.pointee.touch_time = value.write(in: arena) }
+        if let value = self.nextAction { try unsafe c.pointee.next_action = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -974,6 +1164,7 @@ extension NovitaiV1 {
         package var labels: [String: String] = [:]
         /// DeleteInstance is refused while it is set, unless the call says `force`.
         package var deletionProtection: Bool = false
+        package var policies: NovitaiV1.InstancePolicies?
         package init() {}
     }
 }
@@ -998,6 +1189,7 @@ extension NovitaiV1.CreateInstanceRequest {
         self.spec = try unsafe Wire.message(c.pointee.spec, NovitaiV1.InstanceSpec.init(reading:))
         self.labels = try unsafe Wire.dictionary(c.pointee.labels, c.pointee.n_labels) { entry throws(WireError) in try unsafe (entry.pointee.key.string("CreateInstanceRequest.labels"), entry.pointee.value.string("CreateInstanceRequest.labels")) }
         self.deletionProtection = unsafe c.pointee.deletion_protection != 0
+        self.policies = try unsafe Wire.message(c.pointee.policies, NovitaiV1.InstancePolicies.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__CreateInstanceRequest> {
@@ -1011,6 +1203,7 @@ extension NovitaiV1.CreateInstanceRequest {
             try unsafe entry.pointee.value = .init(arena.string(value))
         }
         unsafe c.pointee.deletion_protection = self.deletionProtection ? 1 : 0
+        if let value = self.policies { try unsafe c.pointee.policies = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -2032,9 +2225,11 @@ extension NovitaiV1 {
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
+        /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
+        package static let touchInstance = MethodDescriptor(service: name, method: "TouchInstance", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, deleteInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, deleteInstance, touchInstance, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -2059,6 +2254,8 @@ extension NovitaiV1 {
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
+        /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
+        func touchInstance(_ request: NovitaiV1.TouchInstanceRequest, context: ServerContext) async throws -> NovitaiV1.TouchInstanceResponse
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         func watchInstances(_ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext) async throws
     }
@@ -2144,6 +2341,13 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.deleteInstance, options: options)
         }
 
+        /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
+        package nonisolated(nonsending) func touchInstance(
+            _ request: NovitaiV1.TouchInstanceRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.TouchInstanceResponse {
+            try await self.channel.unary(request, method: InstanceService.touchInstance, options: options)
+        }
+
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package nonisolated(nonsending) func watchInstances<Result>(
             _ request: NovitaiV1.WatchInstancesRequest, options: CallOptions = CallOptions(), _ body: (ResponseStream<NovitaiV1.WatchInstancesResponse>) async throws -> Result
@@ -2167,6 +2371,7 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.restartInstance) { try await self.restartInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.updateInstance) { try await self.updateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.touchInstance) { try await self.touchInstance($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }
     }
 }

@@ -74,9 +74,9 @@ enum ServerOptions {
     static let probeMaxWait = Option(
         "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300),
         "all probes together")
-    static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, isPlanned: true, "stop idle instances")
+    static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, "stop idle instances")
     static let autoStopIdle = Option(
-        "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200), isPlanned: true,
+        "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200),
         "how long an instance may be idle")
     static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, isPlanned: true, "recover reclaimed spot machines")
     static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, isPlanned: true, "only say what would be recovered")

@@ -30,6 +30,8 @@ package struct ServerSettings: Sendable {
     package let probeAttempts: Int
     package let probeDelay: Duration
     package let probeMaxWait: Duration
+    /// Nil: idle instances are not stopped unless they say so.
+    package let idleStop: Duration?
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
     package let log: LogSettings
@@ -85,6 +87,8 @@ package struct ServerSettings: Sendable {
         self.probeAttempts = reader.read(ServerOptions.probeAttempts)
         self.probeDelay = reader.read(ServerOptions.probeDelay)
         self.probeMaxWait = reader.read(ServerOptions.probeMaxWait)
+        let (stopsIdle, idleTime) = (reader.read(ServerOptions.autoStop), reader.read(ServerOptions.autoStopIdle))
+        self.idleStop = stopsIdle ? idleTime : nil
         Self.readPlanned(&reader)
         self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
@@ -129,10 +133,6 @@ package struct ServerSettings: Sendable {
 
     /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
     private static func readPlanned(_ reader: inout SettingsReader) {
-        if reader.read(ServerOptions.autoStop) {
-            reader.report("AUTO_STOP_ENABLED", "must be false: this version does not stop idle instances, which would go on billing")
-        }
-        _ = reader.read(ServerOptions.autoStopIdle)
         _ = reader.read(ServerOptions.migration)
         _ = reader.read(ServerOptions.migrationDryRun)
         _ = reader.read(ServerOptions.webhookURL)

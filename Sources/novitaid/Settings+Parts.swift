@@ -18,7 +18,8 @@ extension FleetSettings {
             probing: ProbeSettings(
                 timeout: settings.probeTimeout, attempts: settings.probeAttempts, delay: settings.probeDelay, maxWait: settings.probeMaxWait
             ),
-            upstreamRequestsPerMinute: settings.upstreamRequestsPerMinute, defaultRegion: settings.defaultRegion,
+            idleStop: settings.idleStop, upstreamRequestsPerMinute: settings.upstreamRequestsPerMinute,
+            defaultRegion: settings.defaultRegion,
             revisionRetention: settings.revisionRetention, shutdownGrace: settings.shutdownGrace)
     }
 }

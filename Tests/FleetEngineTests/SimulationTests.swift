@@ -28,6 +28,9 @@ struct SimulationTests {
         let fenced = findings.reduce(0) { $0 + $1.refusals("leaseLost") }
         print("deletes decided on what had changed meanwhile: \(overtaken), stale workers fenced off: \(fenced)")
         #expect(overtaken > 0 && fenced > 0)
+        let endings = findings.reduce(into: [JobCause: Int]()) { $0.merge($1.endingsByCause, uniquingKeysWith: +) }
+        print("endings by policies: \(endings.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key) \($0.value)" })")
+        for cause in [JobCause.idle, .leaseLapsed, .lifetime, .schedule] { #expect(endings[cause, default: 0] > 0, "none by \(cause)") }
         #expect(findings.contains { $0.hasWaste }, "no run had a machine too many")
         #expect(findings.contains { $0.hasSecondAttempt }, "no run proved a machine absent")
     }

@@ -170,7 +170,6 @@ def test_a_flag_wins_over_the_environment_that_over_dotenv_that_over_the_file(tm
     [
         (["--rpc-listen", "0.0.0.0:0"], {}, "RPC_LISTEN"),
         ([], {"TLS_CERT_FILE": "cert.pem"}, "TLS_CERT_FILE"),
-        ([], {"AUTO_STOP_ENABLED": "true"}, "AUTO_STOP_ENABLED"),
         ([], {"NOVITA_API_BASE_URL": "https://api.example.com"}, "NOVITA_API_KEY"),
         ([], {"AUTH_TOKENS_FILE": "missing.json"}, "AUTH_TOKENS_FILE"),
         (["--novita-api-key", "sk_canary"], {}, "--novita-api-key"),

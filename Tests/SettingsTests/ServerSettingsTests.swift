@@ -170,8 +170,7 @@ struct ServerSettingsTests {
     @Test(
         "a wish that would be left aside at a cost is refused",
         arguments: [
-            ("AUTO_STOP_ENABLED", "true"),
-            ("DATABASE_URL", "postgres://h/d"),
+            ("DATABASE_URL", "postgres://h/d")
         ])
     func refused(_ name: String, _ value: String) {
         #expect(violations([name: value]) == [name])
@@ -180,8 +179,8 @@ struct ServerSettingsTests {
     @Test("other settings without an effect are named, so that the log can say so")
     func withoutEffect() throws {
         #expect(
-            try settings(["WEBHOOK_URL": "https://h/x", "AUTO_STOP_IDLE_MINUTES": "5", "BRAKE_MAX_PER_MINUTE": "5"]).withoutEffect == [
-                "AUTO_STOP_IDLE_MINUTES", "WEBHOOK_URL",
+            try settings(["WEBHOOK_URL": "https://h/x", "MIGRATION_DRY_RUN": "true", "BRAKE_MAX_PER_MINUTE": "5"]).withoutEffect == [
+                "MIGRATION_DRY_RUN", "WEBHOOK_URL",
             ])
         #expect(try settings().withoutEffect == [])
     }

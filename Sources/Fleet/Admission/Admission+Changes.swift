@@ -93,6 +93,8 @@ extension Admission {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState
+        // Who starts it uses it.
+        if change != .stop, instance.policies != nil { instance.touchedAt = max(instance.touchedAt ?? occasion.now, occasion.now) }
         instance.claim()
         return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }

@@ -56,11 +56,12 @@ package struct Admission: Sendable {
         package var environment: InstanceEnvironment
         package var labels: [String: String]
         package var deletionProtection: Bool
+        package var policies: InstancePolicies
 
         package init(
             tenant: TenantID, owner: Owner? = nil, name: String, spec: InstanceSpec,
             environment: InstanceEnvironment = InstanceEnvironment(),
-            labels: [String: String] = [:], deletionProtection: Bool = false
+            labels: [String: String] = [:], deletionProtection: Bool = false, policies: InstancePolicies = InstancePolicies()
         ) {
             self.tenant = tenant
             self.owner = owner
@@ -69,6 +70,7 @@ package struct Admission: Sendable {
             self.environment = environment
             self.labels = labels
             self.deletionProtection = deletionProtection
+            self.policies = policies
         }
     }
 
@@ -85,7 +87,8 @@ package struct Admission: Sendable {
             requestID: occasion.request.requestID, createdAt: occasion.now)
         let instance = Instance(
             id: occasion.instanceID, name: name, tenant: new.tenant, owner: new.owner, spec: spec, labels: new.labels,
-            deletionProtection: new.deletionProtection, placement: placement, jobID: job.id, createdAt: occasion.now)
+            deletionProtection: new.deletionProtection, policies: new.policies.isEmpty ? nil : new.policies, placement: placement,
+            jobID: job.id, createdAt: occasion.now)
         let commit = Commit(
             guards: [
                 .requestIsNew(occasion.request), .permitted(.begin), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings),

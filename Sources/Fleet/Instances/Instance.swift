@@ -38,6 +38,8 @@ package enum StateReason: String, Hashable, Sendable, Codable {
     case orphaned
     case superseded
     case external
+    /// A policy of the instance had it done.
+    case policy
 }
 
 package enum Readiness: String, Hashable, Sendable, Codable {
@@ -184,6 +186,14 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// The newest job.
     package var jobID: JobID?
     package var deletionProtection: Bool
+    /// Nil: none, as in rows of versions that had none.
+    package var policies: InstancePolicies?
+    /// When it was last said to be in use, as far as that is written down.
+    package var touchedAt: Timestamp?
+    /// What a policy will do next.
+    package var nextAction: NextAction?
+    /// The action that was last warned of.
+    package var warnedOf: NextAction?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var runningSince: Timestamp?
@@ -193,7 +203,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
 
     package init(
         id: InstanceID, name: String, tenant: TenantID, owner: Owner? = nil, spec: InstanceSpec, labels: [String: String] = [:],
-        deletionProtection: Bool = false, placement: Placement? = nil, jobID: JobID? = nil, createdAt: Timestamp
+        deletionProtection: Bool = false, policies: InstancePolicies? = nil, placement: Placement? = nil, jobID: JobID? = nil,
+        createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
@@ -218,6 +229,10 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.orphanedSince = nil
         self.jobID = jobID
         self.deletionProtection = deletionProtection
+        self.policies = policies
+        self.touchedAt = nil
+        self.nextAction = nil
+        self.warnedOf = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.runningSince = nil

@@ -31,9 +31,17 @@ package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
     case startupTimeout
     /// The provider said that the machine cannot come up.
     case providerError
+    /// Policies: nobody used it, its owner gave no sign, it has lived as long as it was to, or its time has come.
+    case idle
+    case leaseLapsed
+    case lifetime
+    case schedule
 
     /// In capitals, as reasons are named.
     package var word: String { inCapitals(self.rawValue) }
+
+    /// Said beforehand by the owner, who may say something else until it is done.
+    var isPolicy: Bool { self != .startupTimeout && self != .providerError }
 }
 
 /// A provider call made for a job that failed or stayed unclear.

@@ -32,6 +32,7 @@ extension Instance {
     mutating func end(_ state: InstanceState, because reason: StateReason, _ message: String, at now: Timestamp) {
         self.state(state, because: reason, message)
         self.endpoints = []
+        self.nextAction = nil
         if state == .deleted { self.deletedAt = now }
     }
 

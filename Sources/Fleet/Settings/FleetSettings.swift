@@ -16,6 +16,8 @@ package struct FleetSettings: Sendable, Hashable {
     package var startupTimeout: Duration
     /// `HEALTH_CHECK_*`: how the programs inside machines are asked whether they are ready.
     package var probing: ProbeSettings
+    /// `AUTO_STOP_ENABLED`, `AUTO_STOP_IDLE_MINUTES`: of instances that say nothing about it; nil is never.
+    package var idleStop: Duration?
     /// `UPSTREAM_REQUESTS_PER_MINUTE`: calls that the provider takes.
     package var upstreamRequestsPerMinute: Int
     /// `DEFAULT_REGION`: where to look when a spec names no region; nil is anywhere.
@@ -29,7 +31,7 @@ package struct FleetSettings: Sendable, Hashable {
         ceilings: Ceilings = Ceilings(maxInstances: 100, maxHourlySpend: .dollars(100)), brake: Brake = Brake(),
         pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
-        startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(),
+        startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(), idleStop: Duration? = nil,
         upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {
@@ -41,6 +43,7 @@ package struct FleetSettings: Sendable, Hashable {
         self.settleWindow = settleWindow
         self.startupTimeout = startupTimeout
         self.probing = probing
+        self.idleStop = idleStop
         self.upstreamRequestsPerMinute = upstreamRequestsPerMinute
         self.defaultRegion = defaultRegion
         self.revisionRetention = revisionRetention

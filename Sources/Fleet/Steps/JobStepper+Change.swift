@@ -21,6 +21,7 @@ extension JobStepper {
 
     func planAction() -> StepPlan {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
+        if let unwanted = self.unwanted { return .decided(unwanted) }
         if self.isFulfilled { return .decided(self.succeeded(self.instance)) }
         if self.isOvertaken { return .decided(self.cutShort()) }
         if self.isOverdue { return .decided(self.failed(.providerError, "not done in time", self.job)) }
@@ -37,6 +38,21 @@ extension JobStepper {
     private var isOvertaken: Bool {
         (self.job.type == .startInstance || self.job.type == .restartInstance) && self.instance.desiredState == .stopped
     }
+
+    /// What a policy asked for and is not due any more, because a sign of use has come before it was done.
+    private var unwanted: StepResult? {
+        guard let cause = self.job.cause, cause.isPolicy, self.job.isUncalled else { return nil }
+        let dueAt = self.instance.due(self.action == .stop ? .stop : .delete, cause)
+        if let dueAt, dueAt <= self.now { return nil }
+        var (job, instance) = (self.job, self.instance)
+        instance.revertToUpstream(because: .requested, "")
+        instance.desiredState = instance.restingState
+        instance.deleteAskedAt = nil
+        job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: "a sign of use came before it was done", at: self.now)
+        return self.result(job, instance)
+    }
+
+    private var reason: StateReason { self.job.cause?.isPolicy == true ? .policy : .requested }
 
     /// The instance never had a machine, which is certain: an unsettled create would still be at work before this job.
     private func withoutMachine() -> StepResult {
@@ -56,7 +72,7 @@ extension JobStepper {
         job.acknowledgedAt = nil
         job.absences = 0
         job.progress = "asking the provider to \(action.rawValue)"
-        instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : .requested, instance.stateMessage)
+        instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : self.reason, instance.stateMessage)
         if action != .delete, action != .edit {
             instance.endpoints = []
             // What a program answered before says nothing about the one after.
@@ -114,7 +130,7 @@ extension JobStepper {
         if machine.phase == .gone { return self.job.type == .deleteInstance ? self.deleted() : self.vanished() }
         var (job, instance) = (self.job, self.instance)
         job.absences = 0
-        instance.observe(machine, because: .requested, at: self.now)
+        instance.observe(machine, because: self.reason, at: self.now)
         if self.job.type == .deleteInstance { return self.stillThere(machine, job) }
         if let disk = machine.diskGB { job.update?.diskSeenGB = disk }
         if self.hasArrived(machine, job) { return self.arrived(job, instance) }

@@ -15,6 +15,8 @@ package final class View: LogFollower, Sendable {
     let waiters = Waiters<Interest>(limit: View.waitersMax)
     /// Raised with every event of a job: the job runner waits for it.
     package let jobsChanged = Signal()
+    /// Signs of use that are not written down yet.
+    package let touches = TouchBoard()
     /// Made with the database.
     private let identity: Mutex<Deployment?>
     private let said = Mutex(FleetControl())

@@ -15,17 +15,38 @@ extension InstanceHandlers {
             let tenant = TenantID(rawValue: caller.tenant)
             let new = Admission.NewInstance(
                 tenant: tenant, owner: Owner(caller), name: request.name, spec: wanted.spec, environment: wanted.environment,
-                labels: request.labels,
-                deletionProtection: request.deletionProtection)
+                labels: request.labels, deletionProtection: request.deletionProtection,
+                policies: InstancePolicies(request.policies, default: self.backend.settings.idleStop))
             let key = self.backend.requestKey(request.requestId, method: "CreateInstance", tenant)
             let labels = Self.nulViolations(inLabels: request.labels)
-            let known = SpecRules.violations(ofRequestID: key.requestID) + wanted.violations + labels + Admission.violations(of: new)
+            let policies = SpecRules.violations(of: new.policies, at: self.backend.clock.now)
+            let known =
+                SpecRules.violations(ofRequestID: key.requestID) + policies + wanted.violations + labels + Admission.violations(of: new)
             let planner = try await self.planner(for: key, known: known, spec: wanted.spec, context)
             let reply = try await self.backend.mutations.create(
                 new, planner: planner, request: key, payloadDigest: try PayloadDigest.of(request),
                 actor: try self.backend.caller(of: context).id, isValidateOnly: request.validateOnly)
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
             return NovitaiV1.CreateInstanceResponse(reply, requestID: key.requestID)
+        }
+    }
+
+    /// Does not suspend: the sign is kept in memory, and written down with the next look of the policies.
+    package func touchInstance(
+        _ request: NovitaiV1.TouchInstanceRequest, context: ServerContext
+    ) async throws -> NovitaiV1.TouchInstanceResponse {
+        try await self.backend.answer(context, about: request.id) {
+            let tenant = try self.backend.tenant(of: context)
+            guard var instance = self.known(request.id, of: tenant), !instance.state.isFinal else {
+                throw ErrorDetails.notFound("novitai.v1.Instance", request.id).error
+            }
+            let now = self.backend.clock.now
+            if instance.policies != nil { self.backend.view.touches.note(instance.id, at: now) }
+            instance.touch(at: now)
+            var response = NovitaiV1.TouchInstanceResponse()
+            response.touchTime = GoogleProtobuf.Timestamp(now)
+            response.nextAction = instance.nextAction.map { NovitaiV1.NextAction($0) }
+            return response
         }
     }
 

@@ -27,6 +27,9 @@ extension NovitaiV1.Instance {
         self.deleteTime = instance.deletedAt.map { GoogleProtobuf.Timestamp($0) }
         self.revision = instance.revision.number
         self.owedMachines = instance.owedMachines.map { NovitaiV1.OwedMachine($0) }
+        self.policies = instance.policies.map { NovitaiV1.InstancePolicies($0) }
+        self.nextAction = instance.nextAction.map { NovitaiV1.NextAction($0) }
+        self.touchTime = instance.touchedAt.map { GoogleProtobuf.Timestamp($0) }
         self.probes = (instance.probes ?? []).map { NovitaiV1.ProbeResult($0) }
         if !instance.state.isFinal { self.notReadyReason = instance.notReadyReason }
         guard instance.wastedCost > .zero else { return }
@@ -145,6 +148,7 @@ extension NovitaiV1.StateReason {
         case .orphaned: self = .orphaned
         case .superseded: self = .superseded
         case .external: self = .external
+        case .policy: self = .policy
         }
     }
 }

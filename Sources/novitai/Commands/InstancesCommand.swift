@@ -9,7 +9,7 @@ struct InstancesCommand: AsyncParsableCommand {
         subcommands: [
             PlanInstance.self, CreateInstance.self, GetInstance.self, ListInstances.self, WatchInstances.self, StartInstance.self,
             StopInstance.self, StopInstances.self, RestartInstance.self, UpdateInstance.self,
-            DeleteInstance.self,
+            DeleteInstance.self, TouchInstance.self,
         ]
     )
 }
@@ -65,10 +65,12 @@ struct CreateInstance: AsyncParsableCommand {
     var wait = false
 
     @OptionGroup var spec: SpecOptions
+    @OptionGroup var policies: PolicyOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         var request = NovitaiV1.CreateInstanceRequest()
+        request.policies = self.policies.message
         request.name = self.name
         request.requestId = self.requestID
         request.validateOnly = self.validateOnly

@@ -74,6 +74,7 @@ func details(_ instance: NovitaiV1.Instance) -> String {
     for (key, value) in instance.labels.sorted(by: { $0.key < $1.key }) { table.add("label", "\(key)=\(value)") }
     for endpoint in instance.endpoints { table.add("port \(endpoint.port)", endpoint.address) }
     if let upstream = instance.upstream { table.add("provider", "\(upstream.id) \(upstream.status) \(upstream.error)") }
+    if instance.policies != nil { table.add("next action", words(instance.nextAction)) }
     table.add("job", instance.jobId)
     table.add("created", instance.createTime.text)
     table.add("running since", instance.runningSince.text)

@@ -6,6 +6,8 @@ import Testing
 struct PlantedBugTests {
     /// More seeds than the best hidden of them needs.
     private static let seedsMax: UInt64 = 300
+    /// More than the first seeds need without a bug.
+    private static let jobsMax = 300_000
 
     @Test("The simulation finds every bug of the kind it hunts", arguments: PlantedBug.allCases)
     func found(_ bug: PlantedBug) throws {
@@ -22,7 +24,7 @@ struct PlantedBugTests {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
         do {
-            return try Universe(Scenario(seed: seed), directory: directory, bug: bug).run().violations.first
+            return try Universe(Scenario(seed: seed), directory: directory, bug: bug, jobsMax: self.jobsMax).run().violations.first
         } catch let stuck as Universe.Stuck {
             return stuck.reason
         }

@@ -10,6 +10,10 @@ struct Customer: Sendable {
         var restarts = false
         /// An impatient one cancels the create's job instead of deleting the instance.
         var cancels = false
+        /// Leaves the machine to its policies instead of deleting it.
+        var policies: InstancePolicies?
+        /// Says so often before that that it is in use.
+        var signs = 0
         var ports: [PortSpec] = []
     }
 
@@ -18,6 +22,8 @@ struct Customer: Sendable {
         var instanceID: InstanceID
         var createJob: Job?
         var problems: [String] = []
+        /// When it has said that the machine is in use, and was heard.
+        var signs: [Timestamp] = []
     }
 
     /// Longest that any job may take before the customer calls it stuck.
@@ -30,7 +36,8 @@ struct Customer: Sendable {
     func run() async -> Outcome {
         let new = Admission.NewInstance(
             tenant: .default, name: "customer-\(self.number)",
-            spec: InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports))
+            spec: InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports),
+            policies: self.plan.policies ?? InstancePolicies())
         let reply = await self.persist("create") { server throws(FleetError) in
             let planner = Planner(
                 catalogue: self.universe.provider.catalogue(at: self.universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
@@ -46,7 +53,12 @@ struct Customer: Sendable {
             outcome.createJob = created
             if created.state == .succeeded { await self.use(reply.instance.id, &outcome) }
         }
-        await self.change(.delete, reply.instance.id, "delete", &outcome)
+        if self.plan.policies != nil {
+            await self.touch(reply.instance.id, &outcome)
+            await self.awaitPolicies(reply.instance.id, &outcome)
+        } else {
+            await self.change(.delete, reply.instance.id, "delete", &outcome)
+        }
         outcome.createJob = await self.end(of: reply.job)
         return outcome
     }
@@ -57,6 +69,29 @@ struct Customer: Sendable {
             await self.change(.start, id, "start", &outcome)
         }
         if self.plan.restarts { await self.change(.restart, id, "restart", &outcome) }
+    }
+
+    private func touch(_ id: InstanceID, _ outcome: inout Outcome) async {
+        for _ in 0..<self.plan.signs {
+            await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.seconds(5...150))
+            guard let server = self.universe.server, server.isServing else { continue }
+            server.view.touches.note(id, at: self.universe.clock.now)
+            outcome.signs.append(self.universe.clock.now)
+        }
+    }
+
+    /// All of them end in a delete.
+    private func awaitPolicies(_ id: InstanceID, _ outcome: inout Outcome) async {
+        let deadline = self.universe.clock.now + Self.patience
+        while self.universe.clock.now < deadline {
+            if let server = self.universe.server, server.isServing {
+                var instance = server.view.instance(id)
+                if instance == nil { instance = try? await server.store.instance(id) }
+                if instance?.state.isFinal == true { return }
+            }
+            await self.universe.clock.sleep(until: self.universe.clock.now + .seconds(10))
+        }
+        outcome.problems.append("its policies did not delete it")
     }
 
     private func change(_ change: Admission.Change, _ id: InstanceID, _ word: String, _ outcome: inout Outcome) async {

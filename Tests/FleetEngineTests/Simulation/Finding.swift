@@ -23,6 +23,7 @@ struct Finding: Sendable {
     var violations: [String] {
         self.machineViolations + self.logViolations + self.watchViolations + self.customerViolations + self.ceilingViolations
             + self.tokenViolations + self.budgetViolations + self.wasteViolations + self.auditViolations + self.readinessViolations
+            + self.policyViolations
     }
 
     /// Commits that a guard refused, by what it said.
@@ -102,8 +103,9 @@ struct Finding: Sendable {
         let requests = self.audit.filter { !$0.requestID.isEmpty && $0.cause == "REQUESTED" }
         var found = Dictionary(grouping: requests) { "\($0.action) \($0.requestID)" }.filter { $0.value.count > 1 }.keys.sorted()
             .map { "\($0) stands in the audit log more than once" }
-        let accepted = self.outcomes.count
-        if requests.count < 2 * accepted { found.append("\(requests.count) audited requests of \(accepted) customers") }
+        // A create of each, and a delete of those who do not leave that to their policies.
+        let wanted = self.scenario.customers.reduce(0) { $0 + ($1.policies == nil ? 2 : 1) }
+        if requests.count < wanted { found.append("\(requests.count) audited requests, of at least \(wanted)") }
         let endings = self.audit.filter(\.endsAutomatically)
         let owed = self.trace.filter { $0.contains(" releasing ") }.compactMap { line in
             line.components(after: "releasing ").split(separator: " ").first.map(String.init)

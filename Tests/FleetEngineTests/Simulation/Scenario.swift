@@ -82,11 +82,26 @@ struct Scenario: Sendable {
         plan.stopsAndStarts = dice.chance(0.3)
         plan.restarts = dice.chance(0.3)
         plan.cancels = dice.chance(0.5)
+        if plan.impatience == nil, dice.chance(0.5) {
+            plan.policies = Self.policies(dice)
+            plan.signs = dice.number(0...4)
+        }
         if dice.chance(0.5) {
             let probe = dice.chance(0.5) ? PortProbe(path: "/healthz") : nil
             plan.ports = [PortSpec(port: 8080, protocol: .http, probe: probe)]
         }
         return plan
+    }
+
+    /// Whatever else they do, they delete it in the end.
+    private static func policies(_ dice: Dice) -> InstancePolicies {
+        let start = Timestamp(seconds: 1_800_000_000)
+        return switch dice.number(0...3) {
+        case 0: InstancePolicies(lease: dice.seconds(60...200))
+        case 1: InstancePolicies(idleStop: dice.seconds(60...300), maxLifetime: dice.seconds(60...1200))
+        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(60...1200))
+        default: InstancePolicies(idleStop: dice.seconds(60...300), lease: dice.seconds(200...400))
+        }
     }
 
     private static func createFaults(_ dice: Dice, isBeyondWindow: Bool, delayMax: Int) -> [ProviderFault] {

@@ -41,10 +41,12 @@ extension Universe {
         await self.clock.sleep(until: self.clock.now + duration)
     }
 
-    func create(_ number: Int, _ spec: InstanceSpec = .small) async throws -> Mutations.Reply {
+    func create(
+        _ number: Int, _ spec: InstanceSpec = .small, policies: InstancePolicies = InstancePolicies()
+    ) async throws -> Mutations.Reply {
         let planner = Planner(catalogue: self.provider.catalogue(at: self.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
         return try await self.running().mutations.create(
-            Admission.NewInstance(tenant: .default, name: "machine-\(number)", spec: spec), planner: planner,
+            Admission.NewInstance(tenant: .default, name: "machine-\(number)", spec: spec, policies: policies), planner: planner,
             request: RequestKey(tenant: .default, method: "create", requestID: "\(number)"), payloadDigest: [1])
     }
 
@@ -73,8 +75,10 @@ extension Universe {
     }
 
     /// Creates one and waits until it is ready.
-    func ready(_ number: Int = 1, _ spec: InstanceSpec = .small) async throws -> Instance {
-        let reply = try await self.create(number, spec)
+    func ready(
+        _ number: Int = 1, _ spec: InstanceSpec = .small, policies: InstancePolicies = InstancePolicies()
+    ) async throws -> Instance {
+        let reply = try await self.create(number, spec, policies: policies)
         let job = try await self.end(of: reply.job)
         guard job.state == .succeeded, let instance = try await self.instance(reply.instance.id) else {
             throw ScriptFailed(reason: "create ended \(job.state): \(job.errorMessage)")

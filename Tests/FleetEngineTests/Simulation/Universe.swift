@@ -29,9 +29,12 @@ final class Universe: Sendable {
 
     private let state: Mutex<State>
 
-    /// - Parameter bug: a mistake that the ports of every server make.
-    init(_ scenario: Scenario, directory: String, bug: PlantedBug? = nil) {
+    /// - Parameters:
+    ///   - bug: a mistake that the ports of every server make.
+    ///   - jobsMax: more than the run needs: one that goes on longer never ends.
+    init(_ scenario: Scenario, directory: String, bug: PlantedBug? = nil, jobsMax: Int = 1_000_000) {
         self.scenario = scenario
+        self.jobsMax = jobsMax
         self.bug = bug
         self.dice = Dice(seed: scenario.seed)
         self.clock = VirtualClock(startingAt: Timestamp(seconds: 1_800_000_000))
@@ -51,8 +54,7 @@ final class Universe: Sendable {
 
     // MARK: The run
 
-    /// More than any run needs: one that goes on longer never ends.
-    private static let jobsMax = 400_000
+    private let jobsMax: Int
 
     struct Stuck: Error {
         var reason: String
@@ -110,7 +112,7 @@ final class Universe: Sendable {
             } else if !self.clock.advance() {
                 throw Stuck(reason: "nothing is left to happen")
             }
-            if jobs > Self.jobsMax { throw Stuck(reason: "the run does not end") }
+            if jobs > self.jobsMax { throw Stuck(reason: "the run does not end") }
         }
     }
 

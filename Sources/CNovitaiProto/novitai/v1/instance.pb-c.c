@@ -73,6 +73,30 @@ void   novitai__v1__instance__init
   static const Novitai__V1__Instance init_value = NOVITAI__V1__INSTANCE__INIT;
   *message = init_value;
 }
+void   novitai__v1__instance_policies__init
+                     (Novitai__V1__InstancePolicies         *message)
+{
+  static const Novitai__V1__InstancePolicies init_value = NOVITAI__V1__INSTANCE_POLICIES__INIT;
+  *message = init_value;
+}
+void   novitai__v1__next_action__init
+                     (Novitai__V1__NextAction         *message)
+{
+  static const Novitai__V1__NextAction init_value = NOVITAI__V1__NEXT_ACTION__INIT;
+  *message = init_value;
+}
+void   novitai__v1__touch_instance_request__init
+                     (Novitai__V1__TouchInstanceRequest         *message)
+{
+  static const Novitai__V1__TouchInstanceRequest init_value = NOVITAI__V1__TOUCH_INSTANCE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__touch_instance_response__init
+                     (Novitai__V1__TouchInstanceResponse         *message)
+{
+  static const Novitai__V1__TouchInstanceResponse init_value = NOVITAI__V1__TOUCH_INSTANCE_RESPONSE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__owed_machine__init
                      (Novitai__V1__OwedMachine         *message)
 {
@@ -1112,7 +1136,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor
   (ProtobufCMessageInit) novitai__v1__instance__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[26] =
+static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[29] =
 {
   {
     "id",
@@ -1426,6 +1450,42 @@ static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "policies",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, policies),
+    &novitai__v1__instance_policies__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_action",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, next_action),
+    &novitai__v1__next_action__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "touch_time",
+    29,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, touch_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   16,   /* field[16] = create_time */
@@ -1438,9 +1498,11 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   14,   /* field[14] = job_id */
   5,   /* field[5] = labels */
   1,   /* field[1] = name */
+  27,   /* field[27] = next_action */
   25,   /* field[25] = not_ready_reason */
   21,   /* field[21] = owed_machines */
   11,   /* field[11] = placement */
+  26,   /* field[26] = policies */
   24,   /* field[24] = probes */
   10,   /* field[10] = readiness */
   20,   /* field[20] = revision */
@@ -1450,6 +1512,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   9,   /* field[9] = state_message */
   8,   /* field[8] = state_reason */
   2,   /* field[2] = tenant */
+  28,   /* field[28] = touch_time */
   17,   /* field[17] = update_time */
   13,   /* field[13] = upstream */
   22,   /* field[22] = wasted_cost */
@@ -1458,7 +1521,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__instance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 26 }
+  { 0, 29 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
 {
@@ -1468,11 +1531,267 @@ const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
   "Novitai__V1__Instance",
   "novitai.v1",
   sizeof(Novitai__V1__Instance),
-  26,
+  29,
   novitai__v1__instance__field_descriptors,
   novitai__v1__instance__field_indices_by_name,
   1,  novitai__v1__instance__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[6] =
+{
+  {
+    "idle_stop",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, idle_stop),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "never_idle_stop",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, never_idle_stop),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_lifetime",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, max_lifetime),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stop_at",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, stop_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delete_at",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, delete_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lease",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, lease),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = {
+  4,   /* field[4] = delete_at */
+  0,   /* field[0] = idle_stop */
+  5,   /* field[5] = lease */
+  2,   /* field[2] = max_lifetime */
+  1,   /* field[1] = never_idle_stop */
+  3,   /* field[3] = stop_at */
+};
+static const ProtobufCIntRange novitai__v1__instance_policies__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.InstancePolicies",
+  "InstancePolicies",
+  "Novitai__V1__InstancePolicies",
+  "novitai.v1",
+  sizeof(Novitai__V1__InstancePolicies),
+  6,
+  novitai__v1__instance_policies__field_descriptors,
+  novitai__v1__instance_policies__field_indices_by_name,
+  1,  novitai__v1__instance_policies__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__instance_policies__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__next_action__field_descriptors[3] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NextAction, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cause",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NextAction, cause),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__NextAction, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__next_action__field_indices_by_name[] = {
+  1,   /* field[1] = cause */
+  0,   /* field[0] = kind */
+  2,   /* field[2] = time */
+};
+static const ProtobufCIntRange novitai__v1__next_action__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__next_action__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.NextAction",
+  "NextAction",
+  "Novitai__V1__NextAction",
+  "novitai.v1",
+  sizeof(Novitai__V1__NextAction),
+  3,
+  novitai__v1__next_action__field_descriptors,
+  novitai__v1__next_action__field_indices_by_name,
+  1,  novitai__v1__next_action__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__next_action__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__touch_instance_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__TouchInstanceRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__touch_instance_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange novitai__v1__touch_instance_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__touch_instance_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.TouchInstanceRequest",
+  "TouchInstanceRequest",
+  "Novitai__V1__TouchInstanceRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__TouchInstanceRequest),
+  1,
+  novitai__v1__touch_instance_request__field_descriptors,
+  novitai__v1__touch_instance_request__field_indices_by_name,
+  1,  novitai__v1__touch_instance_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__touch_instance_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__touch_instance_response__field_descriptors[2] =
+{
+  {
+    "touch_time",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__TouchInstanceResponse, touch_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_action",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__TouchInstanceResponse, next_action),
+    &novitai__v1__next_action__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__touch_instance_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_action */
+  0,   /* field[0] = touch_time */
+};
+static const ProtobufCIntRange novitai__v1__touch_instance_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__touch_instance_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.TouchInstanceResponse",
+  "TouchInstanceResponse",
+  "Novitai__V1__TouchInstanceResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__TouchInstanceResponse),
+  2,
+  novitai__v1__touch_instance_response__field_descriptors,
+  novitai__v1__touch_instance_response__field_indices_by_name,
+  1,  novitai__v1__touch_instance_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__touch_instance_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__owed_machine__field_descriptors[5] =
@@ -2014,7 +2333,7 @@ const ProtobufCMessageDescriptor novitai__v1__create_instance_request__labels_en
   (ProtobufCMessageInit) novitai__v1__create_instance_request__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__create_instance_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor novitai__v1__create_instance_request__field_descriptors[7] =
 {
   {
     "request_id",
@@ -2088,11 +2407,24 @@ static const ProtobufCFieldDescriptor novitai__v1__create_instance_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "policies",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__CreateInstanceRequest, policies),
+    &novitai__v1__instance_policies__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__create_instance_request__field_indices_by_name[] = {
   5,   /* field[5] = deletion_protection */
   4,   /* field[4] = labels */
   2,   /* field[2] = name */
+  6,   /* field[6] = policies */
   0,   /* field[0] = request_id */
   3,   /* field[3] = spec */
   1,   /* field[1] = validate_only */
@@ -2100,7 +2432,7 @@ static const unsigned novitai__v1__create_instance_request__field_indices_by_nam
 static const ProtobufCIntRange novitai__v1__create_instance_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor novitai__v1__create_instance_request__descriptor =
 {
@@ -2110,7 +2442,7 @@ const ProtobufCMessageDescriptor novitai__v1__create_instance_request__descripto
   "Novitai__V1__CreateInstanceRequest",
   "novitai.v1",
   sizeof(Novitai__V1__CreateInstanceRequest),
-  6,
+  7,
   novitai__v1__create_instance_request__field_descriptors,
   novitai__v1__create_instance_request__field_indices_by_name,
   1,  novitai__v1__create_instance_request__number_ranges,

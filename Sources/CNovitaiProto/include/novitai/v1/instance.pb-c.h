@@ -30,6 +30,10 @@ typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
 typedef struct Novitai__V1__Instance Novitai__V1__Instance;
 typedef struct Novitai__V1__Instance__LabelsEntry Novitai__V1__Instance__LabelsEntry;
+typedef struct Novitai__V1__InstancePolicies Novitai__V1__InstancePolicies;
+typedef struct Novitai__V1__NextAction Novitai__V1__NextAction;
+typedef struct Novitai__V1__TouchInstanceRequest Novitai__V1__TouchInstanceRequest;
+typedef struct Novitai__V1__TouchInstanceResponse Novitai__V1__TouchInstanceResponse;
 typedef struct Novitai__V1__OwedMachine Novitai__V1__OwedMachine;
 typedef struct Novitai__V1__WastedMachine Novitai__V1__WastedMachine;
 typedef struct Novitai__V1__PlanInstanceRequest Novitai__V1__PlanInstanceRequest;
@@ -255,10 +259,61 @@ struct  Novitai__V1__Instance
   size_t n_probes;
   Novitai__V1__ProbeResult **probes;
   ProtobufCBinaryData not_ready_reason;
+  Novitai__V1__InstancePolicies *policies;
+  Novitai__V1__NextAction *next_action;
+  Google__Protobuf__Timestamp *touch_time;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__InstancePolicies
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Duration *idle_stop;
+  protobuf_c_boolean never_idle_stop;
+  Google__Protobuf__Duration *max_lifetime;
+  Google__Protobuf__Timestamp *stop_at;
+  Google__Protobuf__Timestamp *delete_at;
+  Google__Protobuf__Duration *lease;
+};
+#define NOVITAI__V1__INSTANCE_POLICIES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_policies__descriptor) \
+    , NULL, 0, NULL, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__NextAction
+{
+  ProtobufCMessage base;
+  int32_t kind;
+  ProtobufCBinaryData cause;
+  Google__Protobuf__Timestamp *time;
+};
+#define NOVITAI__V1__NEXT_ACTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__next_action__descriptor) \
+    , 0, {0,NULL}, NULL }
+
+
+struct  Novitai__V1__TouchInstanceRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define NOVITAI__V1__TOUCH_INSTANCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__touch_instance_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Novitai__V1__TouchInstanceResponse
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *touch_time;
+  Novitai__V1__NextAction *next_action;
+};
+#define NOVITAI__V1__TOUCH_INSTANCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__touch_instance_response__descriptor) \
+    , NULL, NULL }
 
 
 struct  Novitai__V1__OwedMachine
@@ -364,10 +419,11 @@ struct  Novitai__V1__CreateInstanceRequest
   size_t n_labels;
   Novitai__V1__CreateInstanceRequest__LabelsEntry **labels;
   protobuf_c_boolean deletion_protection;
+  Novitai__V1__InstancePolicies *policies;
 };
 #define NOVITAI__V1__CREATE_INSTANCE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__create_instance_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, NULL, 0,NULL, 0 }
+    , {0,NULL}, 0, {0,NULL}, NULL, 0,NULL, 0, NULL }
 
 
 struct  Novitai__V1__CreateInstanceResponse
@@ -802,6 +858,18 @@ void   novitai__v1__instance__labels_entry__init
 /* Novitai__V1__Instance methods */
 void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message);
+/* Novitai__V1__InstancePolicies methods */
+void   novitai__v1__instance_policies__init
+                     (Novitai__V1__InstancePolicies         *message);
+/* Novitai__V1__NextAction methods */
+void   novitai__v1__next_action__init
+                     (Novitai__V1__NextAction         *message);
+/* Novitai__V1__TouchInstanceRequest methods */
+void   novitai__v1__touch_instance_request__init
+                     (Novitai__V1__TouchInstanceRequest         *message);
+/* Novitai__V1__TouchInstanceResponse methods */
+void   novitai__v1__touch_instance_response__init
+                     (Novitai__V1__TouchInstanceResponse         *message);
 /* Novitai__V1__OwedMachine methods */
 void   novitai__v1__owed_machine__init
                      (Novitai__V1__OwedMachine         *message);
@@ -939,6 +1007,18 @@ typedef void (*Novitai__V1__Instance__LabelsEntry_Closure)
 typedef void (*Novitai__V1__Instance_Closure)
                  (const Novitai__V1__Instance *message,
                   void *closure_data);
+typedef void (*Novitai__V1__InstancePolicies_Closure)
+                 (const Novitai__V1__InstancePolicies *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__NextAction_Closure)
+                 (const Novitai__V1__NextAction *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__TouchInstanceRequest_Closure)
+                 (const Novitai__V1__TouchInstanceRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__TouchInstanceResponse_Closure)
+                 (const Novitai__V1__TouchInstanceResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__OwedMachine_Closure)
                  (const Novitai__V1__OwedMachine *message,
                   void *closure_data);
@@ -1058,6 +1138,10 @@ extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__next_action__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__touch_instance_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__touch_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__owed_machine__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__wasted_machine__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__plan_instance_request__descriptor;

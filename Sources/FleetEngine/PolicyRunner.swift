@@ -1,0 +1,67 @@
+internal import Fleet
+
+/// Carries out what owners have said beforehand: writes signs of use down, warns, and begins the stop or the delete that is due.
+final class PolicyRunner: Sendable {
+    private let world: World
+    private let admission: Admission
+    private let shutdown = Signal()
+
+    init(world: World) {
+        self.world = world
+        self.admission = Admission(settings: world.settings)
+    }
+
+    func beginGracefulShutdown() { self.shutdown.raise() }
+
+    /// Returns after `beginGracefulShutdown`, or when cancelled.
+    func run() async {
+        // Nobody could say before that a machine is in use, and what was said last may not have been written down: leases and idle times
+        // begin anew with the server.
+        let servingSince = self.world.clock.now
+        while !self.isShuttingDown {
+            await self.look(servingSince: servingSince)
+            await self.shutdown.wait(after: 0, until: self.world.clock.now + EngineLimits.policyInterval, clock: self.world.clock)
+        }
+    }
+
+    private var isShuttingDown: Bool { Task.isCancelled || self.shutdown.count > 0 }
+
+    /// An observed deployment changes nothing.
+    private func look(servingSince: Timestamp) async {
+        guard self.world.view.control.observation == nil else { return }
+        let instances = self.world.view.livingInstances().instances.filter { $0.policies != nil && !$0.state.isFinal }
+        self.world.view.touches.keep(only: Set(instances.map(\.id)))
+        let due = instances.compactMap { instance in self.commit(for: instance, servingSince).map { (instance.id, $0) } }
+        await withTaskGroup(of: Void.self) { group in
+            for (position, (id, commit)) in due.enumerated() where !self.isShuttingDown {
+                if position >= EngineLimits.policyWritesAtOnceMax { await group.next() }
+                group.addTask { await self.write(commit, of: id) }
+            }
+        }
+    }
+
+    private func commit(for instance: Instance, _ servingSince: Timestamp) -> Commit? {
+        let now = self.world.clock.now
+        if let upkeep = Admission.upkeep(
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), servingSince: servingSince, at: now)
+        {
+            return upkeep
+        }
+        guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil
+        else { return nil }
+        var random = self.world.random
+        let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+        return self.admission.automatic(subject, jobID: .random(using: &random), servingSince: servingSince, at: now)
+    }
+
+    /// What does not get through now is decided anew at the next look.
+    private func write(_ commit: Commit, of id: InstanceID) async {
+        do throws(StoreError) {
+            _ = try await self.world.store.commit(commit)
+            self.world.storeAnswered(nil)
+        } catch {
+            self.world.storeAnswered(error)
+            if let hold = Hold(error) { self.world.report(.held(id, hold)) }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+internal import Fleet
+internal import NovitaiProto
+internal import ProtobufWire
+
+extension NovitaiV1.InstancePolicies {
+    init(_ policies: InstancePolicies) {
+        self.init()
+        self.idleStop = policies.idleStop.map { GoogleProtobuf.Duration($0) }
+        self.neverIdleStop = policies.idleStop == nil
+        self.maxLifetime = policies.maxLifetime.map { GoogleProtobuf.Duration($0) }
+        self.stopAt = policies.stopAt.map { GoogleProtobuf.Timestamp($0) }
+        self.deleteAt = policies.deleteAt.map { GoogleProtobuf.Timestamp($0) }
+        self.lease = policies.lease.map { GoogleProtobuf.Duration($0) }
+    }
+}
+
+extension InstancePolicies {
+    /// - Parameter idleStop: of a request that says nothing about it.
+    init(_ message: NovitaiV1.InstancePolicies?, default idleStop: Duration?) {
+        self.init(
+            idleStop: message?.neverIdleStop == true ? nil : message?.idleStop?.duration ?? idleStop,
+            maxLifetime: message?.maxLifetime?.duration, stopAt: message?.stopAt.map { Timestamp($0) },
+            deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration)
+    }
+}
+
+extension Timestamp {
+    /// The decoder has checked the ranges of both fields.
+    fileprivate init(_ time: GoogleProtobuf.Timestamp) {
+        self.init(microseconds: time.seconds * 1_000_000 + Int64(time.nanos / 1000))
+    }
+}
+
+extension NovitaiV1.NextAction {
+    init(_ action: NextAction) {
+        self.init()
+        self.kind = action.kind == .stop ? .stop : .delete
+        self.cause = action.cause.word
+        self.time = GoogleProtobuf.Timestamp(action.at)
+    }
+}

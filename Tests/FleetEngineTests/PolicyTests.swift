@@ -1,0 +1,85 @@
+import Fleet
+import NovitaSimulator
+import SQLiteStore
+import Testing
+
+@Suite("Policies at work")
+struct PolicyRunnerTests {
+    private static func play(_ policies: InstancePolicies, _ script: @escaping @Sendable (Universe, Instance) async throws -> Void) throws {
+        try Universe.play { universe in try await script(universe, try await universe.ready(1, policies: policies)) }
+    }
+
+    @Test("An idle machine is warned of, stopped with its cause, and not deleted; started again, its clock is fresh")
+    func idle() throws {
+        try Self.play(InstancePolicies(idleStop: .seconds(1200))) { universe, instance in
+            await universe.sleep(.seconds(960))
+            #expect(try await universe.instance(instance.id)?.stateMessage.contains("stop because of IDLE") == true)
+            await universe.sleep(.seconds(400))
+            let stopped = try #require(try await universe.instance(instance.id))
+            #expect(stopped.state == .stopped && stopped.stateReason == .policy && stopped.desiredState == .stopped)
+            let entry = try await universe.running().store.inner.audit(AuditQuery(limit: 1)).first?.entry
+            #expect(entry?.action == "StopMachine" && entry?.cause == "IDLE")
+            #expect(try await universe.end(of: universe.change(.start, instance.id).job).state == .succeeded)
+            await universe.sleep(.seconds(900))
+            #expect(try await universe.instance(instance.id)?.state == .running)
+            #expect(universe.count(of: .deleteInstance(id: "")) == 0)
+        }
+    }
+
+    @Test("What is touched runs on, also over a restart of the server")
+    func touched() throws {
+        try Self.play(InstancePolicies(idleStop: .seconds(600))) { universe, instance in
+            for round in 0..<12 {
+                await universe.running().view.touches.note(instance.id, at: universe.clock.now)
+                await universe.sleep(.seconds(300))
+                if round % 4 == 3 { universe.crash() }
+            }
+            let state = try await universe.instance(instance.id)?.state
+            #expect(state == .running)
+        }
+    }
+
+    @Test("A sign of use that comes during a sweep is written down with it")
+    func touchedInSweep() throws {
+        try Self.play(InstancePolicies(idleStop: .seconds(600))) { universe, instance in
+            for _ in 0..<10 {
+                await universe.sleep(.seconds(61))
+                let sign = universe.clock.now
+                async let sweep = universe.running().reconcile(isDryRun: false)
+                await universe.running().view.touches.note(instance.id, at: sign)
+                _ = try await sweep
+                await universe.sleep(.seconds(15))
+                #expect(try await universe.instance(instance.id)?.touchedAt == sign)
+            }
+        }
+    }
+
+    @Test("A lease that lapses stops the machine, and deletes it after as long again")
+    func lease() throws {
+        try Self.play(InstancePolicies(lease: .seconds(900))) { universe, instance in
+            await universe.sleep(.seconds(1000))
+            let state = try await universe.instance(instance.id)?.state
+            #expect(state == .stopped)
+            await universe.sleep(.seconds(1000))
+            #expect(try await universe.instance(instance.id)?.state == .deleted)
+            #expect(universe.ledger.allSatisfy { $0.released != nil })
+        }
+    }
+
+    @Test("A freeze holds what is due, and it is done once the fleet may go on")
+    func frozen() throws {
+        try Self.play(InstancePolicies(maxLifetime: .seconds(900))) { universe, instance in
+            let governor = await universe.running().governor
+            func caller(_ word: String) -> FleetGovernor.Caller {
+                FleetGovernor.Caller(
+                    actor: "op", request: RequestKey(tenant: .default, method: "SetFreeze", requestID: word), payloadDigest: [1])
+            }
+            _ = try await governor.setFreeze(true, reason: "r", by: caller("on"))
+            await universe.sleep(.seconds(1500))
+            #expect(try await universe.instance(instance.id)?.state == .running)
+            _ = try await governor.setFreeze(false, reason: "r", by: caller("off"))
+            await universe.sleep(.seconds(120))
+            #expect(try await universe.instance(instance.id)?.state == .deleted)
+        }
+    }
+}

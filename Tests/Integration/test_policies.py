@@ -1,0 +1,78 @@
+"""What machines are to have done to them without a call, as it is said by real clients."""
+
+import os
+import subprocess
+import time
+
+from conftest import BINARIES, Server, spec, wait_for
+
+import grpc
+import pytest
+
+
+def create(api, client, name, **policies):
+    request = api.instance.CreateInstanceRequest(name=name, spec=spec(api))
+    for field, value in policies.items():
+        target = getattr(request.policies, field)
+        if isinstance(value, bool):
+            setattr(request.policies, field, value)
+        else:
+            target.seconds = value
+    return client.instances.CreateInstance(request, timeout=10)
+
+
+def command(server, *arguments):
+    return subprocess.run(
+        [BINARIES / "novitai", "--target", server.address, *arguments], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=30
+    )
+
+
+def test_what_a_policy_will_do_next_is_shown_and_a_touch_moves_it(api, client):
+    made = create(api, client, "leased", lease=3600, max_lifetime=86400)
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    before = time.time()
+    reply = client.instances.TouchInstance(api.instance.TouchInstanceRequest(id="leased"), timeout=5)
+    assert reply.next_action.kind == api.instance.NEXT_ACTION_KIND_STOP and reply.next_action.cause == "LEASE_LAPSED"
+    assert abs(reply.next_action.time.seconds - before - 3600) < 5 and abs(reply.touch_time.seconds - before) < 5
+    shown = client.instances.GetInstance(api.instance.GetInstanceRequest(id="leased"), timeout=5)
+    assert shown.policies.lease.seconds == 3600 and shown.policies.never_idle_stop
+
+
+def test_a_machine_whose_time_is_over_is_deleted_with_its_cause(api, client, simulator):
+    made = create(api, client, "short")
+    with pytest.raises(grpc.RpcError) as refused:
+        create(api, client, "past", delete_at=1_000_000_000)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "policies.delete_at" in refused.value.details()
+    ending = create(api, client, "ending", delete_at=int(time.time()) + 5)
+    watched = client.instances.WatchInstances(api.instance.WatchInstancesRequest(), timeout=60)
+    messages = set()
+    for response in watched:
+        for event in response.events:
+            if event.instance.id == ending.instance.id:
+                messages.add(event.instance.state_message)
+                if event.instance.state == api.instance.INSTANCE_STATE_DELETED:
+                    watched.cancel()
+                    break
+        else:
+            continue
+        break
+    assert any("delete because of SCHEDULE" in message for message in messages), messages
+    events = client.admin.ListAuditEvents(api.admin.ListAuditEventsRequest(), timeout=10).events
+    assert [event.cause for event in events if event.action == "DeleteMachine"] == ["SCHEDULE"]
+    others = [machine for machine in simulator.ledger() if not machine["released"]]
+    assert len(others) == 1 and made.instance.id in others[0]["name"]
+
+
+def test_the_default_of_the_server_and_the_command_line(api, start, connect, simulator, tmp_path):
+    server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5"))
+    client = connect(server)
+    assert create(api, client, "plain").instance.policies.idle_stop.seconds == 300
+    assert not create(api, client, "never", never_idle_stop=True).instance.policies.HasField("idle_stop")
+    create_cli = ["instances", "create", "--name", "cli", "--product", "RTX 4090 24GB", "--image", "registry.example/worker:1", "--lease", "30m"]
+    ended = command(server, *create_cli, "--delete-at", "2999-01-31T18:00:00Z")
+    assert ended.returncode == 1 and "policies.delete_at" in ended.stderr
+    ended = command(server, *create_cli, "--idle-stop", "10m")
+    assert ended.returncode == 0, ended.stderr
+    shown = client.instances.GetInstance(api.instance.GetInstanceRequest(id="cli"), timeout=5).policies
+    assert shown.lease.seconds == 1800 and shown.idle_stop.seconds == 600
+    wait_for(lambda: "STOP at" in command(server, "instances", "touch", "plain").stdout, 60, "the machine to run")

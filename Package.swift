@@ -31,6 +31,7 @@ func product(_ name: String, _ package: String) -> Target.Dependency {
 }
 
 let argumentParser = product("ArgumentParser", "swift-argument-parser")
+let asyncAlgorithms = product("AsyncAlgorithms", "swift-async-algorithms")
 let crypto = product("Crypto", "swift-crypto")
 let deque = product("DequeModule", "swift-collections")
 let grdb = product("GRDB", "GRDB.swift")
@@ -56,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms.git", exact: "1.1.4"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
@@ -78,6 +80,7 @@ let package = Package(
             ]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
+        library("ProtobufJSON", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),
 
         // The domain and what drives it.
@@ -101,7 +104,15 @@ let package = Package(
         library("Settings"),
         library("Telemetry", ["CivilTime", logging, systemPackage]),
         library("Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto, logging]),
-        library("Sidecar", ["CivilTime", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, nioPosix, serviceLifecycle]),
+        .target(name: "CConsolePages", exclude: ["pages"]),
+        library(
+            "Console",
+            [
+                "CConsolePages", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", asyncAlgorithms, hummingbird, nioCore,
+                serviceLifecycle,
+            ]),
+        library(
+            "Sidecar", ["CivilTime", "Console", "NovitaiProto", "RPCCore", hummingbird, logging, nioCore, nioPosix, serviceLifecycle]),
 
         // The programs: wiring, no logic.
         program(
@@ -112,7 +123,11 @@ let package = Package(
                 "Telemetry", argumentParser, logging, systemPackage, unixSignals,
             ]),
         program(
-            "novitai", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, crypto, systemPackage]),
+            "novitai",
+            [
+                "CivilTime", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, crypto,
+                systemPackage,
+            ]),
         program(
             "novitai-sidecar",
             ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),
@@ -139,6 +154,7 @@ let package = Package(
             swiftSettings: rules),
         tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
+        tests("ConsoleTests", ["Console", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", hummingbird]),
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),

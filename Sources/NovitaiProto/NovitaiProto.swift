@@ -71,6 +71,7 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.Freshness.self,
     NovitaiV1.GetServerInfoRequest.self,
     NovitaiV1.ServerInfo.self,
+    NovitaiV1.Caller.self,
     NovitaiV1.Limits.self,
     NovitaiV1.GetHealthRequest.self,
     NovitaiV1.HealthCheck.self,

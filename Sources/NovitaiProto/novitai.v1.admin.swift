@@ -95,6 +95,8 @@ extension NovitaiV1 {
         package var upstream: String = ""
         package var revision: Int64 = 0
         package var limits: NovitaiV1.Limits?
+        /// As whom the server took this very call.
+        package var caller: NovitaiV1.Caller?
         package init() {}
     }
 }
@@ -121,6 +123,7 @@ extension NovitaiV1.ServerInfo {
         self.upstream = try unsafe c.pointee.upstream.string("ServerInfo.upstream")
         self.revision = unsafe c.pointee.revision
         self.limits = try unsafe Wire.message(c.pointee.limits, NovitaiV1.Limits.init(reading:))
+        self.caller = try unsafe Wire.message(c.pointee.caller, NovitaiV1.Caller.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ServerInfo> {
@@ -133,6 +136,47 @@ extension NovitaiV1.ServerInfo {
         try unsafe c.pointee.upstream = .init(arena.string(self.upstream))
         unsafe c.pointee.revision = self.revision
         if let value = self.limits { try unsafe c.pointee.limits = value.write(in: arena) }
+        if let value = self.caller { try unsafe c.pointee.caller = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// Who calls.
+    package struct Caller: ProtobufMessage {
+        /// The principal's id: "local" on a server without identities.
+        package var id: String = ""
+        package var tenant: String = ""
+        /// monitor, viewer, operator or admin.
+        package var role: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Caller {
+    package static var protobufName: String { "novitai.v1.Caller" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__caller__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Caller>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("Caller.id")
+        self.tenant = try unsafe c.pointee.tenant.string("Caller.tenant")
+        self.role = try unsafe c.pointee.role.string("Caller.role")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Caller> {
+        let c = try unsafe arena.make(novitai__v1__caller__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.tenant = .init(arena.string(self.tenant))
+        try unsafe c.pointee.role = .init(arena.string(self.role))
         return unsafe c
     }
 }

@@ -1,4 +1,5 @@
 internal import CivilTime
+internal import FoundationEssentials
 internal import NovitaiProto
 
 /// What `/health` shows.
@@ -60,6 +61,12 @@ struct HealthReport: Encodable, Sendable {
         self.version = ""
         self.uptimeSeconds = 0
         self.checks = ["rpc": Check(status: .unhealthy, checkedAt: nil, latencyMilliseconds: 0, detail: reason)]
+    }
+
+    func json(_ formatting: JSONEncoder.OutputFormatting = []) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = formatting.union(.sortedKeys)
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
     /// Takes requests and its store writes.

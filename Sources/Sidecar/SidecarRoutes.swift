@@ -1,3 +1,4 @@
+internal import Console
 internal import FoundationEssentials
 internal import HTTPTypes
 package import Hummingbird
@@ -13,14 +14,20 @@ package struct SidecarRoutes: Sendable {
 
     private let admin: NovitaiV1.AdminServiceClient
     private let options: CallOptions
+    private let channel: any RPCChannel
+    private let isLoopback: Bool
     private let metrics = SidecarMetrics()
 
-    /// - Parameter token: the bearer token for the server, if it wants one.
-    package init(channel: any RPCChannel, token: String?) throws(RPCError) {
+    /// - Parameters:
+    ///   - token: the bearer token for the server, if it wants one.
+    ///   - isLoopback: whether the sidecar is reached from this machine only.
+    package init(channel: any RPCChannel, token: String?, isLoopback: Bool) throws(RPCError) {
         self.admin = NovitaiV1.AdminServiceClient(channel)
         var options = CallOptions(timeout: Self.callTimeout)
         if let token { try options.metadata.append("Bearer \(token)", for: "authorization") }
         self.options = options
+        self.channel = channel
+        self.isLoopback = isLoopback
     }
 
     package func router() -> Hummingbird.Router<BasicRequestContext> {
@@ -33,9 +40,7 @@ package struct SidecarRoutes: Sendable {
         }
         router.get("health") { _, _ in
             let report = await self.health()
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-            let body = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+            let body = try report.json(.prettyPrinted) + "\n"
             return self.answer("/health", report.status == .unhealthy ? .serviceUnavailable : .ok, body, "application/json")
         }
         router.get("metrics") { request, _ in
@@ -46,6 +51,10 @@ package struct SidecarRoutes: Sendable {
             }
             return self.answer("/metrics", .ok, OpenMetricsText.converted(text), OpenMetricsText.contentType)
         }
+        ConsoleRoutes(channel: self.channel, isLoopback: self.isLoopback) {
+            // A report of ours can always be written.
+            (try? await self.health().json()) ?? "{}"
+        }.add(to: router)
         return router
     }
 

@@ -5,7 +5,7 @@ import FoundationEssentials
 struct NovitaiSidecar: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "novitai-sidecar",
-        abstract: "The HTTP/1 face of a Novitai server: /livez, /readyz, /health, /metrics.",
+        abstract: "The HTTP/1 face of a Novitai server: /livez, /readyz, /health, /metrics, and the web console at /.",
         discussion:
             "It reaches the server by gRPC alone, so what it reports is what a client would see. Exit status 78: a setting is wrong.",
         subcommands: [Serve.self, Probe.self],

@@ -24,8 +24,8 @@ struct Serve: AsyncParsableCommand {
         let channel = HTTP2Channel(configuration: settings.channel)
         let portFile = self.portFile
         let server = SidecarServer(
-            routes: try SidecarRoutes(channel: channel, token: settings.token?.reveal()), address: settings.bindAddress,
-            logger: Self.quiet(logger)
+            routes: try SidecarRoutes(channel: channel, token: settings.token?.reveal(), isLoopback: settings.isLoopback),
+            address: settings.bindAddress, logger: Self.quiet(logger)
         ) { address in
             logger.info("listening", metadata: ["address": "\(address.text)"])
             Self.write(address.port, to: portFile, logger)

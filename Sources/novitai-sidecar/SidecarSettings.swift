@@ -60,6 +60,9 @@ struct SidecarSettings {
         }
     }
 
+    /// Whether only this machine reaches the sidecar.
+    var isLoopback: Bool { self.listen.isLoopback }
+
     var bindAddress: BindAddress {
         switch self.listen {
         case .tcp(let host, let port): .hostname(host, port: port)

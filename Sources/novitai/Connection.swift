@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import NovitaiProto
+internal import ProtobufJSON
 internal import RPCCore
 internal import RPCTransport
 
@@ -87,4 +88,12 @@ func environment(_ name: String) -> String? {
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table
     case json
+
+    /// Shows a reply: JSON of the message, or the text for people.
+    func print(_ message: Any, text: () -> String) {
+        switch self {
+        case .table: printToStandardOutput(text())
+        case .json: printToStandardOutput(MessageJSON(message, .indented).text)
+        }
+    }
 }

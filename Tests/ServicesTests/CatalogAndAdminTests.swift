@@ -213,6 +213,7 @@ struct AdminTests {
             info.limits?.maxInstances == 100 && info.limits?.maxHourlySpendMicros == 100_000_000
                 && info.revision == fixture.view.revision.number)
         #expect(info.limits?.minPingInterval?.seconds == 10 && info.limits?.settleWindow?.seconds == 600)
+        #expect(info.caller?.id == "p" && info.caller?.tenant == "default" && info.caller?.role == "operator")
         let health = try await admin.getHealth(.init(), context: Fixture.context())
         #expect(health.checks.map(\.name) == ["rpc", "store", "jobs", "upstream", "reconciler", "balance"] && health.uptime?.seconds == 9)
         let text = try await admin.getMetrics(.init(), context: Fixture.context()).text

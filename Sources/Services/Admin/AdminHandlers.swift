@@ -34,6 +34,7 @@ package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
         info.upstream = self.facts.upstream
         info.revision = self.backend.view.revision.number
         info.limits = self.limits
+        info.caller = (context.principal as? Principal).map { NovitaiV1.Caller($0) }
         return info
     }
 

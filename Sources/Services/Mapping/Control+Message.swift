@@ -1,3 +1,4 @@
+internal import Access
 internal import Fleet
 internal import NovitaiProto
 internal import ProtobufWire
@@ -24,6 +25,15 @@ extension NovitaiV1.Observation {
         self.init()
         self.reason = observation.reason
         self.since = GoogleProtobuf.Timestamp(observation.since)
+    }
+}
+
+extension NovitaiV1.Caller {
+    init(_ principal: Principal) {
+        self.init()
+        self.id = principal.id
+        self.tenant = principal.tenant
+        self.role = principal.role.rawValue
     }
 }
 

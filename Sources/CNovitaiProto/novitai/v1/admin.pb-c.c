@@ -19,6 +19,12 @@ void   novitai__v1__server_info__init
   static const Novitai__V1__ServerInfo init_value = NOVITAI__V1__SERVER_INFO__INIT;
   *message = init_value;
 }
+void   novitai__v1__caller__init
+                     (Novitai__V1__Caller         *message)
+{
+  static const Novitai__V1__Caller init_value = NOVITAI__V1__CALLER__INIT;
+  *message = init_value;
+}
 void   novitai__v1__limits__init
                      (Novitai__V1__Limits         *message)
 {
@@ -175,7 +181,7 @@ const ProtobufCMessageDescriptor novitai__v1__get_server_info_request__descripto
   (ProtobufCMessageInit) novitai__v1__get_server_info_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__server_info__field_descriptors[8] =
+static const ProtobufCFieldDescriptor novitai__v1__server_info__field_descriptors[9] =
 {
   {
     "version",
@@ -273,8 +279,21 @@ static const ProtobufCFieldDescriptor novitai__v1__server_info__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "caller",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ServerInfo, caller),
+    &novitai__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__server_info__field_indices_by_name[] = {
+  8,   /* field[8] = caller */
   1,   /* field[1] = deployment_id */
   2,   /* field[2] = history_id */
   7,   /* field[7] = limits */
@@ -287,7 +306,7 @@ static const unsigned novitai__v1__server_info__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__server_info__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor novitai__v1__server_info__descriptor =
 {
@@ -297,11 +316,75 @@ const ProtobufCMessageDescriptor novitai__v1__server_info__descriptor =
   "Novitai__V1__ServerInfo",
   "novitai.v1",
   sizeof(Novitai__V1__ServerInfo),
-  8,
+  9,
   novitai__v1__server_info__field_descriptors,
   novitai__v1__server_info__field_indices_by_name,
   1,  novitai__v1__server_info__number_ranges,
   (ProtobufCMessageInit) novitai__v1__server_info__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__caller__field_descriptors[3] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Caller, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tenant",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Caller, tenant),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "role",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Caller, role),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__caller__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+  2,   /* field[2] = role */
+  1,   /* field[1] = tenant */
+};
+static const ProtobufCIntRange novitai__v1__caller__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__caller__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Caller",
+  "Caller",
+  "Novitai__V1__Caller",
+  "novitai.v1",
+  sizeof(Novitai__V1__Caller),
+  3,
+  novitai__v1__caller__field_descriptors,
+  novitai__v1__caller__field_indices_by_name,
+  1,  novitai__v1__caller__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__caller__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__limits__field_descriptors[8] =

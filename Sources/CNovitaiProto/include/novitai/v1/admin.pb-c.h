@@ -20,6 +20,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Novitai__V1__GetServerInfoRequest Novitai__V1__GetServerInfoRequest;
 typedef struct Novitai__V1__ServerInfo Novitai__V1__ServerInfo;
+typedef struct Novitai__V1__Caller Novitai__V1__Caller;
 typedef struct Novitai__V1__Limits Novitai__V1__Limits;
 typedef struct Novitai__V1__GetHealthRequest Novitai__V1__GetHealthRequest;
 typedef struct Novitai__V1__HealthCheck Novitai__V1__HealthCheck;
@@ -70,10 +71,23 @@ struct  Novitai__V1__ServerInfo
   ProtobufCBinaryData upstream;
   int64_t revision;
   Novitai__V1__Limits *limits;
+  Novitai__V1__Caller *caller;
 };
 #define NOVITAI__V1__SERVER_INFO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__server_info__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL}, 0, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, {0,NULL}, {0,NULL}, 0, NULL, NULL }
+
+
+struct  Novitai__V1__Caller
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData tenant;
+  ProtobufCBinaryData role;
+};
+#define NOVITAI__V1__CALLER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__caller__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__Limits
@@ -385,6 +399,9 @@ void   novitai__v1__get_server_info_request__init
 /* Novitai__V1__ServerInfo methods */
 void   novitai__v1__server_info__init
                      (Novitai__V1__ServerInfo         *message);
+/* Novitai__V1__Caller methods */
+void   novitai__v1__caller__init
+                     (Novitai__V1__Caller         *message);
 /* Novitai__V1__Limits methods */
 void   novitai__v1__limits__init
                      (Novitai__V1__Limits         *message);
@@ -461,6 +478,9 @@ typedef void (*Novitai__V1__GetServerInfoRequest_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__ServerInfo_Closure)
                  (const Novitai__V1__ServerInfo *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Caller_Closure)
+                 (const Novitai__V1__Caller *message,
                   void *closure_data);
 typedef void (*Novitai__V1__Limits_Closure)
                  (const Novitai__V1__Limits *message,
@@ -539,6 +559,7 @@ typedef void (*Novitai__V1__BackupChunk_Closure)
 
 extern const ProtobufCMessageDescriptor novitai__v1__get_server_info_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__server_info__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__caller__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__limits__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__get_health_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__health_check__descriptor;

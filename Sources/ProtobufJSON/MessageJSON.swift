@@ -4,11 +4,20 @@ internal import ProtobufWire
 
 /// A message as JSON by the rules of protobuf's JSON mapping (https://protobuf.dev/programming-guides/json/): lowerCamelCase names, enum
 /// names, 64-bit integers and times as strings, defaults left out.
-struct MessageJSON {
-    private(set) var text = ""
+package struct MessageJSON {
+    package enum Layout: Sendable {
+        /// A field a line, for people.
+        case indented
+        /// One line, without blanks.
+        case compact
+    }
+
+    package private(set) var text = ""
+    private let layout: Layout
     private var depth = 0
 
-    init(_ value: Any) {
+    package init(_ value: Any, _ layout: Layout) {
+        self.layout = layout
         self.write(value)
     }
 
@@ -36,7 +45,7 @@ struct MessageJSON {
     private mutating func write(fields: [(name: String, value: Any)]) {
         self.enclosed("{", "}", fields) { json, field in
             json.quote(field.name)
-            json.text += ": "
+            json.text += json.layout == .compact ? ":" : ": "
             json.write(field.value)
         }
     }
@@ -46,11 +55,18 @@ struct MessageJSON {
         self.text += open
         self.depth += 1
         for (index, item) in items.enumerated() {
-            self.text += (index == 0 ? "\n" : ",\n") + String(repeating: "  ", count: self.depth)
+            if index > 0 { self.text += "," }
+            self.breakLine()
             write(&self, item)
         }
         self.depth -= 1
-        self.text += "\n" + String(repeating: "  ", count: self.depth) + close
+        self.breakLine()
+        self.text += close
+    }
+
+    private mutating func breakLine() {
+        guard self.layout == .indented else { return }
+        self.text += "\n" + String(repeating: "  ", count: self.depth)
     }
 
     /// The set fields: generated messages are structs whose properties are named as JSON wants them.
@@ -104,15 +120,5 @@ struct MessageJSON {
             }
         }
         self.text += "\""
-    }
-}
-
-extension OutputFormat {
-    /// Shows a reply: JSON of the message, or the text for people.
-    func print(_ message: Any, text: () -> String) {
-        switch self {
-        case .table: printToStandardOutput(text())
-        case .json: printToStandardOutput(MessageJSON(message).text)
-        }
     }
 }

@@ -12,7 +12,9 @@ venv="$root/.build/venv"
 # What a build needs, and what the tests need on top of it, as Debian 12 names it.
 build_packages=(libnghttp2-dev libprotobuf-c-dev libcurl4-openssl-dev libsqlite3-dev zlib1g-dev pkg-config)
 # shellcheck disable=SC2034
-test_packages=(protobuf-compiler protobuf-c-compiler libprotobuf-dev python3-venv ruby-grpc shellcheck curl openssl prometheus nghttp2-client systemd docker-compose chromium chromium-driver)
+test_packages=(protobuf-compiler protobuf-c-compiler libprotobuf-dev python3-venv shellcheck curl openssl prometheus nghttp2-client systemd docker-compose
+    chromium chromium-driver
+    ruby-grpc g++ libgrpc++-dev protobuf-compiler-grpc golang-go golang-google-grpc-dev golang-goprotobuf-dev)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 

@@ -50,15 +50,18 @@ def our_server():
 
 def our_client(port, *cases):
     """Runs InteropClient; the verdict of each case."""
-    process = subprocess.run(
-        [str(BINARIES / "InteropClient"), f"--server_port={port}", "--test_case=" + ",".join(cases)],
-        capture_output=True, text=True, timeout=CASE_SECONDS, env=ENVIRONMENT)
-    verdicts = {name: "no verdict: " + process.stderr[-500:] for name in cases}
+    return verdicts([str(BINARIES / "InteropClient"), f"--server_port={port}", "--test_case=" + ",".join(cases)], cases)
+
+
+def verdicts(command, cases):
+    """Runs a client that prints `OK: CASE` or `FAILED: CASE: why` for each case."""
+    process = subprocess.run(command, capture_output=True, text=True, timeout=CASE_SECONDS, env=ENVIRONMENT)
+    found = {name: "no verdict: " + process.stderr[-500:] for name in cases}
     for line in process.stdout.splitlines():
         word, _, rest = line.partition(": ")
         name, _, why = rest.partition(": ")
-        verdicts[name] = "ok" if word == "OK" else why
-    return verdicts
+        found[name] = "ok" if word == "OK" else why
+    return found
 
 
 def ruby_client(port, case):

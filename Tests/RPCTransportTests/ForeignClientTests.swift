@@ -16,9 +16,8 @@ struct ForeignClientTests {
         "half_read_upload",
         // raw frames
         "livez", "get_405", "content_type_415", "bad_timeout_400", "bad_binary_400", "zero_timeout", "large_headers", "no_message",
-        "two_messages", "cut_message", "compressed_flag", "unknown_flag", "huge_prefix", "unary_without_end", "unknown_encoding",
-        "compressed_garbage",
-        "compression_bomb", "flags_of_requests", "flags_of_responses",
+        "two_messages", "cut_message", "compressed_flag", "unknown_flag", "huge_prefix", "unary_without_end", "without_te",
+        "deadline_on_open_stream", "unknown_encoding", "compressed_garbage", "compression_bomb", "flags_of_requests", "flags_of_responses",
         "subtype_echoed", "ping_flood", "http1", "silent_client", "bad_first_frame", "leaked_streams",
     ]
 

@@ -253,12 +253,12 @@ class Raw:
     def flush(self):
         self.socket.sendall(self.h2.data_to_send())
 
-    def request(self, path=SERVICE + "Echo", method="POST", content_type="application/grpc", extra=(), end=False):
+    def request(self, path=SERVICE + "Echo", method="POST", content_type="application/grpc", te=(("te", "trailers"),), extra=(), end=False):
         stream = self.h2.get_next_available_stream_id()
         fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "test")]
         if content_type:
             fields.append(("content-type", content_type))
-        self.h2.send_headers(stream, fields + [("te", "trailers")] + list(extra), end_stream=end)
+        self.h2.send_headers(stream, fields + list(te) + list(extra), end_stream=end)
         self.flush()
         return stream
 
@@ -345,7 +345,8 @@ def content_type_415():
 
 @case
 def bad_timeout_400():
-    refused("400", "13", extra=[("grpc-timeout", "soon")])
+    for timeout in ("soon", "1", "S", "-1S", "1 S", "123456789n"):
+        refused("400", "13", extra=[("grpc-timeout", timeout)])
 
 
 @case
@@ -405,6 +406,25 @@ def unary_without_end():
         raw.until(lambda: stream in raw.resets)
         assert raw.data[stream] == message(b"hello"), raw.data
         assert raw.trailers[stream]["grpc-status"] == "0" and raw.resets[stream] == 0, (raw.trailers, raw.resets)
+
+
+@case
+def without_te():
+    """grpc-go takes it, C-core resets the stream."""
+    with Raw() as raw:
+        stream = raw.request(te=())
+        raw.send(stream, message(b"hello"), end=True)
+        assert raw.answer(stream)[:2] == ("200", "0") and raw.data[stream] == message(b"hello")
+
+
+@case
+def deadline_on_open_stream():
+    """The status first, as both reference servers do, then a reset that is no error."""
+    with Raw() as raw:
+        stream = raw.request(path=SERVICE + "Hang", extra=[("grpc-timeout", "50m")])
+        raw.send(stream, message())
+        raw.until(lambda: stream in raw.resets)
+        assert raw.headers[stream]["grpc-status"] == "4" and raw.resets[stream] == 0, (raw.headers, raw.resets)
 
 
 @case

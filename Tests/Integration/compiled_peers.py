@@ -1,0 +1,82 @@
+"""The peers of the interoperability tests that have to be compiled: grpc-go and grpc C++, with Debian's libraries."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+import interop_peers
+
+PROTOS = interop_peers.ROOT / "Tests" / "Protos"
+PROTO_FILES = ["grpc/testing/test.proto", "xds/data/orca/v3/orca_load_report.proto", "xds/service/orca/v3/orca.proto"]
+SOURCES = pathlib.Path(__file__).resolve().parent / "peers"
+# What is compiled once is kept as long as nothing that it was made of changes.
+CACHE = interop_peers.ROOT / ".build" / "peers"
+
+
+class Peer:
+    """A program that serves and calls `grpc.testing.TestService`: see its `main`."""
+
+    # The folder of its sources, and the Debian package that decides about the rest.
+    name, package = "", ""
+
+    def __init__(self):
+        digest = hashlib.sha256()
+        for path in sorted([*(SOURCES / self.name).iterdir(), *(PROTOS / name for name in PROTO_FILES)]):
+            digest.update(path.read_bytes())
+        digest.update(subprocess.run(["dpkg-query", "--show", self.package], capture_output=True, check=True).stdout)
+        self.folder = CACHE / f"{self.name}-{digest.hexdigest()[:16]}"
+        self.program = self.folder / "peer"
+        if not self.program.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            self.compile()
+
+    def compile(self):
+        raise NotImplementedError
+
+    def run(self, command, **options):
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+        assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stderr[-4000:]}"
+
+    @contextlib.contextmanager
+    def server(self):
+        process = subprocess.Popen([self.program, "server"], stdout=subprocess.PIPE, text=True, env=interop_peers.ENVIRONMENT)
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+            process.wait()
+
+    def client(self, port, cases):
+        """The verdict of each case."""
+        return interop_peers.verdicts([self.program, "client", str(port), ",".join(cases)], cases)
+
+
+class GoPeer(Peer):
+    name, package = "go", "golang-google-grpc-dev"
+
+    def compile(self):
+        package = self.folder / "src" / "peer"
+        shutil.copytree(SOURCES / self.name, package)
+        for file in PROTO_FILES:
+            imports = "Mxds/data/orca/v3/orca_load_report.proto=peer/xds/data/orca/v3"
+            self.run(["protoc", f"-I{PROTOS}", f"--go_out=plugins=grpc,{imports}:{package}", file])
+        go = {
+            "GOPATH": f"{self.folder}:/usr/share/gocode", "GO111MODULE": "off", "GOFLAGS": "", "GOCACHE": str(CACHE / "go-cache"),
+            "CGO_ENABLED": "0",
+        }
+        self.run(["go", "build", "-o", self.program, "."], cwd=package, env={**os.environ, **go})
+
+
+class CppPeer(Peer):
+    name, package = "cpp", "libgrpc++-dev"
+
+    def compile(self):
+        self.run(["protoc", f"-I{PROTOS}", f"--cpp_out={self.folder}", f"--grpc_out={self.folder}",
+                  f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}", *PROTO_FILES])
+        messages = [self.folder / file.replace(".proto", ".pb.cc") for file in PROTO_FILES]
+        libraries = ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf", "-labsl_synchronization"]
+        self.run(["g++", "-std=c++17", "-O0", f"-I{self.folder}", SOURCES / self.name / "all.cpp", *messages, "-o", self.program, *libraries])

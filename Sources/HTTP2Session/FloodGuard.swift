@@ -78,16 +78,14 @@ struct FloodGuard {
 
     /// gRFC A8: a PING too soon after the last is a strike, and the third strike is out.
     mutating func pingReceived(at now: UInt64) {
+        guard let last = self.lastValidPing else { return self.lastValidPing = now }
         if !self.pings.take(at: now) { return self.end("too_many_pings") }
-        if let last = self.lastValidPing, now - last < self.limits.pingInterval {
-            self.pingStrikes += 1
-            if self.pingStrikes > self.limits.pingStrikes { self.end("too_many_pings") }
-        } else {
-            self.lastValidPing = now
-        }
+        guard now - last < self.limits.pingInterval else { return self.lastValidPing = now }
+        self.pingStrikes += 1
+        if self.pingStrikes > self.limits.pingStrikes { self.end("too_many_pings") }
     }
 
-    /// HEADERS went out. Clients probe the round trip with a PING right after the first bytes of a response, which is no strike.
+    /// HEADERS went out.
     mutating func headersSent() { self.excusePings() }
 
     mutating func dataSent(_ length: Int, isCutShort: Bool) {
@@ -95,6 +93,8 @@ struct FloodGuard {
         self.excusePings()
     }
 
+    /// Clients probe the round trip with a PING after the bytes of a response: grpc-go without a pause, so that a fast download has thousands
+    /// a second. The first one after a frame of ours is free, as it costs us no more than that frame.
     private mutating func excusePings() {
         self.lastValidPing = nil
         self.pingStrikes = 0

@@ -48,7 +48,7 @@ package struct FloodLimits: Sendable {
     /// SETTINGS frames at once, and each second (CVE-2019-9515).
     package var settingsFrames = 10
     package var settingsFramesPerSecond = 10
-    /// PINGs at once, and each second, whatever else the connection carries (CVE-2019-9512).
+    /// PINGs at once, and each second, but for one after each frame of a call that we sent (CVE-2019-9512).
     package var pings = 20
     package var pingsPerSecond = 20
     /// Nanoseconds that a peer lets pass between PINGs while we send nothing, and how many early ones it has free

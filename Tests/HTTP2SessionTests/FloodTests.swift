@@ -250,13 +250,27 @@ struct FloodTests {
             return Frame.ping() + Frame.headers(stream, Frame.request(), end: true)
         }
         #expect(reason == "too_many_pings", "requests alone do not excuse PINGs")
-        let answering = try HTTP2Session.server()
-        for index in 0..<50 {
-            let now = UInt64(index) * 100_000_000
-            try answering.feed(Frame.ping() + Frame.headers(UInt32(2 * index + 1), Frame.request(), end: true), at: now)
-            answering.submitResponse(try answering.request(), headers: HTTP2SessionTests.okHeaders, endStream: true)
-            #expect(answering.output(at: now).count > 0)
+        #expect(try Self.borneRounds(pings: 1) == 500)
+    }
+
+    @Test("of the PINGs after each response only the first is free (CVE-2019-9512)")
+    func pingsAfterResponses() throws {
+        #expect(try Self.borneRounds(pings: 2) == HTTP2SessionConfiguration().floodLimits.pings)
+    }
+
+    /// 500 requests within half a second, each with so many PINGs and answered at once.
+    ///
+    /// - Returns: how many rounds the session bore.
+    private static func borneRounds(pings: Int) throws -> Int {
+        let server = try HTTP2Session.server()
+        for index in 0..<500 {
+            let now = UInt64(index) * 1_000_000
+            let probes = (0..<pings).flatMap { _ in Frame.ping() }
+            do { try server.feed(probes + Frame.headers(UInt32(2 * index + 1), Frame.request(), end: true), at: now) } catch { return index }
+            server.submitResponse(try server.request(), headers: HTTP2SessionTests.okHeaders, endStream: true)
+            _ = server.output(at: now)
         }
+        return 500
     }
 
     @Test("SETTINGS are counted (CVE-2019-9515)")

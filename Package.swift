@@ -72,6 +72,7 @@ let package = Package(
         .target(name: "CNovitaiProto", dependencies: ["CProtobufC"]),
         library("HTTP2Session", ["CNghttp2"]),
         library("RPCCore"),
+        library("RPCServiceConfig", ["JSONText", "RPCCore"]),
         library("Compression", ["CZlib", "RPCCore"]),
         library(
             "RPCTransport",
@@ -91,7 +92,7 @@ let package = Package(
 
         // The provider.
         library("CurlClient", ["CCurl"]),
-        library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet"]),
+        library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet", "JSONText"]),
         library("Outbound", ["CurlClient", "Fleet"]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
@@ -101,6 +102,7 @@ let package = Package(
         .target(name: "CStartupPages"),
         library("Access"),
         library("CivilTime"),
+        library("JSONText"),
         library("Settings"),
         library("Telemetry", ["CivilTime", logging, systemPackage]),
         library("Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto, logging]),
@@ -130,7 +132,10 @@ let package = Package(
             ]),
         program(
             "novitai-sidecar",
-            ["RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle, unixSignals]),
+            [
+                "RPCCore", "RPCTransport", "Settings", "Sidecar", "Telemetry", argumentParser, hummingbird, logging, serviceLifecycle,
+                unixSignals,
+            ]),
         program(
             "novita-sim",
             ["NovitaSimulator", "NovitaSimulatorHTTP", "Settings", "Telemetry", argumentParser, logging, serviceLifecycle, unixSignals]),
@@ -163,7 +168,10 @@ let package = Package(
         tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
         tests(
             "NovitaCloudTests",
-            ["CurlClient", "Fleet", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", logging, serviceLifecycle]),
+            [
+                "CurlClient", "Fleet", "JSONText", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", logging,
+                serviceLifecycle,
+            ]),
         tests("NovitaSimulatorTests", ["NovitaSimulator"]),
         tests(
             "NovitaSimulatorHTTPTests",
@@ -171,6 +179,7 @@ let package = Package(
         tests("OutboundTests", ["CurlClient", "Fleet", "Outbound", nioCore, nioPosix]),
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
+        tests("RPCServiceConfigTests", ["RPCCore", "RPCServiceConfig"]),
         tests(
             "RPCTransportTests",
             ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix],

@@ -1,5 +1,6 @@
 package import CurlClient
 package import Fleet
+internal import JSONText
 
 /// Novita.ai's REST API as the `Cloud` of the fleet.
 package final class NovitaCloud: Cloud {

@@ -3,15 +3,16 @@ package struct CallOptions: Sendable {
     /// From the start of the call to its end, retries and waiting included; nil waits without an end.
     package var timeout: Duration?
     package var metadata: Metadata
-    /// Waits for a connection instead of failing with UNAVAILABLE when there is none (grpc/grpc `doc/wait-for-ready.md`).
-    package var waitsForReady: Bool
+    /// Waits for a connection instead of failing with UNAVAILABLE when there is none (grpc/grpc `doc/wait-for-ready.md`). nil leaves it to
+    /// the service config, and does not wait without one.
+    package var waitsForReady: Bool?
     /// What request messages are compressed with; nil sends them as they are. Mind what a message's length tells about its text.
     package var codec: MessageCodec?
     /// Told the response's headers and trailers when the call ends.
     package var onResponseMetadata: (@Sendable (_ initial: Metadata, _ trailing: Metadata) -> Void)?
 
     package init(
-        timeout: Duration? = nil, metadata: Metadata = Metadata(), waitsForReady: Bool = false, codec: MessageCodec? = nil,
+        timeout: Duration? = nil, metadata: Metadata = Metadata(), waitsForReady: Bool? = nil, codec: MessageCodec? = nil,
         onResponseMetadata: (@Sendable (_ initial: Metadata, _ trailing: Metadata) -> Void)? = nil
     ) {
         self.timeout = timeout

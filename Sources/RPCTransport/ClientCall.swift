@@ -3,61 +3,75 @@ internal import HTTP2Session
 internal import NIOCore
 internal import RPCCore
 
-/// One call of a client, from its submission to its end. Bound to the channel's loop.
+/// One call of a client, from its submission to its end, over all its attempts. Bound to the channel's loop.
 final class ClientCall {
     let method: MethodDescriptor
     let options: CallOptions
     let deadline: NIODeadline?
-    /// Whether it has been made anew because a server did not process it: that is done once.
-    private(set) var isRetried = false
 
     private let transport: ClientTransport
+    /// Bytes of a message.
+    private let requestSizeMax: Int
+    private let responseSizeMax: Int
+    private var attempts: CallAttempts
+    private var requests: RequestBuffer
+
+    // Of the current attempt.
+
     /// The connection and stream that carry it; nil while it waits for them.
     private var carrier: (connection: ClientConnection, stream: HTTP2Stream)?
     private var machine: ClientStreamMachine
     private var reassembler: MessageReassembler
     private var credit = ReceiveCredit()
+    /// Whether a response has begun: what follows belongs to the caller.
+    private var isCommitted = false
+
+    // Of the call.
+
     private var inbox = MessageInbox()
     /// The one response, until the status says that it counts.
     private var heldResponse: ReceivedMessage?
     private var initialMetadata = Metadata()
-    /// What was written before there was a stream; kept on until the response begins, in case the call is made anew.
-    private var unsent: [[UInt8]] = []
-    private var isFinished = false
     private var writers: [Waiter<Void>] = []
-    private var timer: Scheduled<Void>?
+    private var deadlineTimer: Scheduled<Void>?
+    private var retryTimer: Scheduled<Void>?
     private var end: ClientStreamMachine.End?
 
     init(_ transport: ClientTransport, method: MethodDescriptor, options: CallOptions, request: [UInt8]?) {
+        let config = transport.configuration.serviceConfig.config(of: method)
         self.transport = transport
         self.method = method
-        self.options = options
-        self.deadline = options.timeout.map { .now() + TimeAmount($0) }
+        self.options = config.applied(to: options)
+        self.deadline = self.options.timeout.map { .now() + TimeAmount($0) }
+        self.requestSizeMax = config.requestSizeMax ?? .max
+        self.responseSizeMax = min(config.responseSizeMax ?? .max, transport.configuration.responseSizeMax)
+        self.attempts = CallAttempts(policy: config.retryPolicy)
+        self.requests = RequestBuffer(single: request)
         self.machine = ClientStreamMachine(kind: method.kind, codecs: .standard)
-        self.reassembler = MessageReassembler(limit: transport.configuration.responseSizeMax)
-        if let request {
-            self.unsent = [request]
-            self.isFinished = true
-        }
+        self.reassembler = MessageReassembler(limit: self.responseSizeMax)
     }
 
-    var isOver: Bool { self.machine.isOver }
+    var isOver: Bool { self.end != nil }
+    /// What `grpc-previous-rpc-attempts` says.
+    var previousAttempts: Int { self.attempts.previousAttempts }
 
-    /// Starts the clock.
-    func armDeadline() {
-        guard let deadline else { return }
-        self.timer = self.transport.loop.assumeIsolated().scheduleTask(deadline: deadline) {
-            self.cancel(RPCError(code: .deadlineExceeded, message: "the deadline is over"))
+    /// Starts the clock and the first attempt.
+    func begin() {
+        if let deadline {
+            self.deadlineTimer = self.transport.loop.assumeIsolated().scheduleTask(deadline: deadline) { self.cancel(Self.late) }
         }
+        if let request = self.requests.messages.first, let error = self.refusal(of: request) { return self.cancel(error) }
+        self.transport.submit(self)
     }
+
+    private static let late = RPCError(code: .deadlineExceeded, message: "the deadline is over")
 
     /// Goes on the wire.
     func start(on connection: ClientConnection, _ stream: HTTP2Stream) {
         self.carrier = (connection, stream)
-        for message in self.unsent { connection.session.enqueue(message, on: stream) }
-        if self.isFinished { connection.session.finish(stream) }
-        // Only a call whose whole request is at hand can be made anew.
-        if !self.method.kind.hasSingleRequest { self.unsent = [] }
+        for message in self.requests.messages { connection.session.enqueue(message, on: stream) }
+        if self.requests.isFinished { connection.session.finish(stream) }
+        if !self.attempts.mayRepeat { self.requests.drop() }
         self.answerWriters(.success(()))
     }
 
@@ -68,9 +82,10 @@ final class ClientCall {
         case .ignore: break
         case .headers(let metadata, let codec):
             self.initialMetadata = metadata
-            self.reassembler.decoder = codec.map { MessageDecoder($0, limit: self.transport.configuration.responseSizeMax) }
-            self.unsent = []
-        case .end(let end): self.settle(end, isStreamOpen: !endStream)
+            self.reassembler.decoder = codec.map { MessageDecoder($0, limit: self.responseSizeMax) }
+            self.isCommitted = true
+            self.requests.drop()
+        case .end(let end): self.attemptEnded(end, isStreamOpen: !endStream)
         }
     }
 
@@ -91,28 +106,24 @@ final class ClientCall {
         case .deliver:
             if self.method.kind.hasSingleResponse { self.heldResponse = message } else { self.inbox.deliver(message) }
         case .drop: break
-        case .end(let end): self.settle(end, isStreamOpen: true)
+        case .end(let end): self.attemptEnded(end, isStreamOpen: true)
         }
     }
 
     func dataEnded() {
         guard let end = self.machine.dataEnded() else { return }
-        self.settle(end, isStreamOpen: false)
+        self.attemptEnded(end, isStreamOpen: false)
     }
 
-    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call, so that it can be made anew.
+    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call.
     func closed(resetCode: UInt32?, isUnprocessed: Bool) {
         guard !self.machine.isOver else { return }
         self.carrier = nil
-        if isUnprocessed, self.machine.isUntouched, !self.isRetried, self.method.kind.hasSingleRequest {
-            self.isRetried = true
-            return self.transport.submit(self)
-        }
         // The server may keep time as well, and reset first.
         let isLate = self.deadline.map { $0 <= .now() } ?? false
-        if isLate { return self.cancel(RPCError(code: .deadlineExceeded, message: "the deadline is over")) }
+        if isLate { return self.cancel(Self.late) }
         guard let end = self.machine.closed(resetCode: resetCode) else { return }
-        self.settle(end, isStreamOpen: false)
+        self.attemptEnded(end, isStreamOpen: false, isUnprocessed: isUnprocessed)
     }
 
     private func giveCredit() {
@@ -126,9 +137,38 @@ final class ClientCall {
 
     // MARK: The end
 
+    private func attemptEnded(_ end: ClientStreamMachine.End, isStreamOpen: Bool, isUnprocessed: Bool = false) {
+        let ending = CallAttempts.Ending(
+            code: end.error?.code, pushback: end.trailers["grpc-retry-pushback-ms"],
+            isCommitted: self.isCommitted || !self.requests.isWhole,
+            isUnprocessed: isUnprocessed)
+        switch self.transport.decide(ending, &self.attempts) {
+        case .settle: self.settle(end, isStreamOpen: isStreamOpen)
+        case .retry(let pause): self.retry(after: pause, orEndWith: end, isStreamOpen: isStreamOpen)
+        }
+    }
+
+    private func retry(after pause: Duration, orEndWith end: ClientStreamMachine.End, isStreamOpen: Bool) {
+        let time = NIODeadline.now() + TimeAmount(pause)
+        // What the server said tells more than a deadline that is sure to pass.
+        if let deadline, time >= deadline { return self.settle(end, isStreamOpen: isStreamOpen) }
+        self.leaveStream(isStreamOpen: isStreamOpen)
+        self.machine = ClientStreamMachine(kind: self.method.kind, codecs: .standard)
+        self.reassembler = MessageReassembler(limit: self.responseSizeMax)
+        self.credit = ReceiveCredit()
+        if pause == .zero { return self.transport.submit(self) }
+        self.retryTimer = self.transport.loop.assumeIsolated().scheduleTask(deadline: time) { self.transport.submit(self) }
+    }
+
+    /// There is no connection for the attempt.
+    func fail(_ error: RPCError) {
+        guard !self.isOver else { return }
+        self.attemptEnded(self.machine.end(with: error), isStreamOpen: false)
+    }
+
     /// Ends the call from this side. Without effect when it is over.
     func cancel(_ error: RPCError) {
-        guard !self.machine.isOver else { return }
+        guard !self.isOver else { return }
         self.settle(self.machine.end(with: error), isStreamOpen: true)
     }
 
@@ -138,19 +178,29 @@ final class ClientCall {
             end.error = RPCError(code: .internal, message: "the response ended within a message")
         }
         self.end = end
-        self.timer?.cancel()
-        self.timer = nil
-        self.unsent = []
-        if let (connection, stream) = self.carrier, stream.isOpen, isStreamOpen || stream.bufferedBytes > 0 || !self.isFinished {
-            // A response that is complete before its request makes the rest needless (RFC 9113, 8.1).
-            connection.session.reset(stream, isStreamOpen ? .cancel : .noError)
-            connection.scheduleFlush()
-        }
+        self.deadlineTimer?.cancel()
+        self.retryTimer?.cancel()
+        self.deadlineTimer = nil
+        self.retryTimer = nil
+        self.requests.drop()
+        self.leaveStream(isStreamOpen: isStreamOpen)
         // Before the caller goes on.
         self.options.onResponseMetadata?(self.initialMetadata, end.trailers)
         if end.error == nil, let response = self.heldResponse { self.inbox.deliver(response) }
         self.inbox.finish(end.error.map { .failure($0) } ?? .success(()))
         self.answerWriters(end.error.map { .failure($0) } ?? .success(()))
+    }
+
+    private func leaveStream(isStreamOpen: Bool) {
+        guard let (connection, stream) = self.carrier else { return }
+        self.carrier = nil
+        // What still comes on it, and that it is closed, is not about the next attempt.
+        stream.owner = nil
+        guard stream.isOpen else { return }
+        guard isStreamOpen || stream.bufferedBytes > 0 || !self.requests.isFinished else { return }
+        // A response that is complete before its request makes the rest needless (RFC 9113, 8.1).
+        connection.session.reset(stream, isStreamOpen ? .cancel : .noError)
+        connection.scheduleFlush()
     }
 
     private func answerWriters(_ result: Result<Void, RPCError>) {
@@ -167,7 +217,7 @@ final class ClientCall {
     var isBlocked: Bool { !self.writers.isEmpty }
 
     private var hasRoom: Bool {
-        let waiting = self.carrier?.stream.bufferedBytes ?? self.unsent.reduce(0) { $0 + $1.count }
+        let waiting = self.carrier?.stream.bufferedBytes ?? self.requests.bytes
         return waiting < self.transport.configuration.streamBufferMax
     }
 }
@@ -187,12 +237,17 @@ extension ClientCall: CallEndpoint {
 
     func send(_ message: [UInt8]) throws(RPCError) -> Bool {
         if let end { return try Self.result(of: end) }
-        guard !self.isFinished else { throw RPCError(code: .internal, message: "a request was written after the last one") }
+        guard !self.requests.isFinished else { throw RPCError(code: .internal, message: "a request was written after the last one") }
+        if let error = self.refusal(of: message) {
+            self.cancel(error)
+            throw error
+        }
         if let (connection, stream) = self.carrier {
             connection.session.enqueue(message, on: stream)
             connection.scheduleFlush()
+            self.requests.appendSent(message, limit: self.transport.configuration.retryBufferMax)
         } else {
-            self.unsent.append(message)
+            self.requests.append(message)
         }
         return self.hasRoom
     }
@@ -207,11 +262,17 @@ extension ClientCall: CallEndpoint {
     func sendHeaders() {}
 
     func finishSending() {
-        guard self.end == nil, !self.isFinished else { return }
-        self.isFinished = true
+        guard self.end == nil, !self.requests.isFinished else { return }
+        self.requests.isFinished = true
         guard let (connection, stream) = self.carrier else { return }
         connection.session.finish(stream)
         connection.scheduleFlush()
+    }
+
+    private func refusal(of message: [UInt8]) -> RPCError? {
+        let size = message.count - MessagePrefix.size
+        guard size > self.requestSizeMax else { return nil }
+        return RPCError(code: .resourceExhausted, message: "a request of \(size) bytes, of which \(self.requestSizeMax) are allowed")
     }
 
     /// Writing to a call that ended well is no error: its response is there to be read.

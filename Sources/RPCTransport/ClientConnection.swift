@@ -5,17 +5,25 @@ internal import RPCCore
 /// The client's side of one connection: puts calls on streams and gives them what comes. Bound to the channel's loop.
 final class ClientConnection: HTTP2DriverDelegate {
     let session: HTTP2Session
+    let address: RPCAddress
     private let transport: ClientTransport
     private var driver: HTTP2Driver?
     private var blockedCalls: [ClientCall] = []
     /// The last stream that the server says it took, once it ends the connection.
     private var lastProcessed: Int32?
     private var isClosed = false
-    /// Until the server's first SETTINGS.
+    /// Whether the server's first SETTINGS have come.
+    private(set) var wasReady = false
+    /// Until then.
     private var handshakeTimer: Scheduled<Void>?
+    private var keepalive: ClientKeepalive
+    /// Until the server's life is to be looked at again; nil while it is not watched.
+    private var keepaliveTimer: Scheduled<Void>?
 
-    init(_ transport: ClientTransport) throws(HTTP2SessionError) {
+    init(_ transport: ClientTransport, _ address: RPCAddress, _ keepalive: ClientKeepalive) throws(HTTP2SessionError) {
         self.transport = transport
+        self.address = address
+        self.keepalive = keepalive
         self.session = try HTTP2Session(role: .client, configuration: transport.configuration.session)
     }
 
@@ -31,12 +39,15 @@ final class ClientConnection: HTTP2DriverDelegate {
         !self.isClosed && self.lastProcessed == nil && self.session.openStreamCount < Int(self.session.remoteMaxConcurrentStreams)
     }
 
+    var hasCalls: Bool { self.session.openStreamCount > 0 }
+
     /// - Returns: whether the call is on its way. When not, the connection is of no use for new ones.
     func start(_ call: ClientCall) -> Bool {
         guard self.canTakeCall, let stream = self.session.submitRequest(headers: self.transport.headers(for: call)) else { return false }
         stream.owner = call
         call.start(on: self, stream)
         self.scheduleFlush()
+        if self.keepaliveTimer == nil { self.checkKeepalive() }
         return true
     }
 
@@ -73,14 +84,24 @@ final class ClientConnection: HTTP2DriverDelegate {
         case .closed(let stream, let code):
             self.closed(stream, code)
         case .settings:
-            self.handshakeTimer?.cancel()
-            self.transport.connectionReady(self)
-        case .goAway(let lastStream, _):
+            self.settingsReceived()
+        case .goAway(let lastStream, let code):
             self.lastProcessed = lastStream
-            self.transport.connectionLeaving(self)
+            self.transport.connectionLeaving(self, isComplaint: code == .enhanceYourCalm)
         case .pingAcknowledged:
             break
         }
+    }
+
+    private func settingsReceived() {
+        // Later ones may allow more streams.
+        guard !self.wasReady else { return self.transport.streamFreed() }
+        // A server may say goodbye at once: then this attempt has failed.
+        guard self.lastProcessed == nil else { return }
+        self.wasReady = true
+        self.handshakeTimer?.cancel()
+        self.checkKeepalive()
+        self.transport.connectionReady(self)
     }
 
     private func closed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
@@ -89,6 +110,27 @@ final class ClientConnection: HTTP2DriverDelegate {
         let isUnprocessed = code == .refusedStream || stream.id > self.lastProcessed ?? .max
         call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed)
         self.transport.streamFreed()
+    }
+
+    /// Asks the server whether it is there, when it is time to.
+    private func checkKeepalive() {
+        guard let driver, !self.isClosed else { return }
+        switch self.keepalive.check(at: NIODeadline.now().uptimeNanoseconds, lastRead: driver.lastReceivedAt, hasCalls: self.hasCalls) {
+        case .sleep: self.keepaliveTimer = nil
+        case .wait(let time): self.armKeepalive(time)
+        case .ping(let time):
+            self.session.submitPing(Self.keepalivePing)
+            self.scheduleFlush()
+            self.armKeepalive(time)
+        case .giveUp: driver.fail(HTTP2SessionError(reason: "keepalive_timeout"))
+        }
+    }
+
+    private static let keepalivePing: UInt64 = 0x6B65_6570
+
+    private func armKeepalive(_ time: UInt64) {
+        let deadline = NIODeadline.uptimeNanoseconds(time)
+        self.keepaliveTimer = self.transport.loop.assumeIsolated().scheduleTask(deadline: deadline) { self.checkKeepalive() }
     }
 
     func outputDrained() {
@@ -102,6 +144,7 @@ final class ClientConnection: HTTP2DriverDelegate {
     func connectionClosed(reason: HTTP2SessionError?) {
         self.isClosed = true
         self.handshakeTimer?.cancel()
+        self.keepaliveTimer?.cancel()
         self.transport.connectionClosed(self, wasOpen: self.handshakeTimer != nil, reason: reason)
         let lastProcessed = self.lastProcessed ?? .max
         for stream in self.session.abandonStreams() {

@@ -4,54 +4,59 @@ internal import NIOCore
 internal import NIOPosix
 internal import RPCCore
 
-/// The state of a channel: its connection, made when there is a call and made again when it is lost, and the calls that wait for it.
-/// Bound to the channel's loop.
-///
-///     idle ──call──▶ connecting ──SETTINGS──▶ ready ──GOAWAY, lost──▶ idle
-///                         └──failed──▶ pausing ──▶ idle, or connecting when calls wait
+/// A channel's connections, made when there is a call and made again when they are lost, and the calls that wait for one. What is to be
+/// done, `ChannelMachine` says. Bound to the channel's loop.
 final class ClientTransport {
-    private enum State {
-        case idle
-        case connecting
-        case ready(ClientConnection)
-        /// After a failed attempt. Calls fail at once, but for those that wait for a connection.
-        case pausing(Scheduled<Void>, RPCError)
-        case shutDown
-    }
-
     let loop: any EventLoop
     let configuration: HTTP2ChannelConfiguration
-    private var state = State.idle
-    private var waiting = Deque<ClientCall>()
-    private var failures = 0
+    private var machine: ChannelMachine
+    private var throttle: RetryThrottle?
+    /// Of the next connections: slower after a server complained.
+    private var keepalive: ClientKeepalive.Configuration
+    /// The connection that takes calls.
+    private var current: ClientConnection?
     /// Every connection that is not closed: the one in use, one being made, and those that finish their last calls.
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
+    private var waiting = Deque<ClientCall>()
+    /// Why the last attempt to connect failed.
+    private var failure = RPCError(code: .unavailable, message: "not connected")
+    private var pauseTimer: Scheduled<Void>?
+    private var idleTimer: Scheduled<Void>?
+    private var lastUse = NIODeadline.now()
     private var shutDownWaiters: [Waiter<Void>] = []
 
     init(loop: any EventLoop, configuration: HTTP2ChannelConfiguration) {
         self.loop = loop
         self.configuration = configuration
+        self.machine = ChannelMachine(addressCount: configuration.addresses.count, backoff: configuration.backoff)
+        self.throttle = configuration.serviceConfig.retryThrottle
+        self.keepalive = configuration.keepalive
     }
 
     // MARK: Calls
 
     func submit(_ call: ClientCall) {
-        switch self.state {
-        case .ready(let connection):
-            if !self.waiting.isEmpty || !connection.start(call) { self.wait(call) }
-        case .idle:
+        let now = NIODeadline.now()
+        self.lastUse = now
+        let waitsForReady = call.options.waitsForReady ?? false
+        switch self.machine.callSubmitted(waitsForReady: waitsForReady, at: now.uptimeNanoseconds) {
+        case .start:
+            guard self.waiting.isEmpty, let current, current.start(call) else { return self.wait(call) }
+        case .wait: self.wait(call)
+        case .waitAndConnect(let address):
             self.wait(call)
-            self.connect()
-        case .connecting:
-            self.wait(call)
-        case .pausing(_, let error):
-            if call.options.waitsForReady { self.wait(call) } else { call.cancel(error) }
-        case .shutDown:
-            call.cancel(Self.shutDownError)
+            self.connect(address)
+        case .fail: call.fail(self.failure)
+        case .refuse: call.cancel(Self.shutDownError)
         }
     }
 
     private static let shutDownError = RPCError(code: .unavailable, message: "the channel is shut down")
+
+    /// Whether a call whose attempt has ended is made again.
+    func decide(_ ending: CallAttempts.Ending, _ attempts: inout CallAttempts) -> CallAttempts.Decision {
+        attempts.attemptEnded(ending, throttle: &self.throttle, random: .random(in: -1...1))
+    }
 
     private func wait(_ call: ClientCall) {
         guard self.waiting.count < self.configuration.waitingCallsMax else {
@@ -60,14 +65,22 @@ final class ClientTransport {
         self.waiting.append(call)
     }
 
-    /// A stream of the connection in use has ended, so that another may begin.
-    func streamFreed() { self.startWaiting() }
+    /// A stream has ended, or the server allows more of them, so that another may begin.
+    func streamFreed() {
+        self.lastUse = .now()
+        self.startWaiting()
+    }
 
     private func startWaiting() {
-        guard case .ready(let connection) = self.state else { return }
-        while connection.canTakeCall, let call = self.waiting.popFirst() {
-            if !call.isOver, !connection.start(call) { return self.waiting.prepend(call) }
+        guard let current else { return }
+        while current.canTakeCall, let call = self.waiting.popFirst() {
+            if !call.isOver, !current.start(call) { return self.waiting.prepend(call) }
         }
+    }
+
+    private var hasWaitingCalls: Bool {
+        self.waiting.removeAll { $0.isOver }
+        return !self.waiting.isEmpty
     }
 
     func headers(for call: ClientCall) -> OutgoingHeaders {
@@ -82,7 +95,7 @@ final class ClientTransport {
             fields.append(HeaderField("grpc-timeout", left.text))
         }
         if let codec = call.options.codec { fields.append(HeaderField("grpc-encoding", codec.name)) }
-        if call.isRetried { fields.append(HeaderField("grpc-previous-rpc-attempts", "1")) }
+        if call.previousAttempts > 0 { fields.append(HeaderField("grpc-previous-rpc-attempts", "\(call.previousAttempts)")) }
         fields += ResponseFields.fields(call.options.metadata.wireFields)
         let constant = self.configuration.tls == nil ? Self.constantHeaders : Self.constantHeadersOverTLS
         return OutgoingHeaders(constant: constant, fields: fields)
@@ -93,116 +106,137 @@ final class ClientTransport {
 
     private var authority: String {
         if let authority = self.configuration.authority { return authority }
-        if case .unix = self.configuration.address { return "localhost" }
-        return self.configuration.address.description
+        if case .unix = self.configuration.addresses[0] { return "localhost" }
+        return self.configuration.addresses[0].description
     }
 
     // MARK: Connections
 
-    private func connect() {
-        self.state = .connecting
+    private func connect(_ index: Int) {
+        let address = self.configuration.addresses[index]
         let bootstrap = ClientBootstrap(group: self.loop)
             .channelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
             .connectTimeout(TimeAmount(self.configuration.connectTimeout))
         let transport = NIOLoopBound(self, eventLoop: self.loop)
         let initialize: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
-            channel.eventLoop.makeCompletedFuture { try transport.value.begin(channel) }
+            channel.eventLoop.makeCompletedFuture { try transport.value.begin(channel, address) }
         }
         let connected =
-            switch self.configuration.address {
+            switch address {
             case .host(let host, let port):
                 bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).channelInitializer(initialize).connect(host: host, port: port)
             case .unix(let path):
                 bootstrap.channelInitializer(initialize).connect(unixDomainSocketPath: path)
             }
-        connected.assumeIsolated().whenFailure { error in self.connectFailed(ConnectFailure.text(error)) }
+        connected.assumeIsolated().whenFailure { error in self.attemptFailed(address, ConnectFailure.text(error)) }
     }
 
-    private func begin(_ channel: any Channel) throws {
-        guard let tls = self.configuration.tls else { return try self.add(channel) }
+    private func begin(_ channel: any Channel, _ address: RPCAddress) throws {
+        guard let tls = self.configuration.tls else { return try self.add(channel, address) }
         let handshake = TLSHandshake(timeout: self.configuration.connectTimeout) { channel, result in
             do {
                 _ = try result.get()
-                try self.add(channel)
+                try self.add(channel, address)
             } catch {
                 channel.close(promise: nil)
-                self.connectFailed((error as? TLSHandshake.Failure)?.reason ?? ConnectFailure.text(error))
+                self.attemptFailed(address, (error as? TLSHandshake.Failure)?.reason ?? ConnectFailure.text(error))
             }
         }
-        let handler = try tls.makeHandler(serverName: self.serverName)
+        let handler = try tls.makeHandler(serverName: Self.serverName(address))
         try channel.pipeline.syncOperations.addHandlers([handler, handshake])
     }
 
     /// What the server's certificate must name.
-    private var serverName: String {
-        switch self.configuration.address {
+    private static func serverName(_ address: RPCAddress) -> String {
+        switch address {
         case .host(let host, _): host
         case .unix: "localhost"
         }
     }
 
-    private func add(_ channel: any Channel) throws {
-        guard case .connecting = self.state else { throw ChannelError.ioOnClosedChannel }
-        let connection = try ClientConnection(self)
+    private func add(_ channel: any Channel, _ address: RPCAddress) throws {
+        guard self.machine.connectivity == .connecting else { throw ChannelError.ioOnClosedChannel }
+        let connection = try ClientConnection(self, address, ClientKeepalive(self.keepalive))
         self.connections[ObjectIdentifier(connection)] = connection
         try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
     }
 
-    /// The server has shown that it speaks HTTP/2. Later SETTINGS may allow more streams.
+    /// The server has shown that it speaks HTTP/2.
     func connectionReady(_ connection: ClientConnection) {
-        if case .connecting = self.state {
-            self.failures = 0
-            self.state = .ready(connection)
-        }
+        guard self.machine.connected() else { return }
+        self.current = connection
+        self.lastUse = .now()
+        self.armIdleTimer()
         self.startWaiting()
     }
 
     /// The server has said goodbye: calls in progress go on there, new ones go elsewhere.
-    func connectionLeaving(_ connection: ClientConnection) {
-        guard case .ready(let current) = self.state, current === connection else { return }
-        self.state = .idle
-        if !self.waiting.isEmpty { self.connect() }
+    func connectionLeaving(_ connection: ClientConnection, isComplaint: Bool) {
+        if isComplaint { self.keepalive.slowDown() }
+        self.leave(connection)
     }
 
     /// `wasOpen` is false for an attempt that failed, of which the attempt itself tells.
     func connectionClosed(_ connection: ClientConnection, wasOpen: Bool, reason: HTTP2SessionError?) {
         self.connections[ObjectIdentifier(connection)] = nil
-        switch self.state {
-        case .connecting where wasOpen && self.connections.allSatisfy({ !$0.value.canTakeCall }):
-            self.connectFailed(reason?.reason ?? "the server closed the connection")
-        case .ready(let current) where current === connection:
-            self.state = .idle
-            if !self.waiting.isEmpty { self.connect() }
-        case .idle, .connecting, .ready, .pausing: break
-        case .shutDown: self.finishShutDown()
+        if wasOpen, !connection.wasReady {
+            self.attemptFailed(connection.address, reason?.reason ?? "the server closed the connection")
+        }
+        self.leave(connection)
+        if self.machine.connectivity == .shutdown { self.finishShutDown() }
+    }
+
+    private func leave(_ connection: ClientConnection) {
+        guard self.current === connection else { return }
+        self.current = nil
+        self.idleTimer?.cancel()
+        self.reconnect(self.machine.connectionLeft(hasWaitingCalls: self.hasWaitingCalls, at: NIODeadline.now().uptimeNanoseconds))
+    }
+
+    private func reconnect(_ address: Int?) {
+        if let address { self.connect(address) }
+    }
+
+    private func attemptFailed(_ address: RPCAddress, _ reason: String) {
+        self.failure = RPCError(code: .unavailable, message: "cannot connect to \(address): \(reason)")
+        switch self.machine.attemptFailed(at: NIODeadline.now().uptimeNanoseconds, random: .random(in: -1...1)) {
+        case .nothing: break
+        case .connect(let address): self.connect(address)
+        case .pause(let pause):
+            self.pauseTimer = self.loop.assumeIsolated().scheduleTask(in: TimeAmount(pause)) {
+                self.reconnect(
+                    self.machine.pauseEnded(hasWaitingCalls: self.hasWaitingCalls, at: NIODeadline.now().uptimeNanoseconds))
+            }
+            let calls = self.waiting
+            self.waiting = calls.filter { $0.options.waitsForReady ?? false }
+            for call in calls where !(call.options.waitsForReady ?? false) { call.fail(self.failure) }
         }
     }
 
-    private func connectFailed(_ reason: String) {
-        guard case .connecting = self.state else { return }
-        self.failures += 1
-        let error = RPCError(code: .unavailable, message: "cannot connect to \(self.configuration.address): \(reason)")
-        let delay = self.configuration.backoff.delay(afterFailures: self.failures, random: .random(in: -1...1))
-        self.state = .pausing(self.loop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) { self.pauseEnded() }, error)
-        let calls = self.waiting
-        self.waiting = []
-        for call in calls where !call.isOver {
-            if call.options.waitsForReady { self.waiting.append(call) } else { call.cancel(error) }
-        }
+    // MARK: Idleness
+
+    private func armIdleTimer() {
+        self.idleTimer?.cancel()
+        let time = self.lastUse + TimeAmount(self.configuration.idleTimeout)
+        self.idleTimer = self.loop.assumeIsolated().scheduleTask(deadline: time) { self.closeWhenIdle() }
     }
 
-    private func pauseEnded() {
-        self.state = .idle
-        self.waiting.removeAll { $0.isOver }
-        if !self.waiting.isEmpty { self.connect() }
+    private func closeWhenIdle() {
+        guard let current else { return }
+        if current.hasCalls { self.lastUse = .now() }
+        guard .now() >= self.lastUse + TimeAmount(self.configuration.idleTimeout) else { return self.armIdleTimer() }
+        self.leave(current)
+        current.close()
     }
 
     // MARK: Shutdown
 
     /// Takes no further call, fails those that wait, and answers when the running ones have ended.
     func shutDown(_ waiter: Waiter<Void>) {
-        if case .pausing(let timer, _) = self.state { timer.cancel() }
-        self.state = .shutDown
+        self.pauseTimer?.cancel()
+        self.idleTimer?.cancel()
+        self.machine.shutDown()
+        self.current = nil
         self.shutDownWaiters.append(waiter)
         let calls = self.waiting
         self.waiting = []

@@ -2,10 +2,10 @@ internal import NIOCore
 internal import NIOPosix
 package import RPCCore
 
-/// A client's way to one server: one connection, made with the first call, made anew when it is lost.
+/// A client's way to one service: one connection at a time, made with the first call, made anew when it is lost.
 ///
 /// Calls fail at once with UNAVAILABLE while the server cannot be reached, unless they ask to wait. A call that the server surely has not
-/// processed is made anew once. Usable from any task.
+/// processed is made anew once, and as the service config says. Usable from any task.
 package final class HTTP2Channel: RPCChannel {
     private let loop: any EventLoop
     private let transport: NIOLoopBoundBox<ClientTransport>
@@ -104,8 +104,7 @@ package final class HTTP2Channel: RPCChannel {
     /// On the loop.
     private func begin(_ method: MethodDescriptor, _ options: CallOptions, _ request: [UInt8]?) -> ClientCall {
         let call = ClientCall(self.transport.value, method: method, options: options, request: request)
-        call.armDeadline()
-        self.transport.value.submit(call)
+        call.begin()
         return call
     }
 

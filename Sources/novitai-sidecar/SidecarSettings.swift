@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Hummingbird
 import Logging
+import RPCCore
 import RPCTransport
 import Settings
 import Sidecar

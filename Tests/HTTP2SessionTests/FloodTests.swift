@@ -266,7 +266,9 @@ struct FloodTests {
         for index in 0..<500 {
             let now = UInt64(index) * 1_000_000
             let probes = (0..<pings).flatMap { _ in Frame.ping() }
-            do { try server.feed(probes + Frame.headers(UInt32(2 * index + 1), Frame.request(), end: true), at: now) } catch { return index }
+            do { try server.feed(probes + Frame.headers(UInt32(2 * index + 1), Frame.request(), end: true), at: now) } catch {
+                return index
+            }
             server.submitResponse(try server.request(), headers: HTTP2SessionTests.okHeaders, endStream: true)
             _ = server.output(at: now)
         }

@@ -1,4 +1,5 @@
 import Fleet
+import JSONText
 import Testing
 
 @testable import NovitaCloud

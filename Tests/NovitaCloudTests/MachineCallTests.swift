@@ -1,5 +1,6 @@
 import CurlClient
 import Fleet
+import JSONText
 import Testing
 
 @testable import NovitaCloud

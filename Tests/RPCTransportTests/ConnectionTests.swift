@@ -89,16 +89,6 @@ struct ConnectionTests {
         }
     }
 
-    @Test("pauses between attempts grow to their limit, with a share of chance")
-    func backoff() {
-        let backoff = Backoff()
-        #expect(backoff.delay(afterFailures: 1, random: 0) == .seconds(1))
-        #expect((1599...1601).contains(backoff.delay(afterFailures: 2, random: 0) / .milliseconds(1)))
-        #expect(backoff.delay(afterFailures: 100, random: 0) == .seconds(120))
-        #expect((143_999...144_001).contains(backoff.delay(afterFailures: 100, random: 1) / .milliseconds(1)))
-        #expect((799...801).contains(backoff.delay(afterFailures: 1, random: -1) / .milliseconds(1)))
-    }
-
     @Test(
         "addresses are host:port or unix:PATH",
         arguments: [

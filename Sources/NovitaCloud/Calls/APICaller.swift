@@ -1,5 +1,6 @@
 internal import CurlClient
 internal import Fleet
+internal import JSONText
 internal import Synchronization
 
 /// Makes calls: waits for their turn, sends, judges the reply, repeats where that is harmless. All decisions are those of

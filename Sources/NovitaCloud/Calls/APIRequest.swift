@@ -1,4 +1,5 @@
 internal import CurlClient
+internal import JSONText
 
 /// One endpoint's request, before it has a key, a deadline and an id.
 struct APIRequest: Sendable {

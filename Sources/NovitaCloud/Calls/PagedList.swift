@@ -1,4 +1,5 @@
 internal import Fleet
+internal import JSONText
 
 /// A list of things that are few: jobs, templates, volumes. Read whole, page by page from page 1; where the provider counts from 0, page
 /// 0 is read as well, as it is another than page 1.

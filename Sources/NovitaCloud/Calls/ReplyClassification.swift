@@ -1,5 +1,6 @@
 internal import CurlClient
 internal import Fleet
+internal import JSONText
 
 /// What a reply that is no success means.
 ///

@@ -1,4 +1,5 @@
 internal import Fleet
+internal import JSONText
 
 extension Cluster {
     /// Nil without an id.

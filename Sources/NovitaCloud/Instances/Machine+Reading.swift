@@ -1,4 +1,5 @@
 internal import Fleet
+internal import JSONText
 
 extension Machine {
     /// A machine as *get* or a list shows it. Nil without an id: it could not be told from another.

@@ -1,4 +1,5 @@
 internal import Fleet
+internal import JSONText
 
 extension MachineOrder {
     /// The body of the create call. The ownership token travels twice: in the name and in the environment.

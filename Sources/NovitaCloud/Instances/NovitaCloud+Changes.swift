@@ -1,4 +1,5 @@
 package import Fleet
+internal import JSONText
 
 // MARK: - Changes of machines
 

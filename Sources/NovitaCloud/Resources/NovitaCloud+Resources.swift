@@ -1,4 +1,5 @@
 internal import Fleet
+internal import JSONText
 
 extension NovitaCloud: CloudResources {
     /// From the cache, or asked anew.

@@ -1,5 +1,6 @@
 internal import CivilTime
 internal import Fleet
+internal import JSONText
 
 /// Reading with tolerance. The provider writes numbers as numbers or as strings, spells keys in several cases, and says "not set" by
 /// an absent member, null, an empty string or a zero.

@@ -1,6 +1,5 @@
-/// A JSON value (RFC 8259) as the provider may write it. Numbers stay text: prices are never a floating point number, and 64-bit
-/// integers come as strings as often as not.
-enum JSON: Hashable, Sendable {
+/// A JSON value (RFC 8259). Numbers stay text: what they are to be exact about, their reader knows.
+package enum JSON: Hashable, Sendable {
     case null
     case bool(Bool)
     case number(String)
@@ -8,18 +7,18 @@ enum JSON: Hashable, Sendable {
     case array([JSON])
     case object([Member])
 
-    struct Member: Hashable, Sendable {
-        var key: String
-        var value: JSON
+    package struct Member: Hashable, Sendable {
+        package var key: String
+        package var value: JSON
 
-        init(_ key: String, _ value: JSON) {
+        package init(_ key: String, _ value: JSON) {
             self.key = key
             self.value = value
         }
     }
 
     /// Without white space. Members are written in their order.
-    var text: String {
+    package var text: String {
         var text = ""
         self.write(to: &text)
         return text

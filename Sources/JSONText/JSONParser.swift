@@ -1,21 +1,21 @@
 extension JSON {
     /// The value that `bytes` spell, with nothing but white space around it.
-    init(parsing bytes: [UInt8]) throws(JSONError) {
+    package init(parsing bytes: [UInt8]) throws(JSONError) {
         var parser = JSONParser(bytes)
         self = try parser.parseDocument()
     }
 }
 
 /// The text is not JSON, or nested deeper than is read.
-struct JSONError: Error, Equatable {
-    let message: String
+package struct JSONError: Error, Equatable {
+    package let message: String
     /// Offset of the offending byte.
-    let offset: Int
+    package let offset: Int
 }
 
 /// A recursive descent over RFC 8259. The size of its input is bounded by who received it, its depth here.
 private struct JSONParser {
-    /// The provider nests four levels; each level here costs a stack frame.
+    /// What is read nests four levels; each level here costs a stack frame.
     private static let depthMax = 32
 
     private let bytes: [UInt8]

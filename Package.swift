@@ -124,12 +124,12 @@ let package = Package(
                 "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
                 "Telemetry", argumentParser, logging, systemPackage, unixSignals,
             ]),
-        program(
-            "novitai",
-            [
-                "CivilTime", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCTransport", argumentParser, crypto,
-                systemPackage,
-            ]),
+        .executableTarget(
+            name: "novitai",
+            dependencies: [
+                "CivilTime", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCServiceConfig", "RPCTransport",
+                argumentParser, crypto, systemPackage,
+            ], resources: [.embedInCode("service-config.json")], swiftSettings: rules),
         program(
             "novitai-sidecar",
             [
@@ -176,6 +176,7 @@ let package = Package(
         tests(
             "NovitaSimulatorHTTPTests",
             ["NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
+        tests("NovitaiTests", ["NovitaiProto", "RPCCore", "novitai", argumentParser]),
         tests("OutboundTests", ["CurlClient", "Fleet", "Outbound", nioCore, nioPosix]),
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),

@@ -7,7 +7,10 @@ internal import RPCTransport
 
 /// How the server is reached and how answers are shown; the same for every command.
 struct ConnectionOptions: ParsableArguments {
-    @Option(help: "The server: host:port or unix:PATH. [NOVITAI_TARGET, else 127.0.0.1:50051]")
+    /// What the options are called: they may stand before the command too.
+    static let names: Set<String> = ["--target", "--token", "--timeout", "--output"]
+
+    @Option(help: "The server: host:port or unix:PATH; several with commas. [NOVITAI_TARGET, else 127.0.0.1:50051]")
     var target: String?
 
     @Option(help: "The bearer token. [NOVITAI_TOKEN]")
@@ -45,11 +48,11 @@ struct ConnectionOptions: ParsableArguments {
 
     /// Connects, runs the body, and closes the connection.
     func withChannel<Result>(_ body: (any RPCChannel) async throws -> Result) async throws -> Result {
-        guard let address = RPCAddress(self.resolvedTarget) else {
-            throw CommandFailure(status: .configuration, message: "\(self.resolvedTarget): not host:port or unix:PATH")
-        }
-        var configuration = HTTP2ChannelConfiguration(address: address)
+        var configuration = HTTP2ChannelConfiguration(addresses: try Self.addresses(self.resolvedTarget))
         configuration.tls = try Self.tls()
+        configuration.serviceConfig = try Retries.policy()
+        // A watch may say nothing for hours, through what forgets connections that say nothing.
+        configuration.keepalive.interval = .seconds(30)
         let channel = HTTP2Channel(configuration: configuration)
         do {
             let result = try await body(channel)
@@ -63,6 +66,15 @@ struct ConnectionOptions: ParsableArguments {
 }
 
 extension ConnectionOptions {
+    private static func addresses(_ target: String) throws -> [RPCAddress] {
+        try target.split(separator: ",", omittingEmptySubsequences: false).map { text in
+            guard let address = RPCAddress(String(text)) else {
+                throw CommandFailure(status: .configuration, message: "\(text): not host:port or unix:PATH")
+            }
+            return address
+        }
+    }
+
     /// nil unless the environment names a file for it.
     private static func tls() throws -> ClientTLS? {
         let variables: [TLSFiles.Part: String] = [

@@ -10,7 +10,8 @@ struct Novitai: AsyncParsableCommand {
         commandName: "novitai",
         abstract: "Run GPU machines through a Novitai server.",
         discussion: """
-            The server is named by --target or NOVITAI_TARGET (127.0.0.1:50051), the caller by --token or NOVITAI_TOKEN.
+            The server is named by --target or NOVITAI_TARGET (127.0.0.1:50051), the caller by --token or NOVITAI_TOKEN. These options, and
+            --timeout and --output, stand before the command or behind it. Several addresses, with commas between them, are tried in turn.
             The connection is encrypted when NOVITAI_CA_FILE names the authorities that the server's certificate must come from, in PEM;
             NOVITAI_CERT_FILE and NOVITAI_KEY_FILE name a certificate of the caller's own.
             Exit status: 0 done; 1 the server refused, or the job that was waited for did not succeed; 2 usage; 69 the server cannot be
@@ -25,7 +26,7 @@ struct Novitai: AsyncParsableCommand {
 
     static func main() async {
         do {
-            var command = try Self.parseAsRoot()
+            var command = try Self.parseAsRoot(ArgumentOrder.moved(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -31,7 +31,7 @@ struct ActivateDeployment: AsyncParsableCommand {
     func run() async throws {
         var request = NovitaiV1.ActivateDeploymentRequest()
         request.deploymentId = self.deployment
-        request.requestId = self.options.requestID
+        request.requestId = Retries.requestID(self.options.requestID)
         request.validateOnly = self.options.validateOnly
         request.reason = self.options.reason
         let connection = self.options.connection
@@ -84,7 +84,7 @@ struct ControlOptions: ParsableArguments {
         var request = NovitaiV1.SetFreezeRequest()
         request.frozen = isFrozen
         request.reason = self.reason
-        request.requestId = self.requestID
+        request.requestId = Retries.requestID(self.requestID)
         request.validateOnly = self.validateOnly
         let reply = try await self.connection.withChannel { channel in
             try await NovitaiV1.AdminServiceClient(channel).setFreeze(request, options: try self.connection.call)

@@ -72,7 +72,7 @@ struct CreateInstance: AsyncParsableCommand {
         var request = NovitaiV1.CreateInstanceRequest()
         request.policies = self.policies.message
         request.name = self.name
-        request.requestId = self.requestID
+        request.requestId = Retries.requestID(self.requestID)
         request.validateOnly = self.validateOnly
         request.deletionProtection = self.protect
         request.labels = KeyValue.dictionary(self.label)
@@ -207,7 +207,7 @@ struct StartInstance: AsyncParsableCommand {
         request.id = self.change.id
         request.validateOnly = self.change.validateOnly
         request.expectedRevision = self.change.expectedRevision
-        request.requestId = self.change.requestID
+        request.requestId = Retries.requestID(self.change.requestID)
         try await self.change.run {
             let reply = try await $0.startInstance(request, options: try self.change.connection.call)
             return (reply.instance, reply.job)
@@ -224,7 +224,7 @@ struct StopInstance: AsyncParsableCommand {
         request.id = self.change.id
         request.validateOnly = self.change.validateOnly
         request.expectedRevision = self.change.expectedRevision
-        request.requestId = self.change.requestID
+        request.requestId = Retries.requestID(self.change.requestID)
         try await self.change.run {
             let reply = try await $0.stopInstance(request, options: try self.change.connection.call)
             return (reply.instance, reply.job)
@@ -268,7 +268,7 @@ struct RestartInstance: AsyncParsableCommand {
         request.id = self.change.id
         request.validateOnly = self.change.validateOnly
         request.expectedRevision = self.change.expectedRevision
-        request.requestId = self.change.requestID
+        request.requestId = Retries.requestID(self.change.requestID)
         try await self.change.run {
             let reply = try await $0.restartInstance(request, options: try self.change.connection.call)
             return (reply.instance, reply.job)
@@ -288,7 +288,7 @@ struct DeleteInstance: AsyncParsableCommand {
         request.force = self.force
         request.validateOnly = self.change.validateOnly
         request.expectedRevision = self.change.expectedRevision
-        request.requestId = self.change.requestID
+        request.requestId = Retries.requestID(self.change.requestID)
         try await self.change.run {
             let reply = try await $0.deleteInstance(request, options: try self.change.connection.call)
             return (reply.instance, reply.job)

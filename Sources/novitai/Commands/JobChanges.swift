@@ -12,7 +12,9 @@ struct CancelJob: AsyncParsableCommand {
 
     func run() async throws {
         var request = NovitaiV1.CancelJobRequest()
-        (request.id, request.requestId, request.validateOnly) = (self.options.id, self.options.requestID, self.options.validateOnly)
+        (request.id, request.requestId, request.validateOnly) = (
+            self.options.id, Retries.requestID(self.options.requestID), self.options.validateOnly
+        )
         let connection = self.options.connection
         let job = try await connection.withChannel { channel in
             try await NovitaiV1.JobServiceClient(channel).cancelJob(request, options: try connection.call).job ?? NovitaiV1.Job()
@@ -28,7 +30,9 @@ struct RetryJob: AsyncParsableCommand {
 
     func run() async throws {
         var request = NovitaiV1.RetryJobRequest()
-        (request.id, request.requestId, request.validateOnly) = (self.options.id, self.options.requestID, self.options.validateOnly)
+        (request.id, request.requestId, request.validateOnly) = (
+            self.options.id, Retries.requestID(self.options.requestID), self.options.validateOnly
+        )
         let connection = self.options.connection
         let job = try await connection.withChannel { channel in
             try await NovitaiV1.JobServiceClient(channel).retryJob(request, options: try connection.call).job ?? NovitaiV1.Job()

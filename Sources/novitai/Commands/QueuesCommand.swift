@@ -27,7 +27,9 @@ struct PauseQueue: AsyncParsableCommand {
 
     func run() async throws {
         var request = NovitaiV1.PauseQueueRequest()
-        (request.type, request.reason, request.requestId) = (try self.options.type, self.options.reason, self.options.requestID)
+        (request.type, request.reason, request.requestId) = (
+            try self.options.type, self.options.reason, Retries.requestID(self.options.requestID)
+        )
         let connection = self.options.connection
         let queue = try await connection.withChannel { channel in
             try await NovitaiV1.JobServiceClient(channel).pauseQueue(request, options: try connection.call).queue ?? NovitaiV1.Queue()
@@ -42,7 +44,9 @@ struct ResumeQueue: AsyncParsableCommand {
 
     func run() async throws {
         var request = NovitaiV1.ResumeQueueRequest()
-        (request.type, request.reason, request.requestId) = (try self.options.type, self.options.reason, self.options.requestID)
+        (request.type, request.reason, request.requestId) = (
+            try self.options.type, self.options.reason, Retries.requestID(self.options.requestID)
+        )
         let connection = self.options.connection
         let queue = try await connection.withChannel { channel in
             try await NovitaiV1.JobServiceClient(channel).resumeQueue(request, options: try connection.call).queue ?? NovitaiV1.Queue()

@@ -1,0 +1,94 @@
+"""How `novitai` finds its options and its server, and what it does when the server does not answer at once."""
+
+import concurrent.futures
+import contextlib
+import json
+
+import grpc
+import pytest
+from conftest import ROOT
+from test_programs import SPEC, novitai
+
+SERVICE_CONFIG = ROOT / "Sources" / "novitai" / "service-config.json"
+
+
+@contextlib.contextmanager
+def failing_server(api, failures, code=grpc.StatusCode.UNAVAILABLE):
+    """Refuses the first calls. Yields its address and what each call brought: the attempts before it, and its request id."""
+    seen = []
+
+    def answer(response):
+        def handle(request, context):
+            attempts = dict(context.invocation_metadata()).get("grpc-previous-rpc-attempts", "0")
+            seen.append((attempts, getattr(request, "request_id", None)))
+            if len(seen) <= failures:
+                context.abort(code, "not now")
+            return response
+
+        return handle
+
+    types = api.instance
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(answer(response), request.FromString, lambda message: message.SerializeToString())
+        for name, request, response in [
+            ("CreateInstance", types.CreateInstanceRequest, types.CreateInstanceResponse(instance=types.Instance(id="one"))),
+            ("ListInstances", types.ListInstancesRequest, types.ListInstancesResponse(instances=[types.Instance(id="one")])),
+        ]
+    }
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("novitai.v1.InstanceService", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}", seen
+    finally:
+        server.stop(0).wait()
+
+
+@pytest.mark.parametrize("command", [["instances", "list"], ["instances", "create", *SPEC]])
+def test_a_refused_call_is_made_again(api, command):
+    with failing_server(api, failures=2) as (address, seen):
+        done = novitai(address, *command)
+    assert done.returncode == 0 and "one" in done.stdout, done.stderr
+    assert [attempts for attempts, _ in seen] == ["0", "1", "2"]
+
+
+def test_a_change_is_made_again_under_one_request_id(api):
+    with failing_server(api, failures=1) as (address, seen):
+        assert novitai(address, "instances", "create", *SPEC).returncode == 0
+        assert novitai(address, "instances", "create", *SPEC).returncode == 0
+        assert novitai(address, "instances", "create", *SPEC, "--request-id", "mine").returncode == 0
+    first, second, other, mine = (request_id for _, request_id in seen)
+    assert first == second and first != other and first and other and mine == "mine"
+
+
+@pytest.mark.parametrize("failures, code, status", [(9, grpc.StatusCode.UNAVAILABLE, 69), (9, grpc.StatusCode.INTERNAL, 1)])
+def test_a_call_is_given_up(api, failures, code, status):
+    with failing_server(api, failures, code) as (address, seen):
+        done = novitai(address, "instances", "list")
+    assert done.returncode == status and "not now" in done.stderr
+    assert len(seen) == (4 if code == grpc.StatusCode.UNAVAILABLE else 1)
+
+
+def test_other_clients_can_use_the_service_config(api):
+    """The same file, with grpcio."""
+    with failing_server(api, failures=2) as (address, seen):
+        with grpc.insecure_channel(address, options=[("grpc.service_config", SERVICE_CONFIG.read_text())]) as channel:
+            stub = api.services["instances"](channel)
+            assert stub.ListInstances(api.instance.ListInstancesRequest(), timeout=10).instances[0].id == "one"
+    assert [attempts for attempts, _ in seen] == ["0", "1", "2"]
+
+
+def test_options_stand_before_the_command_too(api):
+    with failing_server(api, failures=0) as (address, _):
+        before = novitai("127.0.0.1:1", "--target", address, "--output=json", "instances", "list")
+        behind = novitai("127.0.0.1:1", "instances", "list", "--target", address, "--output=json")
+    assert before.returncode == 0 and json.loads(before.stdout)[0]["id"] == "one", before.stderr
+    assert before.stdout == behind.stdout
+
+
+def test_several_servers_are_tried_in_turn(api):
+    with failing_server(api, failures=0) as (address, _):
+        assert novitai(f"unix:/nowhere,127.0.0.1:1,{address}", "instances", "list").returncode == 0
+    wrong = novitai("127.0.0.1:1,nonsense", "instances", "list")
+    assert wrong.returncode == 78 and "nonsense: not host:port or unix:PATH" in wrong.stderr

@@ -14,7 +14,8 @@ build_packages=(libnghttp2-dev libprotobuf-c-dev libcurl4-openssl-dev libsqlite3
 # shellcheck disable=SC2034
 test_packages=(protobuf-compiler protobuf-c-compiler libprotobuf-dev python3-venv shellcheck curl openssl prometheus nghttp2-client systemd docker-compose
     chromium chromium-driver
-    ruby-grpc g++ libgrpc++-dev protobuf-compiler-grpc golang-go golang-google-grpc-dev golang-goprotobuf-dev)
+    ruby-grpc g++ libgrpc++-dev protobuf-compiler-grpc golang-go golang-google-grpc-dev golang-goprotobuf-dev
+    nginx haproxy nghttp2-proxy)
 
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 

@@ -30,7 +30,8 @@ class Peer:
         self.folder = CACHE / f"{self.name}-{digest.hexdigest()[:16]}"
         self.program = self.folder / "peer"
         if not self.program.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for old in CACHE.glob(f"{self.name}-????????????????"):
+                shutil.rmtree(old)
             self.folder.mkdir(parents=True)
             self.compile()
 

@@ -90,6 +90,7 @@ struct CallTests {
             ("StopInstance", #"{"id": "i"}"#, "requestId"),
             ("StopInstance", #"{"id": "i", "requestId": ""}"#, "requestId"),
             ("StopInstance", #"{"id": 5, "requestId": "r"}"#, "id"),
+            ("PlanInstance", #"{"spec": {"products": [], "gpuCount": -1, "image": "i"}}"#, "spec.gpuCount"),
             ("PlanInstance", #"{"spec": {"products": [], "gpuCount": 1, "image": "i", "billingMode": "FREE"}}"#, "spec.billingMode"),
             ("PlanInstance", #"{"spec": {"products": [], "gpuCount": 1, "image": "i", "ports": [{}]}}"#, "spec.ports[0].port"),
             (

@@ -20,6 +20,19 @@ struct JSONInt64: Decodable, Sendable {
     }
 }
 
+/// A count. Decoded by way of a wider type: the decoder does not say which field it is that does not fit.
+struct JSONUInt32: Decodable, Sendable {
+    let value: UInt32
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let value = UInt32(exactly: try container.decode(Int64.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "is not from 0 to \(UInt32.max)")
+        }
+        self.value = value
+    }
+}
+
 /// A value of an enum, by its name in the `.proto` file.
 struct JSONEnum<Value: ProtobufEnum>: Decodable, Sendable {
     let value: Value

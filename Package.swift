@@ -100,6 +100,8 @@ let package = Package(
         // The service.
         .target(name: "CProcessLimits"),
         .target(name: "CStartupPages"),
+        .target(name: "CHandover"),
+        library("Handover", ["CHandover", systemPackage]),
         library("Access"),
         library("CivilTime"),
         library("JSONText"),
@@ -120,7 +122,8 @@ let package = Package(
         program(
             "novitaid",
             [
-                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "NovitaCloud", "NovitaiProto", "Outbound",
+                "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "Handover", "NovitaCloud", "NovitaiProto",
+                "Outbound",
                 "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
                 "Telemetry", argumentParser, logging, systemPackage, unixSignals,
             ]),

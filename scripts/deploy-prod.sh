@@ -135,12 +135,31 @@ stop_process() {
     done
 }
 
+# start_process PROGRAM [OPTION]
 start_process() {
     local variables=()
     mapfile -t variables < <(grep -E '^[A-Z_]+=' "$env_file")
-    (cd "$state" && exec setsid env "DATABASE_URL=sqlite:$state/novitai.db" "${variables[@]}" "$prefix/current/$1") \
+    (cd "$state" && exec setsid env "DATABASE_URL=sqlite:$state/novitai.db" "${variables[@]}" "$prefix/current/$1" "${@:2}") \
         </dev/null >>"$state/run/$1.log" 2>&1 &
     printf '%s\n' "$!" >"$state/run/$1.pid"
+}
+
+# The new server takes over from the one that runs, so that no call fails. One that cannot leaves the one that runs as it was.
+replace_server() {
+    local before next status=0
+    before=$(process_of novitaid)
+    start_process novitaid --take-over
+    next=$!
+    [ -n "$before" ] || return 0
+    # Both run until the old one has given everything back; whichever ends first says how it went.
+    while is_running novitaid "$before" && kill -0 "$next" 2>/dev/null; do sleep 0.1; done
+    is_running novitaid "$before" || return 0
+    wait "$next" || status=$?
+    printf '%s\n' "$before" >"$state/run/novitaid.pid"
+    # EX_TEMPFAIL: one of a release that hands nothing over owns the database.
+    [ "$status" = 75 ] || return 1
+    stop_process novitaid
+    start_process novitaid
 }
 
 restart() {
@@ -152,9 +171,8 @@ restart() {
             umask 077
             mkdir -p "$state/run"
         )
+        replace_server || return 1
         stop_process novitai-sidecar
-        stop_process novitaid
-        start_process novitaid
         start_process novitai-sidecar
         ;;
     esac

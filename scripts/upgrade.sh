@@ -14,8 +14,10 @@ the new one is not ready), and verifies what then runs.
   --dry-run          says what would be done
   --help             this text
 
-A database has one owner, so between the old process's end and the new one's start callers get UNAVAILABLE for about a second; clients that
-wait for a connection see a pause. Watches resume where they were. Exit status: 0 upgraded, 1 not: what runs then is said.
+As processes the new server takes the listening socket over from the old one (novitaid --take-over), under systemd the socket unit holds it:
+calls that come between the one's end and the other's start wait for that, none fails, and watches are told to go on with their token. In a
+compose project the container's port goes with the container: there callers get UNAVAILABLE for some seconds.
+Exit status: 0 upgraded, 1 not: what runs then is said.
 TEXT
 }
 

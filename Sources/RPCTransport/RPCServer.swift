@@ -142,11 +142,15 @@ package final class RPCServer: Sendable {
             .childChannelInitializer { channel in self.accept(channel) }
         switch self.shared.configuration.address {
         case .host(let host, let port):
-            return try await bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            let bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.tcpOption(Self.userTimeout), value: self.userTimeoutMilliseconds)
-                .bind(host: host, port: port).get()
+            guard let socket = self.shared.configuration.listeningSocket else {
+                return try await bootstrap.bind(host: host, port: port).get()
+            }
+            return try await bootstrap.withBoundSocket(socket).get()
         case .unix(let path):
+            if let socket = self.shared.configuration.listeningSocket { return try await bootstrap.withBoundSocket(socket).get() }
             return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
         }
     }

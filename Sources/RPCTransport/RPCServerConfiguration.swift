@@ -33,6 +33,8 @@ package enum RPCAddress: Hashable, Sendable, CustomStringConvertible {
 /// What a server is, and what it bears.
 package struct RPCServerConfiguration: Sendable {
     package var address: RPCAddress
+    /// A descriptor that listens there already; the server closes it. nil: one is opened.
+    package var listeningSocket: CInt?
     /// Event loops, each a thread with the connections that fell to it. One core serves hundreds of thousands of calls a second.
     package var threadCount = 1
     /// nil serves without encryption.

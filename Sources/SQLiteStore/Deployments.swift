@@ -10,6 +10,9 @@ extension Transaction {
             id: DeploymentID(rawValue: row[0]), history: HistoryID(rawValue: row[1]), createdAt: Timestamp(microseconds: row[2]))
     }
 
+    /// A change that nobody sees.
+    func writeFence() throws { try self.execute("UPDATE deployment SET fence = fence + 1", []) }
+
     func snapshot() throws -> Snapshot {
         Snapshot(
             deployment: try self.deployment(), revision: self.revision, instances: try self.livingInstances(),

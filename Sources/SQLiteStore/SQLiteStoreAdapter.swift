@@ -19,6 +19,10 @@ extension SQLiteStoreAdapter {
         try await self.perform(try StoreOperation<Committed>.commit(commit))
     }
 
+    package func proveWritable() async throws(StoreError) {
+        try await self.perform(StoreOperation { try $0.writeFence() })
+    }
+
     package func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased {
         try await self.perform(StoreOperation<Leased>.lease(request))
     }

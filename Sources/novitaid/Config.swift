@@ -3,7 +3,7 @@ import RPCTransport
 import Settings
 
 struct Config: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Look at the configuration.", subcommands: [Check.self])
+    static let configuration = CommandConfiguration(abstract: "Look at the configuration.", subcommands: [Check.self, Reference.self])
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -26,5 +26,30 @@ struct Config: ParsableCommand {
                 print("\(setting.name)=\(setting.value)  # \(setting.origin?.rawValue ?? "default")\(remark)")
             }
         }
+    }
+
+    struct Reference: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the reference of all settings, a Markdown table.",
+            discussion: "docs/configuration.md holds it; a test compares the two.")
+
+        func run() {
+            print("| variable | default | rule | |\n| --- | --- | --- | --- |")
+            for setting in ServerSettings.options { print(setting.referenceRow) }
+        }
+    }
+}
+
+extension EffectiveSetting {
+    /// One row of the reference. A bar would end the cell.
+    fileprivate var referenceRow: String {
+        let secret = self.isSecret ? "; a secret, also from `\(self.name)_FILE`" : ""
+        let planned = self.isPlanned ? " Without effect in this version." : ""
+        let value = self.value.isEmpty ? "" : "`\(self.value)`"
+        let help = self.help.prefix(1).uppercased() + self.help.dropFirst()
+        let cells = ["`\(self.name)`", value, self.rule + secret, help + "." + planned]
+        return "| "
+            + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }.joined(separator: " | ")
+            + " |"
     }
 }

@@ -23,8 +23,10 @@ struct SettingsArguments: ParsableArguments {
         help: ArgumentHelp("Any setting as a flag: --max-instances 5 or --max-instances=5.", valueName: "--setting value"))
     var settings: [String] = []
 
-    func read() throws(SettingsError) -> ServerSettings {
-        try ServerSettings(SettingsFiles.sources(flags: self.settings, configPath: self.config), readFile: SettingsFiles.contents)
+    func read() throws(SettingsError) -> ServerSettings { try Self.read(flags: self.settings, configPath: self.config) }
+
+    static func read(flags: [String], configPath: String?) throws(SettingsError) -> ServerSettings {
+        try ServerSettings(SettingsFiles.sources(flags: flags, configPath: configPath), readFile: SettingsFiles.contents)
     }
 }
 

@@ -17,6 +17,12 @@ struct Serve: AsyncParsableCommand {
         help: ArgumentHelp("Write the port (or the socket's path) to this file once calls are taken.", valueName: "path"))
     var portFile: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Take over from the server that runs on the same database: its listening socket, once it has ended its calls.",
+            discussion: "No call fails: who calls in between waits. Where none runs, it starts as always."))
+    var takeOver = false
+
     func run() async throws {
         let settings: ServerSettings
         do throws(SettingsError) {
@@ -24,6 +30,9 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw ExitStatus.configuration(error)
         }
-        try await ServerProcess(settings, portFile: self.portFile).run()
+        let (flags, path) = (self.arguments.settings, self.arguments.config)
+        try await ServerProcess(settings, portFile: self.portFile, takesOver: self.takeOver) { () throws(SettingsError) in
+            try SettingsArguments.read(flags: flags, configPath: path)
+        }.run()
     }
 }

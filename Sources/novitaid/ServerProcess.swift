@@ -4,8 +4,8 @@ import CStartupPages
 import CurlClient
 import Fleet
 import FleetEngine
-import FoundationEssentials
 import HTTP2Session
+import Handover
 import Logging
 import NovitaCloud
 import Outbound
@@ -20,24 +20,38 @@ import UnixSignals
 struct ServerProcess {
     private let settings: ServerSettings
     private let portFile: String?
+    private let takesOver: Bool
+    private let readAgain: @Sendable () throws(SettingsError) -> ServerSettings
+    private let threshold: LogThreshold
     private let log: Logger
     private let clock = SystemClock()
     private let random = RandomSource(SystemRandomNumberGenerator())
     private let metrics = MetricsRegistry()
 
-    init(_ settings: ServerSettings, portFile: String?) {
+    /// - Parameter readAgain: reads the settings as they are now.
+    init(
+        _ settings: ServerSettings, portFile: String?, takesOver: Bool,
+        readAgain: @escaping @Sendable () throws(SettingsError) -> ServerSettings
+    ) {
+        self.readAgain = readAgain
         self.settings = settings
         self.portFile = portFile
-        let (level, format) = (Logger.Level(settings.log.level), LogFormat(settings.log.format))
-        LoggingSystem.bootstrap { label in LineLogHandler(label: label, level: level, format: format, write: StandardError.write) }
+        self.takesOver = takesOver
+        let (threshold, format) = (LogThreshold(Logger.Level(settings.log.level)), LogFormat(settings.log.format))
+        LoggingSystem.bootstrap { label in LineLogHandler(label: label, threshold: threshold, format: format, write: StandardError.write) }
+        self.threshold = threshold
         self.log = Logger(label: "novitaid")
     }
 
     func run() async throws {
-        Signals.ignoreBrokenPipes()
+        Signals.leaveFailedWritesToTheirCaller()
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
-        let store = try self.openStore()
+        let secrets = try self.secrets()
+        // Everything that can be wrong has been looked at: a server that runs may be asked to end.
+        let listening = Listening(self.settings, self.log)
+        let inherited = try listening.inherit(takesOver: self.takesOver)
+        let store = try self.openStore(secrets)
         let view = View()
         try await view.attach(to: store)
         guard let deployment = view.deployment else { throw ExitCode(ExitStatus.failure) }
@@ -45,11 +59,15 @@ struct ServerProcess {
         // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
         let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
         let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
-        let server = try self.makeServer(parts, authenticator, tls, backups: store)
+        let socket = try inherited ?? listening.open()
+        let server = try self.makeServer(parts, authenticator, tls, socket, backups: store)
         try await self.start(server)
+        let handover = listening.offer(socket) { self.drain(server, parts, because: "handing over") }
         novitai_release_startup_pages()
-        try await self.serve(server, parts, Reloading(self.settings, authenticator, tls, self.log))
+        let reloading = Reloading(self.settings, authenticator, tls, self.threshold, self.log, readAgain: self.readAgain)
+        try await self.serve(server, parts, reloading, handover)
         await store.close()
+        handover?.finish()
         client.shutdown()
         probes.shutdown()
         self.log.info("stopped")
@@ -91,9 +109,8 @@ struct ServerProcess {
         }
     }
 
-    private func openStore() throws -> SQLiteStore {
+    private func openStore(_ secrets: SecretsFile) throws -> SQLiteStore {
         var random = SystemRandomNumberGenerator()
-        let secrets = try self.secrets()
         do throws(SQLiteOpenError) {
             let options = SQLiteOptions(path: self.settings.databasePath, sealer: secrets.keyring, keepKeys: secrets.keep)
             let store = try SQLiteStore(opening: options, now: self.clock.now, using: &random)
@@ -143,10 +160,11 @@ struct ServerProcess {
     }
 
     private func makeServer(
-        _ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?, backups: any BackupSource
+        _ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?, _ socket: ListeningSocket, backups: any BackupSource
     ) throws -> RPCServer {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
         configuration.tls = tls
+        configuration.listeningSocket = socket.descriptor
         configuration.shutdownGrace = self.settings.shutdownGrace
         if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit) }
         configuration.connections.ageMax = self.settings.maxConnectionAge
@@ -170,17 +188,10 @@ struct ServerProcess {
     // MARK: Running
 
     private func start(_ server: RPCServer) async throws {
-        do {
-            try await server.start()
-        } catch {
-            self.log.critical(
-                "cannot listen", metadata: ["address": "\(self.settings.listen)", "reason": "\(error)"])
-            throw ExitCode(ExitStatus.failure)
-        }
+        try await server.start()
         guard let address = server.boundAddress else { return }
         self.log.info("listening", metadata: ["address": "\(address)", "version": "\(ServerFacts.version)"])
         if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
-        if case .unix(let path) = address { try self.restrict(path) }
         if !self.settings.listen.isLoopback, self.settings.tls == nil {
             self.log.warning("connections are not encrypted: tokens can be read on their way", metadata: ["address": "\(address)"])
         }
@@ -189,19 +200,13 @@ struct ServerProcess {
         }
     }
 
-    /// Whoever may write to a socket file may call. Without identities only the server's own user is to; with them every call is judged.
-    private func restrict(_ path: String) throws {
-        let mode = self.settings.authTokensFile == nil ? 0o600 : 0o666
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
-    }
-
     /// Until the server and the engine have ended, which the first signal asks for.
-    private func serve(_ server: RPCServer, _ parts: Parts, _ reloading: Reloading) async throws {
+    private func serve(_ server: RPCServer, _ parts: Parts, _ reloading: Reloading, _ handover: HandoverPoint?) async throws {
         let checks = HealthChecks(backend: parts.backend, monitor: parts.monitor, board: parts.board, registry: parts.health)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { background in
             background.addTask { await checks.run() }
-            background.addTask { await self.obey(signals, server, parts, reloading) }
+            background.addTask { await self.obey(signals, server, parts, reloading, handover) }
             try await withThrowingTaskGroup(of: Void.self) { essential in
                 essential.addTask { try await server.run() }
                 essential.addTask { await parts.engine.run() }
@@ -211,7 +216,9 @@ struct ServerProcess {
         }
     }
 
-    private func obey(_ signals: UnixSignalsSequence, _ server: RPCServer, _ parts: Parts, _ reloading: Reloading) async {
+    private func obey(
+        _ signals: UnixSignalsSequence, _ server: RPCServer, _ parts: Parts, _ reloading: Reloading, _ handover: HandoverPoint?
+    ) async {
         for await signal in signals {
             switch signal {
             case .sighup: reloading.run()
@@ -219,12 +226,18 @@ struct ServerProcess {
                 self.log.warning("ended at once", metadata: ["signal": "\(signal)"])
                 ExitStatus.endNow(128 + signal.rawValue)
             default:
-                self.log.info("draining", metadata: ["signal": "\(signal)"])
-                parts.health.shutDown()
-                parts.backend.drain.begin()
-                parts.engine.beginGracefulShutdown()
-                server.beginGracefulShutdown()
+                // Nobody comes after this one: who calls now is refused, and does not wait.
+                handover?.close()
+                self.drain(server, parts, because: "draining", metadata: ["signal": "\(signal)"])
             }
         }
+    }
+
+    private func drain(_ server: RPCServer, _ parts: Parts, because reason: Logger.Message, metadata: Logger.Metadata = [:]) {
+        self.log.info(reason, metadata: metadata)
+        parts.health.shutDown()
+        parts.backend.drain.begin()
+        parts.engine.beginGracefulShutdown()
+        server.beginGracefulShutdown()
     }
 }

@@ -1,6 +1,8 @@
 import Glibc
 
 enum Signals {
-    /// A peer that goes away makes a write fail; it must not end the process.
-    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+    /// A peer that goes away and a file that may not grow make a write fail; they must not end the process.
+    static func leaveFailedWritesToTheirCaller() {
+        for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+    }
 }

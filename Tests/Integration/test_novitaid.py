@@ -9,7 +9,7 @@ import threading
 
 import grpc
 import pytest
-from conftest import BINARIES, Server, spec, wait_for
+from conftest import BINARIES, ROOT, Server, spec, wait_for
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
@@ -206,3 +206,22 @@ def test_an_address_that_is_taken_is_said_to_be(tmp_path, simulator):
     done = run(["--rpc-listen", simulator.address], {}, tmp_path)
     assert done.returncode == 1
     assert "cannot listen" in done.stderr and simulator.address in done.stderr
+
+
+def test_the_log_level_changes_while_the_server_runs(server, tmp_path):
+    def lines(level):
+        return server.log().count(f'"level":"{level}"')
+
+    assert lines("debug") == 0
+    for text, message in (("LOG_LEVEL=debug", "log level reloaded"), ("LOG_LEVEL=loud", "log level not reloaded")):
+        (tmp_path / ".env").write_text(text)
+        server.send(signal.SIGHUP)
+        wait_for(lambda: message in server.log(), 10, message)
+    # What is wrong changes nothing.
+    wait_for(lambda: lines("debug") > 0, 30, "a message of that level")
+
+
+def test_the_reference_of_settings_is_that_of_the_program():
+    printed = subprocess.run([BINARIES / "novitaid", "config", "reference"], capture_output=True, text=True, check=True, timeout=30).stdout
+    document = (ROOT / "docs" / "configuration.md").read_text()
+    assert printed in document, "put what `novitaid config reference` prints into docs/configuration.md"

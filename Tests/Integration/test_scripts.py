@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -50,34 +51,62 @@ def health(sidecar, server, *arguments):
     return script("health-check.sh", "--url", f"http://{sidecar.address}", "--timeout", "4", *arguments, RPC_LISTEN=server.address)
 
 
-def test_health_check_tells_each_state_right(sidecar, server, simulator):
-    def settled():
-        return json.loads(sidecar.get("/health")[1])["status"] == "healthy"
+def judged(sidecar, server):
+    """What each who asks is told: health-check (status), /health (code, status), and the probes of an orchestrator for either container."""
+    report = health(sidecar, server, "--json")
+    try:
+        code, body = sidecar.get("/health")
+        page = (code, json.loads(body)["status"])
+    except OSError:
+        page = None
 
-    wait_for(settled, 30, "healthy")
-    well = health(sidecar, server, "--json")
-    report = json.loads(well.stdout)
-    assert well.returncode == 0 and report["status"] == "healthy" and report["checks"] == report["findings"] == [], well.stdout
-    assert report["grpc"] == "serving" and report["readyz"]["code"] == "200" and report["version"]
+    def probe(program, **environment):
+        done = subprocess.run([BINARIES / program, "probe"], capture_output=True, cwd="/", env={"NOVITA_API_KEY": "sk_x", **environment}, timeout=30)
+        return done.returncode == 0
+
+    told = json.loads(report.stdout)
+    assert (report.returncode == 0) == (told["status"] != "unhealthy"), report.stdout
+    probes = (probe("novitaid", RPC_LISTEN=server.address), probe("novitai-sidecar", SIDECAR_LISTEN=sidecar.address))
+    assert (told["grpc"] == "serving") is probes[0] and (told["findings"] == []) is (report.returncode == 0), report.stdout
+    return told["status"], page, *probes
+
+
+@pytest.mark.timeout(300)
+def test_everybody_who_asks_is_told_each_state_right(start, sidecar, server, simulator, tmp_path):
+    def becomes(status):
+        wait_for(lambda: json.loads(sidecar.get("/health")[1])["status"] == status, 60, status)
+
+    becomes("healthy")
+    assert judged(sidecar, server) == ("healthy", (200, "healthy"), True, True)
     assert "healthy" in health(sidecar, server).stdout
+
+    # No file of the server may grow, as on a file system that has become read-only or is full.
+    no_limit = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, no_limit[1]))
+    becomes("unhealthy")
+    assert judged(sidecar, server) == ("unhealthy", (503, "unhealthy"), False, True)
+    assert any(check.startswith("store unhealthy") for check in json.loads(health(sidecar, server, "--json").stdout)["checks"])
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, no_limit)
+    wait_for(lambda: sidecar.get("/readyz")[0] == 200, 90, "ready again")
 
     simulator.send(signal.SIGSTOP)  # The provider is down: degraded is not unhealthy.
     simulator.kill()
-    wait_for(lambda: not settled(), 60, "degraded")
-    degraded = health(sidecar, server, "--json")
-    assert degraded.returncode == 0 and json.loads(degraded.stdout)["status"] == "degraded" and json.loads(degraded.stdout)["checks"]
+    becomes("degraded")
+    assert judged(sidecar, server) == ("degraded", (200, "degraded"), True, True)
 
-    server.send(signal.SIGSTOP)
-    hung = health(sidecar, server, "--json")
-    assert hung.returncode == 1 and json.loads(hung.stdout)["status"] == "unhealthy" and json.loads(hung.stdout)["grpc"] == "failing"
+    server.send(signal.SIGSTOP)  # Hung.
+    assert judged(sidecar, server) == ("unhealthy", (503, "unhealthy"), False, True)
     server.send(signal.SIGCONT)
     wait_for(lambda: sidecar.get("/readyz")[0] == 200, 30, "ready again")
-    server.kill()
-    dead = health(sidecar, server)
-    assert dead.returncode == 1 and "finding novitai_up is 0" in dead.stdout
+
     sidecar.kill()
-    gone = health(sidecar, server, "--json")
-    assert gone.returncode == 1 and json.loads(gone.stdout)["livez"]["code"] == "000"
+    assert judged(sidecar, server) == ("unhealthy", None, True, False)
+    (tmp_path / "second").mkdir()
+    sidecar = start(Sidecar(tmp_path / "second", server.address))
+    becomes("degraded")
+    server.kill()
+    assert judged(sidecar, server) == ("unhealthy", (503, "unhealthy"), False, True)
+    assert "finding novitai_up is 0" in health(sidecar, server).stdout
 
 
 def sets(folder):
@@ -371,11 +400,11 @@ def test_deploy_prod_says_every_setting_that_is_wrong(deployment, tmp_path):
 
 @pytest.mark.parametrize("unit", ["novitaid", "novitai-sidecar"])
 def test_the_systemd_units_are_valid_and_hardened(unit, tmp_path):
-    text = (ROOT / "deploy" / "systemd" / f"{unit}.service").read_text()
-    # The programs need not be installed where this runs.
-    (tmp_path / f"{unit}.service").write_text(text.replace(f"/opt/novitai/current/{unit}", "/bin/true").replace("Wants=novitaid.service\nAfter=novitaid.service\n", ""))
+    for file in (ROOT / "deploy" / "systemd").iterdir():
+        # The programs need not be installed where this runs.
+        (tmp_path / file.name).write_text(file.read_text().replace(f"/opt/novitai/current/{file.stem}\n", "/bin/true\n"))
     checked = subprocess.run(["systemd-analyze", "verify", f"{unit}.service"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
-    assert f"{unit}.service" not in checked.stderr, checked.stderr
+    assert "novitai" not in checked.stderr, checked.stderr
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=20", f"{unit}.service"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert rated.returncode == 0, rated.stdout[-500:]

@@ -268,6 +268,9 @@ package protocol Store: Sendable {
     /// Applies a transaction, durably. Not cancelled by the caller's cancellation once handed over.
     func commit(_ commit: Commit) async throws(StoreError) -> Committed
 
+    /// Writes something durably that nobody sees: a store that is read-only or full fails here before a caller's change does.
+    func proveWritable() async throws(StoreError)
+
     /// Leases due jobs in order of due time. A job is not given while an older unfinished job of the same instance exists, nor while
     /// another lease on it has not expired.
     func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased

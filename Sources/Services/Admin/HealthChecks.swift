@@ -5,7 +5,7 @@ internal import NovitaiProto
 package struct HealthChecks: Sendable {
     /// Between two looks at what is on this machine.
     static let interval: Duration = .seconds(5)
-    /// A store that takes longer for an empty transaction is in trouble.
+    /// A store that takes longer for the smallest write is in trouble.
     static let slowStore: Duration = .seconds(1)
     /// A write that failed longer ago says nothing of now; whoever has something to write tries again sooner.
     static let failedWriteMemory: Duration = .seconds(60)
@@ -50,11 +50,11 @@ package struct HealthChecks: Sendable {
         return Self.interval
     }
 
-    /// An empty transaction goes the whole way to the store and back; whether it takes writes, the engine's last one says.
+    /// A small write goes the whole way to the disk and back. The engine's last one may have failed all the same.
     func checkStore() async {
         let begin = self.backend.clock.now
         do throws(StoreError) {
-            _ = try await self.backend.store.commit(Commit())
+            try await self.backend.store.proveWritable()
         } catch {
             let latency = self.backend.clock.now - begin
             return self.record(.unhealthy, "does not answer: \(FleetError(error).message)", latency: latency, of: .store)

@@ -5,8 +5,13 @@ package import Logging
 package struct LineLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
-    package var logLevel: Logger.Level
+    /// Set for one logger, it no longer follows the others.
+    package var logLevel: Logger.Level {
+        get { self.threshold.level }
+        set { self.threshold = LogThreshold(newValue) }
+    }
 
+    private var threshold: LogThreshold
     private let label: String
     private let format: LogFormat
     private let now: @Sendable () -> Int64
@@ -16,14 +21,22 @@ package struct LineLogHandler: LogHandler {
     ///   - now: microseconds since 1970.
     ///   - write: takes a whole line; called from any thread.
     package init(
-        label: String, level: Logger.Level, format: LogFormat, now: @escaping @Sendable () -> Int64 = LineLogHandler.systemTime,
+        label: String, threshold: LogThreshold, format: LogFormat, now: @escaping @Sendable () -> Int64 = LineLogHandler.systemTime,
         write: @escaping @Sendable ([UInt8]) -> Void
     ) {
         self.label = label
-        self.logLevel = level
+        self.threshold = threshold
         self.format = format
         self.now = now
         self.write = write
+    }
+
+    /// With a level of its own.
+    package init(
+        label: String, level: Logger.Level, format: LogFormat, now: @escaping @Sendable () -> Int64 = LineLogHandler.systemTime,
+        write: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.init(label: label, threshold: LogThreshold(level), format: format, now: now, write: write)
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -66,6 +66,10 @@ struct CrashableStore: Store {
         try await self.perform(false) { () async throws(StoreError) in try await self.inner.attach(follower) }
     }
 
+    func proveWritable() async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.proveWritable() }
+    }
+
     func commit(_ commit: Commit) async throws(StoreError) -> Committed {
         await self.delayRequest(commit)
         return try await self.perform { () async throws(StoreError) in

@@ -1,0 +1,174 @@
+#define _GNU_SOURCE
+#include "CHandover.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static int failed(int descriptor) {
+    const int code = errno;
+    if (descriptor >= 0) close(descriptor);
+    return -code;
+}
+
+int novitai_listen_tcp(const char *host, const char *port, int backlog) {
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    const int outcome = getaddrinfo(host, port, &hints, &found);
+    if (outcome != 0) return outcome == EAI_SYSTEM ? -errno : -EADDRNOTAVAIL;
+    const int yes = 1;
+    const int listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int is_good = listener >= 0 && setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                        bind(listener, found->ai_addr, found->ai_addrlen) == 0 && listen(listener, backlog) == 0;
+    const int result = is_good ? listener : failed(listener);
+    freeaddrinfo(found);
+    return result;
+}
+
+static int unix_address(const char *path, struct sockaddr_un *address) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+int novitai_listen_unix(const char *path, int mode, int backlog) {
+    struct sockaddr_un address;
+    if (unix_address(path, &address) != 0) return -ENAMETOOLONG;
+    struct stat before;
+    // Only a socket is taken away.
+    if (lstat(path, &before) == 0 && S_ISSOCK(before.st_mode)) unlink(path);
+    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (const struct sockaddr *)&address, sizeof address) != 0) return failed(listener);
+    // Nobody connects before listen: the permissions are right from the beginning.
+    if (chmod(path, (mode_t)mode) != 0 || listen(listener, backlog) != 0) return failed(listener);
+    return listener;
+}
+
+int novitai_adopt_listener(int descriptor) {
+    int is_listening = 0;
+    socklen_t size = sizeof is_listening;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || !is_listening) return 0;
+    return fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+static struct sockaddr_storage address_of(int listener) {
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    if (getsockname(listener, (struct sockaddr *)&address, &size) != 0) address.ss_family = AF_UNSPEC;
+    return address;
+}
+
+int novitai_is_local(int listener) {
+    const struct sockaddr_storage address = address_of(listener);
+    switch (address.ss_family) {
+    case AF_UNIX: return 1;
+    case AF_INET: return (ntohl(((const struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+    case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address)->sin6_addr);
+    default: return 0;
+    }
+}
+
+int novitai_port_of(int listener) {
+    const struct sockaddr_storage address = address_of(listener);
+    switch (address.ss_family) {
+    case AF_INET: return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    case AF_INET6: return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
+    default: return 0;
+    }
+}
+
+int novitai_duplicate(int descriptor) {
+    const int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+    return copy >= 0 ? copy : -errno;
+}
+
+int novitai_connect_unix(const char *path) {
+    struct sockaddr_un address;
+    if (unix_address(path, &address) != 0) return -ENAMETOOLONG;
+    const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection < 0 || connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) return failed(connection);
+    return connection;
+}
+
+int novitai_accept(int listener, int timeout) {
+    const int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection < 0) return -errno;
+    const struct timeval patience = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
+    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+        setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
+        return failed(connection);
+    return connection;
+}
+
+// Room for one descriptor, aligned as the kernel wants it.
+union control {
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr alignment;
+};
+
+int novitai_send(int connection, int byte, int descriptor) {
+    char content = (char)byte;
+    struct iovec part = {.iov_base = &content, .iov_len = 1};
+    union control control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof descriptor);
+        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    return sendmsg(connection, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+int novitai_receive(int connection, int *descriptor) {
+    char content = 0;
+    struct iovec part = {.iov_base = &content, .iov_len = 1};
+    union control control = {.bytes = {0}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    *descriptor = -1;
+    const ssize_t size = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+    if (size < 0) return -errno;
+    if (size == 0) return -EPIPE;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+    return (unsigned char)content;
+}
+
+static long long milliseconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int novitai_wait_for_end(int connection, int timeout) {
+    const long long deadline = milliseconds_now() + timeout;
+    for (;;) {
+        const long long left = deadline - milliseconds_now();
+        struct pollfd watched = {.fd = connection, .events = POLLIN};
+        const int ready = poll(&watched, 1, left > 0 ? (int)left : 0);
+        if (ready < 0 && errno != EINTR) return -errno;
+        if (ready == 0) return -ETIMEDOUT;
+        char content;
+        // Nothing more is sent: whatever can be read is the end.
+        if (ready > 0 && recv(connection, &content, 1, 0) <= 0) return 0;
+    }
+}
+
+void novitai_shutdown(int listener) { shutdown(listener, SHUT_RDWR); }
+
+void novitai_close(int descriptor) { close(descriptor); }

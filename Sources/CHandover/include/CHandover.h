@@ -1,0 +1,41 @@
+#pragma once
+
+// Sockets that outlive the process which listens on them. Every function returns a negative errno when it fails; descriptors that are made
+// here are closed on exec.
+
+/// Listens on the first address of a host, with SO_REUSEADDR.
+int novitai_listen_tcp(const char *host, const char *port, int backlog);
+
+/// Listens on a socket file, which is made anew; `mode` are its permissions.
+int novitai_listen_unix(const char *path, int mode, int backlog);
+
+/// 1 for a socket that listens, and is now closed on exec; 0 for any other descriptor.
+int novitai_adopt_listener(int descriptor);
+
+/// 1: reachable from this machine only.
+int novitai_is_local(int listener);
+
+/// The port; 0 for a socket file.
+int novitai_port_of(int listener);
+
+int novitai_duplicate(int descriptor);
+
+/// Connects to a socket file.
+int novitai_connect_unix(const char *path);
+
+/// The next connection of a listener, whose calls then wait for `timeout` milliseconds at most.
+int novitai_accept(int listener, int timeout);
+
+/// Sends one byte, and a descriptor with it unless that is negative. 0 when it is sent.
+int novitai_send(int connection, int byte, int descriptor);
+
+/// Receives one byte, and into `descriptor` what came with it, else -1. Returns the byte, or -EPIPE when the peer has ended the connection.
+int novitai_receive(int connection, int *descriptor);
+
+/// Waits until the peer has ended the connection: 0. -ETIMEDOUT after so many milliseconds.
+int novitai_wait_for_end(int connection, int timeout);
+
+/// Ends a listener: whoever waits in `novitai_accept` returns.
+void novitai_shutdown(int listener);
+
+void novitai_close(int descriptor);

@@ -10,14 +10,17 @@ final class AcceptGate: ChannelDuplexHandler {
     typealias OutboundIn = Never
 
     private let limits: ConnectionLimits
+    private let pause: TimeAmount
     private let counters: ServerCounters
     private var context: ChannelHandlerContext?
     private var count = 0
     private var countByAddress: [String: Int] = [:]
     private var isReadHeld = false
 
-    init(_ limits: ConnectionLimits, counters: ServerCounters) {
+    /// - Parameter pause: after accepting has failed.
+    init(_ limits: ConnectionLimits, pause: TimeAmount, counters: ServerCounters) {
         self.limits = limits
+        self.pause = pause
         self.counters = counters
     }
 
@@ -42,6 +45,18 @@ final class AcceptGate: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         if self.count >= self.limits.connectionsMax { self.isReadHeld = true } else { context.read() }
+    }
+
+    /// Accepting fails while descriptors, or memory for one, are wanting, and whoever wants in waits in the kernel's queue. The read that fails
+    /// stays under way, and would fail again and again: NIO's own handler for this holds back only the reads after it. So reading is paused.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is IOError, context.channel.isActive, let options = context.channel.syncOptions else {
+            return context.fireErrorCaught(error)
+        }
+        self.counters.add(failedAccepts: 1)
+        // Fails only for a listener that is being closed, and accepts nothing more anyway.
+        try? options.setOption(.autoRead, value: false)
+        context.eventLoop.assumeIsolated().scheduleTask(in: self.pause) { try? options.setOption(.autoRead, value: true) }
     }
 
     private func release(_ address: String?) {

@@ -162,13 +162,9 @@ package final class RPCServer: Sendable {
     }
 
     private func guardAccepting(_ channel: any Channel) throws {
-        // Descriptors, or memory for one, may be wanting: whoever wants in waits in the kernel's queue meanwhile.
-        let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { _ in
-            self.shared.counters.add(failedAccepts: 1)
-            return TimeAmount(self.shared.configuration.acceptBackoff)
-        }
-        let gate = AcceptGate(self.shared.configuration.connections, counters: self.shared.counters)
-        try channel.pipeline.syncOperations.addHandlers([backoff, gate])
+        let configuration = self.shared.configuration
+        let gate = AcceptGate(configuration.connections, pause: TimeAmount(configuration.acceptBackoff), counters: self.shared.counters)
+        try channel.pipeline.syncOperations.addHandler(gate)
     }
 
     private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {

@@ -48,7 +48,6 @@ struct ServerProcess {
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
         let secrets = try self.secrets()
-        // Everything that can be wrong has been looked at: a server that runs may be asked to end.
         let listening = Listening(self.settings, self.log)
         let inherited = try listening.inherit(takesOver: self.takesOver)
         let store = try self.openStore(secrets)
@@ -61,11 +60,13 @@ struct ServerProcess {
         let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
         let socket = try inherited ?? listening.open()
         let server = try self.makeServer(parts, authenticator, tls, socket, backups: store)
+        // Whoever knows from the port's file that the server runs may ask it to end.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await self.start(server)
         let handover = listening.offer(socket) { self.drain(server, parts, because: "handing over") }
         novitai_release_startup_pages()
         let reloading = Reloading(self.settings, authenticator, tls, self.threshold, self.log, readAgain: self.readAgain)
-        try await self.serve(server, parts, reloading, handover)
+        try await self.serve(server, parts, signals, reloading, handover)
         await store.close()
         handover?.finish()
         client.shutdown()
@@ -201,9 +202,10 @@ struct ServerProcess {
     }
 
     /// Until the server and the engine have ended, which the first signal asks for.
-    private func serve(_ server: RPCServer, _ parts: Parts, _ reloading: Reloading, _ handover: HandoverPoint?) async throws {
+    private func serve(
+        _ server: RPCServer, _ parts: Parts, _ signals: UnixSignalsSequence, _ reloading: Reloading, _ handover: HandoverPoint?
+    ) async throws {
         let checks = HealthChecks(backend: parts.backend, monitor: parts.monitor, board: parts.board, registry: parts.health)
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await withThrowingTaskGroup(of: Void.self) { background in
             background.addTask { await checks.run() }
             background.addTask { await self.obey(signals, server, parts, reloading, handover) }

@@ -55,7 +55,7 @@ def judged(sidecar, server):
     """What each who asks is told: health-check (status), /health (code, status), and the probes of an orchestrator for either container."""
     report = health(sidecar, server, "--json")
     try:
-        code, body = sidecar.get("/health")
+        code, body = sidecar.get("/health")[:2]
         page = (code, json.loads(body)["status"])
     except OSError:
         page = None

@@ -118,7 +118,8 @@ def test_no_method_answers_about_another_tenants_things(api, connect, guarded):
     walker = Walker(client.channel)
     asked = 0
     for path, method in walker.methods.items():
-        if not path.startswith("/novitai."):
+        # A backup is of the whole deployment: who may make one is trusted with all tenants (docs/operations.md).
+        if not path.startswith("/novitai.") or path.endswith("/CreateBackup"):
             continue
         for kind in ("instance", "job", "name"):
             requests = [filled(method.input_type, things[kind], kind) for things in (secrets, absent)]

@@ -179,7 +179,7 @@ class Passed(Program):
         self.port_file.unlink(missing_ok=True)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                ["sh", "-c", f'exec 3<&{self.listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", *self.arguments],
+                ["bash", "-c", f'exec 3<&{self.listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "bash", *self.arguments],
                 env=self.environment, cwd=self.folder, stdout=log, stderr=log, pass_fds=[self.listener.fileno()])
         self.port = wait_for(self._read_port, START_SECONDS, "novitaid writes its port")
         return self

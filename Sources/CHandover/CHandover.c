@@ -80,6 +80,15 @@ int novitai_is_local(int listener) {
     }
 }
 
+int novitai_is_at(int listener, const char *path, int mode) {
+    const struct sockaddr_storage address = address_of(listener);
+    struct stat file;
+    if (address.ss_family != AF_UNIX || strcmp(((const struct sockaddr_un *)&address)->sun_path, path) != 0) return 0;
+    return stat(path, &file) == 0 && S_ISSOCK(file.st_mode) && (file.st_mode & 0777 & ~(mode_t)mode) == 0;
+}
+
+int novitai_set_mode(const char *path, int mode) { return chmod(path, (mode_t)mode) == 0 ? 0 : -errno; }
+
 int novitai_port_of(int listener) {
     const struct sockaddr_storage address = address_of(listener);
     switch (address.ss_family) {

@@ -16,9 +16,13 @@ final class PolicyRunner: Sendable {
     /// Returns after `beginGracefulShutdown`, or when cancelled.
     func run() async {
         // Nobody could say before that a machine is in use, and what was said last may not have been written down: leases and idle times
-        // begin anew with the server.
-        let servingSince = self.world.clock.now
+        // begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is activated.
+        var servingSince = self.world.clock.now
+        var lookedAt = servingSince
         while !self.isShuttingDown {
+            let now = self.world.clock.now
+            if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
+            lookedAt = now
             await self.look(servingSince: servingSince)
             await self.shutdown.wait(after: 0, until: self.world.clock.now + EngineLimits.policyInterval, clock: self.world.clock)
         }

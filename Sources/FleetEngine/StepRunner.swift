@@ -254,6 +254,11 @@ struct StepRunner: Sendable {
 
     private func stepper(_ job: Job, _ instance: Instance, _ lease: LeaseToken) -> JobStepper {
         var random = self.world.random
+        var instance = instance
+        // What a policy asked for is not due any more after a sign of use, written down or not.
+        if job.cause?.isPolicy == true, let touchedAt = self.world.view.touches.latest(instance.id) {
+            instance.touchedAt = max(instance.touchedAt ?? touchedAt, touchedAt)
+        }
         return JobStepper(
             job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
             deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random),

@@ -64,7 +64,9 @@ package final class HandoverPoint: Sendable {
                 return
             }
             guard peer >= 0 else {
-                guard peer == -EINTR || peer == -ECONNABORTED else { return }
+                guard Self.passing.contains(-peer) else { return }
+                // Descriptors may be wanting: nothing else can be done about that here.
+                usleep(Self.pauseMicroseconds)
                 continue
             }
             guard self.give(to: peer) else {
@@ -76,6 +78,10 @@ package final class HandoverPoint: Sendable {
             return
         }
     }
+
+    /// Errors of accept that go by.
+    private static let passing: Set<CInt> = [EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM]
+    private static let pauseMicroseconds: UInt32 = 100_000
 
     private func give(to peer: CInt) -> Bool {
         guard novitai_send(peer, Self.offer, self.socket.descriptor) == 0 else { return false }

@@ -14,6 +14,15 @@ package struct ListeningSocket: Sendable {
     /// 0 for a socket file.
     package var port: Int { Int(novitai_port_of(self.descriptor)) }
 
+    /// Whether its file is `path`, and lets in nobody whom a file of that mode would not.
+    package func isAt(path: String, mode: CInt) -> Bool { unsafe novitai_is_at(self.descriptor, path, mode) == 1 }
+
+    /// Lets in whom a file of that mode does.
+    package static func setMode(_ mode: CInt, ofFileAt path: String) throws(HandoverError) {
+        let outcome = unsafe novitai_set_mode(path, mode)
+        guard outcome == 0 else { throw HandoverError("the socket's file cannot be given its mode", code: outcome) }
+    }
+
     package static func open(host: String, port: Int) throws(HandoverError) -> Self {
         try self.opened(unsafe novitai_listen_tcp(host, String(port), self.backlog))
     }

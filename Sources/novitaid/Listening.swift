@@ -40,14 +40,15 @@ struct Listening {
         }
     }
 
+    /// Whoever may write to a socket file may call. Without identities only the server's own user is to; with them every call is judged.
+    private var mode: CInt { self.settings.authTokensFile == nil ? 0o600 : 0o666 }
+
     /// From the address in the settings.
     func open() throws -> ListeningSocket {
         do throws(HandoverError) {
             switch self.settings.listen {
             case .tcp(let host, let port): return try ListeningSocket.open(host: host, port: port)
-            // Whoever may write to a socket file may call. Without identities only the server's own user is to; with them every call is
-            // judged.
-            case .unix(let path): return try ListeningSocket.open(path: path, mode: self.settings.authTokensFile == nil ? 0o600 : 0o666)
+            case .unix(let path): return try ListeningSocket.open(path: path, mode: self.mode)
             }
         } catch {
             self.log.critical("cannot listen", metadata: ["address": "\(self.settings.listen)", "reason": "\(error)"])
@@ -75,6 +76,8 @@ struct Listening {
         self.log.info("taking over", metadata: ["socket": "\(self.path)"])
         try request.take()
         try request.waitForEnd(timeout: self.settings.shutdownGrace + Self.closingTime)
+        // Only now, when nobody without identities serves there any more, it may let in more.
+        if case .unix(let path) = self.settings.listen { try ListeningSocket.setMode(self.mode, ofFileAt: path) }
         return request.socket
     }
 
@@ -84,11 +87,13 @@ struct Listening {
             switch self.settings.listen {
             case .tcp(_, let port):
                 socket.port != 0 && (port == 0 || port == socket.port) && self.settings.listen.isLoopback == socket.isLocal
-            case .unix: socket.port == 0 && socket.isLocal
+            case .unix(let path): socket.isAt(path: path, mode: self.mode)
             }
         guard !fits else { return }
         let place =
-            socket.port == 0 ? "a socket file" : "port \(socket.port) \(socket.isLocal ? "of this machine alone" : "beyond this machine")"
+            socket.port == 0
+            ? "another socket file, or one that lets in other users although nobody is identified"
+            : "port \(socket.port) \(socket.isLocal ? "of this machine alone" : "beyond this machine")"
         throw ExitStatus.configuration(
             SettingsError([SettingsViolation("RPC_LISTEN", "is \(self.settings.listen), but the socket that was handed over is \(place)")]))
     }

@@ -105,6 +105,20 @@ struct UpdateTests {
         #expect(JobStepper.sample(again, instance).sending(.edit, to: UpstreamID(rawValue: "m1")).instance?.state == .updating)
     }
 
+    @Test("A disk that may be growing is not asked to grow again: it is looked at until it has, or the time is over")
+    func growsOnce() throws {
+        let (job, instance) = self.job([.edit], .send)
+        var sent = try #require(JobStepper.sample(job, instance).sending(.edit, to: UpstreamID(rawValue: "m1")).job)
+        #expect(sent.update?.mayHaveGrown == true)
+        for error in [CloudError(.transport, "no answer", mayHaveTakenEffect: true), nil] {
+            let looking = try #require(JobStepper.sample(sent, instance).sent(error).job)
+            #expect(JobStepper.sample(looking, instance).confirmed(self.seen(disk: 60)).job?.step == .confirm)
+        }
+        sent = try #require(JobStepper.sample(sent, instance).sent(CloudError(.rateLimited, "later")).job)
+        #expect(sent.update?.mayHaveGrown == nil)
+        #expect(JobStepper.sample(sent, instance).confirmed(self.seen(disk: 60)).job?.step == .send)
+    }
+
     @Test("After the first part the second is asked for; a new container has arrived when the machine runs after the call was taken")
     func sequence() throws {
         let (job, instance) = self.job([.edit, .upgrade], .confirm)

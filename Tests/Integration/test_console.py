@@ -173,6 +173,10 @@ def test_beyond_loopback_an_open_server_is_read_and_not_changed(start, tmp_path,
     assert "mayChange" not in client.ask("GET", "session")[1]
     status, refusal = client.call("CreateInstance", **create_request())
     assert status == 401 and refusal["reason"] == "SIGN_IN_NEEDED"
+    # It takes any token, and so proves nobody by one.
+    answer, refusal = client.ask("POST", "session", {"token": "made-up"})
+    assert answer.status == 400 and refusal["reason"] == "NO_IDENTITIES" and client.cookie is None
+    assert client.call("CreateInstance", **create_request())[0] == 401
 
 
 def test_files_are_kept_by_the_browser_until_they_change(console):

@@ -73,7 +73,7 @@ struct BatchTests {
     func bounds() async throws {
         let fixture = try await Fixture()
         _ = try await self.fleet(fixture, [.running])
-        for request in [self.stop(), self.stop("state = RUNNING", all: true)] {
+        for request in [self.stop(), self.stop("  "), self.stop("state = RUNNING", all: true)] {
             #expect(
                 try await refusal { try await fixture.instances.batchStopInstances(request, context: self.context) }.fields == ["filter"])
         }

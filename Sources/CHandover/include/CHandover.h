@@ -15,6 +15,12 @@ int novitai_adopt_listener(int descriptor);
 /// 1: reachable from this machine only.
 int novitai_is_local(int listener);
 
+/// 1: the socket's file is that one, and lets in nobody whom a file of that mode would not.
+int novitai_is_at(int listener, const char *path, int mode);
+
+/// 0, or an error number, negative.
+int novitai_set_mode(const char *path, int mode);
+
 /// The port; 0 for a socket file.
 int novitai_port_of(int listener);
 

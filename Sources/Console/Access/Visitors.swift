@@ -83,6 +83,11 @@ struct Visitors: Sendable {
         try Self.check(request, isGet: false, hasSession: true)
         let authorization = try Self.authorization(body)
         let visitor = try Self.visitor("", session: nil, authorization)
+        // A server without identities takes whatever it is sent: there a token proves nothing, and a session would open what only this
+        // machine may do.
+        guard try await self.serverWantsTokens() else {
+            throw Problem(.failedPrecondition, "NO_IDENTITIES", "the server has no identities: there is nobody to sign in as")
+        }
         do throws(RPCError) {
             let info = try await self.serverInfo(visitor)
             let name = self.sessions.begin(authorization: authorization, principal: info.caller?.id ?? "")
@@ -100,6 +105,18 @@ struct Visitors: Sendable {
         var response = Response.json("{}")
         response.headers[.setCookie] = Self.setCookie("", age: .zero, request)
         return response
+    }
+
+    private func serverWantsTokens() async throws(Problem) -> Bool {
+        let nobody = try Self.visitor("", session: nil, Self.nobody)
+        do throws(RPCError) {
+            _ = try await self.serverInfo(nobody)
+            return false
+        } catch  where error.code == .unauthenticated {
+            return true
+        } catch {
+            throw Problem(error)
+        }
     }
 
     private func serverInfo(_ visitor: Visitor) async throws(RPCError) -> NovitaiV1.ServerInfo {

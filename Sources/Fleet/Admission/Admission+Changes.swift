@@ -72,6 +72,7 @@ extension Admission {
         guard job.cause != nil else { return Admitted(commit: commit, instance: instance, job: job) }
         // What was automatic is now wanted: neither brake nor freeze holds it any longer.
         var wanted = instance
+        if wanted.stateReason == .policy { wanted.state(wanted.state, because: .requested, "") }
         wanted.updatedAt = occasion.now
         var job = job
         job.cause = nil

@@ -36,7 +36,8 @@ struct Restoration: Sendable {
     /// nobody asked for it and it was never sent.
     private static func isStale(_ job: Job) -> Bool {
         switch job.type {
-        case .createInstance: false
+        // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
+        case .createInstance: job.step == .boot
         case .startInstance, .stopInstance, .restartInstance, .updateInstance: true
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
         }

@@ -56,6 +56,8 @@ package struct MachineUpdate: Hashable, Sendable, Codable {
     package var before: InstanceSpec
     /// GB that the machine had when it was last seen, so that a disk is not made to grow twice.
     package var diskSeenGB: Int
+    /// The provider has been asked to let the disk grow, and may have done it: asked again it would grow twice, for ever billed.
+    package var mayHaveGrown: Bool?
 
     package init(parts: [Part], before: InstanceSpec) {
         self.parts = parts

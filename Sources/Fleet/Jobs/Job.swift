@@ -41,7 +41,7 @@ package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
     package var word: String { inCapitals(self.rawValue) }
 
     /// Said beforehand by the owner, who may say something else until it is done.
-    var isPolicy: Bool { self != .startupTimeout && self != .providerError }
+    package var isPolicy: Bool { self != .startupTimeout && self != .providerError }
 }
 
 /// A provider call made for a job that failed or stayed unclear.

@@ -54,10 +54,10 @@ extension Instance {
         return asked.count == Self.askedPlacementsKept && asked.first.map { attempt < $0.attempt } ?? false
     }
 
-    /// Somebody wants all of it gone, machines that nobody knew of included.
+    /// Somebody wants all of it gone, machines that nobody knew of included. A policy is nobody: it knows of its own machine only.
     var isToGoAltogether: Bool {
         guard self.desiredState == .deleted, self.state != .failed else { return false }
-        return self.stateReason != .startupTimeout && self.stateReason != .providerError
+        return self.stateReason != .startupTimeout && self.stateReason != .providerError && self.stateReason != .policy
     }
 
     /// A machine too many: it must go, and what it costs until then is waste. `placement`: where it is, when that is known better

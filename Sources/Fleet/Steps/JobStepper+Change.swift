@@ -71,6 +71,7 @@ extension JobStepper {
         job.firstSentAt = job.firstSentAt ?? self.now
         job.acknowledgedAt = nil
         job.absences = 0
+        if action == .edit, self.isGrowing { job.update?.mayHaveGrown = true }
         job.progress = "asking the provider to \(action.rawValue)"
         instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : self.reason, instance.stateMessage)
         if action != .delete, action != .edit {
@@ -104,6 +105,7 @@ extension JobStepper {
             return self.result(job, self.instance)
         }
         job.record(error.description, at: self.now)
+        if !error.mayHaveTakenEffect { job.update?.mayHaveGrown = nil }
         if self.job.type != .deleteInstance, let reason = error.code.endsChange(self.action) {
             return self.failed(reason, error.message, job)
         }
@@ -149,6 +151,7 @@ extension JobStepper {
         var job = job
         if let update = job.update, update.parts.count > 1 {
             job.update?.parts.removeFirst()
+            job.update?.mayHaveGrown = nil
             job.update?.before.ports = instance.spec.ports
             job.update?.before.diskGB = instance.spec.diskGB
             job.acknowledgedAt = nil
@@ -186,9 +189,10 @@ extension JobStepper {
     /// The machine does not move: an accepted call may take a moment to show, one that was not accepted is repeated.
     private func askAgain(_ job: Job, _ instance: Instance) -> StepResult {
         var (job, instance) = (job, instance)
-        if let acknowledgedAt = job.acknowledgedAt, self.now < acknowledgedAt + StepLimits.acknowledgedPatience {
+        let isPatient = job.acknowledgedAt.map { self.now < $0 + StepLimits.acknowledgedPatience } ?? false
+        if isPatient || (self.action == .edit && job.update?.mayHaveGrown == true) {
             // Not yet shown: the state stays the one under way.
-            instance.state(self.action.stateWhileUnderWay, because: .requested, "")
+            instance.state(self.action.stateWhileUnderWay, because: self.reason, "")
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
         } else {
             job.record("the machine did not take it up", at: self.now)

@@ -36,10 +36,11 @@ extension InstanceHandlers {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let caller = try self.backend.mutation(request.requestId, "BatchStopInstances", payload, context)
-            guard request.all == request.filter.isEmpty else {
+            let predicate = try InstanceQuery.predicate(request.filter)
+            // Blanks are no filter: what was meant to name some must not stop all.
+            guard request.all == predicate.isEmpty else {
                 throw FleetError.invalid([FieldViolation("filter", "give either a filter, or all")])
             }
-            let predicate = try InstanceQuery.predicate(request.filter)
             let reply = try await self.backend.mutations.stopAll(
                 where: predicate.matches, request: caller.request, payloadDigest: caller.payloadDigest, actor: caller.actor,
                 isValidateOnly: request.validateOnly)

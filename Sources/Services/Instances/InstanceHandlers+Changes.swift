@@ -19,7 +19,9 @@ extension InstanceHandlers {
                 policies: InstancePolicies(request.policies, default: self.backend.settings.idleStop))
             let key = self.backend.requestKey(request.requestId, method: "CreateInstance", tenant)
             let labels = Self.nulViolations(inLabels: request.labels)
-            let policies = SpecRules.violations(of: new.policies, at: self.backend.clock.now)
+            var policies = SpecRules.violations(of: new.policies, at: self.backend.clock.now)
+            // What lay ahead when a request was accepted may be over when it is repeated, and is no reason then to call its machine not made.
+            if !policies.isEmpty, try await self.backend.store.request(key) != nil { policies = [] }
             let known =
                 SpecRules.violations(ofRequestID: key.requestID) + policies + wanted.violations + labels + Admission.violations(of: new)
             let planner = try await self.planner(for: key, known: known, spec: wanted.spec, context)

@@ -36,7 +36,13 @@ def test_the_command_line_makes_lists_and_deletes(server, noun):
     secret = {"NOVITAI_REGISTRY_PASSWORD": "canary-value"}
     made = shown(novitai(server, noun, "create", *MAKE[noun], "--output", "json", **secret))
     thing = next(value for value in made.values() if isinstance(value, dict))
-    again = shown(novitai(server, noun, "create", *MAKE[noun], "--output", "json", **secret))
+
+    def repeated():
+        done = novitai(server, noun, "create", *MAKE[noun], "--output", "json", **secret)
+        # The provider's lists lag; until the thing shows, it is not made again.
+        return None if "does not show yet" in done.stderr else done
+
+    again = shown(wait_for(repeated, 30, "what was made shows"))
     assert again["existed"] and thing["id"] in json.dumps(again)
     listed = novitai(server, noun, "list", "--fresh")
     assert thing["id"] in listed.stdout and "canary-value" not in listed.stdout + json.dumps(made)

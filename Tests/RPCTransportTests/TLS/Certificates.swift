@@ -1,5 +1,6 @@
 import Foundation
 import RPCTransport
+import TestSupport
 import Testing
 
 /// Authorities and what they have signed, made once by openssl: the server's certificate (`localhost`, 127.0.0.1), its successor, a
@@ -17,6 +18,7 @@ struct Certificates: Sendable {
 
     private static let script = """
         set -eu
+        cd "$0"
         authority() {
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"
         }
@@ -40,16 +42,7 @@ struct Certificates: Sendable {
     private init() async throws {
         self.folder = FileManager.default.temporaryDirectory.appending(path: "novitai-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
-        let shell = Process()
-        shell.executableURL = URL(filePath: "/bin/sh")
-        shell.arguments = ["-c", Self.script]
-        shell.currentDirectoryURL = self.folder
-        shell.standardError = FileHandle.nullDevice
-        shell.standardOutput = FileHandle.nullDevice
-        let status: Int32 = try await withCheckedThrowingContinuation { continuation in
-            shell.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try shell.run() } catch { continuation.resume(throwing: error) }
-        }
-        try #require(status == 0)
+        let shell = try await ChildProcess("/bin/sh", ["-c", Self.script, self.folder.path]).run()
+        try #require(shell.status == 0, "\(shell.errors)")
     }
 }

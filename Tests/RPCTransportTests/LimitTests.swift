@@ -125,8 +125,13 @@ struct LimitTests {
                 return Int(reply.text) ?? -1
             }
             #expect(try await call(delay) < 150)
-            _ = try await call(busy)
-            #expect(try await call(delay) >= 150)
+            // What was measured more than a second ago says nothing any more, and on a busy machine that is soon over between two calls.
+            var learnt = 0
+            for _ in 0..<20 where learnt < 150 {
+                _ = try await call(busy)
+                learnt = try await call(delay)
+            }
+            #expect(learnt >= 150)
         }
     }
 

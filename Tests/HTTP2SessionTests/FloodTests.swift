@@ -34,6 +34,7 @@ struct FloodTests {
         var configuration = HTTP2SessionConfiguration()
         configuration.floodLimits.rapidResets = 100_000
         configuration.resetBurst = 2000
+        configuration.resetRate = 1
         let (count, reason) = Self.bear(5000, try .server(configuration), Self.requestAndReset)
         #expect(count >= 2000 && count < 3000, "\(count)")
         #expect(reason != nil)

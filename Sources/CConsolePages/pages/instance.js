@@ -207,7 +207,7 @@ function debts(instance, now) {
 function jobTable(jobs, now) {
   return table(
     "Jobs of this machine",
-    [{ name: "Job" }, { name: "State" }, { name: "What came of it", class: "wide" }, { name: "Tries", class: "number" }, { name: "Asked for" }, { name: "Ended" }],
+    [{ name: "Job" }, { name: "State" }, { name: "What came of it", class: "wide" }, { name: "Failed calls", class: "number" }, { name: "Asked for" }, { name: "Ended" }],
     jobs.map((job) => ({
       key: job.id,
       cells: [

@@ -8,7 +8,7 @@ import { micros, millis, plural, relative, span, word } from "/console/format.js
 import { hourlyPrice, jobChip, perHour, problem, section, table, when } from "/console/parts.js";
 
 const PAGE_SIZE = 100;
-const OPEN_COLUMNS = [{ name: "Job" }, { name: "State" }, { name: "Machine" }, { name: "What is going on", class: "wide" }, { name: "Next step" }, { name: "Tries", class: "number" }, { name: "" }];
+const OPEN_COLUMNS = [{ name: "Job" }, { name: "State" }, { name: "Machine" }, { name: "What is going on", class: "wide" }, { name: "Next step" }, { name: "Failed calls", class: "number" }, { name: "" }];
 const ENDED_COLUMNS = [{ name: "Job" }, { name: "State" }, { name: "Machine" }, { name: "Outcome", class: "wide" }, { name: "Took", class: "number" }, { name: "Ended" }, { name: "" }];
 
 let past = [];

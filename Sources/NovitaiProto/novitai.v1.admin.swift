@@ -1142,6 +1142,7 @@ extension NovitaiV1 {
     /// For the people who run the server.
     package enum AdminService {
         package static let name = "novitai.v1.AdminService"
+        /// What runs: release, deployment, limits, and as whom it takes the caller.
         package static let getServerInfo = MethodDescriptor(service: name, method: "GetServerInfo", kind: .unary)
         /// Everything that the sidecar's /health shows, from checks that run in the background.
         package static let getHealth = MethodDescriptor(service: name, method: "GetHealth", kind: .unary)
@@ -1165,6 +1166,7 @@ extension NovitaiV1 {
 
     /// For the people who run the server.
     package protocol AdminServiceProtocol: Sendable {
+        /// What runs: release, deployment, limits, and as whom it takes the caller.
         func getServerInfo(_ request: NovitaiV1.GetServerInfoRequest, context: ServerContext) async throws -> NovitaiV1.ServerInfo
         /// Everything that the sidecar's /health shows, from checks that run in the background.
         func getHealth(_ request: NovitaiV1.GetHealthRequest, context: ServerContext) async throws -> NovitaiV1.Health
@@ -1191,6 +1193,7 @@ extension NovitaiV1 {
 
         package init(_ channel: any RPCChannel) { self.channel = channel }
 
+        /// What runs: release, deployment, limits, and as whom it takes the caller.
         package nonisolated(nonsending) func getServerInfo(
             _ request: NovitaiV1.GetServerInfoRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ServerInfo {

@@ -1897,24 +1897,43 @@ extension NovitaiV1 {
     /// ended with Effect UNKNOWN is safe to repeat.
     package enum CatalogService {
         package static let name = "novitai.v1.CatalogService"
+        /// The GPU and CPU products with prices and stock, those that are sold out too.
         package static let listProducts = MethodDescriptor(service: name, method: "ListProducts", kind: .unary)
+        /// The regions with the products that each has.
         package static let listRegions = MethodDescriptor(service: name, method: "ListRegions", kind: .unary)
+        /// Templates: the account's own, the official ones, the community's.
         package static let listTemplates = MethodDescriptor(service: name, method: "ListTemplates", kind: .unary)
+        /// One template, whole.
         package static let getTemplate = MethodDescriptor(service: name, method: "GetTemplate", kind: .unary)
+        /// Makes a template of the account's own.
         package static let createTemplate = MethodDescriptor(service: name, method: "CreateTemplate", kind: .unary)
+        /// Ends a template of the account's own. Instances that were made of it stay as they are.
         package static let deleteTemplate = MethodDescriptor(service: name, method: "DeleteTemplate", kind: .unary)
+        /// Names and users of credentials for image registries; never passwords.
         package static let listRegistryCredentials = MethodDescriptor(service: name, method: "ListRegistryCredentials", kind: .unary)
+        /// Keeps a credential with the provider; the password is handed on and not kept here.
         package static let createRegistryCredential = MethodDescriptor(service: name, method: "CreateRegistryCredential", kind: .unary)
+        /// Ends a credential. Instances that pull with it fail at their next pull.
         package static let deleteRegistryCredential = MethodDescriptor(service: name, method: "DeleteRegistryCredential", kind: .unary)
+        /// Disks that instances of a region can share; each is paid for as long as it exists.
         package static let listNetworkVolumes = MethodDescriptor(service: name, method: "ListNetworkVolumes", kind: .unary)
+        /// Makes a network volume, which costs from then on.
         package static let createNetworkVolume = MethodDescriptor(service: name, method: "CreateNetworkVolume", kind: .unary)
+        /// Renames a network volume or makes it larger.
         package static let updateNetworkVolume = MethodDescriptor(service: name, method: "UpdateNetworkVolume", kind: .unary)
+        /// Ends a network volume and everything on it; refused while an instance has it mounted.
         package static let deleteNetworkVolume = MethodDescriptor(service: name, method: "DeleteNetworkVolume", kind: .unary)
+        /// Private networks between instances of a region.
         package static let listNetworks = MethodDescriptor(service: name, method: "ListNetworks", kind: .unary)
+        /// Makes a private network.
         package static let createNetwork = MethodDescriptor(service: name, method: "CreateNetwork", kind: .unary)
+        /// Ends a private network; refused while an instance is in it.
         package static let deleteNetwork = MethodDescriptor(service: name, method: "DeleteNetwork", kind: .unary)
+        /// Images that the provider was asked to bring to the nodes of a region, with how far it is.
         package static let listImagePrewarms = MethodDescriptor(service: name, method: "ListImagePrewarms", kind: .unary)
+        /// Has an image brought to the nodes of a region ahead, so that instances come up sooner.
         package static let createImagePrewarm = MethodDescriptor(service: name, method: "CreateImagePrewarm", kind: .unary)
+        /// Ends the task of a prewarm.
         package static let deleteImagePrewarm = MethodDescriptor(service: name, method: "DeleteImagePrewarm", kind: .unary)
         package static let methods: [MethodDescriptor] = [listProducts, listRegions, listTemplates, getTemplate, createTemplate, deleteTemplate, listRegistryCredentials, createRegistryCredential, deleteRegistryCredential, listNetworkVolumes, createNetworkVolume, updateNetworkVolume, deleteNetworkVolume, listNetworks, createNetwork, deleteNetwork, listImagePrewarms, createImagePrewarm, deleteImagePrewarm]
     }
@@ -1928,24 +1947,43 @@ extension NovitaiV1 {
     /// is just what was asked for. So a call that was made already, under whatever request_id, answers with what it made, and a call that
     /// ended with Effect UNKNOWN is safe to repeat.
     package protocol CatalogServiceProtocol: Sendable {
+        /// The GPU and CPU products with prices and stock, those that are sold out too.
         func listProducts(_ request: NovitaiV1.ListProductsRequest, context: ServerContext) async throws -> NovitaiV1.ListProductsResponse
+        /// The regions with the products that each has.
         func listRegions(_ request: NovitaiV1.ListRegionsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegionsResponse
+        /// Templates: the account's own, the official ones, the community's.
         func listTemplates(_ request: NovitaiV1.ListTemplatesRequest, context: ServerContext) async throws -> NovitaiV1.ListTemplatesResponse
+        /// One template, whole.
         func getTemplate(_ request: NovitaiV1.GetTemplateRequest, context: ServerContext) async throws -> NovitaiV1.Template
+        /// Makes a template of the account's own.
         func createTemplate(_ request: NovitaiV1.CreateTemplateRequest, context: ServerContext) async throws -> NovitaiV1.CreateTemplateResponse
+        /// Ends a template of the account's own. Instances that were made of it stay as they are.
         func deleteTemplate(_ request: NovitaiV1.DeleteTemplateRequest, context: ServerContext) async throws -> NovitaiV1.DeleteTemplateResponse
+        /// Names and users of credentials for image registries; never passwords.
         func listRegistryCredentials(_ request: NovitaiV1.ListRegistryCredentialsRequest, context: ServerContext) async throws -> NovitaiV1.ListRegistryCredentialsResponse
+        /// Keeps a credential with the provider; the password is handed on and not kept here.
         func createRegistryCredential(_ request: NovitaiV1.CreateRegistryCredentialRequest, context: ServerContext) async throws -> NovitaiV1.CreateRegistryCredentialResponse
+        /// Ends a credential. Instances that pull with it fail at their next pull.
         func deleteRegistryCredential(_ request: NovitaiV1.DeleteRegistryCredentialRequest, context: ServerContext) async throws -> NovitaiV1.DeleteRegistryCredentialResponse
+        /// Disks that instances of a region can share; each is paid for as long as it exists.
         func listNetworkVolumes(_ request: NovitaiV1.ListNetworkVolumesRequest, context: ServerContext) async throws -> NovitaiV1.ListNetworkVolumesResponse
+        /// Makes a network volume, which costs from then on.
         func createNetworkVolume(_ request: NovitaiV1.CreateNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.CreateNetworkVolumeResponse
+        /// Renames a network volume or makes it larger.
         func updateNetworkVolume(_ request: NovitaiV1.UpdateNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.UpdateNetworkVolumeResponse
+        /// Ends a network volume and everything on it; refused while an instance has it mounted.
         func deleteNetworkVolume(_ request: NovitaiV1.DeleteNetworkVolumeRequest, context: ServerContext) async throws -> NovitaiV1.DeleteNetworkVolumeResponse
+        /// Private networks between instances of a region.
         func listNetworks(_ request: NovitaiV1.ListNetworksRequest, context: ServerContext) async throws -> NovitaiV1.ListNetworksResponse
+        /// Makes a private network.
         func createNetwork(_ request: NovitaiV1.CreateNetworkRequest, context: ServerContext) async throws -> NovitaiV1.CreateNetworkResponse
+        /// Ends a private network; refused while an instance is in it.
         func deleteNetwork(_ request: NovitaiV1.DeleteNetworkRequest, context: ServerContext) async throws -> NovitaiV1.DeleteNetworkResponse
+        /// Images that the provider was asked to bring to the nodes of a region, with how far it is.
         func listImagePrewarms(_ request: NovitaiV1.ListImagePrewarmsRequest, context: ServerContext) async throws -> NovitaiV1.ListImagePrewarmsResponse
+        /// Has an image brought to the nodes of a region ahead, so that instances come up sooner.
         func createImagePrewarm(_ request: NovitaiV1.CreateImagePrewarmRequest, context: ServerContext) async throws -> NovitaiV1.CreateImagePrewarmResponse
+        /// Ends the task of a prewarm.
         func deleteImagePrewarm(_ request: NovitaiV1.DeleteImagePrewarmRequest, context: ServerContext) async throws -> NovitaiV1.DeleteImagePrewarmResponse
     }
 
@@ -1962,114 +2000,133 @@ extension NovitaiV1 {
 
         package init(_ channel: any RPCChannel) { self.channel = channel }
 
+        /// The GPU and CPU products with prices and stock, those that are sold out too.
         package nonisolated(nonsending) func listProducts(
             _ request: NovitaiV1.ListProductsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListProductsResponse {
             try await self.channel.unary(request, method: CatalogService.listProducts, options: options)
         }
 
+        /// The regions with the products that each has.
         package nonisolated(nonsending) func listRegions(
             _ request: NovitaiV1.ListRegionsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListRegionsResponse {
             try await self.channel.unary(request, method: CatalogService.listRegions, options: options)
         }
 
+        /// Templates: the account's own, the official ones, the community's.
         package nonisolated(nonsending) func listTemplates(
             _ request: NovitaiV1.ListTemplatesRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListTemplatesResponse {
             try await self.channel.unary(request, method: CatalogService.listTemplates, options: options)
         }
 
+        /// One template, whole.
         package nonisolated(nonsending) func getTemplate(
             _ request: NovitaiV1.GetTemplateRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.Template {
             try await self.channel.unary(request, method: CatalogService.getTemplate, options: options)
         }
 
+        /// Makes a template of the account's own.
         package nonisolated(nonsending) func createTemplate(
             _ request: NovitaiV1.CreateTemplateRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateTemplateResponse {
             try await self.channel.unary(request, method: CatalogService.createTemplate, options: options)
         }
 
+        /// Ends a template of the account's own. Instances that were made of it stay as they are.
         package nonisolated(nonsending) func deleteTemplate(
             _ request: NovitaiV1.DeleteTemplateRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteTemplateResponse {
             try await self.channel.unary(request, method: CatalogService.deleteTemplate, options: options)
         }
 
+        /// Names and users of credentials for image registries; never passwords.
         package nonisolated(nonsending) func listRegistryCredentials(
             _ request: NovitaiV1.ListRegistryCredentialsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListRegistryCredentialsResponse {
             try await self.channel.unary(request, method: CatalogService.listRegistryCredentials, options: options)
         }
 
+        /// Keeps a credential with the provider; the password is handed on and not kept here.
         package nonisolated(nonsending) func createRegistryCredential(
             _ request: NovitaiV1.CreateRegistryCredentialRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateRegistryCredentialResponse {
             try await self.channel.unary(request, method: CatalogService.createRegistryCredential, options: options)
         }
 
+        /// Ends a credential. Instances that pull with it fail at their next pull.
         package nonisolated(nonsending) func deleteRegistryCredential(
             _ request: NovitaiV1.DeleteRegistryCredentialRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteRegistryCredentialResponse {
             try await self.channel.unary(request, method: CatalogService.deleteRegistryCredential, options: options)
         }
 
+        /// Disks that instances of a region can share; each is paid for as long as it exists.
         package nonisolated(nonsending) func listNetworkVolumes(
             _ request: NovitaiV1.ListNetworkVolumesRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListNetworkVolumesResponse {
             try await self.channel.unary(request, method: CatalogService.listNetworkVolumes, options: options)
         }
 
+        /// Makes a network volume, which costs from then on.
         package nonisolated(nonsending) func createNetworkVolume(
             _ request: NovitaiV1.CreateNetworkVolumeRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateNetworkVolumeResponse {
             try await self.channel.unary(request, method: CatalogService.createNetworkVolume, options: options)
         }
 
+        /// Renames a network volume or makes it larger.
         package nonisolated(nonsending) func updateNetworkVolume(
             _ request: NovitaiV1.UpdateNetworkVolumeRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.UpdateNetworkVolumeResponse {
             try await self.channel.unary(request, method: CatalogService.updateNetworkVolume, options: options)
         }
 
+        /// Ends a network volume and everything on it; refused while an instance has it mounted.
         package nonisolated(nonsending) func deleteNetworkVolume(
             _ request: NovitaiV1.DeleteNetworkVolumeRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteNetworkVolumeResponse {
             try await self.channel.unary(request, method: CatalogService.deleteNetworkVolume, options: options)
         }
 
+        /// Private networks between instances of a region.
         package nonisolated(nonsending) func listNetworks(
             _ request: NovitaiV1.ListNetworksRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListNetworksResponse {
             try await self.channel.unary(request, method: CatalogService.listNetworks, options: options)
         }
 
+        /// Makes a private network.
         package nonisolated(nonsending) func createNetwork(
             _ request: NovitaiV1.CreateNetworkRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateNetworkResponse {
             try await self.channel.unary(request, method: CatalogService.createNetwork, options: options)
         }
 
+        /// Ends a private network; refused while an instance is in it.
         package nonisolated(nonsending) func deleteNetwork(
             _ request: NovitaiV1.DeleteNetworkRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteNetworkResponse {
             try await self.channel.unary(request, method: CatalogService.deleteNetwork, options: options)
         }
 
+        /// Images that the provider was asked to bring to the nodes of a region, with how far it is.
         package nonisolated(nonsending) func listImagePrewarms(
             _ request: NovitaiV1.ListImagePrewarmsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListImagePrewarmsResponse {
             try await self.channel.unary(request, method: CatalogService.listImagePrewarms, options: options)
         }
 
+        /// Has an image brought to the nodes of a region ahead, so that instances come up sooner.
         package nonisolated(nonsending) func createImagePrewarm(
             _ request: NovitaiV1.CreateImagePrewarmRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateImagePrewarmResponse {
             try await self.channel.unary(request, method: CatalogService.createImagePrewarm, options: options)
         }
 
+        /// Ends the task of a prewarm.
         package nonisolated(nonsending) func deleteImagePrewarm(
             _ request: NovitaiV1.DeleteImagePrewarmRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteImagePrewarmResponse {

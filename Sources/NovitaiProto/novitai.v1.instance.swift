@@ -2213,17 +2213,24 @@ extension NovitaiV1 {
         package static let planInstance = MethodDescriptor(service: name, method: "PlanInstance", kind: .unary)
         /// Asks for one machine. At most one billed machine comes of one request_id.
         package static let createInstance = MethodDescriptor(service: name, method: "CreateInstance", kind: .unary)
+        /// One instance as it is recorded now, by id or by name; asks nothing of the provider.
         package static let getInstance = MethodDescriptor(service: name, method: "GetInstance", kind: .unary)
+        /// Several instances of one moment; what there is not is named in the answer.
         package static let batchGetInstances = MethodDescriptor(service: name, method: "BatchGetInstances", kind: .unary)
+        /// Instances of one moment, page by page; filtered.
         package static let listInstances = MethodDescriptor(service: name, method: "ListInstances", kind: .unary)
+        /// Wants a stopped instance to run. What is refused for lack of capacity stays stopped: a start that fails never deletes.
         package static let startInstance = MethodDescriptor(service: name, method: "StartInstance", kind: .unary)
+        /// Wants an instance stopped: it keeps its disk, and its GPUs are no longer paid.
         package static let stopInstance = MethodDescriptor(service: name, method: "StopInstance", kind: .unary)
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         package static let batchStopInstances = MethodDescriptor(service: name, method: "BatchStopInstances", kind: .unary)
+        /// Restarts the container of a running instance, in place.
         package static let restartInstance = MethodDescriptor(service: name, method: "RestartInstance", kind: .unary)
         /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
+        /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         package static let touchInstance = MethodDescriptor(service: name, method: "TouchInstance", kind: .unary)
@@ -2242,17 +2249,24 @@ extension NovitaiV1 {
         func planInstance(_ request: NovitaiV1.PlanInstanceRequest, context: ServerContext) async throws -> NovitaiV1.PlanInstanceResponse
         /// Asks for one machine. At most one billed machine comes of one request_id.
         func createInstance(_ request: NovitaiV1.CreateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.CreateInstanceResponse
+        /// One instance as it is recorded now, by id or by name; asks nothing of the provider.
         func getInstance(_ request: NovitaiV1.GetInstanceRequest, context: ServerContext) async throws -> NovitaiV1.Instance
+        /// Several instances of one moment; what there is not is named in the answer.
         func batchGetInstances(_ request: NovitaiV1.BatchGetInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchGetInstancesResponse
+        /// Instances of one moment, page by page; filtered.
         func listInstances(_ request: NovitaiV1.ListInstancesRequest, context: ServerContext) async throws -> NovitaiV1.ListInstancesResponse
+        /// Wants a stopped instance to run. What is refused for lack of capacity stays stopped: a start that fails never deletes.
         func startInstance(_ request: NovitaiV1.StartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.StartInstanceResponse
+        /// Wants an instance stopped: it keeps its disk, and its GPUs are no longer paid.
         func stopInstance(_ request: NovitaiV1.StopInstanceRequest, context: ServerContext) async throws -> NovitaiV1.StopInstanceResponse
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         func batchStopInstances(_ request: NovitaiV1.BatchStopInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchStopInstancesResponse
+        /// Restarts the container of a running instance, in place.
         func restartInstance(_ request: NovitaiV1.RestartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.RestartInstanceResponse
         /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
+        /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         func touchInstance(_ request: NovitaiV1.TouchInstanceRequest, context: ServerContext) async throws -> NovitaiV1.TouchInstanceResponse
@@ -2284,30 +2298,35 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.createInstance, options: options)
         }
 
+        /// One instance as it is recorded now, by id or by name; asks nothing of the provider.
         package nonisolated(nonsending) func getInstance(
             _ request: NovitaiV1.GetInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.Instance {
             try await self.channel.unary(request, method: InstanceService.getInstance, options: options)
         }
 
+        /// Several instances of one moment; what there is not is named in the answer.
         package nonisolated(nonsending) func batchGetInstances(
             _ request: NovitaiV1.BatchGetInstancesRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.BatchGetInstancesResponse {
             try await self.channel.unary(request, method: InstanceService.batchGetInstances, options: options)
         }
 
+        /// Instances of one moment, page by page; filtered.
         package nonisolated(nonsending) func listInstances(
             _ request: NovitaiV1.ListInstancesRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListInstancesResponse {
             try await self.channel.unary(request, method: InstanceService.listInstances, options: options)
         }
 
+        /// Wants a stopped instance to run. What is refused for lack of capacity stays stopped: a start that fails never deletes.
         package nonisolated(nonsending) func startInstance(
             _ request: NovitaiV1.StartInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.StartInstanceResponse {
             try await self.channel.unary(request, method: InstanceService.startInstance, options: options)
         }
 
+        /// Wants an instance stopped: it keeps its disk, and its GPUs are no longer paid.
         package nonisolated(nonsending) func stopInstance(
             _ request: NovitaiV1.StopInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.StopInstanceResponse {
@@ -2321,6 +2340,7 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.batchStopInstances, options: options)
         }
 
+        /// Restarts the container of a running instance, in place.
         package nonisolated(nonsending) func restartInstance(
             _ request: NovitaiV1.RestartInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.RestartInstanceResponse {
@@ -2335,6 +2355,7 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.updateInstance, options: options)
         }
 
+        /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package nonisolated(nonsending) func deleteInstance(
             _ request: NovitaiV1.DeleteInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.DeleteInstanceResponse {

@@ -947,7 +947,9 @@ extension NovitaiV1 {
     /// The durable work behind every change.
     package enum JobService {
         package static let name = "novitai.v1.JobService"
+        /// One job as it is now.
         package static let getJob = MethodDescriptor(service: name, method: "GetJob", kind: .unary)
+        /// Jobs, those that have ended too, for as long as they are kept.
         package static let listJobs = MethodDescriptor(service: name, method: "ListJobs", kind: .unary)
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         package static let waitJob = MethodDescriptor(service: name, method: "WaitJob", kind: .unary)
@@ -963,13 +965,16 @@ extension NovitaiV1 {
         package static let listQueues = MethodDescriptor(service: name, method: "ListQueues", kind: .unary)
         /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
         package static let pauseQueue = MethodDescriptor(service: name, method: "PauseQueue", kind: .unary)
+        /// Ends a pause.
         package static let resumeQueue = MethodDescriptor(service: name, method: "ResumeQueue", kind: .unary)
         package static let methods: [MethodDescriptor] = [getJob, listJobs, waitJob, watchJobs, cancelJob, retryJob, listQueues, pauseQueue, resumeQueue]
     }
 
     /// The durable work behind every change.
     package protocol JobServiceProtocol: Sendable {
+        /// One job as it is now.
         func getJob(_ request: NovitaiV1.GetJobRequest, context: ServerContext) async throws -> NovitaiV1.Job
+        /// Jobs, those that have ended too, for as long as they are kept.
         func listJobs(_ request: NovitaiV1.ListJobsRequest, context: ServerContext) async throws -> NovitaiV1.ListJobsResponse
         /// Answers when the job has ended, or with its state then when `timeout` or the call's deadline is near.
         func waitJob(_ request: NovitaiV1.WaitJobRequest, context: ServerContext) async throws -> NovitaiV1.Job
@@ -985,6 +990,7 @@ extension NovitaiV1 {
         func listQueues(_ request: NovitaiV1.ListQueuesRequest, context: ServerContext) async throws -> NovitaiV1.ListQueuesResponse
         /// Begins nothing new of one kind; what has been asked of the provider is followed to its end.
         func pauseQueue(_ request: NovitaiV1.PauseQueueRequest, context: ServerContext) async throws -> NovitaiV1.PauseQueueResponse
+        /// Ends a pause.
         func resumeQueue(_ request: NovitaiV1.ResumeQueueRequest, context: ServerContext) async throws -> NovitaiV1.ResumeQueueResponse
     }
 
@@ -994,12 +1000,14 @@ extension NovitaiV1 {
 
         package init(_ channel: any RPCChannel) { self.channel = channel }
 
+        /// One job as it is now.
         package nonisolated(nonsending) func getJob(
             _ request: NovitaiV1.GetJobRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.Job {
             try await self.channel.unary(request, method: JobService.getJob, options: options)
         }
 
+        /// Jobs, those that have ended too, for as long as they are kept.
         package nonisolated(nonsending) func listJobs(
             _ request: NovitaiV1.ListJobsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListJobsResponse {
@@ -1050,6 +1058,7 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: JobService.pauseQueue, options: options)
         }
 
+        /// Ends a pause.
         package nonisolated(nonsending) func resumeQueue(
             _ request: NovitaiV1.ResumeQueueRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ResumeQueueResponse {

@@ -25,6 +25,23 @@ package final class FleetEngine: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.jobs.run() }
+            group.addTask { await self.upkeepUntilShutdown() }
+        }
+    }
+
+    /// Everything but the steps of jobs looks at something and writes down what it saw, which the next server does anew: it is cut off, so that
+    /// a provider that does not answer keeps no server from ending.
+    private func upkeepUntilShutdown() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.upkeep() }
+            group.addTask { await self.shutdown.wait(after: 0, until: nil, clock: self.world.clock) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func upkeep() async {
+        await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.reconciler.run() }
             group.addTask { await self.trimLog() }
             group.addTask { await self.readiness?.run() }
@@ -43,7 +60,6 @@ package final class FleetEngine: Sendable {
         self.shutdown.raise()
         self.jobs.beginGracefulShutdown()
         self.reconciler.beginGracefulShutdown()
-        self.readiness?.beginGracefulShutdown()
         self.policies.beginGracefulShutdown()
     }
 

@@ -23,26 +23,14 @@ final class ReadinessRunner: Sendable {
     private let world: World
     private let prober: any Prober
     private let standings = Mutex<[Key: Standing]>([:])
-    private let shutdown = Signal()
 
     init(world: World, prober: any Prober) {
         self.world = world
         self.prober = prober
     }
 
-    func beginGracefulShutdown() { self.shutdown.raise() }
-
-    /// Returns after `beginGracefulShutdown`, or when cancelled. Asking is no change: it is cut off.
+    /// Returns when cancelled.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.askAll() }
-            group.addTask { await self.shutdown.wait(after: 0, until: nil, clock: self.world.clock) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    private func askAll() async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
                 let (seen, begunAt) = (self.world.view.revision, self.world.clock.now)

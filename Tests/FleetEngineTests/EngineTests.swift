@@ -181,6 +181,21 @@ struct EngineTests {
         }
     }
 
+    @Test("A provider that does not answer keeps no server from ending: only steps of jobs are waited for")
+    func shutdownBesideSilence() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.delay, on: .listInstances, times: nil, delay: .seconds(250)))
+            universe.arm(ProviderFault(.delay, on: .getBalance, times: nil, delay: .seconds(100)))
+            let server = await universe.running()
+            await universe.sleep(.seconds(5))
+            try #require(universe.count(of: .getBalance) > 0 && universe.count(of: .listInstances(InstanceQuery())) > 0)
+            let toldAt = universe.clock.now
+            server.beginGracefulShutdown()
+            while !server.hasEnded { await universe.sleep(.milliseconds(10)) }
+            #expect(universe.clock.now - toldAt < .seconds(1))
+        }
+    }
+
     @Test("A server that shuts down gives its leases back: the next one goes on at once")
     func shutdown() throws {
         try Universe.play { universe in

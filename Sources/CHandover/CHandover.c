@@ -80,6 +80,31 @@ int novitai_is_local(int listener) {
     }
 }
 
+static int is_same_place(const struct sockaddr_storage *there, const struct sockaddr *wanted) {
+    const struct sockaddr_in *there4 = (const struct sockaddr_in *)there, *wanted4 = (const struct sockaddr_in *)wanted;
+    const struct sockaddr_in6 *there6 = (const struct sockaddr_in6 *)there, *wanted6 = (const struct sockaddr_in6 *)wanted;
+    const int is_everywhere = there->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&there6->sin6_addr);
+    // A socket on every address of IPv6 takes connections of IPv4 too.
+    if (wanted->sa_family == AF_INET && wanted4->sin_addr.s_addr == INADDR_ANY && is_everywhere) return 1;
+    if (wanted->sa_family != there->ss_family) return 0;
+    return wanted->sa_family == AF_INET ? wanted4->sin_addr.s_addr == there4->sin_addr.s_addr
+                                        : memcmp(&wanted6->sin6_addr, &there6->sin6_addr, sizeof wanted6->sin6_addr) == 0;
+}
+
+int novitai_is_on(int listener, const char *host) {
+    const struct sockaddr_storage address = address_of(listener);
+    if (address.ss_family != AF_INET && address.ss_family != AF_INET6) return 0;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    if (getaddrinfo(host, NULL, &hints, &found) != 0) return 0;
+    int is_there = 0;
+    for (const struct addrinfo *each = found; each; each = each->ai_next) {
+        if (each->ai_family == AF_INET || each->ai_family == AF_INET6) is_there |= is_same_place(&address, each->ai_addr);
+    }
+    freeaddrinfo(found);
+    return is_there;
+}
+
 int novitai_is_at(int listener, const char *path, int mode) {
     const struct sockaddr_storage address = address_of(listener);
     struct stat file;
@@ -103,22 +128,26 @@ int novitai_duplicate(int descriptor) {
     return copy >= 0 ? copy : -errno;
 }
 
-int novitai_connect_unix(const char *path) {
+static int set_patience(int connection, int timeout) {
+    const struct timeval patience = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
+    return setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+           setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0;
+}
+
+int novitai_connect_unix(const char *path, int timeout) {
     struct sockaddr_un address;
     if (unix_address(path, &address) != 0) return -ENAMETOOLONG;
     const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection < 0 || connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) return failed(connection);
+    // Set before: a full queue of the other side makes connect wait.
+    if (connection < 0 || !set_patience(connection, timeout) || connect(connection, (const struct sockaddr *)&address, sizeof address) != 0)
+        return failed(connection);
     return connection;
 }
 
 int novitai_accept(int listener, int timeout) {
     const int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection < 0) return -errno;
-    const struct timeval patience = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
-    if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-        setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0)
-        return failed(connection);
-    return connection;
+    return set_patience(connection, timeout) ? connection : failed(connection);
 }
 
 // Room for one descriptor, aligned as the kernel wants it.
@@ -127,11 +156,12 @@ union control {
     struct cmsghdr alignment;
 };
 
-int novitai_send(int connection, int byte, int descriptor) {
+int novitai_send(int connection, int byte, int descriptor, const char *text) {
     char content = (char)byte;
-    struct iovec part = {.iov_base = &content, .iov_len = 1};
+    const size_t size = strlen(text);
+    struct iovec parts[] = {{.iov_base = &content, .iov_len = 1}, {.iov_base = (void *)text, .iov_len = size}};
     union control control = {.bytes = {0}};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (descriptor >= 0) {
         message.msg_control = control.bytes;
         message.msg_controllen = sizeof control.bytes;
@@ -141,20 +171,26 @@ int novitai_send(int connection, int byte, int descriptor) {
         header->cmsg_len = CMSG_LEN(sizeof descriptor);
         memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
     }
-    return sendmsg(connection, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+    const ssize_t sent = sendmsg(connection, &message, MSG_NOSIGNAL);
+    if (sent < 0) return -errno;
+    return (size_t)sent == size + 1 ? 0 : -EMSGSIZE;
 }
 
-int novitai_receive(int connection, int *descriptor) {
+int novitai_receive(int connection, int *descriptor, char *text, size_t room) {
     char content = 0;
     struct iovec part = {.iov_base = &content, .iov_len = 1};
     union control control = {.bytes = {0}};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     *descriptor = -1;
+    text[0] = 0;
     const ssize_t size = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
     if (size < 0) return -errno;
     if (size == 0) return -EPIPE;
     const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+    // What was sent with the byte is there with it.
+    const ssize_t more = recv(connection, text, room - 1, MSG_DONTWAIT);
+    text[more > 0 ? more : 0] = 0;
     return (unsigned char)content;
 }
 

@@ -10,7 +10,9 @@ internal import Synchronization
 /// in the socket's queue, and is answered by the next server.
 package final class HandoverPoint: Sendable {
     /// From the offer to the word that it is taken: the other side does nothing in between.
-    private static let offerTimeout: CInt = 5000
+    static let offerTimeout: CInt = 5000
+    /// The text that goes with the offer: a few words.
+    static let factsBytesMax = 1024
     /// Says which version of this exchange it is.
     static let offer: CInt = 1
     static let taken: CInt = 2
@@ -23,12 +25,17 @@ package final class HandoverPoint: Sendable {
 
     private let point: CInt
     private let socket: ListeningSocket
+    private let facts: String
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - socket: what is given; a duplicate of it is kept until `close`.
+    ///   - facts: what the next server has to know before it takes the socket, at most `factsBytesMax` bytes of text.
     ///   - onHandover: begins the drain. Called once, on a thread of its own.
-    package init(at path: String, giving socket: ListeningSocket, onHandover: @escaping @Sendable () -> Void) throws(HandoverError) {
+    package init(
+        at path: String, giving socket: ListeningSocket, facts: String, onHandover: @escaping @Sendable () -> Void
+    ) throws(HandoverError) {
+        self.facts = facts
         self.point = try ListeningSocket.open(path: path, mode: 0o600).descriptor
         self.socket = try socket.duplicated()
         DispatchQueue(label: "novitai.handover").async { self.run(onHandover) }
@@ -84,8 +91,7 @@ package final class HandoverPoint: Sendable {
     private static let pauseMicroseconds: UInt32 = 100_000
 
     private func give(to peer: CInt) -> Bool {
-        guard novitai_send(peer, Self.offer, self.socket.descriptor) == 0 else { return false }
-        var nothing: CInt = -1
-        return unsafe novitai_receive(peer, &nothing) == Self.taken
+        guard HandoverWord.send(Self.offer, self.facts, self.socket.descriptor, to: peer) == 0 else { return false }
+        return HandoverWord.receive(from: peer).byte == Self.taken
     }
 }

@@ -11,6 +11,8 @@ package struct ListeningSocket: Sendable {
 
     /// Reachable from this machine only.
     package var isLocal: Bool { novitai_is_local(self.descriptor) == 1 }
+    /// Whether it listens on an address of that host: a name, or an address.
+    package func isOn(host: String) -> Bool { unsafe novitai_is_on(self.descriptor, host) == 1 }
     /// 0 for a socket file.
     package var port: Int { Int(novitai_port_of(self.descriptor)) }
 

@@ -25,6 +25,9 @@ package struct SQLiteOptions: Sendable {
         self.limits = limits
     }
 
+    /// The newest generation of the schema that this release opens, and the one that it writes.
+    package static let schemaGeneration = Schema.generation
+
     /// Reads `sqlite:PATH`, the form of `DATABASE_URL`; nil for any other text.
     package static func path(inURL text: String) -> String? {
         let scheme = "sqlite:"

@@ -13,11 +13,13 @@ struct Listening {
     private static let closingTime: Duration = .seconds(15)
 
     private let settings: ServerSettings
+    private let secrets: SecretsFile
     private let log: Logger
     private var path: String { self.settings.databasePath + Self.suffix }
 
-    init(_ settings: ServerSettings, _ log: Logger) {
+    init(_ settings: ServerSettings, _ secrets: SecretsFile, _ log: Logger) {
         self.settings = settings
+        self.secrets = secrets
         self.log = log
     }
 
@@ -58,8 +60,9 @@ struct Listening {
 
     /// Lets the next server take over. One that cannot is no reason not to serve: it is then stopped and started.
     func offer(_ socket: ListeningSocket, onHandover: @escaping @Sendable () -> Void) -> HandoverPoint? {
-        do throws(HandoverError) {
-            return try HandoverPoint(at: self.path, giving: socket, onHandover: onHandover)
+        do {
+            let facts = try HandoverFacts(sealedBy: self.secrets.keyring).text
+            return try HandoverPoint(at: self.path, giving: socket, facts: facts, onHandover: onHandover)
         } catch {
             self.log.warning("no server can take over from this one", metadata: ["socket": "\(self.path)", "reason": "\(error)"])
             return nil
@@ -69,6 +72,9 @@ struct Listening {
     private func take(over request: HandoverRequest) throws -> ListeningSocket {
         do {
             try self.check(request.socket)
+            if let obstacle = HandoverFacts(request.facts)?.obstacle(self.secrets, database: self.settings.databasePath) {
+                throw ExitStatus.configuration(SettingsError([obstacle]))
+            }
         } catch {
             request.decline()
             throw error
@@ -85,15 +91,15 @@ struct Listening {
     private func check(_ socket: ListeningSocket) throws {
         let fits =
             switch self.settings.listen {
-            case .tcp(_, let port):
-                socket.port != 0 && (port == 0 || port == socket.port) && self.settings.listen.isLoopback == socket.isLocal
+            case .tcp(let host, let port):
+                socket.port != 0 && (port == 0 || port == socket.port) && socket.isOn(host: host)
             case .unix(let path): socket.isAt(path: path, mode: self.mode)
             }
         guard !fits else { return }
         let place =
             socket.port == 0
             ? "another socket file, or one that lets in other users although nobody is identified"
-            : "port \(socket.port) \(socket.isLocal ? "of this machine alone" : "beyond this machine")"
+            : "port \(socket.port) of another address, \(socket.isLocal ? "for this machine alone" : "beyond this machine")"
         throw ExitStatus.configuration(
             SettingsError([SettingsViolation("RPC_LISTEN", "is \(self.settings.listen), but the socket that was handed over is \(place)")]))
     }

@@ -48,7 +48,7 @@ struct ServerProcess {
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
         let secrets = try self.secrets()
-        let listening = Listening(self.settings, self.log)
+        let listening = Listening(self.settings, secrets, self.log)
         let inherited = try listening.inherit(takesOver: self.takesOver)
         let store = try self.openStore(secrets)
         let view = View()

@@ -157,9 +157,14 @@ class Clients:
             "admin": admin_pb2_grpc.AdminServiceStub,
         }
 
-    def connect(self, address):
-        channel = grpc.insecure_channel(address, options=[("grpc.enable_retries", 0)])
+    def connect(self, address, *options):
+        """A client that shows each call's own fate; with `*AS_USERS` one that has gRPC's defaults."""
+        channel = grpc.insecure_channel(address, options=options or [("grpc.enable_retries", 0)])
         return Connection(channel, self)
+
+
+# gRPC repeats by itself a call that never left the client: one that it was about to send when the server said that it goes away.
+AS_USERS = [("grpc.enable_retries", 1)]
 
 
 class Connection:
@@ -206,8 +211,8 @@ def server(start, tmp_path, simulator):
 def connect(api):
     opened = []
 
-    def run(program):
-        opened.append(api.connect(program.address))
+    def run(program, *options):
+        opened.append(api.connect(program.address, *options))
         return opened[-1]
 
     yield run

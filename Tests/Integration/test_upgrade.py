@@ -1,5 +1,6 @@
 """One server takes over from another, under load: no call fails, none waits long, and no watcher misses a change."""
 
+import base64
 import copy
 import os
 import pathlib
@@ -11,7 +12,7 @@ import time
 
 import grpc
 import pytest
-from conftest import BINARIES, START_SECONDS, Program, Server, spec, wait_for
+from conftest import AS_USERS, BINARIES, START_SECONDS, Program, Server, spec, wait_for
 
 # Calls a second, from this many clients with a connection each.
 RATE, CLIENTS = 500, 5
@@ -26,7 +27,7 @@ class Load:
         self.api, self.instance = api, instance
         self.failed, self.times, self.made = [], [], []
         self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(connect(program), number)) for number in range(CLIENTS)]
+        self.threads = [threading.Thread(target=self.run, args=(connect(program, *AS_USERS), number)) for number in range(CLIENTS)]
         for thread in self.threads:
             thread.start()
 
@@ -102,7 +103,7 @@ class Under:
         client = connect(program)
         self.api, self.client = api, client
         first = client.instances.CreateInstance(api.instance.CreateInstanceRequest(spec=spec(api), name="first", request_id="first"))
-        self.watchers = [Watcher(api, connect(program)) for _ in range(2)]
+        self.watchers = [Watcher(api, connect(program, *AS_USERS)) for _ in range(2)]
         wait_for(lambda: all(watcher.token for watcher in self.watchers), 30, "the snapshots")
         self.begin = copy.deepcopy(self.watchers[0].token)
         self.load = Load(api, connect, program, first.instance.id)
@@ -131,7 +132,8 @@ class Under:
         # What came after the last look is not compared.
         seen = [[revision for revision in w.revisions if self.begin.revision < revision <= newest] for w in everybody]
         assert seen[1] == seen[0] and seen[2] == seen[0] and len(set(seen[0])) == len(seen[0])
-        assert all(w.resumed == handovers and not w.errors for w in self.watchers), [(w.resumed, w.errors) for w in self.watchers]
+        # More often where one came back to the server that was going, before the next one listened.
+        assert all(w.resumed >= handovers and not w.errors for w in self.watchers), [(w.resumed, w.errors) for w in self.watchers]
         times = sorted(self.load.times)
         print(f"{len(times)} calls, median {times[len(times) // 2] * 1000:.1f} ms, longest {times[-1] * 1000:.0f} ms")
 
@@ -230,12 +232,26 @@ def test_a_successor_that_is_wrong_leaves_the_server_as_it_was(server, client, a
     assert refused(MAX_INSTANCES="many").returncode == 78
     elsewhere = refused(RPC_LISTEN="127.0.0.1:1")
     assert elsewhere.returncode == 78 and "RPC_LISTEN" in elsewhere.stderr
+    neighbour = refused(RPC_LISTEN=f"127.0.0.2:{server.port}")
+    assert neighbour.returncode == 78 and "RPC_LISTEN" in neighbour.stderr
+    # It would find out only when nobody serves any more.
+    without_key = refused(SECRETS_KEY=base64.b64encode(os.urandom(32)).decode())
+    assert without_key.returncode == 78 and "SECRETS_KEY" in without_key.stderr, without_key.stderr
     # Not told to take over.
     after = successor(server, 9)
     after.arguments.remove("--take-over")
     assert subprocess.run(after.arguments, env=after.environment, cwd=after.folder, capture_output=True, timeout=60).returncode == 75
     assert server.process.poll() is None and "handing over" not in server.log()
     assert client.admin.GetServerInfo(api.admin.GetServerInfoRequest()).deployment_id == deployment
+
+
+def test_a_successor_waits_for_no_word_that_does_not_come(simulator, tmp_path):
+    after = successor(Server(tmp_path, simulator), 1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "novitai.db.handover"))
+        silent.listen(1)
+        ended = subprocess.run(after.arguments, env=after.environment, cwd=after.folder, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 75 and "cannot take over" in ended.stderr, ended.stderr
 
 
 def test_to_take_over_from_nobody_is_to_start(start, simulator, tmp_path):

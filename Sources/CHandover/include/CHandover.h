@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stddef.h>
+
 // Sockets that outlive the process which listens on them. Every function returns a negative errno when it fails; descriptors that are made
 // here are closed on exec.
 
@@ -15,6 +17,9 @@ int novitai_adopt_listener(int descriptor);
 /// 1: reachable from this machine only.
 int novitai_is_local(int listener);
 
+/// 1: listens on an address of that host; every address of IPv6 is every address of IPv4 too.
+int novitai_is_on(int listener, const char *host);
+
 /// 1: the socket's file is that one, and lets in nobody whom a file of that mode would not.
 int novitai_is_at(int listener, const char *path, int mode);
 
@@ -26,17 +31,18 @@ int novitai_port_of(int listener);
 
 int novitai_duplicate(int descriptor);
 
-/// Connects to a socket file.
-int novitai_connect_unix(const char *path);
+/// Connects to a socket file; the connection's calls, this one too, wait for `timeout` milliseconds at most.
+int novitai_connect_unix(const char *path, int timeout);
 
 /// The next connection of a listener, whose calls then wait for `timeout` milliseconds at most.
 int novitai_accept(int listener, int timeout);
 
-/// Sends one byte, and a descriptor with it unless that is negative. 0 when it is sent.
-int novitai_send(int connection, int byte, int descriptor);
+/// Sends one byte, a short text, and a descriptor with them unless that is negative. 0 when all is sent.
+int novitai_send(int connection, int byte, int descriptor, const char *text);
 
-/// Receives one byte, and into `descriptor` what came with it, else -1. Returns the byte, or -EPIPE when the peer has ended the connection.
-int novitai_receive(int connection, int *descriptor);
+/// Receives one byte, and what came with it: into `descriptor`, else -1; into `text`, which has `room` bytes and ends with a zero. Returns the
+/// byte, or -EPIPE when the peer has ended the connection.
+int novitai_receive(int connection, int *descriptor, char *text, size_t room);
 
 /// Waits until the peer has ended the connection: 0. -ETIMEDOUT after so many milliseconds.
 int novitai_wait_for_end(int connection, int timeout);

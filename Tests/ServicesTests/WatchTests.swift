@@ -285,6 +285,39 @@ struct WatchTests {
         #expect(try events.encoded(change(1), instance, as: .changed) != first)
     }
 
+    @Test("an instance is encoded once for all watches that begin while it stays as it is")
+    func snapshotOnce() throws {
+        let events = EncodedEvents()
+        var instance = Instance(
+            id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
+            createdAt: .init(seconds: 0))
+        instance.revision = Revision(7)
+        let first = try events.snapshot(instance)
+        instance.name = "other"
+        #expect(try events.snapshot(instance) == first)
+        instance.revision = Revision(8)
+        #expect(try events.snapshot(instance) != first)
+    }
+
+    @Test("those who wait share a timer, and each is told at its own time")
+    func sharedTimer() async throws {
+        let (view, clock) = (View(), TestClock())
+        let start = clock.now
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for seconds in [3, 1, 4, 2] {
+                group.addTask {
+                    let isChanged = try await view.wait(after: view.revision, until: start + .seconds(seconds), clock: clock)
+                    return isChanged ? -1 : seconds
+                }
+            }
+            for seconds in 1...4 {
+                await clock.untilSleeping(1)
+                clock.advance(by: .seconds(1))
+                #expect(try await group.next() == seconds)
+            }
+        }
+    }
+
     @Test("a response around encoded events is the generated message on the wire")
     func response() throws {
         var event = NovitaiV1.InstanceEvent()

@@ -63,10 +63,31 @@ extension View {
     }
 
     /// Returns once there is something after `position`, or at `deadline`: true when there is something.
+    ///
+    /// Thousands wait here at a time, so they share a timer: one of them keeps the time for all whose deadlines are not earlier than its own.
     package func wait(after position: Revision, until deadline: Timestamp, clock: some Clock) async throws -> Bool {
-        if self.revision > position { return true }
-        try await withTimeLimit(deadline, clock: clock) { try await self.wait(after: position) }
+        while self.revision <= position, clock.now < deadline {
+            if self.keptDeadline.withLock({ $0.beginKeeping(deadline) }) {
+                try await self.keepTime(after: position, until: deadline, clock)
+            } else if !(await self.waiters.wait(for: .anythingBefore(deadline), unless: { self.revision > position })) {
+                throw Self.tooManyWaiters
+            }
+            try Task.checkCancellation()
+        }
         return self.revision > position
+    }
+
+    private func keepTime(after position: Revision, until deadline: Timestamp, _ clock: some Clock) async throws {
+        defer {
+            self.keptDeadline.withLock { if $0 == deadline { $0 = nil } }
+            // Those whose time it is, and the one who is to look after the next deadline.
+            let now = clock.now
+            self.waiters.wake { $0.deadline.map { $0 <= now } ?? false }
+            self.waiters.wakeFirst { $0.deadline }
+        }
+        try await withTimeLimit(deadline, clock: clock) {
+            guard await self.waiters.wait(for: .anything, unless: { self.revision > position }) else { throw Self.tooManyWaiters }
+        }
     }
 
     /// The job once it has ended, or as it is at `deadline`; nil for a job that is not here (any more): the store has it.
@@ -87,6 +108,21 @@ extension View {
 
     private static let tooManyWaiters = FleetError(
         .tooManyWaiters, "more than \(View.waitersMax) calls wait already", retryAfter: .seconds(5))
+}
+
+extension View.Interest {
+    fileprivate var deadline: Timestamp? {
+        if case .anythingBefore(let deadline) = self { deadline } else { nil }
+    }
+}
+
+extension Timestamp? {
+    /// Whether the caller is to keep the time: nobody does, or only for later.
+    fileprivate mutating func beginKeeping(_ deadline: Timestamp) -> Bool {
+        guard self.map({ deadline < $0 }) ?? true else { return false }
+        self = deadline
+        return true
+    }
 }
 
 private enum ObjectID: Hashable {

@@ -8,11 +8,15 @@ package final class View: LogFollower, Sendable {
 
     enum Interest: Sendable {
         case anything
+        /// Anything, or the time.
+        case anythingBefore(Timestamp)
         case job(JobID)
     }
 
     let state: Mutex<ViewState>
     let waiters = Waiters<Interest>(limit: View.waitersMax)
+    /// The deadline that one of the waiters looks after, for itself and for those whose deadlines are not earlier.
+    let keptDeadline = Mutex<Timestamp?>(nil)
     /// Raised with every event of a job: the job runner waits for it.
     package let jobsChanged = Signal()
     /// Signs of use that are not written down yet.
@@ -113,7 +117,7 @@ package final class View: LogFollower, Sendable {
     private func wakeWaiters(for events: [Event]) {
         self.waiters.wake { interest in
             switch interest {
-            case .anything: true
+            case .anything, .anythingBefore: true
             case .job(let id): events.contains { $0.object.jobID == id }
             }
         }

@@ -68,12 +68,13 @@ struct Watch<Subject: WatchSubject> {
         }
         while true {
             try await self.send(try await self.nextBatch(), write)
-            if self.lastSentAt + self.options.bookmarkInterval <= self.backend.clock.now { try await self.sendPosition([], write) }
+            if self.bookmarkDue <= self.backend.clock.now { try await self.sendPosition([], write) }
             // Returns when there may be more, or when a bookmark is due.
-            let due = self.lastSentAt + self.options.bookmarkInterval
-            _ = try await Self.wait(self.backend.view, self.position, due, self.backend.clock)
+            _ = try await Self.wait(self.backend.view, self.position, self.bookmarkDue, self.backend.clock)
         }
     }
+
+    private var bookmarkDue: Timestamp { self.options.bookmarkDue(after: self.lastSentAt) }
 
     // MARK: Sending
 

@@ -84,7 +84,7 @@ struct InstanceSubject: WatchSubject {
 
     static func bytes(_ instance: Instance) -> Int { InstanceQuery.bytes(instance) }
 
-    func encodedSnapshot(_ instance: Instance) throws -> [UInt8] { try EncodedEvents.snapshot(instance) }
+    func encodedSnapshot(_ instance: Instance) throws -> [UInt8] { try self.encoder.snapshot(instance) }
 
     func encoded(_ change: WatchChange, _ instance: Instance, as kind: NovitaiV1.InstanceEventKind) throws -> [UInt8] {
         try self.encoder.encoded(change, instance, as: kind)

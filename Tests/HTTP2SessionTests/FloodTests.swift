@@ -17,7 +17,7 @@ struct FloodTests {
                 _ = session.output(at: time(index))
                 _ = session.events()
                 session.dropHeaders()
-                if !session.isAlive { return (index, "goaway") }
+                if !session.isAlive { return (index, session.failure?.reason ?? "goaway") }
             } catch {
                 return (index, error.reason)
             }

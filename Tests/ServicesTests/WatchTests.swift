@@ -313,7 +313,8 @@ struct WatchTests {
             for seconds in 1...4 {
                 await clock.untilSleeping(1)
                 clock.advance(by: .seconds(1))
-                #expect(try await group.next() == seconds)
+                let told = try await group.next()
+                #expect(told == seconds)
             }
         }
     }

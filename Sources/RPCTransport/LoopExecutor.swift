@@ -1,4 +1,5 @@
 package import NIOCore
+internal import RPCCore
 internal import Synchronization
 
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
@@ -6,7 +7,7 @@ internal import Synchronization
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
 // `@unchecked Sendable`: `queue`, `isDrainScheduled`, `delay` and `output` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the
 // rest is constant.
-package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
     /// Each is run once: by `drain`, which forgets it.
     private var queue: [UnownedJob] = []
@@ -40,6 +41,8 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
             if isFirst { self.loop.execute { self.drainForeign() } }
         }
     }
+
+    package func execute(_ body: @escaping @Sendable () -> Void) { self.loop.execute(body) }
 
     private func append(_ job: UnownedJob) {
         self.queue.append(job)

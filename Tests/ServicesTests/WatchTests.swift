@@ -273,16 +273,16 @@ struct WatchTests {
         var instance = Instance(
             id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
             createdAt: .init(seconds: 0))
-        func change(_ revision: Int64) -> WatchChange {
-            WatchChange(event: Event(revision: Revision(revision), object: .instance(instance)), changeCount: 1)
+        func encoded(_ revision: Int64, as kind: NovitaiV1.InstanceEventKind = .changed) throws -> [UInt8] {
+            try events.encoded(instance, at: Revision(revision), changeCount: 1, as: kind)
         }
-        let first = try events.encoded(change(1), instance, as: .changed)
+        let first = try encoded(1)
         // Not encoded again: the second instance would show.
         instance.name = "other"
-        #expect(try events.encoded(change(1), instance, as: .changed) == first)
-        #expect(try events.encoded(change(1), instance, as: .removed) != first)
-        for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try events.encoded(change(revision), instance, as: .changed) }
-        #expect(try events.encoded(change(1), instance, as: .changed) != first)
+        #expect(try encoded(1) == first)
+        #expect(try encoded(1, as: .removed) != first)
+        for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try encoded(revision) }
+        #expect(try encoded(1) != first)
     }
 
     @Test("an instance is encoded once for all watches that begin while it stays as it is")

@@ -22,11 +22,12 @@ final class EncodedEvents: Sendable {
 
     private let state = Mutex(State())
 
-    func encoded(_ change: WatchChange, _ instance: Instance, as kind: NovitaiV1.InstanceEventKind) throws(RPCError) -> [UInt8] {
-        guard kind == .changed, change.changeCount == 1 else { return try Self.encode(instance, change, kind) }
-        let revision = change.event.revision
+    func encoded(
+        _ instance: Instance, at revision: Revision, changeCount: Int, as kind: NovitaiV1.InstanceEventKind
+    ) throws(RPCError) -> [UInt8] {
+        guard kind == .changed, changeCount == 1 else { return try Self.encode(instance, revision, changeCount, kind) }
         if let known = self.state.withLock({ $0.bytes[revision] }) { return known }
-        let bytes = try Self.encode(instance, change, kind)
+        let bytes = try Self.encode(instance, revision, changeCount, kind)
         self.state.withLock { $0.keep(bytes, for: revision) }
         return bytes
     }
@@ -35,21 +36,20 @@ final class EncodedEvents: Sendable {
     /// Each is encoded once for all watches that begin while it stays as it is.
     func snapshot(_ instance: Instance) throws(RPCError) -> [UInt8] {
         if let known = self.state.withLock({ $0.snapshots[instance.revision] }) { return known }
-        let event = Event(revision: instance.revision, object: .instance(instance))
         let kind: NovitaiV1.InstanceEventKind = instance.state.isFinal ? .removed : .snapshot
-        let bytes = try Self.encode(instance, WatchChange(event: event, changeCount: 1), kind)
+        let bytes = try Self.encode(instance, instance.revision, 1, kind)
         self.state.withLock { $0.keep(snapshot: bytes, of: instance.revision) }
         return bytes
     }
 
     private static func encode(
-        _ instance: Instance, _ change: WatchChange, _ kind: NovitaiV1.InstanceEventKind
+        _ instance: Instance, _ revision: Revision, _ changeCount: Int, _ kind: NovitaiV1.InstanceEventKind
     ) throws(RPCError) -> [UInt8] {
         var event = NovitaiV1.InstanceEvent()
         event.kind = kind
         event.instance = NovitaiV1.Instance(instance)
-        event.revision = change.event.revision.number
-        event.changeCount = UInt32(clamping: change.changeCount)
+        event.revision = revision.number
+        event.changeCount = UInt32(clamping: changeCount)
         return try event.encoded(reserving: 0)
     }
 }

@@ -150,6 +150,10 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", swiftSettings: rules),
         .target(name: "HTTP2Frames", path: "Tests/HTTP2Frames", swiftSettings: rules),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["Compression", "HTTP2Frames", "HTTP2Session", "NovitaiProto", "ProtobufWire", "RPCCore", "TestProto"],
+            path: "Tests/FuzzTargets", exclude: ["Corpus"], swiftSettings: rules),
         .executableTarget(
             name: "InteropServer", dependencies: ["RPCCore", "RPCTransport", "TestProto", argumentParser], path: "Tests/InteropServer",
             swiftSettings: rules),
@@ -167,6 +171,7 @@ let package = Package(
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
+        tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
         tests(
@@ -201,3 +206,8 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", logging]),
     ]
 )
+
+// Only scripts/fuzz links the runtime library that it needs.
+if Context.environment["NOVITAI_FUZZER"] != nil {
+    package.targets.append(.executableTarget(name: "Fuzzer", dependencies: ["FuzzTargets"], path: "Tests/Fuzzer", swiftSettings: rules))
+}

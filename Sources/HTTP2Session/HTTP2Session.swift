@@ -39,14 +39,14 @@ internal import CNghttp2
         self.state.now = now
         let fit = self.role == .server ? self.state.guardian.inspect(bytes) : bytes.count
         let result = unsafe bytes.withUnsafeBufferPointer { bytes in unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, fit) }
-        if result < 0 { throw self.fail(HTTP2SessionError(nghttp2Code: result)) }
+        if result < 0 { throw self.fail(received: HTTP2SessionError(nghttp2Code: result)) }
         if self.state.unconsumed > 0 {
             // Fails only without memory, which the next call reports.
             _ = unsafe nghttp2_session_consume_connection(self.raw, self.state.unconsumed)
             self.state.unconsumed = 0
         }
         self.state.guardian.fed(queuedFrames: unsafe nghttp2_session_get_outbound_queue_size(self.raw))
-        try self.checkGuard()
+        if let error = self.judge() { throw error }
     }
 
     /// Moves what happened since the last time into `events`. To be called after `receive` and after `drain`.
@@ -82,6 +82,8 @@ internal import CNghttp2
             guard let base = buffer.baseAddress else { return }
             unsafe self.state.beginOutput(base + count)
             self.drain(capacity: buffer.count - count)
+            // Resets that the peer has provoked count when they go out, and nothing may ever come in after them.
+            if self.judge() != nil { self.drain(capacity: buffer.count - count) }
             self.state.endOutput()
             count += self.state.outputCount
         }
@@ -146,15 +148,26 @@ internal import CNghttp2
         return error
     }
 
+    /// nghttp2 gives up a peer that floods it without a word; we say why.
+    private func fail(received error: HTTP2SessionError) -> HTTP2SessionError {
+        if let judged = self.judge() { return judged }
+        if error.isFlood { self.submitGoAway(.enhanceYourCalm, debugText: error.reason) }
+        return self.fail(error)
+    }
+
     /// Ends the connection of a peer that went too far.
-    private func checkGuard() throws(HTTP2SessionError) {
-        guard let verdict = self.state.guardian.verdict, self.failure == nil else { return }
+    ///
+    /// - Returns: why, when it has just been ended.
+    private func judge() -> HTTP2SessionError? {
+        guard let verdict = self.state.guardian.verdict, self.failure == nil else { return nil }
         self.submitGoAway(verdict.code, debugText: verdict.error.reason)
-        throw self.fail(verdict.error)
+        return self.fail(verdict.error)
     }
 }
 
 extension HTTP2SessionError {
+    fileprivate var isFlood: Bool { self.reason == "flooded" || self.reason == "too_many_continuations" }
+
     /// An error that nghttp2 reports for a whole session.
     init(nghttp2Code code: Int) {
         switch Int32(truncatingIfNeeded: code) {

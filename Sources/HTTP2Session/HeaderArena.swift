@@ -24,9 +24,14 @@ package struct SavedBlock: Sendable {
     /// Where each field's name and value end, by turns.
     private var ends: [Int] = []
 
-    init(capacity: Int = 4096) {
-        unsafe self.base = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-        self.capacity = capacity
+    /// Bytes that it begins with when it is needed: an idle connection has none.
+    private static let sizeMin = 1024
+    /// Bytes that are kept for the next blocks. A peer may make an arena large once; that it stays so would be a gift.
+    private static let keptMax = 16 << 10
+
+    init() {
+        unsafe self.base = UnsafeMutablePointer<UInt8>.allocate(capacity: 0)
+        self.capacity = 0
     }
 
     deinit { unsafe self.base.deallocate() }
@@ -35,7 +40,8 @@ package struct SavedBlock: Sendable {
 
     func removeAll() {
         self.byteCount = 0
-        self.ends.removeAll(keepingCapacity: true)
+        self.ends.removeAll(keepingCapacity: self.capacity <= Self.keptMax)
+        if self.capacity > Self.keptMax { self.move(to: 0) }
     }
 
     /// Forgets the fields before `first`, which becomes the field 0.
@@ -105,11 +111,15 @@ package struct SavedBlock: Sendable {
 
     private func reserve(_ more: Int) {
         guard self.byteCount + more > self.capacity else { return }
-        let capacity = max(2 * self.capacity, self.byteCount + more)
-        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-        unsafe larger.update(from: self.base, count: self.byteCount)
+        self.move(to: max(2 * self.capacity, self.byteCount + more, Self.sizeMin))
+    }
+
+    /// - Parameter capacity: at least `byteCount`.
+    private func move(to capacity: Int) {
+        let other = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        unsafe other.update(from: self.base, count: self.byteCount)
         unsafe self.base.deallocate()
-        unsafe self.base = larger
+        unsafe self.base = other
         self.capacity = capacity
     }
 }

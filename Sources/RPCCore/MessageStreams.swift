@@ -10,6 +10,15 @@ package protocol MessageSink: Sendable {
 
     /// Says that no message will follow.
     func finish() async throws(RPCError)
+
+    /// Where `hasRoomNow` and `sendNow` may be used; nil when there is no such place.
+    var home: (any CallHome)? { get }
+
+    /// Whether a message would neither wait nor be refused.
+    var hasRoomNow: Bool { get }
+
+    /// Takes a message as `send` does, without waiting. Returns false when it was not taken.
+    func sendNow(_ message: [UInt8]) -> Bool
 }
 
 /// Where messages come from: the transport's half of a stream.
@@ -42,6 +51,12 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     /// Sends the initial metadata before there is a message to send.
     package func sendHeaders() async throws(RPCError) {
         try await self.sink.sendHeaders()
+    }
+
+    /// Writes from the call's home, what is encoded already; nil where the call has none, or compresses its responses.
+    package var prompt: PromptWriter? {
+        guard self.context?.responseCodec == nil, let home = self.sink.home else { return nil }
+        return PromptWriter(self.sink, home: home)
     }
 }
 

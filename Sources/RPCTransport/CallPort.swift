@@ -11,18 +11,34 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
     func waitForRoom(_ writer: Waiter<Void>)
     func sendHeaders() throws(RPCError)
     func finishSending() throws(RPCError)
+    var hasRoomNow: Bool { get }
+    func sendNow(_ message: [UInt8]) -> Bool
+}
+
+extension CallEndpoint {
+    /// A caller writes from its own task.
+    var hasRoomNow: Bool { false }
+    func sendNow(_ message: [UInt8]) -> Bool { false }
 }
 
 /// A call as its handler or its caller has it: usable from any task, without suspension where nothing has to be waited for.
 struct CallPort<Call: CallEndpoint>: MessageSink, MessageSource {
     private let call: NIOLoopBound<Call>
     private let loop: any EventLoop
+    let home: (any CallHome)?
 
     /// To be made on the loop.
-    init(_ call: Call, loop: any EventLoop) {
+    ///
+    /// - Parameter home: where whoever has many calls may write to them; nil on the client's side.
+    init(_ call: Call, loop: any EventLoop, home: (any CallHome)? = nil) {
         self.call = NIOLoopBound(call, eventLoop: loop)
         self.loop = loop
+        self.home = home
     }
+
+    var hasRoomNow: Bool { self.call.value.hasRoomNow }
+
+    func sendNow(_ message: [UInt8]) -> Bool { self.call.value.sendNow(message) }
 
     func next() async throws(RPCError) -> ReceivedMessage? {
         if self.loop.inEventLoop, let now = self.call.value.takeMessageNow() { return try now.get() }

@@ -36,12 +36,12 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     let session: HTTP2Session
     private let limits: Limits
+    private let output: OutputBuffer
     /// Kept until the connection is closed.
     private var delegate: (any HTTP2DriverDelegate)?
     private var context: ChannelHandlerContext?
     private var state = State.idle
     private var failure: HTTP2SessionError?
-    private var buffer = ByteBuffer()
     private var events: [HTTP2Event] = []
     private var isFlushScheduled = false
     /// Between what was read and the end of reading, which flushes anyway.
@@ -56,9 +56,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// Bytes that are collected before they are handed to the socket: the most that waits there.
     static let outputSize = 64 << 10
 
-    init(session: HTTP2Session, limits: Limits, delegate: any HTTP2DriverDelegate) {
+    init(session: HTTP2Session, limits: Limits, output: OutputBuffer = OutputBuffer(), delegate: any HTTP2DriverDelegate) {
         self.session = session
         self.limits = limits
+        self.output = output
         self.delegate = delegate
     }
 
@@ -174,13 +175,13 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard let context = self.context else { return }
         let now = NIODeadline.now().uptimeNanoseconds
         while context.channel.isWritable {
-            self.buffer.clear()
-            self.buffer.writeWithOutputRawSpan(minimumWritableBytes: Self.outputSize) { output in
+            self.output.bytes.clear()
+            self.output.bytes.writeWithOutputRawSpan(minimumWritableBytes: Self.outputSize) { output in
                 self.session.drain(into: &output, at: now)
             }
-            guard self.buffer.readableBytes > 0 else { return }
-            self.sentBytes += self.buffer.readableBytes
-            context.write(self.wrapOutboundOut(self.buffer), promise: nil)
+            guard self.output.bytes.readableBytes > 0 else { return }
+            self.sentBytes += self.output.bytes.readableBytes
+            context.write(self.wrapOutboundOut(self.output.bytes), promise: nil)
         }
     }
 
@@ -226,4 +227,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.delegate = nil
         delegate.connectionClosed(reason: self.failure)
     }
+}
+
+/// Where output is collected. One for each loop: of the thousands of connections that fell to it only one sends at a time.
+/// What a socket does not take at once keeps these bytes, and the next output gets others. Bound to the loop.
+final class OutputBuffer {
+    var bytes = ByteBuffer()
 }

@@ -1,18 +1,23 @@
 package import NIOCore
+internal import RPCCore
 internal import Synchronization
 
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled` and `delay` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the rest is
-// constant.
-package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `delay` and `output` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the
+// rest is constant.
+package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
     /// Each is run once: by `drain`, which forgets it.
     private var queue: [UnownedJob] = []
+    /// What other threads have queued since the loop last looked: one look takes all of it, as when a change wakes thousands of watches.
+    private let foreign = Mutex<[UnownedJob]>([])
     private var isDrainScheduled = false
     /// Of the loop; touched on it only.
     let delay: LoopDelay
+    /// Of the loop's connections; touched on it only.
+    let output = OutputBuffer()
     private let enqueues = Atomic<Int>(0)
 
     package init(_ loop: any EventLoop) {
@@ -29,18 +34,29 @@ package final class LoopExecutor: TaskExecutor, @unchecked Sendable {
         if self.loop.inEventLoop {
             self.append(job)
         } else {
-            self.loop.execute {
-                self.queue.append(job)
-                self.drain()
+            let isFirst = self.foreign.withLock { jobs in
+                jobs.append(job)
+                return jobs.count == 1
             }
+            if isFirst { self.loop.execute { self.drainForeign() } }
         }
     }
+
+    package func execute(_ body: @escaping @Sendable () -> Void) { self.loop.execute(body) }
 
     private func append(_ job: UnownedJob) {
         self.queue.append(job)
         guard !self.isDrainScheduled else { return }
         self.isDrainScheduled = true
         self.loop.execute { self.drain() }
+    }
+
+    private func drainForeign() {
+        self.queue += self.foreign.withLock { jobs in
+            defer { jobs = [] }
+            return jobs
+        }
+        self.drain()
     }
 
     /// Runs what is queued. What that queues in turn waits for the next turn of the loop, so that sockets get theirs in between.

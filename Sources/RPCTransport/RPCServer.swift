@@ -138,7 +138,7 @@ package final class RPCServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.guardAccepting(channel) } }
             .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: 65536))
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65536))
             .childChannelInitializer { channel in self.accept(channel) }
         switch self.shared.configuration.address {
         case .host(let host, let port):

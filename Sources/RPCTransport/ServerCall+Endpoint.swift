@@ -27,6 +27,19 @@ extension ServerCall: CallEndpoint {
         return self.connection.hasRoom(for: self)
     }
 
+    var hasRoomNow: Bool { !self.machine.isOver && self.connection.hasRoom(for: self) }
+
+    func sendNow(_ message: [UInt8]) -> Bool {
+        guard !self.machine.isOver else { return false }
+        do throws(RPCError) {
+            _ = try self.send(message)
+            return true
+        } catch {
+            // Nothing was sent: whoever sends it by `send` learns why.
+            return false
+        }
+    }
+
     func checkSize(_ message: [UInt8]) throws(RPCError) {
         let count = message.count - MessagePrefix.size
         let limit = self.connection.server.configuration.responseSizeMax

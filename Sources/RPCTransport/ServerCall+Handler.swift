@@ -37,7 +37,7 @@ extension ServerCall {
 
     static func runStreaming(_ message: ReceivedMessage?, _ bound: NIOLoopBound<ServerCall>) async {
         let context = bound.value.context
-        let port = CallPort(bound.value, loop: bound.eventLoop)
+        let port = CallPort(bound.value, loop: bound.eventLoop, home: bound.value.connection.executor)
         do {
             switch (bound.value.method.handler, message) {
             case (.unary(let handler), let message?):

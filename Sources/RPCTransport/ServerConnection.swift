@@ -64,7 +64,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         let limits = HTTP2Driver.Limits(
             unreadFramesMax: configuration.unreadFramesMax, unreadBytesMax: configuration.unreadBytesMax,
             lingerTimeout: configuration.lingerTimeout)
-        let driver = HTTP2Driver(session: self.session, limits: limits, delegate: self)
+        let driver = HTTP2Driver(session: self.session, limits: limits, output: self.executor.output, delegate: self)
         self.driver = driver
         return driver
     }

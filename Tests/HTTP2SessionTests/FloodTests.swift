@@ -17,7 +17,7 @@ struct FloodTests {
                 _ = session.output(at: time(index))
                 _ = session.events()
                 session.dropHeaders()
-                if !session.isAlive { return (index, "goaway") }
+                if !session.isAlive { return (index, session.failure?.reason ?? "goaway") }
             } catch {
                 return (index, error.reason)
             }
@@ -164,6 +164,31 @@ struct FloodTests {
         let (count, reason) = Self.bear(1000, try .server(), provocation.frames)
         #expect((100...102).contains(count))
         #expect(reason == "provoked_resets")
+    }
+
+    @Test("provoked resets count when they go out, though nothing comes in after them")
+    func provokedResetsAtOnce() throws {
+        let server = try HTTP2Session.server()
+        let provocations = (0..<200).flatMap { Frame.headers(2 * $0 + 1, Frame.request()) + Frame.windowUpdate(2 * $0 + 1, 0x7FFF_FFFF) }
+        try server.feed(provocations)
+        #expect(server.frames().last?.summary == "GOAWAY(11 provoked_resets)")
+        #expect(server.failure?.reason == "provoked_resets")
+    }
+
+    @Test(
+        "whoever floods is told so, even where nghttp2 says nothing",
+        arguments: [
+            ("settings_flood", (0..<2000).flatMap { _ in Frame.settings() }),
+            (
+                "too_many_continuations",
+                Frame.headers(1, Frame.request(), endHeaders: false)
+                    + (0..<9).flatMap { _ in Frame.continuation(1, endHeaders: false) }
+            ),
+        ])
+    func lastWord(_ reason: String, _ bytes: [UInt8]) throws {
+        let server = try HTTP2Session.server()
+        #expect(throws: HTTP2SessionError(reason: reason)) { try server.feed(bytes) }
+        #expect(server.frames().last?.summary == "GOAWAY(11 \(reason))")
     }
 
     @Test("provoked resets that come slowly are borne")

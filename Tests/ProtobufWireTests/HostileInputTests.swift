@@ -2,6 +2,7 @@ import NovitaiProto
 import ProtobufWire
 import RPCCore
 import TestProto
+import TestSupport
 import Testing
 
 /// What an attacker may send: each case is refused with the right status, or decoded as every other implementation would.
@@ -279,20 +280,5 @@ extension [UInt8] {
         self = []
         self.reserveCapacity(pattern.count * count)
         for _ in 0..<count { self += pattern }
-    }
-}
-
-/// Sebastiano Vigna's generator; a test's seed gives the same bytes everywhere.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var value = self.state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -4,14 +4,31 @@ import Synchronization
 
 /// What a handler has written, for a test that waits for it.
 final class TestSink: MessageSink, Sendable {
+    /// Runs what is brought to it at once: whoever commits tells the watches itself.
+    private final class Home: CallHome {
+        func execute(_ body: @escaping @Sendable () -> Void) { body() }
+    }
+
     private let written = Mutex<[[UInt8]]>([])
     private let waiters = Waiters<Void>(limit: 10)
     /// The message after which there is no room: its sender waits until it is cancelled.
     private let lastWithRoom: Int?
     private let blocked = Waiters<Void>(limit: 10)
 
-    init(fullAfter lastWithRoom: Int? = nil) {
+    let home: (any CallHome)?
+
+    /// - Parameter hasHome: whether the call can be written to without its task.
+    init(fullAfter lastWithRoom: Int? = nil, hasHome: Bool = true) {
         self.lastWithRoom = lastWithRoom
+        self.home = hasHome ? Home() : nil
+    }
+
+    var hasRoomNow: Bool { self.lastWithRoom.map { self.count <= $0 } ?? true }
+
+    func sendNow(_ message: [UInt8]) -> Bool {
+        self.written.withLock { $0.append(Array(message.dropFirst(5))) }
+        self.waiters.wake { true }
+        return true
     }
 
     func send(_ message: [UInt8]) async throws(RPCError) {

@@ -273,16 +273,50 @@ struct WatchTests {
         var instance = Instance(
             id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
             createdAt: .init(seconds: 0))
-        func change(_ revision: Int64) -> WatchChange {
-            WatchChange(event: Event(revision: Revision(revision), object: .instance(instance)), changeCount: 1)
+        func encoded(_ revision: Int64, as kind: NovitaiV1.InstanceEventKind = .changed) throws -> [UInt8] {
+            try events.encoded(instance, at: Revision(revision), changeCount: 1, as: kind)
         }
-        let first = try events.encoded(change(1), instance, as: .changed)
+        let first = try encoded(1)
         // Not encoded again: the second instance would show.
         instance.name = "other"
-        #expect(try events.encoded(change(1), instance, as: .changed) == first)
-        #expect(try events.encoded(change(1), instance, as: .removed) != first)
-        for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try events.encoded(change(revision), instance, as: .changed) }
-        #expect(try events.encoded(change(1), instance, as: .changed) != first)
+        #expect(try encoded(1) == first)
+        #expect(try encoded(1, as: .removed) != first)
+        for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try encoded(revision) }
+        #expect(try encoded(1) != first)
+    }
+
+    @Test("an instance is encoded once for all watches that begin while it stays as it is")
+    func snapshotOnce() throws {
+        let events = EncodedEvents()
+        var instance = Instance(
+            id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
+            createdAt: .init(seconds: 0))
+        instance.revision = Revision(7)
+        let first = try events.snapshot(instance)
+        instance.name = "other"
+        #expect(try events.snapshot(instance) == first)
+        instance.revision = Revision(8)
+        #expect(try events.snapshot(instance) != first)
+    }
+
+    @Test("those who wait share a timer, and each is told at its own time")
+    func sharedTimer() async throws {
+        let (view, clock) = (View(), TestClock())
+        let start = clock.now
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for seconds in [3, 1, 4, 2] {
+                group.addTask {
+                    let isChanged = try await view.wait(after: view.revision, until: start + .seconds(seconds), clock: clock)
+                    return isChanged ? -1 : seconds
+                }
+            }
+            for seconds in 1...4 {
+                await clock.untilSleeping(1)
+                clock.advance(by: .seconds(1))
+                let told = try await group.next()
+                #expect(told == seconds)
+            }
+        }
     }
 
     @Test("a response around encoded events is the generated message on the wire")

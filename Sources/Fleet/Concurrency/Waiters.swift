@@ -55,6 +55,15 @@ package final class Waiters<Key: Sendable>: Sendable {
         for waiter in woken { waiter.continuation.resume() }
     }
 
+    /// Wakes the one whose key comes first in the given order, of those that have a place in it.
+    package func wakeFirst(by order: (Key) -> (some Comparable)?) {
+        let woken = self.state.withLock { state -> Waiter? in
+            let places = state.waiting.indices.compactMap { index in order(state.waiting[index].key).map { (index, $0) } }
+            return places.min { $0.1 < $1.1 }.map { state.waiting.remove(at: $0.0) }
+        }
+        woken?.continuation.resume()
+    }
+
     private enum Entry {
         case entered, full, cancelled
     }

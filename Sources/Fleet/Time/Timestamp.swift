@@ -24,6 +24,11 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable {
     /// Whole seconds, rounded down.
     package var seconds: Int64 { self.microseconds / 1_000_000 }
 
+    /// The last multiple of `step` that is not later. Not for times before 1970.
+    package func floored(to step: Duration) -> Self {
+        Timestamp(microseconds: self.microseconds - self.microseconds % max(1, step.wholeMicroseconds))
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
         left.microseconds < right.microseconds
     }

@@ -57,16 +57,60 @@ extension View {
     /// - Throws: `tooManyWaiters`, or `CancellationError`.
     package func wait(after position: Revision) async throws {
         while self.revision <= position {
-            guard await self.waiters.wait(for: .anything, unless: { self.revision > position }) else { throw Self.tooManyWaiters }
+            try await self.wait(for: .anything, unless: { self.revision > position })
             try Task.checkCancellation()
         }
     }
 
     /// Returns once there is something after `position`, or at `deadline`: true when there is something.
     package func wait(after position: Revision, until deadline: Timestamp, clock: some Clock) async throws -> Bool {
-        if self.revision > position { return true }
-        try await withTimeLimit(deadline, clock: clock) { try await self.wait(after: position) }
+        try await self.wait(for: .anything, until: deadline, clock: clock) { self.revision > position }
         return self.revision > position
+    }
+
+    /// Returns once `isCalled`, which is asked when ``call(_:)`` has named `id`, or at `deadline`.
+    package func wait(
+        untilCalled id: ObjectIdentifier, or deadline: Timestamp, clock: some Clock, _ isCalled: @escaping @Sendable () -> Bool
+    ) async throws {
+        try await self.wait(for: .call(id), until: deadline, clock: clock, unless: isCalled)
+    }
+
+    /// Wakes those who wait under these names.
+    package func call(_ ids: Set<ObjectIdentifier>) {
+        self.waiters.wake { wait in
+            if case .call(let id) = wait.interest { ids.contains(id) } else { false }
+        }
+    }
+
+    private func wait(for interest: Interest, until deadline: Timestamp? = nil, unless isDone: () -> Bool) async throws {
+        guard await self.waiters.wait(for: Wait(interest: interest, deadline: deadline), unless: isDone) else { throw Self.tooManyWaiters }
+    }
+
+    /// Thousands wait at a time, so they share a timer: one of them keeps the time for all whose deadlines are not earlier than its own.
+    private func wait(
+        for interest: Interest, until deadline: Timestamp, clock: some Clock, unless isDone: @escaping @Sendable () -> Bool
+    ) async throws {
+        while !isDone(), clock.now < deadline {
+            if self.keptDeadline.withLock({ $0.beginKeeping(deadline) }) {
+                try await self.keepTime(until: deadline, clock, interest, unless: isDone)
+            } else {
+                try await self.wait(for: interest, until: deadline, unless: isDone)
+            }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func keepTime(
+        until deadline: Timestamp, _ clock: some Clock, _ interest: Interest, unless isDone: @escaping @Sendable () -> Bool
+    ) async throws {
+        defer {
+            self.keptDeadline.withLock { if $0 == deadline { $0 = nil } }
+            // Those whose time it is, and the one who is to look after the next deadline.
+            let now = clock.now
+            self.waiters.wake { $0.deadline.map { $0 <= now } ?? false }
+            self.waiters.wakeFirst { $0.deadline }
+        }
+        try await withTimeLimit(deadline, clock: clock) { try await self.wait(for: interest, unless: isDone) }
     }
 
     /// The job once it has ended, or as it is at `deadline`; nil for a job that is not here (any more): the store has it.
@@ -80,13 +124,22 @@ extension View {
     private func waitForEnd(of id: JobID) async throws {
         while let job = self.job(id), !job.state.isFinal {
             let seen = job.revision
-            guard await self.waiters.wait(for: .job(id), unless: { self.job(id)?.revision != seen }) else { throw Self.tooManyWaiters }
+            try await self.wait(for: .job(id), unless: { self.job(id)?.revision != seen })
             try Task.checkCancellation()
         }
     }
 
     private static let tooManyWaiters = FleetError(
         .tooManyWaiters, "more than \(View.waitersMax) calls wait already", retryAfter: .seconds(5))
+}
+
+extension Timestamp? {
+    /// Whether the caller is to keep the time: nobody does, or only for later.
+    fileprivate mutating func beginKeeping(_ deadline: Timestamp) -> Bool {
+        guard self.map({ deadline < $0 }) ?? true else { return false }
+        self = deadline
+        return true
+    }
 }
 
 private enum ObjectID: Hashable {

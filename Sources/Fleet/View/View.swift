@@ -9,10 +9,25 @@ package final class View: LogFollower, Sendable {
     enum Interest: Sendable {
         case anything
         case job(JobID)
+        /// Being called by name.
+        case call(ObjectIdentifier)
     }
 
+    struct Wait: Sendable {
+        var interest: Interest
+        /// When it is over; nil when somebody else keeps the time.
+        var deadline: Timestamp?
+    }
+
+    /// Is told of the events of a commit, which brings whoever has everything up to `start` up to `end`.
+    package typealias Listener = @Sendable (_ events: [Event], _ start: Revision, _ end: Revision) -> Void
+
     let state: Mutex<ViewState>
-    let waiters = Waiters<Interest>(limit: View.waitersMax)
+    let waiters = Waiters<Wait>(limit: View.waitersMax)
+    /// As many as there are kinds of watches.
+    private let listeners = Mutex<[Listener]>([])
+    /// The deadline that one of the waiters looks after, for itself and for those whose deadlines are not earlier.
+    let keptDeadline = Mutex<Timestamp?>(nil)
     /// Raised with every event of a job: the job runner waits for it.
     package let jobsChanged = Signal()
     /// Signs of use that are not written down yet.
@@ -90,10 +105,21 @@ package final class View: LogFollower, Sendable {
 
     package func committed(_ events: [Event]) {
         guard !events.isEmpty else { return }
-        self.state.withLock { state in
+        let (start, end) = self.state.withLock { state in
+            let start = state.revision
             for event in events where event.revision > state.revision { state.apply(event) }
+            return (start, state.revision)
+        }
+        if end > start {
+            let fresh = events.filter { $0.revision > start }
+            for listener in self.listeners.withLock({ $0 }) { listener(fresh, start, end) }
         }
         self.wakeWaiters(for: events)
+    }
+
+    /// Lets `listener` know of every commit that becomes visible from now on, in their order and before anybody who waits. It must not block.
+    package func listen(_ listener: @escaping Listener) {
+        self.listeners.withLock { $0.append(listener) }
     }
 
     package func controlChanged(to control: FleetControl) {
@@ -111,10 +137,11 @@ package final class View: LogFollower, Sendable {
     }
 
     private func wakeWaiters(for events: [Event]) {
-        self.waiters.wake { interest in
-            switch interest {
+        self.waiters.wake { wait in
+            switch wait.interest {
             case .anything: true
             case .job(let id): events.contains { $0.object.jobID == id }
+            case .call: false
             }
         }
         if events.contains(where: { $0.object.jobID != nil }) { self.jobsChanged.raise() }

@@ -11,9 +11,11 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
     let backend: Backend
     let encodedEvents = EncodedEvents()
     let encodedInstances = EncodedInstances()
+    let liveWatches: LiveWatches<InstanceSubject>
 
     package init(_ backend: Backend) {
         self.backend = backend
+        self.liveWatches = LiveWatches(backend.view, clock: backend.clock)
     }
 
     // MARK: Reading

@@ -15,10 +15,10 @@ extension JobHandlers {
                 everyChange: request.everyChange, bookmarkInterval: request.bookmarkInterval, resumeToken: request.resumeToken,
                 ids: request.ids, backend: self.backend)
             let subject = try JobSubject(request, tenant: try self.backend.tenant(of: context), isResumed: options.resumeAfter != nil)
-            let watch = Watch(subject, options, backend: self.backend)
+            let watch = Watch(subject, options, backend: self.backend, live: self.liveWatches)
             // The caller learns that the watch has begun, though nothing may happen for long.
             try await responses.sendHeaders()
-            try await watch.run(context) { try await responses.write($0) }
+            try await watch.run(context, prompt: responses.prompt) { try await responses.write($0) }
         }
     }
 

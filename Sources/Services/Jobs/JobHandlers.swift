@@ -11,9 +11,11 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     static let answerMargin: Duration = .milliseconds(250)
 
     let backend: Backend
+    let liveWatches: LiveWatches<JobSubject>
 
     package init(_ backend: Backend) {
         self.backend = backend
+        self.liveWatches = LiveWatches(backend.view, clock: backend.clock)
     }
 
     package func registerAll(in router: inout Router) {

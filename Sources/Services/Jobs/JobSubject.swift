@@ -21,11 +21,11 @@ struct JobSubject: WatchSubject {
         self.mayKnowOthers = isResumed
     }
 
-    func concerns(_ event: Event) -> Bool {
-        if case .job(let job) = event.object { self.concerns(job) } else { false }
+    static func object(of event: Event) -> Job? {
+        if case .job(let job) = event.object { job } else { nil }
     }
 
-    private func concerns(_ job: Job) -> Bool { job.tenant == self.tenant && (self.ids.isEmpty || self.ids.contains(job.id)) }
+    func concerns(_ job: Job) -> Bool { job.tenant == self.tenant && (self.ids.isEmpty || self.ids.contains(job.id)) }
 
     mutating func snapshot(of backend: Backend) async throws -> (objects: [Job], revision: Revision) {
         let (unfinished, revision) = backend.view.unfinishedJobs()
@@ -43,12 +43,7 @@ struct JobSubject: WatchSubject {
         return ended
     }
 
-    mutating func select(_ change: WatchChange) -> (object: Job, kind: NovitaiV1.JobEventKind)? {
-        guard case .job(let job) = change.event.object, let kind = self.kind(of: job) else { return nil }
-        return (job, kind)
-    }
-
-    private mutating func kind(of job: Job) -> NovitaiV1.JobEventKind? {
+    mutating func kind(of job: Job) -> NovitaiV1.JobEventKind? {
         let wasKnown = self.known.contains(job.id) || self.mayKnowOthers
         guard self.predicate.matches(job) else {
             self.known.remove(job.id)
@@ -64,8 +59,8 @@ struct JobSubject: WatchSubject {
 
     func encodedSnapshot(_ job: Job) -> NovitaiV1.JobEvent { Self.event(job, .snapshot, job.revision, count: 1) }
 
-    func encoded(_ change: WatchChange, _ job: Job, as kind: NovitaiV1.JobEventKind) -> NovitaiV1.JobEvent {
-        Self.event(job, kind, change.event.revision, count: change.changeCount)
+    func encoded(_ job: Job, at revision: Revision, changeCount: Int, as kind: NovitaiV1.JobEventKind) -> NovitaiV1.JobEvent {
+        Self.event(job, kind, revision, count: changeCount)
     }
 
     private static func event(_ job: Job, _ kind: NovitaiV1.JobEventKind, _ revision: Revision, count: Int) -> NovitaiV1.JobEvent {

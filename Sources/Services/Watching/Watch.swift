@@ -3,29 +3,6 @@ internal import NovitaiProto
 internal import RPCCore
 internal import Synchronization
 
-/// What a watch is of: which changes its caller is told of, and how they travel. A value of one call.
-protocol WatchSubject: Sendable {
-    associatedtype Object: Sendable
-    /// What an event says about its object.
-    associatedtype Kind: Sendable
-    /// An event as it goes into a response.
-    associatedtype Encoded: Sendable
-    associatedtype Response: Sendable
-
-    /// Whether the event can concern the caller at all.
-    func concerns(_ event: Event) -> Bool
-    /// What the caller is shown first, and up to where that is complete.
-    mutating func snapshot(of backend: Backend) async throws -> (objects: [Object], revision: Revision)
-    /// Nil when the caller need not hear of the change.
-    mutating func select(_ change: WatchChange) -> (object: Object, kind: Kind)?
-
-    static func bytes(_ object: Object) -> Int
-    func encodedSnapshot(_ object: Object) throws -> Encoded
-    func encoded(_ change: WatchChange, _ object: Object, as kind: Kind) throws -> Encoded
-    /// - Parameter token: nil within a snapshot, from where one cannot go on.
-    static func response(_ events: [Encoded], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> Response
-}
-
 /// One call that watches: a snapshot, then the tail of the log, until the caller or the server goes.
 struct Watch<Subject: WatchSubject> {
     typealias Write = @Sendable (Subject.Response) async throws -> Void
@@ -34,24 +11,29 @@ struct Watch<Subject: WatchSubject> {
     private let options: WatchOptions
     /// Up to where the caller certainly misses nothing.
     private let complete = CompletePosition()
+    private let live: LiveWatches<Subject>
     private var subject: Subject
     /// Everything up to here has been sent.
     private var position = Revision.zero
     private var lastSentAt: Timestamp
 
-    init(_ subject: Subject, _ options: WatchOptions, backend: Backend) {
+    /// - Parameter live: of all watches of the kind.
+    init(_ subject: Subject, _ options: WatchOptions, backend: Backend, live: LiveWatches<Subject>) {
         self.backend = backend
+        self.live = live
         self.options = options
         self.subject = subject
         self.lastSentAt = backend.clock.now
     }
 
     /// Ends only by an error: the caller's going, the server's or the connection's, or the watch's own.
-    func run(_ context: ServerContext, _ write: @escaping Write) async throws {
+    ///
+    /// - Parameter prompt: writes what `write` does, where the call is at home; nil where that cannot be.
+    func run(_ context: ServerContext, prompt: PromptWriter?, _ write: @escaping Write) async throws {
         let watch = self
         try await context.unlessAskedToEnd {
             var watch = watch
-            try await watch.follow(write)
+            try await watch.follow(prompt, write)
         }
         if let complete = self.complete.value {
             try await write(Subject.response([], token: self.options.token(at: complete), isSnapshotComplete: false))
@@ -59,7 +41,7 @@ struct Watch<Subject: WatchSubject> {
         throw ErrorDetails.draining.error
     }
 
-    private mutating func follow(_ write: Write) async throws {
+    private mutating func follow(_ prompt: PromptWriter?, _ write: Write) async throws {
         if let resumeAfter = self.options.resumeAfter {
             self.position = resumeAfter
             self.complete.reach(resumeAfter)
@@ -68,12 +50,32 @@ struct Watch<Subject: WatchSubject> {
         }
         while true {
             try await self.send(try await self.nextBatch(), write)
-            if self.lastSentAt + self.options.bookmarkInterval <= self.backend.clock.now { try await self.sendPosition([], write) }
-            // Returns when there may be more, or when a bookmark is due.
-            let due = self.lastSentAt + self.options.bookmarkInterval
-            _ = try await Self.wait(self.backend.view, self.position, due, self.backend.clock)
+            if self.bookmarkDue <= self.backend.clock.now { try await self.sendPosition([], write) }
+            if let prompt {
+                try await self.rest(prompt, self.backend.clock)
+            } else {
+                // Returns when there may be more, or when a bookmark is due.
+                _ = try await Self.wait(self.backend.view, self.position, self.bookmarkDue, self.backend.clock)
+            }
         }
     }
+
+    /// Lets the caller be given what happens without this task, until a bookmark is due or the watch is overtaken.
+    private mutating func rest(_ prompt: PromptWriter, _ clock: some Clock) async throws {
+        let state = LiveWatch<Subject>.State(subject: self.subject, position: self.position, lastSentAt: self.lastSentAt)
+        let watch = LiveWatch(state, self.options, self.complete, prompt)
+        defer {
+            self.live.leave(watch, at: prompt.home)
+            let state = watch.current
+            (self.subject, self.position, self.lastSentAt) = (state.subject, state.position, state.lastSentAt)
+        }
+        guard self.live.join(watch, at: prompt.home) else { return }
+        while !watch.isOvertaken, watch.bookmarkDue > clock.now {
+            try await self.backend.view.wait(untilCalled: watch.id, or: watch.bookmarkDue, clock: clock) { watch.isOvertaken }
+        }
+    }
+
+    private var bookmarkDue: Timestamp { self.options.bookmarkDue(after: self.lastSentAt) }
 
     // MARK: Sending
 
@@ -90,10 +92,13 @@ struct Watch<Subject: WatchSubject> {
     private mutating func send(_ batch: (changes: [WatchChange], revision: Revision), _ write: Write) async throws {
         var outgoing: [(change: WatchChange, object: Subject.Object, kind: Subject.Kind)] = []
         for change in batch.changes {
-            if let selected = self.subject.select(change) { outgoing.append((change, selected.object, selected.kind)) }
+            guard let object = Subject.object(of: change.event), let kind = self.subject.kind(of: object) else { continue }
+            outgoing.append((change, object, kind))
         }
         for range in WatchChunks.ranges(of: outgoing, bytes: { Subject.bytes($0.object) }) {
-            let events = try outgoing[range].map { try self.subject.encoded($0.change, $0.object, as: $0.kind) }
+            let events = try outgoing[range].map {
+                try self.subject.encoded($0.object, at: $0.change.event.revision, changeCount: $0.change.changeCount, as: $0.kind)
+            }
             let isLast = range.upperBound == outgoing.count
             self.position = isLast ? batch.revision : outgoing[range.upperBound - 1].change.event.revision
             try await self.sendPosition(events, write)
@@ -129,7 +134,8 @@ struct Watch<Subject: WatchSubject> {
     }
 }
 
-private final class CompletePosition: Sendable {
+/// Up to where a watcher has been sent everything, for whoever ends its watch.
+final class CompletePosition: Sendable {
     private let position = Mutex<Revision?>(nil)
 
     var value: Revision? { self.position.withLock { $0 } }

@@ -7,6 +7,8 @@ struct WatchOptions {
     /// Seconds between bookmarks that may be asked for, and what is taken without being asked.
     static let bookmarkSeconds: ClosedRange<Int64> = 1...60
     static let bookmarkDefault: Duration = .seconds(5)
+    /// Bookmarks of thousands of watches are due in a few moments of a second, not each at its own.
+    private static let bookmarkTick: Duration = .milliseconds(250)
     /// Objects that one watch may name: each may cost a read from the store.
     static let idsMax = 1000
     /// Events of one read from the durable log.
@@ -33,6 +35,9 @@ struct WatchOptions {
     }
 
     func token(at position: Revision) -> NovitaiV1.ResumeToken { NovitaiV1.ResumeToken(self.history, position) }
+
+    /// When the next bookmark is due: the silence is never longer than was asked for.
+    func bookmarkDue(after sent: Timestamp) -> Timestamp { (sent + self.bookmarkInterval).floored(to: Self.bookmarkTick) }
 
     private static func interval(_ asked: GoogleProtobuf.Duration?) throws(FleetError) -> Duration {
         guard let asked else { return self.bookmarkDefault }

@@ -351,7 +351,7 @@ ATTACKS = (
             frozenset({"status 8"}), 3 * MESSAGE_MAX, "one message of 4 MiB that grows by doubling; " + ONE_LIMITS, per_second=4,
             pace="20 calls a second: unfolding 4 MiB takes milliseconds of the core, as any honest message of that size"),
     assault("protobuf-bomb", "4 MB of unknown, empty, repeated or broken fields", calls(CREATE, protobuf_bomb, 1), OPEN_ONLY,
-            frozenset({"status 3", "status 8", "status 13"}), 4 * MESSAGE_MAX + ONE_CONNECTION, "one message of 4 MiB that grows by doubling, and its arena",
+            frozenset({"status 3", "status 8", "status 13"}), 6 * MESSAGE_MAX + ONE_CONNECTION, "one message of 4 MiB that grows by doubling, its frames, and its arena (WireLimits)",
             per_second=4, pace="4 calls of 2 to 4 MB a second: receiving them takes the core that the server needs"),
     siege("idle", "idle connections", settled, 2000),
     siege("half-open", "connections that say nothing", silent, 500, CLOSED_ONLY | {"NO_ERROR", PROTOCOL, CALM, "SETTINGS_TIMEOUT"},

@@ -1,5 +1,6 @@
 """One attack beside an honest client, and the verdict."""
 
+import contextlib
 import dataclasses
 import threading
 
@@ -28,8 +29,10 @@ class Memory(threading.Thread):
         self.start()
 
     def run(self):
-        while not self.ended.wait(SAMPLE_SECONDS):
-            self.most = max(self.most, resident_bytes(self.pid))
+        # It ends with the process too.
+        with contextlib.suppress(OSError):
+            while not self.ended.wait(SAMPLE_SECONDS):
+                self.most = max(self.most, resident_bytes(self.pid))
 
     def peak(self):
         self.ended.set()

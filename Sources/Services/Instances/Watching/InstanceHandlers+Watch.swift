@@ -14,20 +14,23 @@ extension InstanceHandlers {
         }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) {
             (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<WatchResponse>, context: ServerContext) in
-            try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) { try await responses.write($0) }
+            try await self.watch(request, context, responses.prompt, sendHeaders: { try await responses.sendHeaders() }) {
+                try await responses.write($0)
+            }
         }
     }
 
     package func watchInstances(
         _ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext
     ) async throws {
-        try await self.watch(request, context, sendHeaders: { try await responses.sendHeaders() }) {
+        try await self.watch(request, context, responses.prompt, sendHeaders: { try await responses.sendHeaders() }) {
             try await responses.write(try $0.message)
         }
     }
 
     private func watch(
-        _ request: NovitaiV1.WatchInstancesRequest, _ context: ServerContext, sendHeaders: @Sendable () async throws -> Void,
+        _ request: NovitaiV1.WatchInstancesRequest, _ context: ServerContext, _ prompt: PromptWriter?,
+        sendHeaders: @Sendable () async throws -> Void,
         _ write: @escaping Watch<InstanceSubject>.Write
     ) async throws {
         try await self.backend.answer(context) {
@@ -37,10 +40,10 @@ extension InstanceHandlers {
                 ids: request.ids, backend: self.backend)
             let subject = try InstanceSubject(
                 request, tenant: tenant, isResumed: options.resumeAfter != nil, view: self.backend.view, encoder: self.encodedEvents)
-            let watch = Watch(subject, options, backend: self.backend)
+            let watch = Watch(subject, options, backend: self.backend, live: self.liveWatches)
             // The caller learns that the watch has begun, though nothing may happen for long.
             try await sendHeaders()
-            try await watch.run(context, write)
+            try await watch.run(context, prompt: prompt, write)
         }
     }
 }

@@ -28,12 +28,11 @@ struct InstanceSubject: WatchSubject {
         self.mayHoldOthers = isResumed
     }
 
-    func concerns(_ event: Event) -> Bool {
-        guard case .instance(let instance) = event.object else { return false }
-        return self.concerns(instance)
+    static func object(of event: Event) -> Instance? {
+        if case .instance(let instance) = event.object { instance } else { nil }
     }
 
-    private func concerns(_ instance: Instance) -> Bool {
+    func concerns(_ instance: Instance) -> Bool {
         instance.tenant == self.tenant && (self.ids.isEmpty || self.ids.contains(instance.id))
     }
 
@@ -61,12 +60,7 @@ struct InstanceSubject: WatchSubject {
         return ended
     }
 
-    mutating func select(_ change: WatchChange) -> (object: Instance, kind: NovitaiV1.InstanceEventKind)? {
-        guard case .instance(let instance) = change.event.object, let kind = self.kind(of: instance) else { return nil }
-        return (instance, kind)
-    }
-
-    private mutating func kind(of instance: Instance) -> NovitaiV1.InstanceEventKind? {
+    mutating func kind(of instance: Instance) -> NovitaiV1.InstanceEventKind? {
         if self.isSelected(instance) {
             self.holds[instance.id] = true
             return .changed
@@ -84,10 +78,10 @@ struct InstanceSubject: WatchSubject {
 
     static func bytes(_ instance: Instance) -> Int { InstanceQuery.bytes(instance) }
 
-    func encodedSnapshot(_ instance: Instance) throws -> [UInt8] { try EncodedEvents.snapshot(instance) }
+    func encodedSnapshot(_ instance: Instance) throws -> [UInt8] { try self.encoder.snapshot(instance) }
 
-    func encoded(_ change: WatchChange, _ instance: Instance, as kind: NovitaiV1.InstanceEventKind) throws -> [UInt8] {
-        try self.encoder.encoded(change, instance, as: kind)
+    func encoded(_ instance: Instance, at revision: Revision, changeCount: Int, as kind: NovitaiV1.InstanceEventKind) throws -> [UInt8] {
+        try self.encoder.encoded(instance, at: revision, changeCount: changeCount, as: kind)
     }
 
     static func response(_ events: [[UInt8]], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> WatchResponse {

@@ -1,0 +1,55 @@
+internal import Fleet
+internal import NovitaiProto
+internal import RPCCore
+internal import Synchronization
+
+/// One commit on its way to all the watches of a kind that are up to date: what it means to each of them is encoded once for all to whom it
+/// means the same.
+final class LiveBatch<Subject: WatchSubject>: Sendable {
+    /// One object as the commit leaves it. By reference: an object has many fields, and thousands look at it.
+    final class Change: Sendable {
+        let revision: Revision
+        let object: Subject.Object
+
+        init(_ revision: Revision, _ object: Subject.Object) {
+            self.revision = revision
+            self.object = object
+        }
+    }
+
+    /// What some watches are told of each of the changes; nil where they are told nothing.
+    typealias Selection = [Subject.Kind?]
+
+    /// The commit brings whoever has everything up to `start` up to `end`.
+    let start: Revision
+    let end: Revision
+    let changes: [Change]
+    /// Whether all the changes together fit one message.
+    let isSmall: Bool
+    private let responses = Mutex<[(selection: Selection, message: [UInt8])]>([])
+
+    /// Different selections whose responses are kept while the batch is delivered: watches mostly ask for the same.
+    private static var keptMax: Int { 16 }
+
+    init(_ events: [Event], from start: Revision, to end: Revision) {
+        self.start = start
+        self.end = end
+        self.changes = events.compactMap { event in Subject.object(of: event).map { Change(event.revision, $0) } }
+        self.isSmall = WatchChunks.ranges(of: self.changes, bytes: { Subject.bytes($0.object) }).count <= 1
+    }
+
+    /// The response to a selection with something in it, with the prefix with which it travels.
+    func message(for selection: Selection, by subject: Subject, token: NovitaiV1.ResumeToken) throws -> [UInt8] {
+        try self.responses.withLock { responses in
+            if let known = responses.first(where: { $0.selection == selection }) { return known.message }
+            var events: [Subject.Encoded] = []
+            for (change, kind) in zip(self.changes, selection) {
+                guard let kind else { continue }
+                events.append(try subject.encoded(change.object, at: change.revision, changeCount: 1, as: kind))
+            }
+            let message = try Subject.response(events, token: token, isSnapshotComplete: false).framed()
+            if responses.count < Self.keptMax { responses.append((selection, message)) }
+            return message
+        }
+    }
+}

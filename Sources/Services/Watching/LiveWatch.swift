@@ -1,0 +1,65 @@
+internal import Fleet
+internal import RPCCore
+internal import Synchronization
+
+/// A watch while it is up to date: it is given each commit where its call is at home, and its task sleeps. It is overtaken when it cannot be given
+/// one as it is; its task then goes on by itself.
+final class LiveWatch<Subject: WatchSubject>: Sendable {
+    struct State: Sendable {
+        var subject: Subject
+        /// Everything up to here has been sent.
+        var position: Revision
+        var lastSentAt: Timestamp
+        var isOvertaken = false
+    }
+
+    private let state: Mutex<State>
+    private let writer: PromptWriter
+    private let options: WatchOptions
+    private let complete: CompletePosition
+
+    init(_ state: State, _ options: WatchOptions, _ complete: CompletePosition, _ writer: PromptWriter) {
+        self.state = Mutex(state)
+        self.options = options
+        self.complete = complete
+        self.writer = writer
+    }
+
+    var id: ObjectIdentifier { ObjectIdentifier(self) }
+    var current: State { self.state.withLock { $0 } }
+    var position: Revision { self.state.withLock { $0.position } }
+    var isOvertaken: Bool { self.state.withLock { $0.isOvertaken } }
+    var bookmarkDue: Timestamp { self.options.bookmarkDue(after: self.state.withLock { $0.lastSentAt }) }
+
+    /// Sends what the batch means to the watch. To be called at the call's home.
+    ///
+    /// - Returns: false when the watch is overtaken: nothing has been sent, and it is not to be given any more.
+    func take(_ batch: LiveBatch<Subject>, at now: Timestamp) -> Bool {
+        self.state.withLock { state in
+            let isTaken = state.position >= batch.end || self.take(batch, at: now, &state)
+            state.isOvertaken = !isTaken
+            return isTaken
+        }
+    }
+
+    private func take(_ batch: LiveBatch<Subject>, at now: Timestamp, _ state: inout State) -> Bool {
+        guard state.position >= batch.start else { return false }
+        let position = state.position
+        if batch.changes.contains(where: { $0.revision > position && state.subject.concerns($0.object) }) {
+            // Before anything is selected, which cannot be undone.
+            guard batch.isSmall, self.writer.hasRoom else { return false }
+            let selection = batch.changes.map { change in
+                change.revision > position && state.subject.concerns(change.object) ? state.subject.kind(of: change.object) : nil
+            }
+            if selection.contains(where: { $0 != nil }) {
+                guard let message = try? batch.message(for: selection, by: state.subject, token: self.options.token(at: batch.end)),
+                    self.writer.write(message)
+                else { return false }
+                state.lastSentAt = now
+            }
+        }
+        state.position = batch.end
+        self.complete.reach(batch.end)
+        return true
+    }
+}

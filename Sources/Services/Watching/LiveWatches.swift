@@ -1,0 +1,66 @@
+internal import Fleet
+internal import RPCCore
+internal import Synchronization
+
+/// The watches of one kind that are up to date, gathered by the thread where their calls are at home. A commit costs one turn of each thread, and
+/// for each watch no more than the sending: no task wakes, and nothing is encoded twice.
+final class LiveWatches<Subject: WatchSubject>: Sendable {
+    /// The watches of one thread.
+    private final class Room: Sendable {
+        let home: any CallHome
+        let watches = Mutex<[LiveWatch<Subject>]>([])
+
+        init(_ home: any CallHome) { self.home = home }
+    }
+
+    private let view: View
+    private let clock: any Clock
+    /// One for each thread that ever had a watch: as many as the server has event loops.
+    private let rooms = Mutex<[ObjectIdentifier: Room]>([:])
+
+    init(_ view: View, clock: any Clock) {
+        self.view = view
+        self.clock = clock
+        view.listen { [weak self] events, start, end in self?.deliver(events, from: start, to: end) }
+    }
+
+    /// Gives the watch every commit from here on.
+    ///
+    /// - Returns: false when there has been one that it has not been given.
+    func join(_ watch: LiveWatch<Subject>, at home: any CallHome) -> Bool {
+        self.room(of: home).watches.withLock { $0.append(watch) }
+        // What is committed after this look finds the watch in its room; what was committed before it shows now.
+        return self.view.revision <= watch.position
+    }
+
+    func leave(_ watch: LiveWatch<Subject>, at home: any CallHome) {
+        self.room(of: home).watches.withLock { $0.removeAll { $0 === watch } }
+    }
+
+    private func room(of home: any CallHome) -> Room {
+        self.rooms.withLock { rooms in
+            if let known = rooms[ObjectIdentifier(home)] { return known }
+            let room = Room(home)
+            rooms[ObjectIdentifier(home)] = room
+            return room
+        }
+    }
+
+    private func deliver(_ events: [Event], from start: Revision, to end: Revision) {
+        let rooms = self.rooms.withLock { Array($0.values) }
+        guard !rooms.isEmpty else { return }
+        let batch = LiveBatch<Subject>(events, from: start, to: end)
+        for room in rooms { room.home.execute { self.deliver(batch, in: room) } }
+    }
+
+    private func deliver(_ batch: LiveBatch<Subject>, in room: Room) {
+        let now = self.clock.now
+        let overtaken = room.watches.withLock { watches in
+            var overtaken: Set<ObjectIdentifier> = []
+            for watch in watches where !watch.take(batch, at: now) { overtaken.insert(watch.id) }
+            if !overtaken.isEmpty { watches.removeAll { overtaken.contains($0.id) } }
+            return overtaken
+        }
+        if !overtaken.isEmpty { self.view.call(overtaken) }
+    }
+}

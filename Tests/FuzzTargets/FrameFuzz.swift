@@ -1,0 +1,70 @@
+import HTTP2Frames
+import HTTP2Session
+
+/// A server's session that answers every request at once, as its driver would use it.
+enum FrameFuzz {
+    /// Bytes of output that one feeding may bring: what the input asks for is acknowledged, refused or answered with little.
+    private static let outputMax = 1 << 20
+
+    static func run(_ bytes: [UInt8]) {
+        guard let selector = bytes.first, let session = try? HTTP2Session(role: .server) else { return }
+        _ = self.output(of: session)
+        guard self.feed(Frame.preface, to: session, at: 0) else { return }
+        var now: UInt64 = 0
+        for piece in Pieces(bytes.dropFirst(), selector: selector) {
+            now += 1_000_000
+            let isFed = self.feed(piece, to: session, at: now)
+            self.answer(session)
+            let output = self.output(of: session, at: now)
+            precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
+            precondition(session.bufferedBytes >= 0 && session.openStreamCount >= 0)
+            if !isFed { break }
+        }
+        let abandoned = session.abandonStreams()
+        precondition(session.openStreamCount == 0 && abandoned.allSatisfy { !$0.isOpen })
+    }
+
+    private static func feed(_ bytes: [UInt8], to session: HTTP2Session, at now: UInt64) -> Bool {
+        do throws(HTTP2SessionError) {
+            try session.receive(bytes.span, at: now)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private static func answer(_ session: HTTP2Session) {
+        var events: [HTTP2Event] = []
+        session.takeEvents(into: &events)
+        for event in events {
+            switch event {
+            case .headers(let stream, let block, _):
+                var size = 0
+                session.forEachField(of: block) { name, value in size += name.count + value.count }
+                precondition(size <= 1 << 20)
+                session.respond(stream, headers: self.headers, message: [0, 0, 0, 0, 1, 42], trailers: self.trailers)
+            case .data(let stream, let bytes, _): session.consume(bytes.count, on: stream)
+            case .closed, .settings, .pingAcknowledged, .goAway: break
+            }
+        }
+        session.dropHeaders()
+    }
+
+    private static let headers = OutgoingHeaders(fields: [HeaderField(":status", "200"), HeaderField("content-type", "application/grpc")])
+    private static let trailers = OutgoingHeaders(fields: [HeaderField("grpc-status", "0")])
+
+    private static func output(of session: HTTP2Session, at now: UInt64 = 0) -> [UInt8] {
+        var all: [UInt8] = []
+        while all.count <= self.outputMax {
+            // The closure says how many bytes it initialised, and `drain` initialises what it counts.
+            let part = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+                var span = unsafe OutputRawSpan(buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
+                session.drain(into: &span, at: now)
+                count = unsafe span.finalize(for: UnsafeMutableRawBufferPointer(buffer))
+            }
+            guard !part.isEmpty else { return all }
+            all += part
+        }
+        return all
+    }
+}

@@ -81,18 +81,21 @@ let package = Package(
             ]),
         library("ProtobufWire", ["CProtobufC", "RPCCore"]),
         library("NovitaiProto", ["CNovitaiProto", "ProtobufWire", "RPCCore"]),
+        .target(name: "COTLPProto", dependencies: ["CProtobufC"]),
+        library("OTLPProto", ["COTLPProto", "ProtobufWire", "RPCCore"]),
         library("ProtobufJSON", ["CivilTime", "NovitaiProto", "ProtobufWire", "RPCCore"]),
         program("protoc-gen-novitai", ["ProtobufWire"]),
 
         // The domain and what drives it.
-        library("Fleet"),
-        library("FleetEngine", ["Fleet"]),
+        library("Traces"),
+        library("Fleet", ["Traces"]),
+        library("FleetEngine", ["Fleet", "Traces"]),
         library("SQLiteStore", ["Fleet", deque, grdb]),
         library("Secrets", ["Fleet", crypto]),
 
         // The provider.
         library("CurlClient", ["CCurl"]),
-        library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet", "JSONText"]),
+        library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet", "JSONText", "Traces"]),
         library("Outbound", ["CurlClient", "Fleet"]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
@@ -106,8 +109,10 @@ let package = Package(
         library("CivilTime"),
         library("JSONText"),
         library("Settings"),
-        library("Telemetry", ["CivilTime", logging, systemPackage]),
-        library("Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", crypto, logging]),
+        library("Telemetry", ["CivilTime", "Traces", logging, systemPackage]),
+        library("TraceExport", ["Fleet", "NovitaiProto", "OTLPProto", "RPCCore", "Telemetry", "Traces", logging]),
+        library(
+            "Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", "Traces", crypto, logging]),
         .target(name: "CConsolePages", exclude: ["pages"]),
         library(
             "Console",
@@ -125,7 +130,7 @@ let package = Package(
                 "Access", "CStartupPages", "CurlClient", "Fleet", "FleetEngine", "HTTP2Session", "Handover", "NovitaCloud", "NovitaiProto",
                 "Outbound",
                 "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
-                "Telemetry", argumentParser, logging, systemPackage, unixSignals,
+                "OTLPProto", "Telemetry", "TraceExport", "Traces", argumentParser, logging, systemPackage, unixSignals,
             ]),
         .executableTarget(
             name: "novitai",
@@ -170,14 +175,15 @@ let package = Package(
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
-        tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore"]),
+        tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore", "Traces"]),
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
         tests(
             "NovitaCloudTests",
             [
-                "CurlClient", "Fleet", "JSONText", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", logging,
+                "CurlClient", "Fleet", "JSONText", "NovitaCloud", "NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "Traces",
+                logging,
                 serviceLifecycle,
             ]),
         tests("NovitaSimulatorTests", ["NovitaSimulator"]),
@@ -197,13 +203,16 @@ let package = Package(
             "ServicesTests",
             [
                 "Access", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "SQLiteStore", "Services", "StoreContract", "Telemetry",
-                logging,
+                "Traces", logging,
             ]),
         tests("SecretsTests", ["Fleet", "SQLiteStore", "Secrets", "StoreContract", grdb]),
         tests("SettingsTests", ["Settings"]),
         tests(
-            "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", grdb], exclude: ["Golden"]),
-        tests("TelemetryTests", ["Telemetry", logging]),
+            "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", "Traces", grdb],
+            exclude: ["Golden"]),
+        tests("TelemetryTests", ["Telemetry", "Traces", logging]),
+        tests("TraceExportTests", ["Fleet", "NovitaiProto", "OTLPProto", "RPCCore", "Telemetry", "TraceExport", "Traces", logging]),
+        tests("TracesTests", ["Traces"]),
     ]
 )
 

@@ -1,4 +1,5 @@
 internal import Fleet
+internal import Traces
 
 /// Takes one step of one leased job: asks the world what the step needs, writes down what `JobStepper` decides, makes the call
 /// that the decision asks for, writes down what came of it.
@@ -20,7 +21,16 @@ struct StepRunner: Sendable {
     let observer: MachineObserver
     let deployment: DeploymentID
 
+    /// Under a span of its own, when steps are traced: what the step logs and calls belongs to that.
     func run(_ job: Job, lease: LeaseToken) async {
+        let span = self.world.tracer?.begin(.internal, under: job.trace)
+        let work = WorkContext(
+            requestID: job.requestID, jobID: job.id.rawValue, instanceID: job.instanceID.rawValue, trace: span?.context ?? job.trace)
+        await WorkContext.$current.withValue(work) { await self.attempt(job, lease) }
+        if let span { self.world.tracer?.end(span, of: job, nowAs: self.world.view.job(job.id)) }
+    }
+
+    private func attempt(_ job: Job, _ lease: LeaseToken) async {
         self.world.report(.stepBegan(job))
         do throws(Stop) {
             try await self.step(job, lease)

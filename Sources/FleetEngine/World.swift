@@ -1,4 +1,5 @@
 package import Fleet
+package import Traces
 
 /// Everything that the engine reaches the outside through, and what it is told to hold to.
 package struct World: Sendable {
@@ -13,6 +14,8 @@ package struct World: Sendable {
     /// Nil: no port is asked, and what waits to be asked is never ready.
     package let prober: (any Prober)?
     package let report: @Sendable (EngineEvent) -> Void
+    /// Nil: steps are not traced.
+    package let tracer: Tracer?
 
     /// - Parameters:
     ///   - view: attached to the store before the engine runs.
@@ -20,7 +23,7 @@ package struct World: Sendable {
     package init(
         store: any Store, cloud: any Cloud, clock: any Clock, random: RandomSource, settings: FleetSettings, view: View,
         cooldowns: Cooldowns, monitor: FleetMonitor = FleetMonitor(), prober: (any Prober)? = nil,
-        report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+        tracer: Tracer? = nil, report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
     ) {
         self.store = store
         self.cloud = cloud
@@ -32,6 +35,7 @@ package struct World: Sendable {
         self.monitor = monitor
         self.prober = prober
         self.report = report
+        self.tracer = tracer
     }
 
     /// A call to the provider that is over after `REQUEST_TIMEOUT`.

@@ -1,6 +1,7 @@
 package import CurlClient
 package import Fleet
 internal import JSONText
+package import Traces
 
 /// Novita.ai's REST API as the `Cloud` of the fleet.
 package final class NovitaCloud: Cloud {
@@ -13,12 +14,15 @@ package final class NovitaCloud: Cloud {
     let resources: ResourceCaches
     private let clock: any Clock
 
-    /// - Parameter report: told of every request, for the log and the metrics. Must not block.
+    /// - Parameters:
+    ///   - tracer: nil traces nothing; what others trace is passed on all the same.
+    ///   - report: told of every request, for the log and the metrics. Must not block.
     package init(
         _ configuration: NovitaCloudConfiguration, transport: @escaping Transport, clock: any Clock, random: RandomSource,
-        report: @escaping @Sendable (CallReport) -> Void
+        tracer: Tracer? = nil, report: @escaping @Sendable (CallReport) -> Void
     ) {
-        self.caller = APICaller(configuration: configuration, transport: transport, clock: clock, random: random, report: report)
+        self.caller = APICaller(
+            configuration: configuration, transport: transport, clock: clock, random: random, tracer: tracer, report: report)
         self.lister = MachineLister(caller: self.caller, clock: clock)
         self.cache = FetchCache(
             of: "catalogue", timeToLive: configuration.cacheTimeout, clock: clock, waitingMax: configuration.waitingMax)
@@ -27,7 +31,7 @@ package final class NovitaCloud: Cloud {
     }
 
     package convenience init(
-        _ configuration: NovitaCloudConfiguration, client: HTTPClient, clock: any Clock, random: RandomSource,
+        _ configuration: NovitaCloudConfiguration, client: HTTPClient, clock: any Clock, random: RandomSource, tracer: Tracer? = nil,
         report: @escaping @Sendable (CallReport) -> Void
     ) {
         let transport: Transport = { request in
@@ -37,7 +41,7 @@ package final class NovitaCloud: Cloud {
                 return .failure(error)
             }
         }
-        self.init(configuration, transport: transport, clock: clock, random: random, report: report)
+        self.init(configuration, transport: transport, clock: clock, random: random, tracer: tracer, report: report)
     }
 
     package var health: UpstreamHealth { self.caller.health }

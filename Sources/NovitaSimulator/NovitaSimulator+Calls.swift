@@ -1,10 +1,12 @@
 extension NovitaSimulator {
     /// One call of a client at `now`: a fault may strike, the call is done or not, and the exchange says what the caller sees and when.
-    package mutating func call(_ operation: Operation, at now: SimulatorTime, requestID: String = "") -> Exchange {
+    package mutating func call(
+        _ operation: Operation, at now: SimulatorTime, requestID: String = "", traceParent: String = ""
+    ) -> Exchange {
         self.advance(to: now)
         let fault = self.faults.strike(operation, using: &self.faultGenerator)
         let outcome = self.outcome(of: operation, under: fault?.effect ?? .delay)
-        self.log(operation, outcome, fault: fault, requestID: requestID)
+        self.log(operation, outcome, fault: fault, requestID: requestID, traceParent: traceParent)
         return Exchange(outcome: outcome, delay: fault?.delay ?? .zero)
     }
 
@@ -93,7 +95,9 @@ extension NovitaSimulator {
         return .done
     }
 
-    private mutating func log(_ operation: Operation, _ outcome: Exchange.Outcome, fault: Fault?, requestID: String) {
+    private mutating func log(
+        _ operation: Operation, _ outcome: Exchange.Outcome, fault: Fault?, requestID: String, traceParent: String
+    ) {
         let status: Int? =
             switch outcome {
             case .answered(.success): 200
@@ -103,7 +107,7 @@ extension NovitaSimulator {
             }
         let record = RequestRecord(
             sequence: 0, time: self.now, method: operation.method, path: operation.fullPath, subject: operation.subject,
-            requestID: requestID, status: status, fault: fault?.effect.name)
+            requestID: requestID, traceParent: traceParent, status: status, fault: fault?.effect.name)
         self.requests.append(record, endpoint: operation.endpoint)
     }
 }

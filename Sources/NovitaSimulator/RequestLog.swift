@@ -9,6 +9,8 @@ package struct RequestRecord: Hashable, Sendable {
     package var subject: String
     /// The caller's own id of the request, empty when it sent none.
     package var requestID: String
+    /// The caller's place in a trace, empty when it sent none.
+    package var traceParent = ""
     /// HTTP status; nil when the connection was closed without an answer.
     package var status: Int?
     /// The kind of fault that struck, nil when none did.

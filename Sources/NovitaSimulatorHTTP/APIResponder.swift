@@ -11,6 +11,7 @@ struct APIResponder: Sendable {
 
     /// The caller's own id of the request, kept in the log.
     private static let requestIDHeader = "x-request-id"
+    private static let traceParentHeader = "traceparent"
 
     let host: SimulatorHost
     let style: WireStyle
@@ -20,7 +21,10 @@ struct APIResponder: Sendable {
     func respond(to request: Request, context: SimulatorContext) async throws -> Response {
         let operation = await self.operation(of: request)
         let requestID = request.headers.first { $0.name.canonicalName == Self.requestIDHeader }?.value ?? ""
-        let exchange = self.host.withSimulator { simulator, now in simulator.call(operation, at: now, requestID: requestID) }
+        let traceParent = request.headers.first { $0.name.canonicalName == Self.traceParentHeader }?.value ?? ""
+        let exchange = self.host.withSimulator { simulator, now in
+            simulator.call(operation, at: now, requestID: requestID, traceParent: traceParent)
+        }
         context.logger.debug(
             "call",
             metadata: [

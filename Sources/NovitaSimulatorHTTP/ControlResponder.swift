@@ -120,7 +120,8 @@ struct ControlResponder: Sendable {
         [
             "sequence": .integer(Int64(record.sequence)), "time_ms": .integer(record.time.microseconds / 1000),
             "method": .string(record.method), "path": .string(record.path), "subject": .string(record.subject),
-            "request_id": .string(record.requestID), "status": record.status.map { .integer(Int64($0)) } ?? .null,
+            "request_id": .string(record.requestID), "traceparent": .string(record.traceParent),
+            "status": record.status.map { .integer(Int64($0)) } ?? .null,
             "fault": record.fault.map(JSONValue.string) ?? .null,
         ]
     }

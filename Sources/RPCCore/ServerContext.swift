@@ -24,6 +24,7 @@ package final class ServerContext: Sendable {
         var initialMetadata = Metadata()
         var trailingMetadata = Metadata()
         var principal: (any Sendable)?
+        var trace: (any AnyObject & Sendable)?
     }
     private let state = Mutex(State())
     let endRequest = Mutex(EndRequest())
@@ -53,6 +54,12 @@ package final class ServerContext: Sendable {
     package var principal: (any Sendable)? {
         get { self.state.withLock { $0.principal } }
         set { self.state.withLock { $0.principal = newValue } }
+    }
+
+    /// Where the call stands in a trace: set by the interceptor that traces calls. nil when none does.
+    package var trace: (any AnyObject & Sendable)? {
+        get { self.state.withLock { $0.trace } }
+        set { self.state.withLock { $0.trace = newValue } }
     }
 
     /// The metadata sent before the first message. Without effect once the headers are out.

@@ -34,6 +34,8 @@ package struct ServerSettings: Sendable {
     package let idleStop: Duration?
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
+    /// Nil: nothing is traced.
+    package let traces: TraceSettings?
     package let log: LogSettings
     /// Every setting as it is in force, in the order of the documentation.
     package let effective: [EffectiveSetting]
@@ -95,6 +97,7 @@ package struct ServerSettings: Sendable {
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
         self.maxConnectionAge = reader.read(ServerOptions.maxConnectionAge)
+        self.traces = TraceSettings(reading: &reader)
         self.log = LogSettings(reading: &reader)
         self.effective = reader.effective
         self.withoutEffect = reader.effective.filter { $0.isPlanned && $0.origin != nil }.map(\.name)

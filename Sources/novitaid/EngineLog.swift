@@ -41,7 +41,7 @@ struct EngineLog {
         self.upstreamCalls.increment([report.method, report.path, outcome])
         self.upstreamDuration.observe(report.duration / .seconds(1))
         var metadata: Logger.Metadata = [
-            "call": "\(report.requestID)", "method": "\(report.method)", "path": "\(report.path)", "outcome": "\(outcome)",
+            "upstream_request_id": "\(report.requestID)", "method": "\(report.method)", "path": "\(report.path)", "outcome": "\(outcome)",
             "attempt": "\(report.attempt)", "duration_ms": "\(report.duration / .milliseconds(1))",
         ]
         // Not its message: the provider may repeat in it what it was sent, and an order has secrets in it.
@@ -60,23 +60,23 @@ struct EngineLog {
                 level: job.state.isFinal ? .info : .debug, job.state.isFinal ? "job ended" : "step ended", metadata: Self.metadata(job))
         case .stepAbandoned(let job, let reason):
             self.log.warning("step abandoned", metadata: Self.metadata(job).merging(["reason": "\(reason)"]) { $1 })
-        case .createCalled(let job, let token): self.log.info("create called", metadata: ["job": "\(job)", "token": "\(token.text)"])
+        case .createCalled(let job, let token): self.log.info("create called", metadata: ["job_id": "\(job)", "token": "\(token.text)"])
         case .storeFailed(let reason): self.log.error("store failed", metadata: ["reason": "\(reason)"])
         case .swept(let sweep): self.log.debug("account swept", metadata: Self.metadata(sweep))
         case .sweepFailed(let reason): self.log.warning("sweep failed", metadata: ["reason": "\(reason)"])
         case .suspectFound(let instance, let machine):
             self.log.warning(
                 "machine names an instance in its environment only and is left alone",
-                metadata: ["instance": "\(instance)", "machine": "\(machine)"])
+                metadata: ["instance_id": "\(instance)", "machine_id": "\(machine)"])
         case .releasing(let instance, let machine):
-            self.log.warning("machine too many is being deleted", metadata: ["instance": "\(instance)", "machine": "\(machine)"])
+            self.log.warning("machine too many is being deleted", metadata: ["instance_id": "\(instance)", "machine_id": "\(machine)"])
         case .held(let instance, let hold):
-            self.log.warning("change held", metadata: ["instance": "\(instance)", "reason": "\(hold)"])
+            self.log.warning("change held", metadata: ["instance_id": "\(instance)", "reason": "\(hold)"])
         case .debtOverdue(let machine, let level):
             self.log.log(
                 level: level < Self.loudDebtLevel ? .warning : .error, "machine not proven gone",
                 metadata: [
-                    "instance": "\(machine.instanceID)", "machine": "\(machine.upstreamID?.rawValue ?? "unknown")",
+                    "instance_id": "\(machine.instanceID)", "machine_id": "\(machine.upstreamID?.rawValue ?? "unknown")",
                     "kind": "\(machine.kind.rawValue)", "hourly_price": "\(machine.hourlyPrice)", "since": "\(machine.since.seconds)",
                     "alarm_level": "\(level)",
                 ])
@@ -87,7 +87,8 @@ struct EngineLog {
 
     private static func metadata(_ job: Job) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
-            "job": "\(job.id)", "type": "\(job.type)", "instance": "\(job.instanceID)", "state": "\(job.state)", "step": "\(job.step.name)",
+            "job_id": "\(job.id)", "type": "\(job.type)", "instance_id": "\(job.instanceID)", "state": "\(job.state)",
+            "step": "\(job.step.name)",
             "request_id": "\(job.requestID)",
         ]
         if !job.errorReason.isEmpty { metadata["error"] = "\(job.errorReason): \(job.errorMessage)" }

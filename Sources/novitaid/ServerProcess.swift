@@ -38,7 +38,11 @@ struct ServerProcess {
         self.portFile = portFile
         self.takesOver = takesOver
         let (threshold, format) = (LogThreshold(Logger.Level(settings.log.level)), LogFormat(settings.log.format))
-        LoggingSystem.bootstrap { label in LineLogHandler(label: label, threshold: threshold, format: format, write: StandardError.write) }
+        LoggingSystem.bootstrap { label in
+            var handler = LineLogHandler(label: label, threshold: threshold, format: format, write: StandardError.write)
+            handler.metadataProvider = .work
+            return handler
+        }
         self.threshold = threshold
         self.log = Logger(label: "novitaid")
     }
@@ -48,6 +52,7 @@ struct ServerProcess {
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
         let secrets = try self.secrets()
+        let tracing = try self.openTracing()
         let listening = Listening(self.settings, secrets, self.log)
         let inherited = try listening.inherit(takesOver: self.takesOver)
         let store = try self.openStore(secrets)
@@ -57,17 +62,19 @@ struct ServerProcess {
         let client = try HTTPClient(self.clientConfiguration)
         // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
         let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
-        let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
+        let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id, tracing)
         let socket = try inherited ?? listening.open()
-        let server = try self.makeServer(parts, authenticator, tls, socket, backups: store)
+        let server = try self.makeServer(parts, authenticator, tls, socket, tracing, backups: store)
         // Whoever knows from the port's file that the server runs may ask it to end.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         try await self.start(server)
         let handover = listening.offer(socket) { self.drain(server, parts, because: "handing over") }
         novitai_release_startup_pages()
         let reloading = Reloading(self.settings, authenticator, tls, self.threshold, self.log, readAgain: self.readAgain)
-        try await self.serve(server, parts, signals, reloading, handover)
-        await store.close()
+        try await Tracing.run(tracing) {
+            try await self.serve(server, parts, signals, reloading, handover)
+            await store.close()
+        }
         handover?.finish()
         client.shutdown()
         probes.shutdown()
@@ -110,6 +117,15 @@ struct ServerProcess {
         }
     }
 
+    private func openTracing() throws -> Tracing? {
+        guard let settings = self.settings.traces else { return nil }
+        do throws(SettingsError) {
+            return try Tracing(settings, clock: self.clock, random: self.random, log: self.log, metrics: self.metrics)
+        } catch {
+            throw ExitStatus.configuration(error)
+        }
+    }
+
     private func openStore(_ secrets: SecretsFile) throws -> SQLiteStore {
         var random = SystemRandomNumberGenerator()
         do throws(SQLiteOpenError) {
@@ -133,18 +149,19 @@ struct ServerProcess {
         return configuration
     }
 
-    private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ deployment: DeploymentID)
-        -> Parts
-    {
+    private func assemble(
+        _ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ deployment: DeploymentID, _ tracing: Tracing?
+    ) -> Parts {
         let fleet = FleetSettings(self.settings)
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
-            NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, report: engineLog.note)
+            NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, tracer: tracing?.tracer,
+            report: engineLog.note)
         ServerMetrics.register(cloud, in: self.metrics)
         let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
-            monitor: monitor, prober: prober, report: engineLog.note)
+            monitor: monitor, prober: prober, tracer: tracing?.tracer, report: engineLog.note)
         let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
@@ -161,7 +178,8 @@ struct ServerProcess {
     }
 
     private func makeServer(
-        _ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?, _ socket: ListeningSocket, backups: any BackupSource
+        _ parts: Parts, _ authenticator: Authenticator, _ tls: ServerTLS?, _ socket: ListeningSocket, _ tracing: Tracing?,
+        backups: any BackupSource
     ) throws -> RPCServer {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
         configuration.tls = tls
@@ -179,7 +197,7 @@ struct ServerProcess {
             limiter: RateLimiter(perSecond: self.settings.rateLimitPerSecond, burst: self.settings.rateLimitBurst), clock: self.clock)
         let router = try ServiceRouter.make(
             parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics,
-            backups: backups)
+            tracer: tracing?.callTracer(self.settings.listen), backups: backups)
         let server = RPCServer(router: router, configuration: configuration)
         ServerMetrics.register(server, in: self.metrics)
         LoopDelay.register(server, in: self.metrics)

@@ -84,7 +84,7 @@ def test_a_call_can_be_followed_from_its_caller_to_the_provider(api, client, ser
     ).job
     lines = [json.loads(line) for line in server.log().splitlines()]
     accepted = next(line for line in lines if line["message"] == "change accepted")
-    assert accepted["call"] == "trace-4711" and accepted["job"] == job.id and accepted["request_id"] == job.request_id
+    assert accepted["call_id"] == "trace-4711" and accepted["job_id"] == job.id and accepted["request_id"] == job.request_id
 
     def asked():
         return [entry for entry in simulator.get("/_sim/requests")["requests"] if entry["request_id"] == job.id]

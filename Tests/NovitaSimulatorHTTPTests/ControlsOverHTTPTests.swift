@@ -5,7 +5,8 @@ import Testing
     @Test("the log shows each call and what the caller saw")
     func requests() async throws {
         try await RunningSimulator.serve { simulator in
-            _ = try await simulator.client.send("GET", RunningSimulator.v1 + "/clusters", headers: ["X-Request-Id: r-17"])
+            _ = try await simulator.client.send(
+                "GET", RunningSimulator.v1 + "/clusters", headers: ["X-Request-Id: r-17", "traceparent: 00-aa-bb-01"])
             try await simulator.arm(#"{"kind": "drop_after", "path": "/gpu/instance/create"}"#)
             _ = try await simulator.create()
             _ = try await simulator.get("/nowhere")
@@ -14,10 +15,10 @@ import Testing
             #expect(
                 log["requests"]?.text
                     == #"[{"fault":null,"method":"GET","path":"/gpu-instance/openapi/v1/clusters","request_id":"r-17","sequence":1,"status":200,"#
-                    + #""subject":"","time_ms":1767225600000},{"fault":"drop_after","method":"POST","#
+                    + #""subject":"","time_ms":1767225600000,"traceparent":"00-aa-bb-01"},{"fault":"drop_after","method":"POST","#
                     + #""path":"/gpu-instance/openapi/v1/gpu/instance/create","request_id":"","sequence":2,"status":null,"subject":"job-1","#
-                    + #""time_ms":1767225600000},{"fault":null,"method":"GET","path":"/nowhere","request_id":"","sequence":3,"status":404,"#
-                    + #""subject":"","time_ms":1767225600000}]"#)
+                    + #""time_ms":1767225600000,"traceparent":""},{"fault":null,"method":"GET","path":"/nowhere","request_id":"","sequence":3,"status":404,"#
+                    + #""subject":"","time_ms":1767225600000,"traceparent":""}]"#)
             guard case .array(let latest)? = try await simulator.get("/_sim/requests?limit=1").json?["requests"] else {
                 return #expect(Bool(false), "no list")
             }

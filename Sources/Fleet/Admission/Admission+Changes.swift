@@ -145,7 +145,7 @@ extension Admission {
         let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? occasion.now
         return Job(
             id: occasion.jobID, type: change.jobType, tenant: subject.instance.tenant, instanceID: subject.instance.id, step: .send,
-            requestID: occasion.request.requestID, createdAt: max(latest, occasion.now))
+            requestID: occasion.request.requestID, trace: occasion.trace, createdAt: max(latest, occasion.now))
     }
 
     /// True when the provider already shows what is asked for and nothing is on its way.

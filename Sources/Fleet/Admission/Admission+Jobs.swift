@@ -93,7 +93,7 @@ extension Admission {
         }
         var job = Job(
             id: occasion.jobID, type: .createInstance, tenant: instance.tenant, instanceID: instance.id, step: .place,
-            requestID: occasion.request.requestID, createdAt: occasion.now)
+            requestID: occasion.request.requestID, trace: occasion.trace, createdAt: occasion.now)
         // Goes on counting: no ownership token is used twice.
         job.createCalls = max(old.createCalls, instance.askedPlacements?.last?.attempt ?? 0)
         job.retryOf = old.id

@@ -40,7 +40,7 @@ extension Admission {
         let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? occasion.now
         var job = Job(
             id: occasion.jobID, type: .updateInstance, tenant: subject.instance.tenant, instanceID: subject.instance.id, step: .send,
-            requestID: occasion.request.requestID, createdAt: max(latest, occasion.now))
+            requestID: occasion.request.requestID, trace: occasion.trace, createdAt: max(latest, occasion.now))
         job.update = MachineUpdate(parts: parts, before: subject.instance.spec)
         return job
     }

@@ -1,3 +1,5 @@
+package import Traces
+
 /// Decides what a caller's request becomes: one commit that makes it durable, or a refusal. Pure: it asks nothing and changes
 /// nothing. A commit that the store refuses for a conflict is decided again from what is there then.
 package struct Admission: Sendable {
@@ -22,13 +24,16 @@ package struct Admission: Sendable {
         package var funds: Funds?
         /// Of everything that is not proven gone.
         package var hourlySpend: MicroUSD
+        /// The span of the call that asks.
+        package var trace: TraceContext?
 
         package init(
             now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String = "",
-            funds: Funds? = nil, hourlySpend: MicroUSD = .zero
+            funds: Funds? = nil, hourlySpend: MicroUSD = .zero, trace: TraceContext? = nil
         ) {
             self.funds = funds
             self.hourlySpend = hourlySpend
+            self.trace = trace
             self.now = now
             self.instanceID = instanceID
             self.jobID = jobID
@@ -84,7 +89,7 @@ package struct Admission: Sendable {
         let name = new.name.isEmpty ? occasion.instanceID.rawValue : new.name
         let job = Job(
             id: occasion.jobID, type: .createInstance, tenant: new.tenant, instanceID: occasion.instanceID, step: .place,
-            requestID: occasion.request.requestID, createdAt: occasion.now)
+            requestID: occasion.request.requestID, trace: occasion.trace, createdAt: occasion.now)
         let instance = Instance(
             id: occasion.instanceID, name: name, tenant: new.tenant, owner: new.owner, spec: spec, labels: new.labels,
             deletionProtection: new.deletionProtection, policies: new.policies.isEmpty ? nil : new.policies, placement: placement,

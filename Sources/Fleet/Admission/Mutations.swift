@@ -1,3 +1,5 @@
+internal import Traces
+
 /// Carries a caller's request to a durable decision: decides from the read model, commits, decides again when something
 /// changed in between, and answers a repeated request id with what the first call made.
 package struct Mutations: Sendable {
@@ -159,7 +161,7 @@ package struct Mutations: Sendable {
         var random = self.random
         return Admission.Occasion(
             now: self.clock.now, instanceID: .random(using: &random), jobID: .random(using: &random), request: request,
-            payloadDigest: payloadDigest, actor: actor)
+            payloadDigest: payloadDigest, actor: actor, trace: WorkContext.current?.trace)
     }
 
     private func commit(_ admitted: Admission.Admitted) async -> Result<Reply, StoreError> {

@@ -1,3 +1,5 @@
+package import Traces
+
 package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case createInstance
     case startInstance
@@ -97,6 +99,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var update: MachineUpdate?
     /// The job that failed to do the same.
     package var retryOf: JobID?
+    /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
+    package var trace: TraceContext?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var endedAt: Timestamp?
@@ -105,7 +109,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
 
     package init(
         id: JobID, type: JobType, tenant: TenantID, instanceID: InstanceID, step: JobStep, requestID: String, cause: JobCause? = nil,
-        createdAt: Timestamp
+        trace: TraceContext? = nil, createdAt: Timestamp
     ) {
         self.id = id
         self.type = type
@@ -128,6 +132,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.cause = cause
         self.update = nil
         self.retryOf = nil
+        self.trace = trace
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.endedAt = nil

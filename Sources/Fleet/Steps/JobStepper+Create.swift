@@ -229,7 +229,7 @@ extension JobStepper {
         let reason: StateReason = cause == .startupTimeout ? .startupTimeout : .providerError
         let delete = Job(
             id: self.spareJobID, type: .deleteInstance, tenant: instance.tenant, instanceID: instance.id, step: .send,
-            requestID: job.requestID, cause: cause, createdAt: self.now)
+            requestID: job.requestID, cause: cause, trace: job.trace, createdAt: self.now)
         instance.desiredState = .deleted
         instance.deleteAskedAt = self.now
         instance.jobID = delete.id

@@ -2,6 +2,7 @@ internal import CurlClient
 internal import Fleet
 internal import JSONText
 internal import Synchronization
+internal import Traces
 
 /// Makes calls: waits for their turn, sends, judges the reply, repeats where that is harmless. All decisions are those of
 /// `CallBudget`, `CircuitBreaker`, `RetryPolicy` and `Refusal`.
@@ -18,18 +19,20 @@ final class APICaller: Sendable {
     private let clock: any Clock
     private let random: RandomSource
     private let report: @Sendable (CallReport) -> Void
+    private let spans: CallSpans?
     private let retryPolicy: RetryPolicy
     private let state: Mutex<State>
 
     init(
         configuration: NovitaCloudConfiguration, transport: @escaping NovitaCloud.Transport, clock: any Clock, random: RandomSource,
-        report: @escaping @Sendable (CallReport) -> Void
+        tracer: Tracer?, report: @escaping @Sendable (CallReport) -> Void
     ) {
         self.configuration = configuration
         self.transport = transport
         self.clock = clock
         self.random = random
         self.report = report
+        self.spans = tracer.map { CallSpans($0, origin: configuration.origin) }
         self.retryPolicy = RetryPolicy(retriesMax: configuration.retriesMax)
         let budget = CallBudget(requestsPerMinute: configuration.requestsPerMinute, waitingMax: configuration.waitingMax)
         self.state = Mutex(State(budget: budget))
@@ -83,15 +86,20 @@ final class APICaller: Sendable {
         }
         let began = self.clock.now
         let timeout = min(self.configuration.requestTimeout, call.deadline - began)
+        var work = WorkContext.current ?? WorkContext(requestID: call.requestID)
+        let span = self.spans?.begin(under: work.trace)
+        work.trace = span?.context ?? work.trace
         let httpRequest = request.httpRequest(
-            origin: self.configuration.origin, apiKey: self.configuration.apiKey, requestID: call.requestID, timeout: timeout)
+            origin: self.configuration.origin, apiKey: self.configuration.apiKey, requestID: call.requestID, trace: work.trace,
+            timeout: timeout)
         let result = await self.transport(httpRequest)
         let outcome = self.judge(result)
         self.record(result, outcome)
-        self.report(
-            CallReport(
-                requestID: call.requestID, priority: call.priority, method: request.method.rawValue, path: request.path, attempt: number,
-                status: (try? result.get())?.status, error: outcome.failure?.error, duration: self.clock.now - began))
+        let report = CallReport(
+            requestID: call.requestID, priority: call.priority, method: request.method.rawValue, path: request.path, attempt: number,
+            status: (try? result.get())?.status, error: outcome.failure?.error, duration: self.clock.now - began)
+        if let span { self.spans?.end(span, report) }
+        WorkContext.$current.withValue(work) { self.report(report) }
         return try outcome.get()
     }
 

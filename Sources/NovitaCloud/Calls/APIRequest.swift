@@ -1,5 +1,6 @@
 internal import CurlClient
 internal import JSONText
+internal import Traces
 
 /// One endpoint's request, before it has a key, a deadline and an id.
 struct APIRequest: Sendable {
@@ -31,17 +32,25 @@ struct APIRequest: Sendable {
         Self(method: .post, path: Family.instances.rawValue + path, body: body, repeatability: repeatability)
     }
 
-    func httpRequest(origin: String, apiKey: APIKey, requestID: String, timeout: Duration) -> HTTPRequest {
+    func httpRequest(
+        origin: String, apiKey: APIKey, requestID: String, trace: TraceContext? = nil, timeout: Duration
+    ) -> HTTPRequest {
         var headers = [
             HTTPHeader("Authorization", apiKey.authorization), HTTPHeader("Content-Type", "application/json"),
             HTTPHeader("Accept", "application/json"),
         ]
         let printableID = String(requestID.unicodeScalars.filter { (0x21...0x7E).contains($0.value) }.map(Character.init))
         if !printableID.isEmpty { headers.append(HTTPHeader("X-Request-ID", printableID)) }
+        if let trace { headers += Self.headers(of: trace) }
         return HTTPRequest(
             method: self.method, url: origin + self.path + self.encodedQuery, headers: headers,
             body: self.body.map { Array($0.text.utf8) } ?? [], timeout: timeout, delivery: self.delivery,
             responseBytesMax: self.responseBytesMax)
+    }
+
+    private static func headers(of trace: TraceContext) -> [HTTPHeader] {
+        let parent = HTTPHeader(TraceContext.parentHeader, trace.parent)
+        return trace.state.isEmpty ? [parent] : [parent, HTTPHeader(TraceContext.stateHeader, trace.state)]
     }
 
     private var delivery: HTTPRequest.Delivery {

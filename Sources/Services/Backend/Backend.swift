@@ -3,6 +3,7 @@ package import Fleet
 package import Logging
 internal import ProtobufWire
 package import RPCCore
+internal import Traces
 
 /// What the handlers stand on: the domain, its ports, and what the server is.
 package struct Backend: Sendable {
@@ -79,7 +80,7 @@ package struct Backend: Sendable {
         self.log.info(
             "change accepted",
             metadata: [
-                "method": "\(caller.request.method)", "request_id": "\(caller.request.requestID)", "call": "\(context.callID)",
+                "method": "\(caller.request.method)", "request_id": "\(caller.request.requestID)", "call_id": "\(context.callID)",
                 "principal": "\(caller.actor)", "tenant": "\(caller.request.tenant)",
             ])
     }
@@ -91,7 +92,7 @@ package struct Backend: Sendable {
         _ context: ServerContext, about subject: String = "", _ body: nonisolated(nonsending) () async throws -> Reply
     ) async throws(RPCError) -> Reply {
         do {
-            return try await body()
+            return try await WorkContext.$current.withValue(context.work) { try await body() }
         } catch {
             throw self.status(of: error, context, subject: subject)
         }
@@ -112,7 +113,7 @@ package struct Backend: Sendable {
         let incident = String(self.random.next(), radix: 36)
         self.log.error(
             "call failed unexpectedly",
-            metadata: ["incident": "\(incident)", "method": "\(context.method.path)", "call": "\(context.callID)", "error": "\(error)"])
+            metadata: ["incident": "\(incident)", "method": "\(context.method.path)", "call_id": "\(context.callID)", "error": "\(error)"])
         return ErrorDetails(incident: incident).error
     }
 

@@ -2,6 +2,7 @@ package import Logging
 package import RPCCore
 internal import Synchronization
 package import Telemetry
+internal import Traces
 
 /// Counts and times every call, and writes it to the log.
 package final class CallObserver: ServerInterceptor, MetricSource {
@@ -38,11 +39,12 @@ package final class CallObserver: ServerInterceptor, MetricSource {
     }
 
     private static func metadata(_ context: ServerContext, _ outcome: CallOutcome) -> Logger.Metadata {
-        [
-            "call": "\(context.callID)", "method": "\(context.method.path)", "status": "\(outcome.code)", "peer": "\(context.peer)",
+        let work: Logger.Metadata = [
+            "call_id": "\(context.callID)", "method": "\(context.method.path)", "status": "\(outcome.code)", "peer": "\(context.peer)",
             "duration_ms": "\(outcome.duration / .milliseconds(1))", "received_bytes": "\(outcome.receivedBytes)",
             "sent_bytes": "\(outcome.sentBytes)",
         ]
+        return work.merging(context.work.logMetadata) { own, _ in own }
     }
 
     package var families: [MetricFamily] {

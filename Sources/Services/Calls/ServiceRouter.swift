@@ -10,10 +10,11 @@ package enum ServiceRouter {
     ///   - access: who may call what.
     ///   - health: learns the names of all services.
     ///   - metrics: is given what the calls measure.
+    ///   - tracer: nil traces no call.
     ///   - backups: nil for a store that is backed up by other means.
     package static func make(
         _ backend: Backend, facts: ServerFacts, board: HealthBoard, health: HealthRegistry, access: AccessInterceptor,
-        metrics: MetricsRegistry, backups: (any BackupSource)? = nil
+        metrics: MetricsRegistry, tracer: CallTracer? = nil, backups: (any BackupSource)? = nil
     ) throws -> Router {
         var router = Router()
         InstanceHandlers(backend).registerAll(in: &router)
@@ -23,6 +24,8 @@ package enum ServiceRouter {
         HealthService(health).register(in: &router)
         ReflectionService.register(in: &router, try DescriptorIndex(descriptorSet: descriptorSet))
         for service in router.services { health.set(.notServing, for: service) }
+        // First, so that what the others log has its place in the trace.
+        if let tracer { router.add(tracer) }
         router.add(metrics.register(CallObserver(methods: self.methods, log: backend.log)))
         router.add(access)
         return router

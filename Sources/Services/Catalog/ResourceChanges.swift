@@ -106,7 +106,7 @@ extension CatalogHandlers {
         self.backend.log.info(
             "account changed",
             metadata: [
-                "method": "\(change.key.method)", "request_id": "\(change.key.requestID)", "call": "\(context.callID)",
+                "method": "\(change.key.method)", "request_id": "\(change.key.requestID)", "call_id": "\(context.callID)",
                 "principal": "\(principal)", "tenant": "\(change.key.tenant)", "subject": "\(subject)", "repeated": "\(!isNew)",
             ])
     }

@@ -128,8 +128,9 @@ extension InstanceHandlers {
         self.backend.log.info(
             "change accepted",
             metadata: [
-                "method": "\(key.method)", "request_id": "\(key.requestID)", "call": "\(context.callID)", "principal": "\(principal)",
-                "tenant": "\(key.tenant)", "instance": "\(reply.instance.id)", "job": "\(reply.job.id)", "repeated": "\(reply.isRepeat)",
+                "method": "\(key.method)", "request_id": "\(key.requestID)", "call_id": "\(context.callID)", "principal": "\(principal)",
+                "tenant": "\(key.tenant)", "instance_id": "\(reply.instance.id)", "job_id": "\(reply.job.id)",
+                "repeated": "\(reply.isRepeat)",
             ])
     }
 }

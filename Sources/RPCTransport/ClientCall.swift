@@ -71,7 +71,9 @@ final class ClientCall {
         self.carrier = (connection, stream)
         for message in self.requests.messages { connection.session.enqueue(message, on: stream) }
         if self.requests.isFinished { connection.session.finish(stream) }
-        if !self.attempts.mayRepeat { self.requests.drop() }
+        // What waited for the stream may be more than is kept once it is on its way.
+        let isKept = self.attempts.mayRepeat && self.requests.bytes <= self.transport.configuration.retryBufferMax
+        if !isKept { self.requests.drop() }
         self.answerWriters(.success(()))
     }
 

@@ -6,6 +6,8 @@ enum ConsoleLimits {
     static let tokenBytesMax = 4096
     /// People who are signed in at once; beyond it the one who has done nothing for the longest is signed out.
     static let sessionsMax = 1024
+    /// Of one person: every browser that somebody may have, and a script that signs in anew each time signs nobody else out.
+    static let sessionsOfOnePersonMax = 32
     /// A working day: whoever comes back the next morning signs in again.
     static let sessionAge: Duration = .seconds(12 * 3600)
     /// Without a request or an open page.

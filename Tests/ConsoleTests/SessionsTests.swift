@@ -39,20 +39,29 @@ struct SessionsTests {
         #expect(sessions.use(name) == nil && sessions.count == 0)
     }
 
-    @Test("of too many sessions the one that was idle for the longest ends")
-    func limit() {
+    @Test(
+        "of too many sessions, of one person or of all, the one that was idle for the longest ends",
+        arguments: [(ConsoleLimits.sessionsOfOnePersonMax, true), (ConsoleLimits.sessionsMax, false)])
+    func limit(most: Int, isOnePerson: Bool) {
         let time = Time()
         let sessions = Sessions(now: { time.now })
-        let first = sessions.begin(authorization: "Bearer 0", principal: "p")
-        time.advance(by: .milliseconds(1))
-        let second = sessions.begin(authorization: "Bearer 1", principal: "p")
+        func begin(_ index: Int) -> String {
+            time.advance(by: .milliseconds(1))
+            return sessions.begin(authorization: "Bearer \(index)", principal: isOnePerson ? "p" : "p\(index)")
+        }
+        let (first, second) = (begin(0), begin(1))
         time.advance(by: .milliseconds(1))
         _ = sessions.use(first)
-        for index in 2...ConsoleLimits.sessionsMax {
-            time.advance(by: .milliseconds(1))
-            _ = sessions.begin(authorization: "Bearer \(index)", principal: "p")
-        }
-        #expect(sessions.count == ConsoleLimits.sessionsMax)
+        for index in 2...most { _ = begin(index) }
+        #expect(sessions.count == most)
         #expect(sessions.use(second) == nil && sessions.use(first) != nil)
+    }
+
+    @Test("whoever signs in again and again signs nobody else out")
+    func onePerson() {
+        let sessions = Sessions()
+        let other = sessions.begin(authorization: "Bearer b", principal: "bob")
+        for _ in 0..<(2 * ConsoleLimits.sessionsMax) { _ = sessions.begin(authorization: "Bearer a", principal: "ann") }
+        #expect(sessions.use(other) != nil && sessions.count == 1 + ConsoleLimits.sessionsOfOnePersonMax)
     }
 }

@@ -32,12 +32,18 @@ final class Sessions: Sendable {
         let now = self.now()
         self.sessions.withLock { sessions in
             sessions = sessions.filter { !$0.value.isOver(at: now) }
-            if sessions.count >= ConsoleLimits.sessionsMax, let oldest = sessions.min(by: { $0.value.lastUsed < $1.value.lastUsed }) {
-                sessions[oldest.key] = nil
-            }
+            // Whoever signs in again and again ends sessions of his own, and nobody else's.
+            let own = sessions.filter { $0.value.principal == principal }
+            if own.count >= ConsoleLimits.sessionsOfOnePersonMax { Self.endOldest(of: own, in: &sessions) }
+            if sessions.count >= ConsoleLimits.sessionsMax { Self.endOldest(of: sessions, in: &sessions) }
             sessions[name] = Session(authorization: authorization, principal: principal, begun: now, lastUsed: now)
         }
         return name
+    }
+
+    private static func endOldest(of candidates: [String: Session], in sessions: inout [String: Session]) {
+        guard let oldest = candidates.min(by: { $0.value.lastUsed < $1.value.lastUsed }) else { return }
+        sessions[oldest.key] = nil
     }
 
     /// The session of that name, which is in use by this; nil when there is none any more.

@@ -38,6 +38,7 @@ let grdb = product("GRDB", "GRDB.swift")
 let hummingbird = product("Hummingbird", "hummingbird")
 let logging = product("Logging", "swift-log")
 let nioCore = product("NIOCore", "swift-nio")
+let nioEmbedded = product("NIOEmbedded", "swift-nio")
 let nioSSL = product("NIOSSL", "swift-nio-ssl")
 let nioTLS = product("NIOTLS", "swift-nio")
 let nioPosix = product("NIOPosix", "swift-nio")
@@ -197,7 +198,7 @@ let package = Package(
         tests("RPCServiceConfigTests", ["RPCCore", "RPCServiceConfig"]),
         tests(
             "RPCTransportTests",
-            ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioPosix],
+            ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
             exclude: ["clients"]),
         tests(
             "ServicesTests",

@@ -71,6 +71,8 @@ struct FloodGuard {
         if self.emptyDataFrames > self.limits.emptyDataFrames { self.end("empty_data_frames") }
     }
 
+    mutating func headerListBeyondBearing() { self.end("oversized_headers") }
+
     mutating func headerListOversized() {
         self.oversizedHeaderLists += 1
         if self.oversizedHeaderLists >= self.limits.oversizedHeaderLists { self.end("oversized_headers") }

@@ -19,8 +19,9 @@ package struct HTTP2ErrorCode: RawRepresentable, Hashable, Sendable {
     package static let http11Required = Self(rawValue: 13)
 
     /// As the reason for the end of a connection.
-    var reason: String {
+    package var reason: String {
         switch self {
+        case .enhanceYourCalm: "enhance_your_calm"
         case .protocolError: "protocol_error"
         case .flowControlError: "flow_control_error"
         case .streamClosed: "stream_closed"

@@ -11,5 +11,6 @@ package enum HTTP2Event {
     /// The peer answered one of our PINGs.
     case pingAcknowledged(UInt64)
     /// The peer ends the connection; streams of ours above `lastStream` were not processed.
-    case goAway(lastStream: Int32, HTTP2ErrorCode)
+    /// `text` says why, in printable ASCII; usually empty.
+    case goAway(lastStream: Int32, HTTP2ErrorCode, text: String)
 }

@@ -8,6 +8,7 @@ extension HTTP2Session {
     package func submitResponse(_ stream: HTTP2Stream, headers: OutgoingHeaders, endStream: Bool) {
         guard stream.isOpen, !stream.isStarted else { return }
         stream.isStarted = true
+        // nghttp2 copies the fields and the provider before it returns.
         let result = unsafe headers.withNameValues { fields in
             guard !endStream else { return unsafe nghttp2_submit_response(self.raw, stream.id, fields.baseAddress, fields.count, nil) }
             var provider = unsafe Self.provider(of: stream)
@@ -30,6 +31,7 @@ extension HTTP2Session {
         guard unsafe nghttp2_session_check_request_allowed(self.raw) != 0 else { return nil }
         let stream = HTTP2Stream(id: 0, at: self.state.now)
         var provider = unsafe Self.provider(of: stream)
+        // nghttp2 copies the fields and the provider; the stream is its user data until it is closed, and the state keeps it as long.
         let id = unsafe headers.withNameValues { fields in
             unsafe nghttp2_submit_request(
                 self.raw, nil, fields.baseAddress, fields.count, &provider, Unmanaged.passUnretained(stream).toOpaque())
@@ -113,6 +115,7 @@ extension HTTP2Session {
     /// A GOAWAY that names the last stream taken. Streams up to that one go on, unless the driver closes the connection.
     package func submitGoAway(_ code: HTTP2ErrorCode, debugText: String = "") {
         let last = unsafe nghttp2_session_get_last_proc_stream_id(self.raw)
+        // nghttp2 copies the text before it returns.
         let result = unsafe Array(debugText.utf8).withUnsafeBufferPointer { text in
             unsafe nghttp2_submit_goaway(
                 self.raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, text.baseAddress, text.count)

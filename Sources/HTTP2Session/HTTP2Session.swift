@@ -38,6 +38,7 @@ internal import CNghttp2
     package func receive(_ bytes: Span<UInt8>, at now: UInt64) throws(HTTP2SessionError) {
         self.state.now = now
         let fit = self.role == .server ? self.state.guardian.inspect(bytes) : bytes.count
+        // nghttp2 reads no more than `fit` bytes, which are of the span, and keeps none of them.
         let result = unsafe bytes.withUnsafeBufferPointer { bytes in unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, fit) }
         if result < 0 { throw self.fail(received: HTTP2SessionError(nghttp2Code: result)) }
         if self.state.unconsumed > 0 {
@@ -78,6 +79,8 @@ internal import CNghttp2
     /// Writes what is ready to be sent, as much as fits. Nothing written means that there is nothing to send now.
     package func drain(into output: inout OutputRawSpan, at now: UInt64) {
         self.state.now = now
+        // The state writes behind the `count` bytes that are there, no more than the capacity that it is told, and says how many it wrote; it
+        // forgets the address before the closure ends.
         unsafe output.withUnsafeMutableBytes { buffer, count in
             guard let base = buffer.baseAddress else { return }
             unsafe self.state.beginOutput(base + count)
@@ -101,6 +104,7 @@ internal import CNghttp2
             let count = unsafe nghttp2_session_mem_send(self.raw, &bytes)
             if count < 0 { self.failure = self.failure ?? HTTP2SessionError(nghttp2Code: count) }
             guard count > 0, let start = unsafe bytes else { return }
+            // nghttp2's own bytes, which it keeps until it is called again: they are copied before that.
             let chunk = unsafe UnsafeRawBufferPointer(start: start, count: count)
             guard count <= capacity - self.state.outputCount else { return unsafe self.leftover.append(contentsOf: chunk) }
             unsafe self.state.write(chunk)
@@ -129,6 +133,12 @@ internal import CNghttp2
 
     /// Frames that wait to be sent.
     package var queuedFrameCount: Int { unsafe nghttp2_session_get_outbound_queue_size(self.raw) }
+
+    /// Bytes of DATA that the connection's window lets us send.
+    package var sendWindow: Int { Int(unsafe nghttp2_session_get_remote_window_size(self.raw)) }
+
+    /// Bytes of DATA that the connection's window lets the peer send.
+    package var receiveWindow: Int { Int(unsafe nghttp2_session_get_local_window_size(self.raw)) }
 
     /// Streams that the peer lets us have open at once.
     package var remoteMaxConcurrentStreams: UInt32 {

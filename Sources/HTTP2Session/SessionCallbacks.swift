@@ -42,6 +42,7 @@ private func withState<R>(_ context: UnsafeMutableRawPointer?, _ body: (SessionS
 }
 
 private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
+    // Set for streams of ours alone, each of which its session's state keeps until nghttp2 has closed it.
     guard let pointer = unsafe nghttp2_session_get_stream_user_data(session, id) else { return nil }
     return unsafe Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
 }
@@ -61,15 +62,21 @@ private let onBeginHeaders: nghttp2_on_begin_headers_callback = { session, frame
 }
 
 private let onHeader: nghttp2_on_header_callback = { _, _, name, nameLength, value, valueLength, _, context in
+    // Both have the bytes that their lengths say until the callback returns, and they are copied.
     guard let name = unsafe name, let value = unsafe value else { return 0 }
     return unsafe withState(context) { state in
-        unsafe state.addField(name: name, nameLength, value: value, valueLength) ? 0 : failTemporarily
+        switch unsafe state.addField(name: name, nameLength, value: value, valueLength) {
+        case .taken: 0
+        case .refused: failTemporarily
+        case .beyondBearing: NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
+        }
     }
 }
 
 /// A field that HTTP/2 forbids. One whose value merely has blanks around it is dropped, since the rest of the call is fine; others reset the stream.
 private let onInvalidHeader: nghttp2_on_invalid_header_callback = { _, _, _, _, value, valueLength, _, _ in
     guard let value = unsafe value, valueLength > 0 else { return failTemporarily }
+    // nghttp2 keeps the field's bytes until the callback returns.
     let bytes = unsafe UnsafeBufferPointer(start: value, count: valueLength)
     let isPadded = unsafe isBlank(bytes[0]) || isBlank(bytes[valueLength - 1])
     let isClean = unsafe bytes.allSatisfy { isBlank($0) || ($0 > 0x20 && $0 != 0x7F) }
@@ -82,6 +89,7 @@ private let onDataChunk: nghttp2_on_data_chunk_recv_callback = { session, _, id,
     unsafe withState(context) { state in
         state.unconsumed += count
         guard let stream = unsafe stream(session, id) else { return 0 }
+        // `bytes` has `count` of them until the callback returns, and they are copied.
         unsafe state.events.append(.data(stream, Array(UnsafeBufferPointer(start: bytes, count: count)), endStream: false))
         return 0
     }
@@ -118,13 +126,25 @@ private func frameReceived(_ frame: nghttp2_frame, _ session: OpaquePointer?, _ 
         if state.role == .server { state.guardian.pingReceived(at: state.now) }
     case NGHTTP2_GOAWAY.rawValue:
         let goAway = unsafe frame.goaway
-        unsafe state.events.append(.goAway(lastStream: goAway.last_stream_id, HTTP2ErrorCode(rawValue: goAway.error_code)))
+        let code = unsafe HTTP2ErrorCode(rawValue: goAway.error_code)
+        unsafe state.events.append(.goAway(lastStream: goAway.last_stream_id, code, text: debugText(of: goAway)))
     default:
         break
     }
 }
 
+/// Bytes of a GOAWAY's debug data that are kept: a peer may send as many as fit a frame.
+private let debugTextMax = 256
+
+/// For people, who are to see nothing that a terminal would obey: what is not printable ASCII becomes a question mark.
+private func debugText(of goAway: nghttp2_goaway) -> String {
+    // nghttp2 keeps the bytes while it reports their frame; there may be none, and then no address.
+    let bytes = unsafe UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
+    return unsafe String(decoding: bytes.prefix(debugTextMax).map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+}
+
 private func pingPayload(_ ping: nghttp2_ping) -> UInt64 {
+    // A PING has eight bytes (RFC 9113, 6.7), in C an array of as many.
     unsafe withUnsafeBytes(of: ping.opaque_data) { bytes in unsafe UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)) }
 }
 
@@ -163,6 +183,7 @@ private func frameSent(_ frame: UnsafePointer<nghttp2_frame>, _ session: OpaqueP
 
 /// nghttp2's answer to a PING with `payload`, for `HTTP2Session.check`.
 func nghttp2Ping(_ session: OpaquePointer?, _ payload: UInt64) -> Int32 {
+    // nghttp2 copies the eight bytes that a PING has before it returns; a number has as many, and any bytes may be seen as UInt8.
     unsafe withUnsafeBytes(of: payload.bigEndian) { bytes in
         unsafe nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
     }
@@ -171,6 +192,7 @@ func nghttp2Ping(_ session: OpaquePointer?, _ payload: UInt64) -> Int32 {
 /// A request that could not go out, because the server's GOAWAY came first. nghttp2 may or may not have a stream to close for it.
 private let onFrameNotSent: nghttp2_on_frame_not_send_callback = { _, frame, _, context in
     guard let frame = unsafe frame else { return 0 }
+    // Of whatever type the frame is, its head may be read.
     let header = unsafe frame.pointee.hd
     return unsafe withState(context) { state in
         guard state.role == .client, UInt32(header.type) == NGHTTP2_HEADERS.rawValue, let stream = state.stream(id: header.stream_id)
@@ -200,6 +222,7 @@ let provideData: nghttp2_data_source_read_callback = { session, id, _, length, f
         if count == stream.outbound.byteCount, let end = stream.end {
             unsafe flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
             if case .trailers(let trailers) = end {
+                // nghttp2 copies the fields before it returns. It fails only without memory, or for a stream that is being closed.
                 unsafe flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
                 unsafe trailers.withNameValues { unsafe _ = nghttp2_submit_trailer(session, id, $0.baseAddress, $0.count) }
             }

@@ -97,18 +97,32 @@ internal import CNghttp2
         self.isBlockTruncated = false
     }
 
-    /// - Returns: false when the block is beyond all bearing.
-    func addField(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) -> Bool {
+    enum FieldVerdict {
+        case taken
+        /// The block is refused; its rest is decoded, as the connection's table of fields wants it, and dropped.
+        case refused
+        /// The connection is to end before the rest is decoded: a few bytes may say thousands of fields.
+        case beyondBearing
+    }
+
+    /// The memory must be readable for the lengths given.
+    func addField(
+        name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int
+    ) -> FieldVerdict {
         self.blockBytes += nameLength + valueLength + 32
         self.blockFields += 1
-        if self.blockBytes > self.limits.headerListHard || self.blockFields > self.limits.headerFields {
+        if self.blockBytes > self.limits.headerListHard {
+            self.guardian.headerListBeyondBearing()
+            return .beyondBearing
+        }
+        if self.blockFields > self.limits.headerFields {
             self.guardian.headerListOversized()
             self.isBlockOpen = false
-            return false
+            return .refused
         }
         if self.blockBytes > self.limits.headerList || self.arena.byteCount > self.limits.arena { self.isBlockTruncated = true }
         if !self.isBlockTruncated { unsafe self.arena.append(name: name, nameLength, value: value, valueLength) }
-        return true
+        return .taken
     }
 
     func endBlock() -> HeaderBlock {
@@ -146,7 +160,7 @@ internal import CNghttp2
 
     func endOutput() { unsafe self.output = nil }
 
-    /// The caller has seen to it that the bytes fit.
+    /// The caller has seen to it that the bytes fit, behind those that are written already.
     func write(_ bytes: UnsafeRawBufferPointer) {
         guard let output = unsafe self.output, let source = bytes.baseAddress else { return }
         unsafe (output + self.outputCount).copyMemory(from: source, byteCount: bytes.count)

@@ -78,12 +78,16 @@ package struct ClientStreamMachine: Sendable {
 
     /// The stream is gone.
     ///
-    /// - Parameter resetCode: of RFC 9113, section 7; nil when the connection was lost.
+    /// - Parameters:
+    ///   - resetCode: of RFC 9113, section 7; nil when the connection was lost.
+    ///   - farewell: why the server ends the connection, in its own words.
     /// - Returns: the end, when it was not known before.
-    package mutating func closed(resetCode: UInt32?) -> End? {
+    package mutating func closed(resetCode: UInt32?, farewell: String? = nil) -> End? {
         guard self.state != .ended else { return nil }
-        guard let resetCode else { return self.end(with: RPCError(code: .unavailable, message: "the connection was lost")) }
-        return self.end(with: RPCError(code: .init(resetCode: resetCode), message: "the server reset the stream with code \(resetCode)"))
+        let words = farewell.map { "; the server ends the connection: \"\($0)\"" } ?? ""
+        guard let resetCode else { return self.end(with: RPCError(code: .unavailable, message: "the connection was lost" + words)) }
+        let message = "the server reset the stream with code \(resetCode)" + words
+        return self.end(with: RPCError(code: .init(resetCode: resetCode), message: message))
     }
 
     /// Ends the call from this side.

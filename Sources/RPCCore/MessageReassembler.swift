@@ -2,6 +2,9 @@
 ///
 /// A message beyond the limit is refused on its prefix, and memory grows as bytes arrive, never by what a prefix announces.
 package struct MessageReassembler: Sendable {
+    /// A message of which more than this part has come is given the memory for all of it.
+    private static let believedShare = 4
+
     /// Bytes of a message, its prefix not counted.
     private let limit: Int
     /// Of the coding that the sender's headers name; nil when they name none.
@@ -56,7 +59,12 @@ package struct MessageReassembler: Sendable {
     /// Moves to `partial` what belongs to its message.
     private mutating func growPartial() throws(RPCError) {
         self.move(upTo: MessagePrefix.size)
-        if let length = try self.announcedLength(self.partial, at: 0) { self.move(upTo: MessagePrefix.size + length) }
+        if let length = try self.announcedLength(self.partial, at: 0) {
+            let size = MessagePrefix.size + length
+            // Once a good part has come the rest is believed in: an array that doubles would take twice the message for its last step.
+            if self.partial.count > size / Self.believedShare { self.partial.reserveCapacity(size) }
+            self.move(upTo: size)
+        }
         if self.offset == self.chunk.count {
             self.chunk = []
             self.offset = 0

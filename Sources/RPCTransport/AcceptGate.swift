@@ -16,6 +16,8 @@ final class AcceptGate: ChannelDuplexHandler {
     private var count = 0
     private var countByAddress: [String: Int] = [:]
     private var isReadHeld = false
+    /// Whether nothing is read after accepting has failed.
+    private var isPaused = false
 
     /// - Parameter pause: after accepting has failed.
     init(_ limits: ConnectionLimits, pause: TimeAmount, counters: ServerCounters) {
@@ -44,26 +46,39 @@ final class AcceptGate: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if self.count >= self.limits.connectionsMax { self.isReadHeld = true } else { context.read() }
+        if self.isFull { self.isReadHeld = true } else { context.read() }
     }
+
+    private var isFull: Bool { self.count >= self.limits.connectionsMax }
 
     /// Accepting fails while descriptors, or memory for one, are wanting, and whoever wants in waits in the kernel's queue. The read that fails
     /// stays under way, and would fail again and again: NIO's own handler for this holds back only the reads after it. So reading is paused.
+    ///
+    /// After other failures NIO closes the listener, which its server notices.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is IOError, context.channel.isActive, let options = context.channel.syncOptions else {
-            return context.fireErrorCaught(error)
+        self.counters.add(failedAccept: ConnectFailure.text(error))
+        guard !self.isPaused, self.setReading(false) else { return }
+        self.isPaused = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: self.pause) {
+            self.isPaused = false
+            // Reading begins with a read that does not come by here.
+            if self.isFull { self.isReadHeld = true } else { _ = self.setReading(true) }
         }
-        self.counters.add(failedAccepts: 1)
-        // Fails only for a listener that is being closed, and accepts nothing more anyway.
-        try? options.setOption(.autoRead, value: false)
-        context.eventLoop.assumeIsolated().scheduleTask(in: self.pause) { try? options.setOption(.autoRead, value: true) }
+    }
+
+    /// - Returns: false for a listener that is closed, and accepts nothing more anyway.
+    private func setReading(_ isReading: Bool) -> Bool {
+        guard let channel = self.context?.channel, channel.isActive, let options = channel.syncOptions else { return false }
+        return (try? options.setOption(.autoRead, value: isReading)) != nil
     }
 
     private func release(_ address: String?) {
         self.count -= 1
         if let address, let count = self.countByAddress[address] { self.countByAddress[address] = count > 1 ? count - 1 : nil }
-        guard self.isReadHeld, self.count < self.limits.connectionsMax, let context = self.context else { return }
+        guard self.isReadHeld, !self.isPaused, !self.isFull, let context = self.context else { return }
         self.isReadHeld = false
+        // Without effect when it reads already.
+        _ = self.setReading(true)
         context.read()
     }
 }

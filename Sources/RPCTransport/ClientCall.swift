@@ -117,14 +117,14 @@ final class ClientCall {
         self.attemptEnded(end, isStreamOpen: false)
     }
 
-    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call.
-    func closed(resetCode: UInt32?, isUnprocessed: Bool) {
+    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call, `farewell` why it ends the connection, if it does.
+    func closed(resetCode: UInt32?, isUnprocessed: Bool, farewell: String?) {
         guard !self.machine.isOver else { return }
         self.carrier = nil
         // The server may keep time as well, and reset first.
         let isLate = self.deadline.map { $0 <= .now() } ?? false
         if isLate { return self.cancel(Self.late) }
-        guard let end = self.machine.closed(resetCode: resetCode) else { return }
+        guard let end = self.machine.closed(resetCode: resetCode, farewell: farewell) else { return }
         self.attemptEnded(end, isStreamOpen: false, isUnprocessed: isUnprocessed)
     }
 

@@ -11,6 +11,8 @@ final class ClientConnection: HTTP2DriverDelegate {
     private var blockedCalls: [ClientCall] = []
     /// The last stream that the server says it took, once it ends the connection.
     private var lastProcessed: Int32?
+    /// Why the server ends the connection, in its own words; nil when it did not say.
+    private var farewell: String?
     private var isClosed = false
     /// Whether the server's first SETTINGS have come.
     private(set) var wasReady = false
@@ -85,8 +87,9 @@ final class ClientConnection: HTTP2DriverDelegate {
             self.closed(stream, code)
         case .settings:
             self.settingsReceived()
-        case .goAway(let lastStream, let code):
+        case .goAway(let lastStream, let code, let text):
             self.lastProcessed = lastStream
+            self.farewell = code == .noError && text.isEmpty ? nil : text.isEmpty ? code.reason : text
             self.transport.connectionLeaving(self, isComplaint: code == .enhanceYourCalm)
         case .pingAcknowledged:
             break
@@ -108,7 +111,7 @@ final class ClientConnection: HTTP2DriverDelegate {
         let call = stream.owner as? ClientCall
         stream.owner = nil
         let isUnprocessed = code == .refusedStream || stream.id > self.lastProcessed ?? .max
-        call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed)
+        call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed, farewell: self.farewell)
         self.transport.streamFreed()
     }
 
@@ -145,12 +148,13 @@ final class ClientConnection: HTTP2DriverDelegate {
         self.isClosed = true
         self.handshakeTimer?.cancel()
         self.keepaliveTimer?.cancel()
-        self.transport.connectionClosed(self, wasOpen: self.handshakeTimer != nil, reason: reason)
+        self.transport.connectionClosed(
+            self, wasOpen: self.handshakeTimer != nil, reason: self.farewell.map { "the server said \"\($0)\"" } ?? reason?.reason)
         let lastProcessed = self.lastProcessed ?? .max
         for stream in self.session.abandonStreams() {
             let call = stream.owner as? ClientCall
             stream.owner = nil
-            call?.closed(resetCode: nil, isUnprocessed: stream.id > lastProcessed)
+            call?.closed(resetCode: nil, isUnprocessed: stream.id > lastProcessed, farewell: self.farewell)
         }
         self.blockedCalls.removeAll()
         self.driver = nil

@@ -177,10 +177,10 @@ final class ClientTransport {
     }
 
     /// `wasOpen` is false for an attempt that failed, of which the attempt itself tells.
-    func connectionClosed(_ connection: ClientConnection, wasOpen: Bool, reason: HTTP2SessionError?) {
+    func connectionClosed(_ connection: ClientConnection, wasOpen: Bool, reason: String?) {
         self.connections[ObjectIdentifier(connection)] = nil
         if wasOpen, !connection.wasReady {
-            self.attemptFailed(connection.address, reason?.reason ?? "the server closed the connection")
+            self.attemptFailed(connection.address, reason ?? "the server closed the connection")
         }
         self.leave(connection)
         if self.machine.connectivity == .shutdown { self.finishShutDown() }

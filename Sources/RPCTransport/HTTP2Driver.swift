@@ -197,6 +197,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
         return true
     }
 
+    /// Nil before and after.
+    var channel: (any Channel)? { self.context?.channel }
+
     /// Whether the socket takes nothing now.
     var isOutputBlocked: Bool { self.context.map { !$0.channel.isWritable } ?? false }
 

@@ -14,12 +14,18 @@ final class HeldMemory: Sendable {
     }
 
     private let limit: Int
+    private let requestLimit: Int
     private let responses = Atomic<Int>(0)
     private let requests = Atomic<Int>(0)
     private let refusals = Atomic<Int>(0)
 
-    /// - Parameter limit: bytes.
-    init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: bytes, of responses and requests.
+    ///   - requestLimit: of these, bytes of requests.
+    init(limit: Int, requestLimit: Int) {
+        self.limit = limit
+        self.requestLimit = requestLimit
+    }
 
     func change(from old: Share, to new: Share) {
         if new.responses != old.responses { self.responses.wrappingAdd(new.responses - old.responses, ordering: .relaxed) }
@@ -31,11 +37,20 @@ final class HeldMemory: Sendable {
     /// Calls that were refused for want of memory.
     var refusalCount: Int { self.refusals.load(ordering: .relaxed) }
 
-    /// - Throws: RESOURCE_EXHAUSTED when too much is held to begin a call, or to go on with a large one.
+    /// - Throws: RESOURCE_EXHAUSTED when too much is held to begin a call.
     func admit() throws(RPCError) {
         let share = self.share
-        guard share.responses + share.requests > self.limit else { return }
+        if share.responses + share.requests > self.limit { throw self.refusal() }
+    }
+
+    /// - Throws: RESOURCE_EXHAUSTED when too much is held to go on with a request that is large already.
+    func admitLargeRequest() throws(RPCError) {
+        if self.requests.load(ordering: .relaxed) > self.requestLimit { throw self.refusal() }
+        try self.admit()
+    }
+
+    private func refusal() -> RPCError {
         self.refusals.wrappingAdd(1, ordering: .relaxed)
-        throw RPCError(code: .resourceExhausted, message: "the server holds too much for its clients at present; call again later")
+        return RPCError(code: .resourceExhausted, message: "the server holds too much for its clients at present; call again later")
     }
 }

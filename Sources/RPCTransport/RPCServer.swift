@@ -4,6 +4,13 @@ internal import NIOPosix
 package import RPCCore
 internal import Synchronization
 
+/// The socket that a server listened on failed.
+package struct ListenerFailure: Error, CustomStringConvertible {
+    let reason: String
+
+    package var description: String { "the listening socket failed: \(self.reason)" }
+}
+
 /// A gRPC server on one address.
 ///
 /// `run` listens, serves, and returns when the server has been drained: `beginGracefulShutdown`, or cancelling the task that runs it, makes it
@@ -23,6 +30,8 @@ package final class RPCServer: Sendable {
         var connections: [UInt64: NIOLoopBound<ServerConnection>] = [:]
         var connectionNumber: UInt64 = 0
         var drained: [CheckedContinuation<Void, Never>] = []
+        /// Why there was nothing to accept from any more, though nobody had asked for that.
+        var listenerFailure: ListenerFailure?
     }
 
     private let shared: ServerShared
@@ -74,9 +83,22 @@ package final class RPCServer: Sendable {
             return false
         }
         if isStopped { try await channel.close() }
+        channel.closeFuture.whenComplete { [weak self] _ in self?.listenerClosed() }
+    }
+
+    /// A server that accepts nobody is of no use to those who ask only whether its process runs: it ends, and says why.
+    private func listenerClosed() {
+        let isUnasked = self.state.withLock { state in
+            guard case .listening = state.phase else { return false }
+            state.listenerFailure = ListenerFailure(reason: self.shared.counters.acceptFailure ?? "its socket was closed")
+            return true
+        }
+        if isUnasked { self.beginGracefulShutdown() }
     }
 
     /// Serves until the server is drained.
+    ///
+    /// - Throws: ``ListenerFailure`` when it was drained because nobody could be accepted any more.
     package func run() async throws {
         try await withTaskCancellationHandler {
             try await self.start()
@@ -85,6 +107,7 @@ package final class RPCServer: Sendable {
             self.beginGracefulShutdown()
         }
         try await self.group.shutdownGracefully()
+        if let failure = self.state.withLock({ $0.listenerFailure }) { throw failure }
     }
 
     /// Accepts nothing more and drains every connection. Idempotent.
@@ -200,6 +223,8 @@ package final class RPCServer: Sendable {
         try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
         if isDraining { connection.beginDrain() }
     }
+
+    var openConnections: [UInt64: NIOLoopBound<ServerConnection>] { self.state.withLock { $0.connections } }
 
     private func connectionEnded(_ number: UInt64) {
         self.state.withLock { _ = $0.connections.removeValue(forKey: number) }

@@ -60,6 +60,8 @@ package struct RPCServerConfiguration: Sendable {
     /// Bytes that all connections together may hold for their clients: of responses that wait for windows, and of requests that are not
     /// complete or not taken. Beyond it no call begins, and no large request goes on.
     package var heldBytesMax = 512 << 20
+    /// Of these, bytes of requests: a dozen of the largest at once. Beyond it no large request goes on.
+    package var heldRequestBytesMax = 48 << 20
     /// Bytes that messages may unfold to beyond `UnfoldingBudget.freeRatio` times their own, at once, and each second and event loop: the latter
     /// takes about a tenth of a core.
     package var unfoldedBytesMax = 16 << 20
@@ -90,6 +92,8 @@ package struct RPCServerStatistics: Sendable, Equatable {
     package var calls = 0
     /// Calls whose handler was suspended when last looked at, or waits to be started.
     package var callsNow = 0
+    /// Calls that ended with another status than OK.
+    package var callsFailed = 0
     /// Bytes on the wire.
     package var receivedBytes = 0
     package var sentBytes = 0

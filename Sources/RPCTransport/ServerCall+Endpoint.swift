@@ -22,6 +22,7 @@ extension ServerCall: CallEndpoint {
         try self.checkSize(message)
         try self.sendHeaders()
         self.sentBytes += message.count
+        self.connection.activity.messagesSent += 1
         self.connection.session.enqueue(message, on: self.stream)
         self.connection.scheduleFlush()
         return self.connection.hasRoom(for: self)

@@ -62,7 +62,7 @@ final class ServerCall {
         self.reassembler.append(bytes)
         do throws(RPCError) {
             while !self.machine.isOver, let message = try self.reassembler.next() { try self.receive(message) }
-            if self.reassembler.partialCount > Self.smallRequest { try self.connection.server.memory.admit() }
+            if self.reassembler.partialCount > Self.smallRequest { try self.connection.server.memory.admitLargeRequest() }
         } catch {
             self.end(error)
         }
@@ -88,6 +88,8 @@ final class ServerCall {
     }
 
     private func receive(_ message: ReceivedMessage) throws(RPCError) {
+        self.connection.activity.messagesReceived += 1
+        self.connection.activity.lastReceivedAt = self.connection.driver?.lastReceivedAt ?? 0
         switch self.machine.messageReceived() {
         case .start: self.connection.start(self, with: message)
         case .deliver: self.inbox.deliver(message)
@@ -133,6 +135,7 @@ final class ServerCall {
     private func succeedPlainly(with reply: [UInt8]) {
         guard case .afterHeaders = self.machine.send(), case .trailers = self.machine.finish() else { return }
         self.sentBytes += reply.count
+        self.connection.activity.messagesSent += 1
         self.connection.session.respond(
             self.stream, headers: self.headers, message: reply, trailers: ResponseFields.statusOK)
         self.settle(nil)
@@ -197,6 +200,7 @@ final class ServerCall {
         // A unary handler has neither reader nor writer.
         if self.method.descriptor.kind != .unary { self.closeStreams(error ?? Self.hasEnded) }
         self.connection.callEnded(self)
+        if error != nil { self.connection.tally.callsFailed += 1 }
         guard let startedAt else { return }
         let outcome = CallOutcome(
             code: error?.code ?? .ok, duration: .now - startedAt, receivedBytes: self.receivedBytes, sentBytes: self.sentBytes)

@@ -44,6 +44,7 @@ extension ServerConnection {
         case .none: break
         case .ping:
             self.session.submitPing(Self.keepalivePing)
+            self.activity.keepalivesSent += 1
             self.scheduleFlush()
         case .leave(let reason): self.beginDrain(reason)
         case .end(let reason): self.endNow(reason)

@@ -34,6 +34,8 @@ final class ServerConnection: HTTP2DriverDelegate {
     var lastHead: AcceptedHead?
     /// Bytes of request messages that no handler has taken.
     var heldRequestBytes = 0
+    /// Since it was opened.
+    var activity = ConnectionActivity()
     /// What happened since the server's counters were last told.
     var tally = RPCServerStatistics()
     private var counted = (received: 0, sent: 0, memory: HeldMemory.Share())
@@ -83,12 +85,21 @@ final class ServerConnection: HTTP2DriverDelegate {
     func handle(_ event: consuming HTTP2Event) {
         switch event {
         case .headers(let stream, let block, let endStream):
-            if stream.owner == nil { self.begin(stream, block) }
+            if stream.owner == nil {
+                self.activity.streams.started += 1
+                self.activity.lastStreamAt = self.driver?.lastReceivedAt ?? 0
+                self.begin(stream, block)
+            }
             if endStream { (stream.owner as? ServerCall)?.requestsEnded() }
         case .data(let stream, let bytes, let endStream):
             (stream.owner as? ServerCall)?.receive(bytes, endStream: endStream)
         case .closed(let stream, let code):
-            if code != .noError { self.tally.resets += 1 }
+            if code == .noError {
+                self.activity.streams.succeeded += 1
+            } else {
+                self.activity.streams.failed += 1
+                self.tally.resets += 1
+            }
             (stream.owner as? ServerCall)?.closed()
             stream.owner = nil
             if let driver { self.lastCallAt = driver.lastReceivedAt }
@@ -163,6 +174,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     /// Tells the server's counters, once per turn of the loop.
     private func report() {
         guard let driver = self.driver else { return }
+        self.activity.noteSent()
         self.tally.receivedBytes = driver.receivedBytes - self.counted.received
         self.tally.sentBytes = driver.sentBytes - self.counted.sent
         (self.counted.received, self.counted.sent) = (driver.receivedBytes, driver.sentBytes)

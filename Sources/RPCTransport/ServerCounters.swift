@@ -6,9 +6,18 @@ final class ServerCounters: Sendable {
     /// Why connections were ended: constant texts, so few. One is there from the start, lest it look as if nobody counted.
     private let endings = Mutex<[String: Int]>(["bad_preface": 0])
 
+    private let lastFailedAccept = Mutex<String?>(nil)
+
     var snapshot: RPCServerStatistics { self.state.withLock { $0 } }
 
-    func add(failedAccepts count: Int) { self.state.withLock { $0.failedAccepts += count } }
+    /// - Parameter reason: for people.
+    func add(failedAccept reason: String) {
+        self.state.withLock { $0.failedAccepts += 1 }
+        self.lastFailedAccept.withLock { $0 = reason }
+    }
+
+    /// Why accepting failed last; nil when it never did.
+    var acceptFailure: String? { self.lastFailedAccept.withLock { $0 } }
 
     func add(failedHandshakes count: Int) { self.state.withLock { $0.failedHandshakes += count } }
 
@@ -25,6 +34,7 @@ final class ServerCounters: Sendable {
             state.connectionsNow += change.connectionsNow
             state.calls += change.calls
             state.callsNow += change.callsNow
+            state.callsFailed += change.callsFailed
             state.receivedBytes += change.receivedBytes
             state.sentBytes += change.sentBytes
             state.resets += change.resets

@@ -13,7 +13,7 @@ final class ServerShared: Sendable {
     init(routes: RouteTable, configuration: RPCServerConfiguration) {
         self.routes = routes
         self.configuration = configuration
-        self.memory = HeldMemory(limit: configuration.heldBytesMax)
+        self.memory = HeldMemory(limit: configuration.heldBytesMax, requestLimit: configuration.heldRequestBytesMax)
         let unfolding = UnfoldingBudget(
             burst: configuration.unfoldedBytesMax, perSecond: configuration.unfoldedBytesPerSecond * configuration.threadCount)
         self.decoders = MessageCodecs.standard.all.map { MessageDecoder($0, limit: configuration.requestSizeMax, budget: unfolding) }

@@ -9,6 +9,7 @@ import Handover
 import Logging
 import NovitaCloud
 import Outbound
+import RPCCore
 import RPCTransport
 import SQLiteStore
 import Services
@@ -195,10 +196,12 @@ struct ServerProcess {
         let access = AccessInterceptor(
             authenticator: authenticator,
             limiter: RateLimiter(perSecond: self.settings.rateLimitPerSecond, burst: self.settings.rateLimitBurst), clock: self.clock)
+        let directory = ServerDirectory()
         let router = try ServiceRouter.make(
             parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics,
-            tracer: tracing?.callTracer(self.settings.listen), backups: backups)
+            directory: directory, tracer: tracing?.callTracer(self.settings.listen), backups: backups)
         let server = RPCServer(router: router, configuration: configuration)
+        directory.enter(server)
         ServerMetrics.register(server, in: self.metrics)
         LoopDelay.register(server, in: self.metrics)
         return server

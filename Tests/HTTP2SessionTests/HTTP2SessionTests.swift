@@ -191,13 +191,15 @@ struct HTTP2SessionTests {
         #expect(!server.isAlive)
     }
 
-    @Test("a client learns which of its streams were not taken")
+    @Test("a client learns which of its streams were not taken, and why, in words that no terminal obeys")
     func goAway() throws {
         let pair = try Pair()
         _ = pair.client.events()
-        pair.server.submitGoAway(.noError)
+        pair.server.submitGoAway(.noError, debugText: "b\u{1B}ye")
         try pair.exchange()
-        guard case .goAway(lastStream: 0, .noError)? = pair.client.events().first else { throw HTTP2SessionError(reason: "no GOAWAY") }
+        guard case .goAway(lastStream: 0, .noError, text: "b?ye")? = pair.client.events().first else {
+            throw HTTP2SessionError(reason: "no GOAWAY")
+        }
         #expect(pair.client.submitRequest(headers: Self.requestHeaders()) == nil)
     }
 

@@ -95,6 +95,13 @@ struct ClientStreamMachineTests {
         }
     }
 
+    @Test("a call that is lost with its connection says what the server said when it ended it", arguments: [nil, 8] as [UInt32?])
+    func farewell(resetCode: UInt32?) {
+        var machine = ClientStreamMachine(kind: .unary, codecs: MessageCodecs())
+        let error = machine.closed(resetCode: resetCode, farewell: "too_many_pings")?.error
+        #expect(error?.message.hasSuffix("; the server ends the connection: \"too_many_pings\"") == true)
+    }
+
     @Test(
         "every course of a response",
         arguments: [

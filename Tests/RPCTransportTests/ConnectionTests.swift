@@ -1,3 +1,4 @@
+import Glibc
 import RPCCore
 import RPCTransport
 import Testing
@@ -42,6 +43,19 @@ struct ConnectionTests {
         let run = Task { try await server.run() }
         run.cancel()
         try await run.value
+    }
+
+    @Test("a server whose listening socket fails ends, and says why")
+    func failedListener() async throws {
+        var configuration = RPCServerConfiguration(address: .host("127.0.0.1", port: 0))
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        configuration.listeningSocket = socket
+        // Listening without an address takes any (listen(2)).
+        #expect(listen(socket, 1) == 0)
+        let server = RPCServer(router: TestService().router, configuration: configuration)
+        try await server.start()
+        #expect(shutdown(socket, Int32(SHUT_RDWR)) == 0)
+        await #expect(throws: ListenerFailure.self) { try await server.run() }
     }
 
     @Test("an address that is taken is an error")

@@ -10,16 +10,7 @@ struct MemoryLimitTests {
     @Test("beyond the limit no call begins and no large request goes on, and everything goes on when there is room again")
     func heldRequests() async throws {
         try await Rig.run({ $0.heldBytesMax = 100_000 }) { rig in
-            let peer = try await RawPeer.connected(to: rig.address)
-            // A message of a million bytes on each of three streams, as far as the first window goes and beyond.
-            let part = Frame.data(1, [0, 0, 15, 66, 64] + [UInt8](repeating: 1, count: 16_000))
-            for stream in [1, 3, 5] as [UInt32] {
-                try await peer.send(Frame.headers(stream, Frame.request("/test.v1.Test/Echo")))
-                try await peer.send(part[0..<5] + Frame.big(stream) + part[9...])
-                try await peer.send(Frame.data(stream, [UInt8](repeating: 1, count: 16_000)))
-            }
-            for stream in [1, 3, 5] as [UInt32] { try await peer.send(Frame.data(stream, [UInt8](repeating: 1, count: 16_000))) }
-            try await eventually("it is held") { rig.server.statistics.queuedBytesNow > 100_000 }
+            let peer = try await self.peer(holding: rig)
             let error = await failure { try await rig.expectEcho("x") }
             #expect(error?.code == .resourceExhausted)
             for _ in 0..<2 { try await peer.send(Frame.data(1, [UInt8](repeating: 1, count: 16_000))) }
@@ -30,6 +21,32 @@ struct MemoryLimitTests {
             try await eventually("all is forgotten") { rig.server.statistics.queuedBytesNow == 0 }
             try await rig.expectEcho("y")
         }
+    }
+
+    @Test("beyond the limit of requests alone no large one goes on, and other calls begin")
+    func heldRequestsAlone() async throws {
+        try await Rig.run({ $0.heldRequestBytesMax = 100_000 }) { rig in
+            let peer = try await self.peer(holding: rig)
+            try await rig.expectEcho("x")
+            for _ in 0..<2 { try await peer.send(Frame.data(1, [UInt8](repeating: 1, count: 16_000))) }
+            let frames = try await peer.frames { $0.contains { $0.type == 1 && $0.stream == 1 } }
+            #expect(frames.filter { $0.type == 1 }.map(\.summary) == ["HEADERS END"], "only the one that went on")
+            try await peer.close()
+        }
+    }
+
+    /// A peer that has sent 48 000 bytes of a million on each of three streams.
+    private func peer(holding rig: Rig) async throws -> RawPeer {
+        let peer = try await RawPeer.connected(to: rig.address)
+        let part = Frame.data(1, [0, 0, 15, 66, 64] + [UInt8](repeating: 1, count: 16_000))
+        for stream in [1, 3, 5] as [UInt32] {
+            try await peer.send(Frame.headers(stream, Frame.request("/test.v1.Test/Echo")))
+            try await peer.send(part[0..<5] + Frame.big(stream) + part[9...])
+            try await peer.send(Frame.data(stream, [UInt8](repeating: 1, count: 16_000)))
+        }
+        for stream in [1, 3, 5] as [UInt32] { try await peer.send(Frame.data(stream, [UInt8](repeating: 1, count: 16_000))) }
+        try await eventually("it is held") { rig.server.statistics.queuedBytesNow > 100_000 }
+        return peer
     }
 
     @Test("a limit on descriptors leaves some to the rest of the program", arguments: [(64, 32), (1024, 768), (1_000_000, 20_000), (1, 1)])

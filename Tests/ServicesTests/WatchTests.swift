@@ -15,13 +15,13 @@ struct WatchTests {
     @discardableResult
     private func watch(
         _ fixture: Fixture, tenant: String = "default", handlers: InstanceHandlers? = nil, fullAfter: Int? = nil,
-        context: ServerContext? = nil,
+        hasHome: Bool = true, context: ServerContext? = nil,
         _ change: (inout Request) -> Void = { _ in },
         _ body: @escaping @Sendable (TestSink) async throws -> Void
     ) async throws -> RPCError? {
         var request = Request()
         change(&request)
-        let (sink, asked) = (TestSink(fullAfter: fullAfter), request)
+        let (sink, asked) = (TestSink(fullAfter: fullAfter, hasHome: hasHome), request)
         let (instances, context) = (handlers ?? fixture.instances, context ?? Fixture.context(tenant: tenant))
         return try await withThrowingTaskGroup(of: RPCError?.self) { group in
             group.addTask {
@@ -283,6 +283,70 @@ struct WatchTests {
         #expect(try encoded(1, as: .removed) != first)
         for revision in 2...Int64(EncodedEvents.keptMax + 1) { _ = try encoded(revision) }
         #expect(try encoded(1) != first)
+    }
+
+    @Test(
+        "changes come in their order, each once, whether the watch is given them, is overtaken by them, or goes after them",
+        arguments: [(true, nil), (true, 2), (false, nil)] as [(Bool, Int?)])
+    func everyChange(hasHome: Bool, fullAfter: Int?) async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        try await self.watch(fixture, fullAfter: fullAfter, hasHome: hasHome, { $0.everyChange = true }) { sink in
+            _ = try await sink.message(1, as: Response.self)
+            var revisions: [Int64] = []
+            for number in 0..<10 {
+                try await fixture.update(a) { $0.stateMessage = "\(number)" }
+                revisions.append(fixture.view.revision.number)
+                // The watch may be resting by then, or not yet.
+                if number == 4 { await fixture.clock.untilSleeping(1) }
+            }
+            var told: [Int64] = []
+            var next = 2
+            while told.count < revisions.count {
+                let response: Response = try await sink.message(next)
+                told += response.events.map(\.revision)
+                #expect(response.resumeToken?.revision == response.events.last?.revision)
+                next += 1
+            }
+            #expect(told == revisions)
+        }
+    }
+
+    @Test("that an instance is over is said once, though it may change yet")
+    func endOnce() async throws {
+        let fixture = try await Fixture()
+        let a = try #require(try await fixture.create("a").instance?.id)
+        try await self.watch(fixture) { sink in
+            _ = try await sink.message(1, as: Response.self)
+            try await fixture.update(a) { $0.state = .deleted }
+            #expect(Self.state(try await sink.message(2)) == ["INSTANCE_EVENT_KIND_REMOVED a INSTANCE_STATE_DELETED"])
+            try await fixture.update(a) { $0.stateMessage = "a debt was settled" }
+            _ = try await fixture.create("b")
+            #expect(Self.state(try await sink.message(3)) == ["INSTANCE_EVENT_KIND_CHANGED b INSTANCE_STATE_PENDING"])
+        }
+    }
+
+    @Test("a commit is encoded once for all to whom it means the same")
+    func batch() throws {
+        let (view, encoder) = (View(), EncodedEvents())
+        func subject(_ filter: String) throws -> InstanceSubject {
+            var request = Request()
+            request.filter = filter
+            return try InstanceSubject(request, tenant: .default, isResumed: false, view: view, encoder: encoder)
+        }
+        let instance = Instance(
+            id: InstanceID(rawValue: "i-1"), name: "n", tenant: .default, spec: InstanceSpec(products: [], image: ""),
+            createdAt: .init(seconds: 0))
+        let batch = LiveBatch<InstanceSubject>(
+            [Event(revision: Revision(7), object: .instance(instance))], from: Revision(6), to: Revision(7))
+        let token = NovitaiV1.ResumeToken(HistoryID(rawValue: "h"), Revision(7))
+        let first = try batch.message(for: [.changed], by: subject(""), token: token)
+        // Not encoded again: the other token would show.
+        let other = NovitaiV1.ResumeToken(HistoryID(rawValue: "h"), Revision(8))
+        #expect(try batch.message(for: [.changed], by: subject("name = n"), token: other) == first)
+        #expect(try batch.message(for: [.removed], by: subject(""), token: token) != first)
+        let response = try Response(decoding: Array(first.dropFirst(MessagePrefix.size)))
+        #expect(response.events.map(\.instance?.name) == ["n"] && response.resumeToken == token)
     }
 
     @Test("an instance is encoded once for all watches that begin while it stays as it is")

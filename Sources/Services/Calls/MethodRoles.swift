@@ -56,6 +56,10 @@ enum MethodRoles {
                 NovitaiV1.CatalogService.createNetworkVolume, NovitaiV1.CatalogService.updateNetworkVolume,
                 NovitaiV1.CatalogService.deleteNetworkVolume, NovitaiV1.CatalogService.createNetwork,
                 NovitaiV1.CatalogService.deleteNetwork,
+                // Shows the addresses of everybody's clients.
+                GrpcChannelzV1.Channelz.getTopChannels, GrpcChannelzV1.Channelz.getServers, GrpcChannelzV1.Channelz.getServer,
+                GrpcChannelzV1.Channelz.getServerSockets, GrpcChannelzV1.Channelz.getChannel, GrpcChannelzV1.Channelz.getSubchannel,
+                GrpcChannelzV1.Channelz.getSocket,
             ]
         ),
     ]

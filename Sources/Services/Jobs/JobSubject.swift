@@ -53,6 +53,11 @@ struct JobSubject: WatchSubject {
         return .changed
     }
 
+    mutating func handOver() -> Self {
+        defer { self.known = [] }
+        return self
+    }
+
     // MARK: How they travel
 
     static func bytes(_ job: Job) -> Int { JobHandlers.bytes(job) }

@@ -26,10 +26,16 @@ final class LiveWatch<Subject: WatchSubject>: Sendable {
     }
 
     var id: ObjectIdentifier { ObjectIdentifier(self) }
-    var current: State { self.state.withLock { $0 } }
     var position: Revision { self.state.withLock { $0.position } }
     var isOvertaken: Bool { self.state.withLock { $0.isOvertaken } }
     var bookmarkDue: Timestamp { self.options.bookmarkDue(after: self.state.withLock { $0.lastSentAt }) }
+
+    /// What the watch has come to. To be called once, when it has left.
+    func takeBack() -> State {
+        self.state.withLock { state in
+            State(subject: state.subject.handOver(), position: state.position, lastSentAt: state.lastSentAt, isOvertaken: state.isOvertaken)
+        }
+    }
 
     /// Sends what the batch means to the watch. To be called at the call's home.
     ///

@@ -20,6 +20,9 @@ protocol WatchSubject: Sendable {
     /// What the caller, whom it concerns, is told of the change that left the object so; nil when it need not hear of it.
     mutating func kind(of object: Object) -> Kind?
 
+    /// Itself, with what it keeps of each object, which it forgets here: that is handed to and fro, and never to be copied.
+    mutating func handOver() -> Self
+
     static func bytes(_ object: Object) -> Int
     func encodedSnapshot(_ object: Object) throws -> Encoded
     /// - Parameter changeCount: how many changes the event stands for.

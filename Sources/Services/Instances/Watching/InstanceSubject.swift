@@ -11,10 +11,17 @@ struct InstanceSubject: WatchSubject {
     private let ids: Set<InstanceID>
     private let predicate: Predicate<Instance>
     private let encoder: EncodedEvents
+    /// Whether all the tenant's instances are watched: such a caller holds all that are not over, and nothing has to be kept of each.
+    private let isOfAll: Bool
     /// Whether the caller holds an instance that is not in `holds`: unknown after a resumption, and then taken for yes.
     private let mayHoldOthers: Bool
-    /// Bounded by the instances that live while the watch does: ended ones are dropped.
+    /// Of some instances: bounded by those that live while the watch does; ended ones are dropped.
     private var holds: [InstanceID: Bool] = [:]
+    /// Of all: those of which the caller knows, or need not know, that they are over. They may change yet, by a debt that is settled.
+    private var ended: Set<InstanceID> = []
+
+    /// Ended instances that are kept in mind. Beyond it all are forgotten: at worst the caller hears again that one of them is over.
+    private static let endedMax = 2048
 
     /// - Parameter encoder: of all watches.
     init(_ request: NovitaiV1.WatchInstancesRequest, tenant: TenantID, isResumed: Bool, view: View, encoder: EncodedEvents)
@@ -24,6 +31,7 @@ struct InstanceSubject: WatchSubject {
         // Names of living instances are taken too.
         self.ids = Set(request.ids.map { view.instance(named: $0, of: tenant)?.id ?? InstanceID(rawValue: $0) })
         self.predicate = try InstanceQuery.predicate(request.filter)
+        self.isOfAll = request.ids.isEmpty && request.filter.isEmpty
         self.encoder = encoder
         self.mayHoldOthers = isResumed
     }
@@ -43,7 +51,11 @@ struct InstanceSubject: WatchSubject {
             var subject = before
             let (instances, revision) = view.livingInstances()
             let living = instances.filter { subject.isSelected($0) }
-            for instance in living { subject.holds[instance.id] = true }
+            if subject.isOfAll {
+                subject.ended = Set(instances.lazy.filter { $0.state.isFinal && subject.concerns($0) }.prefix(Self.endedMax).map(\.id))
+            } else {
+                for instance in living { subject.holds[instance.id] = true }
+            }
             return (subject, living, revision)
         }
         self = subject
@@ -61,6 +73,7 @@ struct InstanceSubject: WatchSubject {
     }
 
     mutating func kind(of instance: Instance) -> NovitaiV1.InstanceEventKind? {
+        if self.isOfAll { return self.kindAmongAll(instance) }
         if self.isSelected(instance) {
             self.holds[instance.id] = true
             return .changed
@@ -68,6 +81,20 @@ struct InstanceSubject: WatchSubject {
         guard self.holds[instance.id] ?? self.mayHoldOthers else { return nil }
         self.holds[instance.id] = instance.state.isFinal ? nil : false
         return .removed
+    }
+
+    private mutating func kindAmongAll(_ instance: Instance) -> NovitaiV1.InstanceEventKind? {
+        guard instance.state.isFinal else {
+            if !self.ended.isEmpty { self.ended.remove(instance.id) }
+            return .changed
+        }
+        if self.ended.count >= Self.endedMax { self.ended = [] }
+        return self.ended.insert(instance.id).inserted ? .removed : nil
+    }
+
+    mutating func handOver() -> Self {
+        defer { (self.holds, self.ended) = ([:], []) }
+        return self
     }
 
     private func isSelected(_ instance: Instance) -> Bool {

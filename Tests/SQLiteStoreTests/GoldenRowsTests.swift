@@ -8,14 +8,14 @@ import Testing
 /// A database that an earlier release wrote, opened by this one. Its rows are never edited: a release reads what the ones before it left.
 @Suite("Rows of earlier releases")
 struct GoldenRowsTests {
-    private static func withGolden(_ body: (InlineSQLiteStore) async throws -> Void) async throws {
+    private static func withGolden(changedBy sql: String = "", _ body: (InlineSQLiteStore) async throws -> Void) async throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
         let dump = try String(contentsOf: folder.appendingPathComponent("generation-1.sql"), encoding: .utf8)
         try await withFile { file in
             let directory = URL(fileURLWithPath: file.path).deletingLastPathComponent().path
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let queue = try DatabaseQueue(path: file.path)
-            try await queue.writeWithoutTransaction { try $0.execute(sql: dump) }
+            try await queue.writeWithoutTransaction { try $0.execute(sql: dump + sql) }
             try queue.close()
             let store = try file.openInline()
             defer { store.close() }
@@ -39,6 +39,19 @@ struct GoldenRowsTests {
             let jobs = try await store.jobs(all)
             #expect(jobs.count == 7 && Set(jobs.map(\.type)) == Set(JobType.allCases.prefix(5)))
             #expect(try await store.events(after: .zero, limit: 1000).count == 49)
+        }
+    }
+
+    @Test("Fields that a later release has added to a row are left aside, so that it can be taken back")
+    func later() async throws {
+        let sql =
+            "UPDATE job SET payload = json_set(payload, '$.later', json('{\"a\":[1]}'));"
+            + "UPDATE instance SET payload = json_set(payload, '$.later', 'x');"
+        try await Self.withGolden(changedBy: sql) { store in
+            let all = HistoryQuery(tenant: nil, limit: 100)
+            let jobs = try await store.jobs(all)
+            #expect(jobs.count == 7 && jobs.allSatisfy { $0.trace == nil })
+            #expect(try await store.instances(all).count == 3)
         }
     }
 

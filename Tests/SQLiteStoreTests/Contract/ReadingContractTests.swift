@@ -1,6 +1,7 @@
 import Fleet
 import StoreContract
 import Testing
+import Traces
 
 @Suite("Store contract: reading")
 struct ReadingContractTests {
@@ -30,6 +31,8 @@ struct ReadingContractTests {
             let attempt = CreateAttempt(number: 1, placement: placement, sentAt: Sample.start, callDeadline: Sample.time(30))
             job.step = .settle(attempt, absences: 1)
             job.attempts = [JobAttempt(number: 1, startedAt: Sample.start, step: "PLACE", error: "reset\n")]
+            job.trace = TraceContext(parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", state: "a=1,b=\"")
+            #expect(job.trace?.state.isEmpty == false)
             let committed = try await store.commit(Commit(instances: [instance], jobs: [.init(job)]))
             instance.revision = Revision(1)
             job.revision = Revision(2)

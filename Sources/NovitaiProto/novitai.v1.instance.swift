@@ -738,15 +738,18 @@ extension NovitaiV1.Instance {
 
 extension NovitaiV1 {
     /// What is done to a machine without a call that asks for it, as its owner says beforehand. Five minutes before a policy acts it is said once
-    /// more, as a change of the instance. Every start has fresh clocks, and so has every start of the server: nobody could say before that a
-    /// machine is in use. For the first five minutes after its start no machine is stopped for being idle or for a lease.
+    /// more, as a change of the instance; what became due while no server ran is said then, and done five minutes later. Every start has fresh
+    /// clocks, and so has every start of the server: nobody could say before that a machine is in use. For the first five minutes after its start
+    /// no machine is stopped for being idle or for a lease. Who cancels the job of a policy calls it off until its clock starts anew, by a sign of
+    /// use or a start, or the policies are changed.
     package struct InstancePolicies: ProtobufMessage {
         /// Stopped when nobody has said for so long, by TouchInstance, that it is in use. Absent: as the server is set up.
         package var idleStop: GoogleProtobuf.Duration?
         /// Never stopped for being idle, however the server is set up.
         package var neverIdleStop: Bool = false
-        /// Deleted so long after it was created.
+        /// Deleted so long after it was created, or asked for once more by RetryJob.
         package var maxLifetime: GoogleProtobuf.Duration?
+        /// Who starts it at that time or later wants it to run.
         package var stopAt: GoogleProtobuf.Timestamp?
         package var deleteAt: GoogleProtobuf.Timestamp?
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
@@ -1776,6 +1779,10 @@ extension NovitaiV1 {
         package var command: String?
         package var entrypoint: String?
         package var environment: NovitaiV1.EnvironmentSet?
+        /// Who says what is done to a machine uses it: its idle time and its lease begin anew, and what was cancelled is said again.
+        package var policies: NovitaiV1.InstancePolicies?
+        /// The fields of `policies` that change, by name, as "stop_at"; one that is named and absent ends. Empty: all of them.
+        package var policiesFields: [String] = []
         package init() {}
     }
 }
@@ -1808,6 +1815,8 @@ extension NovitaiV1.UpdateInstanceRequest {
         self.command = try unsafe c.pointee._command_case.rawValue == 12 ? c.pointee.command.string("UpdateInstanceRequest.command") : nil
         self.entrypoint = try unsafe c.pointee._entrypoint_case.rawValue == 13 ? c.pointee.entrypoint.string("UpdateInstanceRequest.entrypoint") : nil
         self.environment = try unsafe Wire.message(c.pointee.environment, NovitaiV1.EnvironmentSet.init(reading:))
+        self.policies = try unsafe Wire.message(c.pointee.policies, NovitaiV1.InstancePolicies.init(reading:))
+        self.policiesFields = try unsafe Wire.list(c.pointee.policies_fields, c.pointee.n_policies_fields) { value throws(WireError) in try unsafe value.string("UpdateInstanceRequest.policies_fields") }
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateInstanceRequest> {
@@ -1847,6 +1856,8 @@ extension NovitaiV1.UpdateInstanceRequest {
             try unsafe c.pointee.entrypoint = .init(arena.string(value))
         }
         if let value = self.environment { try unsafe c.pointee.environment = value.write(in: arena) }
+        if let value = self.policies { try unsafe c.pointee.policies = value.write(in: arena) }
+        try unsafe (c.pointee.policies_fields, c.pointee.n_policies_fields) = arena.list(self.policiesFields) { value throws(WireError) in try unsafe .init(arena.string(value)) }
         return unsafe c
     }
 }
@@ -2221,7 +2232,7 @@ extension NovitaiV1 {
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         package static let batchStopInstances = MethodDescriptor(service: name, method: "BatchStopInstances", kind: .unary)
         package static let restartInstance = MethodDescriptor(service: name, method: "RestartInstance", kind: .unary)
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
@@ -2250,7 +2261,7 @@ extension NovitaiV1 {
         /// Stops everything that a filter fits, in one transaction; with validate_only it shows what would be stopped.
         func batchStopInstances(_ request: NovitaiV1.BatchStopInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchStopInstancesResponse
         func restartInstance(_ request: NovitaiV1.RestartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.RestartInstanceResponse
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
@@ -2327,7 +2338,7 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.restartInstance, options: options)
         }
 
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package nonisolated(nonsending) func updateInstance(
             _ request: NovitaiV1.UpdateInstanceRequest, options: CallOptions = CallOptions()

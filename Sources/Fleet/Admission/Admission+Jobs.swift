@@ -57,13 +57,18 @@ extension Admission {
         if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
         if job.type != .updateInstance { instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
-        if let update = job.update, job.isUncalled { instance.spec = update.before }
+        if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
+        if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now
-        let commit = Commit(
+        var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(instance.id, subject.instance.revision)],
             instances: [instance], jobs: [Commit.JobWrite(ended)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled")])
+        // The machine may be being given the new environment: it is the one that a later container is made with.
+        if !job.isUncalled, job.update?.parts.first == .upgrade, job.update?.bringsEnvironment == true {
+            commit.arrivedEnvironments = [instance.id: job.id]
+        }
         return Admitted(commit: commit, instance: instance, job: ended)
     }
 
@@ -148,6 +153,10 @@ extension Instance {
         self.endpoints = []
         self.upstream = nil
         self.runningSince = nil
+        self.touchedAt = nil
+        self.startAskedAt = now
+        self.askedAgainAt = now
+        self.restartPolicies()
         self.deletedAt = nil
         self.deleteAskedAt = nil
         self.jobID = job

@@ -192,8 +192,15 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var touchedAt: Timestamp?
     /// What a policy will do next.
     package var nextAction: NextAction?
-    /// The action that was last warned of.
+    /// The action that was last warned of, and when.
     package var warnedOf: NextAction?
+    package var warnedAt: Timestamp?
+    /// What a policy was to do and somebody has called off, at the time that its clock showed then.
+    package var calledOff: [NextAction]?
+    /// When somebody last asked for it to run; nil before that, and in rows of versions that did not keep it.
+    package var startAskedAt: Timestamp?
+    /// When its machine was asked for once more, after a create that failed; nil: never.
+    package var askedAgainAt: Timestamp?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var runningSince: Timestamp?
@@ -233,6 +240,10 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.touchedAt = nil
         self.nextAction = nil
         self.warnedOf = nil
+        self.warnedAt = nil
+        self.calledOff = nil
+        self.startAskedAt = nil
+        self.askedAgainAt = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.runningSince = nil

@@ -208,6 +208,8 @@ package struct Reconciliation: Sendable {
         instance.deletedAt = nil
         instance.deleteAskedAt = nil
         instance.placement = placement
+        // What was said of an older machine says nothing of this one.
+        if before.upstream?.id != machine.id { instance.policies = nil }
         instance.findAgain(machine, at: now)
         // Its name may have been given away since.
         instance.name = instance.id.rawValue

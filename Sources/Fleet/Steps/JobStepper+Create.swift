@@ -101,7 +101,7 @@ extension JobStepper {
     }
 
     private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
-        isCredible && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
+        isCredible && self.believesClock && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
     }
 
     /// Each once, as the first listing that has it shows it.

@@ -57,10 +57,12 @@ package struct JobStepper: Sendable {
     package var spareJobID: JobID
     /// Create calls are numbered above it; see `FleetControl.attemptFloor`.
     package var attemptFloor: Int
+    /// False: neither does anything take too long, nor is a create settled by the time that has passed; see `ClockDoubt`.
+    package var believesClock: Bool
 
     package init(
         job: Job, instance: Instance, lease: LeaseToken, now: Timestamp, settings: FleetSettings, deployment: DeploymentID,
-        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0
+        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0, believesClock: Bool = true
     ) {
         self.job = job
         self.instance = instance
@@ -71,6 +73,7 @@ package struct JobStepper: Sendable {
         self.lookInterval = lookInterval
         self.spareJobID = spareJobID
         self.attemptFloor = attemptFloor
+        self.believesClock = believesClock
     }
 
     /// What the due step needs.
@@ -94,7 +97,8 @@ package struct JobStepper: Sendable {
     /// It has taken longer than it may. A create has its time from being accepted, every other change from the first time that it
     /// was asked of the provider: a server that was down, or a job before it, takes nothing away.
     var isOverdue: Bool {
-        switch self.job.type {
+        guard self.believesClock else { return false }
+        return switch self.job.type {
         case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
@@ -145,7 +149,9 @@ package struct JobStepper: Sendable {
         } else {
             job.supersede(at: self.now)
         }
-        return self.result(job, self.instance)
+        var instance = self.instance
+        if let update = job.update, !instance.state.isFinal { instance.spec = update.kept }
+        return self.result(job, instance)
     }
 
     /// Tries the step again later; nothing was done.

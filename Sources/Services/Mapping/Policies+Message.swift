@@ -24,6 +24,21 @@ extension InstancePolicies {
     }
 }
 
+extension PolicyUpdate {
+    /// Nil when nothing is said about policies.
+    static func read(
+        _ request: NovitaiV1.UpdateInstanceRequest, default idleStop: Duration?
+    ) -> (update: PolicyUpdate?, violations: [FieldViolation]) {
+        guard request.policies != nil || !request.policiesFields.isEmpty else { return (nil, []) }
+        // What a policy is not is said by a flag of its own.
+        let names = request.policiesFields.map { $0 == "never_idle_stop" ? Field.idleStop.rawValue : $0 }
+        let unknown = names.enumerated().filter { Field(rawValue: $1) == nil }
+            .map { FieldViolation("policies_fields[\($0)]", "no policy is called so") }
+        let fields = names.isEmpty ? nil : Set(names.compactMap { Field(rawValue: $0) })
+        return (PolicyUpdate(InstancePolicies(request.policies, default: idleStop), fields: fields), unknown)
+    }
+}
+
 extension Timestamp {
     /// The decoder has checked the ranges of both fields.
     fileprivate init(_ time: GoogleProtobuf.Timestamp) {

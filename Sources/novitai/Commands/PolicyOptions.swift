@@ -17,6 +17,14 @@ struct PolicyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Stop it when nobody has touched it for so long, and delete it after as long again.", valueName: "1h"))
     var lease: SpanOption?
 
+    /// The names of those that are said.
+    var fields: [String] {
+        [
+            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("max_lifetime", self.maxLifetime != nil),
+            ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("lease", self.lease != nil),
+        ].filter(\.1).map(\.0)
+    }
+
     /// Nil when nothing is said.
     var message: NovitaiV1.InstancePolicies? {
         var policies = NovitaiV1.InstancePolicies()

@@ -99,7 +99,8 @@ struct Scenario: Sendable {
         return switch dice.number(0...3) {
         case 0: InstancePolicies(lease: dice.seconds(60...200))
         case 1: InstancePolicies(idleStop: dice.seconds(60...300), maxLifetime: dice.seconds(60...1200))
-        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(60...1200))
+        // Ahead of the create, as a server demands.
+        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(200...1200))
         default: InstancePolicies(idleStop: dice.seconds(60...300), lease: dice.seconds(200...400))
         }
     }

@@ -181,7 +181,8 @@ final class Universe: Sendable {
         if isTime { self.crash() }
     }
 
-    func crash() {
+    /// - Parameter down: until another server starts; nil: drawn.
+    func crash(downFor down: Duration? = nil) {
         let server = self.state.withLock { state in
             defer {
                 state.past += state.server.map { [$0] } ?? []
@@ -196,7 +197,7 @@ final class Universe: Sendable {
         self.crashes.crashed()
         server.crash()
         self.provider.serverDied(server.life.epoch)
-        self.clock.schedule(at: self.clock.now + self.dice.milliseconds(0...self.scenario.downTimeMax)) {
+        self.clock.schedule(at: self.clock.now + (down ?? self.dice.milliseconds(0...self.scenario.downTimeMax))) {
             do {
                 try self.boot()
             } catch {

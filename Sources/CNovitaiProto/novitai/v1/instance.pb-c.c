@@ -3397,7 +3397,7 @@ const ProtobufCMessageDescriptor novitai__v1__restart_instance_response__descrip
   (ProtobufCMessageInit) novitai__v1__restart_instance_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__field_descriptors[14] =
+static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__field_descriptors[16] =
 {
   {
     "request_id",
@@ -3567,6 +3567,30 @@ static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "policies",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, policies),
+    &novitai__v1__instance_policies__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policies_fields",
+    16,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, n_policies_fields),
+    offsetof(Novitai__V1__UpdateInstanceRequest, policies_fields),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__update_instance_request__field_indices_by_name[] = {
   11,   /* field[11] = command */
@@ -3579,6 +3603,8 @@ static const unsigned novitai__v1__update_instance_request__field_indices_by_nam
   9,   /* field[9] = image */
   5,   /* field[5] = labels */
   4,   /* field[4] = name */
+  14,   /* field[14] = policies */
+  15,   /* field[15] = policies_fields */
   7,   /* field[7] = ports */
   10,   /* field[10] = registry_credential_id */
   0,   /* field[0] = request_id */
@@ -3587,7 +3613,7 @@ static const unsigned novitai__v1__update_instance_request__field_indices_by_nam
 static const ProtobufCIntRange novitai__v1__update_instance_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descriptor =
 {
@@ -3597,7 +3623,7 @@ const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descripto
   "Novitai__V1__UpdateInstanceRequest",
   "novitai.v1",
   sizeof(Novitai__V1__UpdateInstanceRequest),
-  14,
+  16,
   novitai__v1__update_instance_request__field_descriptors,
   novitai__v1__update_instance_request__field_indices_by_name,
   1,  novitai__v1__update_instance_request__number_ranges,

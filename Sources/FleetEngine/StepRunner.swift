@@ -41,6 +41,7 @@ struct StepRunner: Sendable {
         case .catalogue: try await self.place(job, lease)
         case .listing: try await self.settle(job, lease)
         case .look(let id, let isDirect): try await self.look(job, lease, at: id, of: instance, isDirect: isDirect)
+        case .migration(let id, let since): try await self.lookAtMigration(job, lease, of: id, since: since)
         case .act: try await self.act(job, lease)
         }
     }
@@ -146,6 +147,23 @@ struct StepRunner: Sendable {
         }
     }
 
+    private func lookAtMigration(_ job: Job, _ lease: LeaseToken, of id: UpstreamID, since: Timestamp) async throws(Stop) {
+        let (machine, jobs): (Machine?, [UpstreamJob])
+        do throws(CloudError) {
+            machine = try await self.observer.read(id, priority: .release, requestID: job.id.rawValue)
+            let query = UpstreamJobQuery(kind: .migration, createdAfter: since)
+            let isMoving = machine.map { $0.phase == .migrating || $0.phase == .stopped } ?? false
+            jobs = isMoving ? try await self.world.cloud.jobs(query, call: self.world.call(.release, requestID: job.id.rawValue)) : []
+        } catch {
+            self.world.upstreamAnswered(error)
+            return try await self.postpone(job, lease, error)
+        }
+        _ = try await self.apply(job, lease) { stepper in
+            guard case .migration(id, _) = stepper.plan() else { return stepper.returned() }
+            return stepper.migrated(machine, jobs: jobs)
+        }
+    }
+
     private func act(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
         if job.cause != nil, job.firstSentAt == nil, let doubt = self.world.clockDoubt {
             return try await self.hold(job, lease, .clock(doubt))
@@ -177,6 +195,7 @@ struct StepRunner: Sendable {
             case .stop: try await self.world.cloud.stop(id, call: call)
             case .restart: try await self.world.cloud.restart(id, call: call)
             case .delete: try await self.world.cloud.delete(id, call: call)
+            case .migrate: try await self.world.cloud.migrate(id, call: call)
             case .edit:
                 let growth = self.stepper(job, instance, lease).diskGrowthGB
                 try await self.world.cloud.edit(id, MachineEdit(ports: instance.spec.ports, addedDiskGB: growth), call: call)

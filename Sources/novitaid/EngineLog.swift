@@ -70,6 +70,8 @@ struct EngineLog {
                 metadata: ["instance": "\(instance)", "machine": "\(machine)"])
         case .releasing(let instance, let machine):
             self.log.warning("machine too many is being deleted", metadata: ["instance": "\(instance)", "machine": "\(machine)"])
+        case .wouldRecover(let instance, let way):
+            self.log.warning("machine would be recovered", metadata: ["instance": "\(instance)", "way": "\(way.rawValue)"])
         case .held(let instance, let hold):
             self.log.warning("change held", metadata: ["instance": "\(instance)", "reason": "\(hold)"])
         case .debtOverdue(let machine, let level):

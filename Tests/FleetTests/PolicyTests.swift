@@ -135,7 +135,7 @@ struct PolicyTests {
 
     @Test("Nothing is done that was not said: what has become due without a server is warned of, and done five minutes later")
     func lateWarning() throws {
-        for policies in [InstancePolicies(maxLifetime: .seconds(60)), InstancePolicies(stopAt: noon - .seconds(100))] {
+        for policies in [InstancePolicies(maxLifetime: .seconds(590)), InstancePolicies(stopAt: noon - .seconds(100))] {
             let due = Self.instance(policies)
             #expect(self.begun(due, at: noon) == nil, "it was never said")
             let warned = Self.warned(due, at: noon)
@@ -147,6 +147,13 @@ struct PolicyTests {
             #expect(self.begun(warned, times: times, at: noon + .seconds(589)) == nil)
             #expect(self.begun(warned, times: times, at: noon + .seconds(590)) != nil)
         }
+    }
+
+    @Test("What its owner has said a minute ahead is done in a minute")
+    func shortNotice() {
+        let made = noon - .seconds(600)
+        let instance = Self.warned(Self.instance(InstancePolicies(deleteAt: made + .seconds(60))), at: made + .seconds(5))
+        #expect(self.begun(instance, at: made + .seconds(64)) == nil && self.begun(instance, at: made + .seconds(65)) != nil)
     }
 
     @Test("The delete of a short lease follows its stop by five minutes, not at once")
@@ -232,7 +239,7 @@ struct PolicyTests {
 
     @Test("A delete that is due waits five minutes for other jobs, then takes their place; an unsettled create is waited for")
     func stuckJobs() throws {
-        var instance = Self.instance(InstancePolicies(maxLifetime: .seconds(60)))
+        var instance = Self.instance(InstancePolicies(maxLifetime: .seconds(300)))
         instance = Self.warned(instance, at: noon - .seconds(300))
         var stuck = Job.sample(.updateInstance, .confirm)
         stuck.firstSentAt = noon

@@ -131,6 +131,7 @@ extension Admission {
         instance.updatedAt = occasion.now
         // An update that was never sent leaves the machine as it was.
         if let update = jobs.compactMap(\.update).first { instance.spec = update.kept }
+        if jobs.contains(where: \.isReplacing) { instance.dropReplacement(at: occasion.now) }
         let ended = jobs.map { Commit.JobWrite($0.superseded(at: occasion.now)) }
         let commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(action), .instance(instance.id, instance.revision)],

@@ -28,6 +28,7 @@ extension Admission {
             instance.state(.deleting, because: .policy, "")
         }
         if let update = superseded.compactMap(\.update).first { instance.spec = update.kept }
+        if superseded.contains(where: \.isReplacing) { instance.dropReplacement(at: now) }
         instance.forgetWarning()
         instance.nextAction = nil
         instance.stateMessage = "policy: \(action.cause.word)"

@@ -91,6 +91,7 @@ extension Instance {
     fileprivate mutating func say(_ update: PolicyUpdate, at now: Timestamp) {
         self.restartPolicies()
         self.policies = update.applied(to: self.policies)
+        self.policiesSaidAt = now
         if self.policies != nil { self.touchedAt = max(self.touchedAt ?? now, now) }
         self.nextAction = self.judgeNextAction()
     }

@@ -8,16 +8,19 @@ package struct InstancePolicies: Hashable, Sendable, Codable {
     package var deleteAt: Timestamp?
     /// Stopped when its owner has not given a sign for so long, and deleted after as long again.
     package var lease: Duration?
+    /// When the provider takes it back. Nil: as the server is set up.
+    package var spotRecovery: SpotRecovery?
 
     package init(
         idleStop: Duration? = nil, maxLifetime: Duration? = nil, stopAt: Timestamp? = nil, deleteAt: Timestamp? = nil,
-        lease: Duration? = nil
+        lease: Duration? = nil, spotRecovery: SpotRecovery? = nil
     ) {
         self.idleStop = idleStop
         self.maxLifetime = maxLifetime
         self.stopAt = stopAt
         self.deleteAt = deleteAt
         self.lease = lease
+        self.spotRecovery = spotRecovery
     }
 
     package var isEmpty: Bool { self == InstancePolicies() }

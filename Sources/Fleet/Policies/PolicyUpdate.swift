@@ -7,6 +7,7 @@ package struct PolicyUpdate: Sendable, Hashable {
         case stopAt = "stop_at"
         case deleteAt = "delete_at"
         case lease
+        case spotRecovery = "spot_recovery"
     }
 
     package var policies: InstancePolicies
@@ -28,6 +29,7 @@ package struct PolicyUpdate: Sendable, Hashable {
             case .stopAt: after.stopAt = self.policies.stopAt
             case .deleteAt: after.deleteAt = self.policies.deleteAt
             case .lease: after.lease = self.policies.lease
+            case .spotRecovery: after.spotRecovery = self.policies.spotRecovery
             }
         }
         return after.isEmpty ? nil : after

@@ -34,15 +34,18 @@ extension Instance {
         return warned.kind == action.kind && warned.cause == action.cause && warned.at <= action.at
     }
 
-    /// A machine that is to be stopped after less than that without a sign is warned of as long as nobody gives one.
+    /// Less where the owner has left less: a machine that is to be stopped after a minute without a sign is warned of as long as nobody gives
+    /// one, and what was said a minute ahead needs no more.
     private func lead(before action: NextAction) -> Duration {
-        let unsaid: Duration? =
+        let saidAt = self.policiesSaidAt ?? self.askedAgainAt ?? self.createdAt
+        let left: Duration? =
             switch (action.kind, action.cause) {
             case (.stop, .idle): self.policies?.idleStop
             case (.stop, .leaseLapsed): self.policies?.lease
+            case (_, .schedule), (_, .lifetime): action.at > saidAt ? action.at - saidAt : nil
             default: nil
             }
-        return min(Self.warningLead, unsaid ?? Self.warningLead)
+        return min(Self.warningLead, left ?? Self.warningLead)
     }
 
     private static func isNear(_ action: NextAction, at now: Timestamp) -> Bool { now >= action.at - Self.warningLead }

@@ -39,7 +39,8 @@ package struct MachineUpgrade: Sendable, Hashable {
     package var keepsData: Bool
 
     package init(
-        token: OwnershipToken, mark: String = "", image: String, registryCredentialID: String = "", environment: InstanceEnvironment = InstanceEnvironment(),
+        token: OwnershipToken, mark: String = "", image: String, registryCredentialID: String = "",
+        environment: InstanceEnvironment = InstanceEnvironment(),
         command: String = "", entrypoint: String = "", volumes: [VolumeMount] = [], keepsData: Bool = true
     ) {
         self.token = token

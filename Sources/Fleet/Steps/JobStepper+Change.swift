@@ -6,11 +6,16 @@ extension JobStepper {
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
+        case .migrateInstance: self.job.migration == .start ? .start : .migrate
         case .updateInstance: self.job.update?.parts.first == .upgrade ? .upgrade : .edit
         }
     }
 
     func planLook() -> StepPlan {
+        if self.job.isReplacing {
+            guard let id = self.instance.replacement?.upstreamID else { return .decided(self.cutShort()) }
+            return .look(id, isDirect: self.job.absences > 0)
+        }
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         // A listing may lag behind: what it shows may be older than the start that this stop followed.
         let isUnacceptedStop = self.job.type == .stopInstance && self.job.acknowledgedAt == nil
@@ -40,7 +45,7 @@ extension JobStepper {
         // A machine that is stopped can be updated too: then nothing newer is wanted.
         return switch self.job.type {
         case .startInstance, .restartInstance: true
-        case .updateInstance: self.instance.jobID != self.job.id
+        case .updateInstance, .migrateInstance: self.instance.jobID != self.job.id
         case .createInstance, .stopInstance, .deleteInstance: false
         }
     }
@@ -95,7 +100,7 @@ extension JobStepper {
     private func limit(_ commit: inout Commit, _ action: MachineAction, _ instance: Instance) {
         if self.job.firstSentAt == nil { commit.guards.append(.queueIsOpen(self.job.type)) }
         guard let cause = self.job.cause, action == .stop || action == .delete else {
-            return commit.guards.append(.permitted(action == .start ? .begin : .obey))
+            return commit.guards.append(.permitted(action == .start || action == .migrate ? .begin : .obey))
         }
         commit.guards.append(.permitted(.endAutomatically))
         guard self.job.firstSentAt == nil else { return }
@@ -192,7 +197,7 @@ extension JobStepper {
         case .restart: machine.phase == .running && job.acknowledgedAt != nil
         case .upgrade: machine.phase == .running && job.acknowledgedAt != nil && self.hasMark(machine) != false
         case .edit: self.isEdited(machine, job)
-        case .delete: false
+        case .delete, .migrate: false
         }
     }
 
@@ -283,11 +288,12 @@ extension JobStepper {
     }
 
     /// The change does not come about. Nothing is deleted for it; the instance is what the provider last said.
-    private func failed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
+    func failed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
         var job = job
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
-        if self.action == .start { instance.desiredState = .stopped }
+        // Who only wants it back wants it still.
+        if self.action == .start, self.job.cause == nil { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
@@ -302,6 +308,7 @@ extension MachineAction {
         case .restart: .restarting
         case .delete: .deleting
         case .edit, .upgrade: .updating
+        case .migrate: .migrating
         }
     }
 }
@@ -310,7 +317,7 @@ extension CloudError.Code {
     /// Why no repeat can help; nil when one may.
     fileprivate func endsChange(_ action: MachineAction) -> StateReason? {
         switch self {
-        case .capacity: action == .start ? .noCapacity : nil
+        case .capacity: action == .start || action == .migrate ? .noCapacity : nil
         case .money, .invalidRequest, .unauthorized: .refused
         case .notFound, .invalidState, .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted: nil
         }

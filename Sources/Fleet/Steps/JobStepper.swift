@@ -1,10 +1,11 @@
 /// What a job does to a machine that is there.
 package enum MachineAction: String, Hashable, Sendable, CaseIterable {
-    case start, stop, restart, delete, edit, upgrade
+    case start, stop, restart, delete, edit, upgrade, migrate
 
     package var priority: CallPriority {
         switch self {
-        case .stop, .delete: .release
+        // Spot machines cannot wait.
+        case .stop, .delete, .migrate: .release
         case .start, .restart, .edit, .upgrade: .mutation
         }
     }
@@ -20,6 +21,8 @@ package enum StepPlan: Sendable {
     case listing(CreateAttempt)
     /// One machine; `isDirect` when a listing is not enough.
     case look(UpstreamID, isDirect: Bool)
+    /// One machine that the provider moves, and its jobs that were begun since.
+    case migration(UpstreamID, since: Timestamp)
     /// Nothing, but the result asks for a call that is made once it is committed.
     case act(MachineAction, UpstreamID)
 }
@@ -84,7 +87,9 @@ package struct JobStepper: Sendable {
         case .settle(let attempt, _): return .listing(attempt)
         case .boot: return self.planLook()
         case .send: return self.planAction()
-        case .confirm: return self.planLook()
+        case .confirm:
+            guard self.job.migration == .move, let upstream = self.instance.upstream else { return self.planLook() }
+            return .migration(upstream.id, since: self.migrationBegan)
         case .end: return .decided(self.cutShort())
         }
     }
@@ -101,6 +106,8 @@ package struct JobStepper: Sendable {
         return switch self.job.type {
         case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
+        case .migrateInstance:
+            self.job.isReplacing ? self.now >= self.migrationBegan + self.settings.startupTimeout : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
         case .deleteInstance: false
@@ -151,6 +158,7 @@ package struct JobStepper: Sendable {
         }
         var instance = self.instance
         if let update = job.update, !instance.state.isFinal { instance.spec = update.kept }
+        instance.dropReplacement(at: self.now)
         return self.result(job, instance)
     }
 

@@ -30,7 +30,8 @@ struct UpdateInstance: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A variable of the environment; all of them are replaced.", valueName: "name=value"))
     var env: [KeyValue] = []
     @OptionGroup var policies: PolicyOptions
-    @Option(help: ArgumentHelp("A policy that ends: idle_stop, max_lifetime, stop_at, delete_at or lease.", valueName: "policy"))
+    @Option(
+        help: ArgumentHelp("A policy that ends: idle_stop, max_lifetime, stop_at, delete_at, lease or spot_recovery.", valueName: "policy"))
     var endPolicy: [String] = []
     @OptionGroup var change: ChangeOptions
 

@@ -66,10 +66,12 @@ final class Universe: Sendable {
         self.planCrash()
         let watcher = Watcher(universe: self)
         let overseer = Overseer(universe: self)
+        let reclaimer = Reclaimer(universe: self)
         let tasks =
             self.startCustomers() + [
                 Task(executorPreference: self.executor) { await watcher.run() },
                 Task(executorPreference: self.executor) { await overseer.run() },
+                Task(executorPreference: self.executor) { await reclaimer.run() },
             ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found: listings are whole again.

@@ -15,6 +15,8 @@ package enum EngineEvent: Sendable {
     case suspectFound(InstanceID, UpstreamID)
     /// A machine too many is being deleted.
     case releasing(InstanceID, UpstreamID)
+    /// A machine that the provider takes back, and what would be done for it were it not for `MIGRATION_DRY_RUN`.
+    case wouldRecover(InstanceID, SpotRecovery)
     /// Something keeps a machine from being changed.
     case held(InstanceID, Hold)
     /// A machine that nobody wants is still not proven gone; the level grows with its age, see `DebtAlarm`.

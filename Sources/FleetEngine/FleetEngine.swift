@@ -47,6 +47,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.readiness?.run() }
             group.addTask { await AccountWatcher(world: self.world).run(until: self.shutdown) }
             group.addTask { await self.policies.run() }
+            group.addTask { await SpotRunner(world: self.world).run(until: self.shutdown) }
         }
     }
 

@@ -23,7 +23,7 @@ final class PolicyRunner: Sendable {
             let now = self.world.clock.now
             if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
             lookedAt = now
-            await self.look(servingSince: servingSince)
+            await self.look(ServiceTimes(servingSince: servingSince, activatedAt: self.world.view.control.activatedAt))
             await self.shutdown.wait(after: 0, until: self.world.clock.now + EngineLimits.policyInterval, clock: self.world.clock)
         }
     }
@@ -31,11 +31,12 @@ final class PolicyRunner: Sendable {
     private var isShuttingDown: Bool { Task.isCancelled || self.shutdown.count > 0 }
 
     /// An observed deployment changes nothing.
-    private func look(servingSince: Timestamp) async {
+    private func look(_ times: ServiceTimes) async {
+        self.world.judgeClock()
         guard self.world.view.control.observation == nil else { return }
         let instances = self.world.view.livingInstances().instances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
-        let due = instances.compactMap { instance in self.commit(for: instance, servingSince).map { (instance.id, $0) } }
+        let due = instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
         await withTaskGroup(of: Void.self) { group in
             for (position, (id, commit)) in due.enumerated() where !self.isShuttingDown {
                 if position >= EngineLimits.policyWritesAtOnceMax { await group.next() }
@@ -44,18 +45,19 @@ final class PolicyRunner: Sendable {
         }
     }
 
-    private func commit(for instance: Instance, _ servingSince: Timestamp) -> Commit? {
+    private func commit(for instance: Instance, _ times: ServiceTimes) -> Commit? {
         let now = self.world.clock.now
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), servingSince: servingSince, at: now)
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times, at: now)
         {
             return upkeep
         }
-        guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil
+        guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil,
+            self.world.clockDoubt == nil
         else { return nil }
         var random = self.world.random
         let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
-        return self.admission.automatic(subject, jobID: .random(using: &random), servingSince: servingSince, at: now)
+        return self.admission.automatic(subject, jobID: .random(using: &random), times: times, at: now)
     }
 
     /// What does not get through now is decided anew at the next look.

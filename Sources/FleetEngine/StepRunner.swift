@@ -51,6 +51,7 @@ struct StepRunner: Sendable {
         case .catalogue: try await self.place(job, lease)
         case .listing: try await self.settle(job, lease)
         case .look(let id, let isDirect): try await self.look(job, lease, at: id, of: instance, isDirect: isDirect)
+        case .migration(let id, let since): try await self.lookAtMigration(job, lease, of: id, since: since)
         case .act: try await self.act(job, lease)
         }
     }
@@ -156,7 +157,27 @@ struct StepRunner: Sendable {
         }
     }
 
+    private func lookAtMigration(_ job: Job, _ lease: LeaseToken, of id: UpstreamID, since: Timestamp) async throws(Stop) {
+        let (machine, jobs): (Machine?, [UpstreamJob])
+        do throws(CloudError) {
+            machine = try await self.observer.read(id, priority: .release, requestID: job.id.rawValue)
+            let query = UpstreamJobQuery(kind: .migration, createdAfter: since)
+            let isMoving = machine.map { $0.phase == .migrating || $0.phase == .stopped } ?? false
+            jobs = isMoving ? try await self.world.cloud.jobs(query, call: self.world.call(.release, requestID: job.id.rawValue)) : []
+        } catch {
+            self.world.upstreamAnswered(error)
+            return try await self.postpone(job, lease, error)
+        }
+        _ = try await self.apply(job, lease) { stepper in
+            guard case .migration(id, _) = stepper.plan() else { return stepper.returned() }
+            return stepper.migrated(machine, jobs: jobs)
+        }
+    }
+
     private func act(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        if job.cause != nil, job.firstSentAt == nil, let doubt = self.world.clockDoubt {
+            return try await self.hold(job, lease, .clock(doubt))
+        }
         let applied: Applied
         do throws(Stop) {
             applied = try await self.apply(job, lease) { stepper in
@@ -175,17 +196,20 @@ struct StepRunner: Sendable {
     ) async throws(Stop) -> CloudError? {
         let call = self.world.call(action.priority, requestID: job.id.rawValue)
         guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
-        let environment = action == .upgrade ? try await self.environment(of: job.instanceID) : InstanceEnvironment()
+        let isNew = job.update?.bringsEnvironment == true
+        let environment =
+            action == .upgrade ? try await self.environment(of: isNew ? .waiting(for: job.id) : job.instanceID) : InstanceEnvironment()
         do throws(CloudError) {
             switch action {
             case .start: try await self.world.cloud.start(id, call: call)
             case .stop: try await self.world.cloud.stop(id, call: call)
             case .restart: try await self.world.cloud.restart(id, call: call)
             case .delete: try await self.world.cloud.delete(id, call: call)
+            case .migrate: try await self.world.cloud.migrate(id, call: call)
             case .edit:
                 let growth = self.stepper(job, instance, lease).diskGrowthGB
                 try await self.world.cloud.edit(id, MachineEdit(ports: instance.spec.ports, addedDiskGB: growth), call: call)
-            case .upgrade: try await self.upgrade(id, of: instance, environment, call)
+            case .upgrade: try await self.upgrade(id, of: instance, environment, mark: job.id.rawValue, call)
             }
             self.world.upstreamAnswered(nil)
             return nil
@@ -197,7 +221,7 @@ struct StepRunner: Sendable {
 
     /// A new container keeps the mark of its machine: without it the machine would no longer be proven ours.
     private func upgrade(
-        _ id: UpstreamID, of instance: Instance, _ environment: InstanceEnvironment, _ call: CloudCall
+        _ id: UpstreamID, of instance: Instance, _ environment: InstanceEnvironment, mark: String, _ call: CloudCall
     ) async throws(CloudError) {
         guard let machine = try await self.world.cloud.machine(id, call: call) else { throw CloudError(.notFound, "no such machine") }
         guard let token = OwnershipToken(machine.name), token.deployment == self.deployment, token.instance == instance.id else {
@@ -207,7 +231,7 @@ struct StepRunner: Sendable {
         try await self.world.cloud.upgrade(
             id,
             MachineUpgrade(
-                token: token, image: spec.image, registryCredentialID: spec.registryCredentialID, environment: environment,
+                token: token, mark: mark, image: spec.image, registryCredentialID: spec.registryCredentialID, environment: environment,
                 command: spec.command, entrypoint: spec.entrypoint),
             call: call)
     }
@@ -272,7 +296,7 @@ struct StepRunner: Sendable {
         return JobStepper(
             job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
             deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random),
-            attemptFloor: self.world.view.control.attemptFloor ?? 0)
+            attemptFloor: self.world.view.control.attemptFloor ?? 0, believesClock: self.world.clockDoubt == nil)
     }
 
     private func instance(_ id: InstanceID, isFresh: Bool) async throws(Stop) -> Instance? {

@@ -53,6 +53,15 @@ package struct World: Sendable {
         return CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + timeout)
     }
 
+    /// Why nothing may be ended by itself, whatever the clock says; nil while it is believed.
+    var clockDoubt: String? { ClockDoubt.judge(skew: self.cloud.clockSkew) }
+
+    /// For health.
+    func judgeClock() {
+        let doubt = self.clockDoubt
+        self.monitor.update { $0.clockDoubt = doubt }
+    }
+
     func upstreamAnswered(_ error: CloudError?) {
         let now = self.clock.now
         self.monitor.update { report in

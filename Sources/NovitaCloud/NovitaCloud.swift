@@ -44,6 +44,8 @@ package final class NovitaCloud: Cloud {
         self.init(configuration, transport: transport, clock: clock, random: random, tracer: tracer, report: report)
     }
 
+    package var clockSkew: Duration? { self.caller.clockSkew }
+
     package var health: UpstreamHealth { self.caller.health }
 
     /// The next `catalogue` asks the provider.

@@ -135,6 +135,31 @@ extension NovitaiV1 {
 }
 
 extension NovitaiV1 {
+    package struct SpotRecovery: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        /// As the server is set up.
+        package static var unspecified: Self { Self(rawValue: 0) }
+        package static var none: Self { Self(rawValue: 1) }
+        /// After the reclaim it is started where it was.
+        package static var start: Self { Self(rawValue: 2) }
+        /// After the reclaim it is moved to where there is room; should the provider fail to, another machine is made in its place.
+        package static var migrate: Self { Self(rawValue: 3) }
+        /// At the notice another machine is made, and this one goes once that runs; after a reclaim without notice, then. The disk begins empty.
+        package static var replace: Self { Self(rawValue: 4) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "SPOT_RECOVERY_UNSPECIFIED"),
+                (.none, "SPOT_RECOVERY_NONE"),
+                (.start, "SPOT_RECOVERY_START"),
+                (.migrate, "SPOT_RECOVERY_MIGRATE"),
+                (.replace, "SPOT_RECOVERY_REPLACE"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
     package struct NextActionKind: ProtobufEnum {
         package var rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -195,6 +220,27 @@ extension NovitaiV1 {
                 (.noPrice, "CANDIDATE_VERDICT_NO_PRICE"),
                 (.coolingDown, "CANDIDATE_VERDICT_COOLING_DOWN"),
                 (.notRequested, "CANDIDATE_VERDICT_NOT_REQUESTED"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
+    package struct MigrationMode: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        /// MOVE.
+        package static var unspecified: Self { Self(rawValue: 0) }
+        /// By the provider, with its disk. It must be stopped. Should the provider's move fail half-way, another machine is made in its place.
+        package static var move: Self { Self(rawValue: 1) }
+        /// Another machine is made of the same specification, and this one is deleted once that runs. The disk begins empty; for a while there are
+        /// two machines.
+        package static var replace: Self { Self(rawValue: 2) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "MIGRATION_MODE_UNSPECIFIED"),
+                (.move, "MIGRATION_MODE_MOVE"),
+                (.replace, "MIGRATION_MODE_REPLACE"),
             ]
         }
     }
@@ -649,6 +695,12 @@ extension NovitaiV1 {
         package var nextAction: NovitaiV1.NextAction?
         /// When it was last said to be in use, as far as that is written down: at most 70 s behind.
         package var touchTime: GoogleProtobuf.Timestamp?
+        /// What the provider says of a machine that it may take back. Absent: nothing.
+        package var spot: NovitaiV1.SpotFacts?
+        /// When it was recovered by itself after or before a reclaim; the newest 5.
+        package var recoveryTimes: [GoogleProtobuf.Timestamp] = []
+        /// A machine that is being made to take its place.
+        package var replacement: NovitaiV1.Replacement?
         package init() {}
     }
 }
@@ -696,6 +748,9 @@ extension NovitaiV1.Instance {
         self.policies = try unsafe Wire.message(c.pointee.policies, NovitaiV1.InstancePolicies.init(reading:))
         self.nextAction = try unsafe Wire.message(c.pointee.next_action, NovitaiV1.NextAction.init(reading:))
         self.touchTime = try unsafe Wire.message(c.pointee.touch_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.spot = try unsafe Wire.message(c.pointee.spot, NovitaiV1.SpotFacts.init(reading:))
+        self.recoveryTimes = try unsafe Wire.messages(c.pointee.recovery_times, c.pointee.n_recovery_times, GoogleProtobuf.Timestamp.init(reading:))
+        self.replacement = try unsafe Wire.message(c.pointee.replacement, NovitaiV1.Replacement.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Instance> {
@@ -732,25 +787,106 @@ extension NovitaiV1.Instance {
         if let value = self.policies { try unsafe c.pointee.policies = value.write(in: arena) }
         if let value = self.nextAction { try unsafe c.pointee.next_action = value.write(in: arena) }
         if let value = self.touchTime { try unsafe c.pointee.touch_time = value.write(in: arena) }
+        if let value = self.spot { try unsafe c.pointee.spot = value.write(in: arena) }
+        try unsafe (c.pointee.recovery_times, c.pointee.n_recovery_times) = arena.list(self.recoveryTimes) { value throws(WireError) in try unsafe value.write(in: arena) }
+        if let value = self.replacement { try unsafe c.pointee.replacement = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct SpotFacts: ProtobufMessage {
+        /// The provider's own word: running, notified, reclaiming, terminated.
+        package var status: String = ""
+        /// When it takes the machine back, or has. Absent: no reclaim is under way.
+        package var reclaimTime: GoogleProtobuf.Timestamp?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.SpotFacts {
+    package static var protobufName: String { "novitai.v1.SpotFacts" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__spot_facts__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__SpotFacts>) throws(WireError) {
+        self.status = try unsafe c.pointee.status.string("SpotFacts.status")
+        self.reclaimTime = try unsafe Wire.message(c.pointee.reclaim_time, GoogleProtobuf.Timestamp.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__SpotFacts> {
+        let c = try unsafe arena.make(novitai__v1__spot_facts__init)
+        try unsafe c.pointee.status = .init(arena.string(self.status))
+        if let value = self.reclaimTime { try unsafe c.pointee.reclaim_time = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct Replacement: ProtobufMessage {
+        /// Absent before it is asked for.
+        package var placement: NovitaiV1.Placement?
+        /// The provider's id; empty while it is not known whether there is one.
+        package var upstreamId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Replacement {
+    package static var protobufName: String { "novitai.v1.Replacement" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__replacement__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Replacement>) throws(WireError) {
+        self.placement = try unsafe Wire.message(c.pointee.placement, NovitaiV1.Placement.init(reading:))
+        self.upstreamId = try unsafe c.pointee.upstream_id.string("Replacement.upstream_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Replacement> {
+        let c = try unsafe arena.make(novitai__v1__replacement__init)
+        if let value = self.placement { try unsafe c.pointee.placement = value.write(in: arena) }
+        try unsafe c.pointee.upstream_id = .init(arena.string(self.upstreamId))
         return unsafe c
     }
 }
 
 extension NovitaiV1 {
     /// What is done to a machine without a call that asks for it, as its owner says beforehand. Five minutes before a policy acts it is said once
-    /// more, as a change of the instance. Every start has fresh clocks, and so has every start of the server: nobody could say before that a
-    /// machine is in use. For the first five minutes after its start no machine is stopped for being idle or for a lease.
+    /// more, as a change of the instance, or at once where its owner has left less time than that; what became due while no server ran is said then, and done five minutes later. Every start has fresh
+    /// clocks, and so has every start of the server: nobody could say before that a machine is in use. For the first five minutes after its start
+    /// no machine is stopped for being idle or for a lease. Who cancels the job of a policy calls it off until its clock starts anew, by a sign of
+    /// use or a start, or the policies are changed.
     package struct InstancePolicies: ProtobufMessage {
         /// Stopped when nobody has said for so long, by TouchInstance, that it is in use. Absent: as the server is set up.
         package var idleStop: GoogleProtobuf.Duration?
         /// Never stopped for being idle, however the server is set up.
         package var neverIdleStop: Bool = false
-        /// Deleted so long after it was created.
+        /// Deleted so long after it was created, or asked for once more by RetryJob.
         package var maxLifetime: GoogleProtobuf.Duration?
+        /// Who starts it at that time or later wants it to run.
         package var stopAt: GoogleProtobuf.Timestamp?
         package var deleteAt: GoogleProtobuf.Timestamp?
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
         package var lease: GoogleProtobuf.Duration?
+        /// What is done by itself when the provider takes a spot machine back, at most 5 times in a day and further and further apart. Only on the
+        /// provider's word, and never for a machine that its user has stopped.
+        package var spotRecovery: NovitaiV1.SpotRecovery = .unspecified
         package init() {}
     }
 }
@@ -775,6 +911,7 @@ extension NovitaiV1.InstancePolicies {
         self.stopAt = try unsafe Wire.message(c.pointee.stop_at, GoogleProtobuf.Timestamp.init(reading:))
         self.deleteAt = try unsafe Wire.message(c.pointee.delete_at, GoogleProtobuf.Timestamp.init(reading:))
         self.lease = try unsafe Wire.message(c.pointee.lease, GoogleProtobuf.Duration.init(reading:))
+        self.spotRecovery = unsafe NovitaiV1.SpotRecovery(rawValue: c.pointee.spot_recovery)
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstancePolicies> {
@@ -785,6 +922,7 @@ extension NovitaiV1.InstancePolicies {
         if let value = self.stopAt { try unsafe c.pointee.stop_at = value.write(in: arena) }
         if let value = self.deleteAt { try unsafe c.pointee.delete_at = value.write(in: arena) }
         if let value = self.lease { try unsafe c.pointee.lease = value.write(in: arena) }
+        unsafe c.pointee.spot_recovery = self.spotRecovery.rawValue
         return unsafe c
     }
 }
@@ -1776,6 +1914,10 @@ extension NovitaiV1 {
         package var command: String?
         package var entrypoint: String?
         package var environment: NovitaiV1.EnvironmentSet?
+        /// Who says what is done to a machine uses it: its idle time and its lease begin anew, and what was cancelled is said again.
+        package var policies: NovitaiV1.InstancePolicies?
+        /// The fields of `policies` that change, by name, as "stop_at"; one that is named and absent ends. Empty: all of them.
+        package var policiesFields: [String] = []
         package init() {}
     }
 }
@@ -1808,6 +1950,8 @@ extension NovitaiV1.UpdateInstanceRequest {
         self.command = try unsafe c.pointee._command_case.rawValue == 12 ? c.pointee.command.string("UpdateInstanceRequest.command") : nil
         self.entrypoint = try unsafe c.pointee._entrypoint_case.rawValue == 13 ? c.pointee.entrypoint.string("UpdateInstanceRequest.entrypoint") : nil
         self.environment = try unsafe Wire.message(c.pointee.environment, NovitaiV1.EnvironmentSet.init(reading:))
+        self.policies = try unsafe Wire.message(c.pointee.policies, NovitaiV1.InstancePolicies.init(reading:))
+        self.policiesFields = try unsafe Wire.list(c.pointee.policies_fields, c.pointee.n_policies_fields) { value throws(WireError) in try unsafe value.string("UpdateInstanceRequest.policies_fields") }
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateInstanceRequest> {
@@ -1847,6 +1991,8 @@ extension NovitaiV1.UpdateInstanceRequest {
             try unsafe c.pointee.entrypoint = .init(arena.string(value))
         }
         if let value = self.environment { try unsafe c.pointee.environment = value.write(in: arena) }
+        if let value = self.policies { try unsafe c.pointee.policies = value.write(in: arena) }
+        try unsafe (c.pointee.policies_fields, c.pointee.n_policies_fields) = arena.list(self.policiesFields) { value throws(WireError) in try unsafe .init(arena.string(value)) }
         return unsafe c
     }
 }
@@ -1984,6 +2130,86 @@ extension NovitaiV1.UpdateInstanceResponse {
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateInstanceResponse> {
         let c = try unsafe arena.make(novitai__v1__update_instance_response__init)
+        if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct MigrateInstanceRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package var expectedRevision: Int64 = 0
+        package var mode: NovitaiV1.MigrationMode = .unspecified
+        package init() {}
+    }
+}
+
+extension NovitaiV1.MigrateInstanceRequest {
+    package static var protobufName: String { "novitai.v1.MigrateInstanceRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__migrate_instance_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__MigrateInstanceRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("MigrateInstanceRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("MigrateInstanceRequest.id")
+        self.expectedRevision = unsafe c.pointee.expected_revision
+        self.mode = unsafe NovitaiV1.MigrationMode(rawValue: c.pointee.mode)
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__MigrateInstanceRequest> {
+        let c = try unsafe arena.make(novitai__v1__migrate_instance_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        unsafe c.pointee.expected_revision = self.expectedRevision
+        unsafe c.pointee.mode = self.mode.rawValue
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct MigrateInstanceResponse: ProtobufMessage {
+        package var instance: NovitaiV1.Instance?
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.MigrateInstanceResponse {
+    package static var protobufName: String { "novitai.v1.MigrateInstanceResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__migrate_instance_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__MigrateInstanceResponse>) throws(WireError) {
+        self.instance = try unsafe Wire.message(c.pointee.instance, NovitaiV1.Instance.init(reading:))
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("MigrateInstanceResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__MigrateInstanceResponse> {
+        let c = try unsafe arena.make(novitai__v1__migrate_instance_response__init)
         if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
         if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
         try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
@@ -2227,16 +2453,18 @@ extension NovitaiV1 {
         package static let batchStopInstances = MethodDescriptor(service: name, method: "BatchStopInstances", kind: .unary)
         /// Restarts the container of a running instance, in place.
         package static let restartInstance = MethodDescriptor(service: name, method: "RestartInstance", kind: .unary)
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
+        /// Brings an instance to another machine, and runs it there: a stopped one is moved with its disk, or another is made in its place.
+        package static let migrateInstance = MethodDescriptor(service: name, method: "MigrateInstance", kind: .unary)
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         package static let touchInstance = MethodDescriptor(service: name, method: "TouchInstance", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, deleteInstance, touchInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, deleteInstance, touchInstance, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -2263,9 +2491,11 @@ extension NovitaiV1 {
         func batchStopInstances(_ request: NovitaiV1.BatchStopInstancesRequest, context: ServerContext) async throws -> NovitaiV1.BatchStopInstancesResponse
         /// Restarts the container of a running instance, in place.
         func restartInstance(_ request: NovitaiV1.RestartInstanceRequest, context: ServerContext) async throws -> NovitaiV1.RestartInstanceResponse
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
+        /// Brings an instance to another machine, and runs it there: a stopped one is moved with its disk, or another is made in its place.
+        func migrateInstance(_ request: NovitaiV1.MigrateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.MigrateInstanceResponse
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
@@ -2347,12 +2577,19 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.restartInstance, options: options)
         }
 
-        /// Changes what an instance is called and made of. Name, labels and protection change at once; ports and disk while the machine goes on;
+        /// Changes what an instance is called and made of. Name, labels, protection and policies change at once; ports and disk while the machine goes on;
         /// for image, command, entry point or environment the container is made anew, with its disk kept.
         package nonisolated(nonsending) func updateInstance(
             _ request: NovitaiV1.UpdateInstanceRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.UpdateInstanceResponse {
             try await self.channel.unary(request, method: InstanceService.updateInstance, options: options)
+        }
+
+        /// Brings an instance to another machine, and runs it there: a stopped one is moved with its disk, or another is made in its place.
+        package nonisolated(nonsending) func migrateInstance(
+            _ request: NovitaiV1.MigrateInstanceRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.MigrateInstanceResponse {
+            try await self.channel.unary(request, method: InstanceService.migrateInstance, options: options)
         }
 
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
@@ -2391,6 +2628,7 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.batchStopInstances) { try await self.batchStopInstances($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.restartInstance) { try await self.restartInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.updateInstance) { try await self.updateInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.migrateInstance) { try await self.migrateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.touchInstance) { try await self.touchInstance($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }

@@ -17,6 +17,7 @@ extension NovitaiV1 {
         package static var restartInstance: Self { Self(rawValue: 4) }
         package static var deleteInstance: Self { Self(rawValue: 5) }
         package static var updateInstance: Self { Self(rawValue: 6) }
+        package static var migrateInstance: Self { Self(rawValue: 7) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "JOB_TYPE_UNSPECIFIED"),
@@ -26,6 +27,7 @@ extension NovitaiV1 {
                 (.restartInstance, "JOB_TYPE_RESTART_INSTANCE"),
                 (.deleteInstance, "JOB_TYPE_DELETE_INSTANCE"),
                 (.updateInstance, "JOB_TYPE_UPDATE_INSTANCE"),
+                (.migrateInstance, "JOB_TYPE_MIGRATE_INSTANCE"),
             ]
         }
     }

@@ -54,6 +54,10 @@ extension Transaction {
         for (id, payload) in encoded.environmentPayloads {
             try self.writeEnvironment(of: id, payload: payload)
         }
+        for (id, job) in commit.arrivedEnvironments.sorted(by: { $0.key < $1.key }) { try self.takeEnvironment(of: id, from: job) }
+        for write in commit.jobs where write.job.state.isFinal && write.job.update?.bringsEnvironment == true {
+            try self.dropEnvironment(waitingFor: write.job.id)
+        }
         if let request = commit.request { try self.insert(request) }
         if let control = commit.control { try self.writeControl(control) }
         for entry in commit.audit { try self.insert(entry) }

@@ -78,8 +78,8 @@ enum ServerOptions {
     static let autoStopIdle = Option(
         "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200),
         "how long an instance may be idle")
-    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, isPlanned: true, "recover reclaimed spot machines")
-    static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, isPlanned: true, "only say what would be recovered")
+    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
+    static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
     static let webhookURL = Option("WEBHOOK_URL", Form<String>.webURL.optional, default: nil, isPlanned: true, "where events are delivered")
     static let webhookSecret = Option(
         "WEBHOOK_SECRET", Form<Secret>.secret("1 to 1024 characters") { (1...1024).contains($0.count) }.optional, default: nil,

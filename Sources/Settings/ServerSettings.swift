@@ -32,6 +32,8 @@ package struct ServerSettings: Sendable {
     package let probeMaxWait: Duration
     /// Nil: idle instances are not stopped unless they say so.
     package let idleStop: Duration?
+    package let recoversSpot: Bool
+    package let isRecoveryDryRun: Bool
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
     /// Nil: nothing is traced.
@@ -91,6 +93,8 @@ package struct ServerSettings: Sendable {
         self.probeMaxWait = reader.read(ServerOptions.probeMaxWait)
         let (stopsIdle, idleTime) = (reader.read(ServerOptions.autoStop), reader.read(ServerOptions.autoStopIdle))
         self.idleStop = stopsIdle ? idleTime : nil
+        self.recoversSpot = reader.read(ServerOptions.migration)
+        self.isRecoveryDryRun = reader.read(ServerOptions.migrationDryRun)
         Self.readPlanned(&reader)
         self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
@@ -136,8 +140,6 @@ package struct ServerSettings: Sendable {
 
     /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
     private static func readPlanned(_ reader: inout SettingsReader) {
-        _ = reader.read(ServerOptions.migration)
-        _ = reader.read(ServerOptions.migrationDryRun)
         _ = reader.read(ServerOptions.webhookURL)
         _ = reader.read(ServerOptions.webhookSecret)
         _ = reader.read(ServerOptions.webhookTimeout)

@@ -1,6 +1,7 @@
 import Fleet
 import NovitaSimulator
 import SQLiteStore
+import Synchronization
 import Testing
 
 @Suite("Policies at work")
@@ -63,6 +64,37 @@ struct PolicyRunnerTests {
             await universe.sleep(.seconds(1000))
             #expect(try await universe.instance(instance.id)?.state == .deleted)
             #expect(universe.ledger.allSatisfy { $0.released != nil })
+        }
+    }
+
+    @Test("A clock that the provider does not confirm ends nothing; when it does, what is due is done")
+    func doubtfulClock() throws {
+        try Self.play(InstancePolicies(maxLifetime: .seconds(900))) { universe, instance in
+            universe.provider.clockSkew.withLock { $0 = .seconds(-3600) }
+            await universe.sleep(.seconds(2000))
+            let state = try await universe.instance(instance.id)?.state
+            #expect(state == .running)
+            let doubt = await universe.running().monitor.report.clockDoubt
+            #expect(doubt?.contains("3600 s ahead") == true)
+            universe.provider.clockSkew.withLock { $0 = .seconds(2) }
+            await universe.sleep(.seconds(120))
+            #expect(try await universe.instance(instance.id)?.state == .deleted)
+        }
+    }
+
+    @Test("What became due while no server ran is warned of, and done five minutes later")
+    func downOverIt() throws {
+        try Self.play(InstancePolicies(maxLifetime: .seconds(3600))) { universe, instance in
+            universe.crash(downFor: .seconds(7200))
+            let begin = universe.clock.now
+            await universe.sleep(.seconds(7200 + 200))
+            let warned = try #require(try await universe.instance(instance.id))
+            #expect(warned.state == .running && warned.stateMessage.contains("delete because of LIFETIME"))
+            await universe.sleep(.seconds(300))
+            let deleted = try #require(try await universe.instance(instance.id))
+            #expect(deleted.state == .deleted)
+            let askedAt = try #require(deleted.deleteAskedAt)
+            #expect(askedAt >= begin + .seconds(7200 + 300))
         }
     }
 

@@ -19,9 +19,9 @@ struct ReconcilerTests {
         }
     }
 
-    @Test("A reclaimed spot machine is stopped with the reason RECLAIMED, and stays")
+    @Test("A reclaimed spot machine is stopped with the reason RECLAIMED, and stays where nothing is recovered")
     func reclaimed() throws {
-        try Universe.play { universe in
+        try Universe.play(settings: FleetSettings(spotRecovery: nil)) { universe in
             var spec = InstanceSpec.small
             spec.billingMode = .spot
             let instance = try await universe.ready(1, spec)

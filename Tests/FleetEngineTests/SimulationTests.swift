@@ -31,6 +31,10 @@ struct SimulationTests {
         let endings = findings.reduce(into: [JobCause: Int]()) { $0.merge($1.endingsByCause, uniquingKeysWith: +) }
         print("endings by policies: \(endings.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key) \($0.value)" })")
         for cause in [JobCause.idle, .leaseLapsed, .lifetime, .schedule] { #expect(endings[cause, default: 0] > 0, "none by \(cause)") }
+        let recoveries = findings.reduce(0) { $0 + $1.recoveries }
+        let replacements = findings.reduce(0) { $0 + $1.replacements.values.reduce(0, +) }
+        print("recoveries of machines that were taken back: \(recoveries), machines replaced: \(replacements)")
+        #expect(recoveries > 0 && replacements > 0)
         #expect(findings.contains { $0.hasWaste }, "no run had a machine too many")
         #expect(findings.contains { $0.hasSecondAttempt }, "no run proved a machine absent")
     }
@@ -63,10 +67,11 @@ struct SimulationTests {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novitai-simulation-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
+        let universe = Universe(Scenario(seed: seed), directory: directory)
         do {
-            return try Universe(Scenario(seed: seed), directory: directory).run()
+            return try universe.run()
         } catch {
-            Issue.record("seed \(seed): \(error)")
+            Issue.record("seed \(seed): \(error)\n\(universe.trace.all.suffix(30).joined(separator: "\n"))")
             throw error
         }
     }

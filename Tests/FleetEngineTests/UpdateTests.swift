@@ -41,6 +41,8 @@ struct MachineUpdateTests {
             // Still proven ours: what is one too many of it could be ended.
             #expect(machine.request.environment.contains { $0.key == OwnershipToken.environmentName && $0.value == machine.name })
             #expect(universe.ledger.count == 1)
+            // The newest line of its life is that of one new container.
+            if case .dropAfter = effect { #expect(universe.count(of: .upgradeInstance(UpgradeRequest(id: "", imageURL: ""))) == 1) }
             #expect(try await universe.end(of: universe.change(.delete, instance.id).job).state == .succeeded)
         }
     }

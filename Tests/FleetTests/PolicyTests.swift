@@ -1,5 +1,6 @@
-import Fleet
 import Testing
+
+@testable import Fleet
 
 @Suite("Policies")
 struct PolicyTests {
@@ -18,9 +19,22 @@ struct PolicyTests {
         return copy.nextAction
     }
 
-    private func begun(_ instance: Instance, _ jobs: [Job] = [], at now: Timestamp) -> Commit? {
+    private func begun(
+        _ instance: Instance, _ jobs: [Job] = [], times: ServiceTimes = ServiceTimes(), at now: Timestamp
+    ) -> Commit? {
         self.admission.automatic(
-            Admission.Subject(instance: instance, jobs: jobs), jobID: JobID(rawValue: "j-auto"), at: now)
+            Admission.Subject(instance: instance, jobs: jobs), jobID: JobID(rawValue: "j-auto"), times: times, at: now)
+    }
+
+    /// As the look of the policies at that time leaves it.
+    private static func warned(_ instance: Instance, times: ServiceTimes = ServiceTimes(), at now: Timestamp) -> Instance {
+        Admission.upkeep(of: instance, touchedAt: nil, times: times, at: now)?.instances.first ?? instance
+    }
+
+    private static func occasion(_ method: String = "CancelJob") -> Admission.Occasion {
+        Admission.Occasion(
+            now: noon, instanceID: InstanceID(rawValue: "i-2"), jobID: JobID(rawValue: "j-2"),
+            request: RequestKey(tenant: .default, method: method, requestID: "r"), payloadDigest: [1], actor: "ann")
     }
 
     @Test("The earliest of what the policies do is what comes next; every start has fresh clocks, and a delete goes before a stop")
@@ -66,7 +80,7 @@ struct PolicyTests {
 
     @Test("What is due begins a job with its cause, held back by freeze and brake; nothing begins early or in the way of another job")
     func begins() throws {
-        let instance = Self.instance(InstancePolicies(idleStop: .seconds(400)))
+        let instance = Self.warned(Self.instance(InstancePolicies(idleStop: .seconds(400))), at: noon - .seconds(300))
         #expect(self.begun(instance, at: noon - .seconds(1)) == nil)
         #expect(self.begun(instance, [.sample(.restartInstance, .confirm)], at: noon) == nil)
         let commit = try #require(self.begun(instance, at: noon))
@@ -77,9 +91,7 @@ struct PolicyTests {
         let sent = stepper.sending(.stop, to: UpstreamID(rawValue: "m1")).commit
         #expect(sent.guards.contains(.brake(Brake(), noon)) && sent.audit.map(\.cause) == ["IDLE"])
         // A sign of use that was given before the server was away is no reason, nor is the time in which none could be given.
-        let fresh = self.admission.automatic(
-            Admission.Subject(instance: instance, jobs: []), jobID: JobID(rawValue: "j"), servingSince: noon - .seconds(30), at: noon)
-        #expect(fresh == nil)
+        #expect(self.begun(instance, times: ServiceTimes(servingSince: noon - .seconds(30)), at: noon) == nil)
         // A sign of use before it is sent: the job is dropped, and the machine runs on.
         stepper.instance.touchedAt = noon
         guard case .decided(let result) = stepper.plan() else { return unexpected("it is stopped in spite of the sign") }
@@ -108,6 +120,7 @@ struct PolicyTests {
         instance.touch(at: noon)
         #expect(Admission.upkeep(of: instance, touchedAt: noon + .seconds(59), at: noon + .seconds(60)) == nil)
         #expect(Admission.upkeep(of: instance, touchedAt: noon + .seconds(60), at: noon + .seconds(60)) != nil)
+        instance = Self.warned(instance, at: noon + .seconds(300))
         let last = Admission.upkeep(of: instance, touchedAt: noon + .seconds(20), at: noon + .seconds(600))
         #expect(last?.instances.first?.nextAction?.at == noon + .seconds(620))
     }
@@ -115,11 +128,140 @@ struct PolicyTests {
     @Test("Who starts it uses it")
     func starting() throws {
         let stopped = Self.instance(InstancePolicies(lease: .seconds(350)), .stopped)
-        let occasion = Admission.Occasion(
-            now: noon, instanceID: InstanceID(rawValue: "i-2"), jobID: JobID(rawValue: "j-2"),
-            request: RequestKey(tenant: .default, method: "StartInstance", requestID: "r"), payloadDigest: [1])
-        let started = try self.admission.change(.start, Admission.Subject(instance: stopped, jobs: []), on: occasion).instance
+        let subject = Admission.Subject(instance: stopped, jobs: [])
+        let started = try self.admission.change(.start, subject, on: Self.occasion("StartInstance")).instance
         #expect(started.touchedAt == noon)
+    }
+
+    @Test("Nothing is done that was not said: what has become due without a server is warned of, and done five minutes later")
+    func lateWarning() throws {
+        for policies in [InstancePolicies(maxLifetime: .seconds(590)), InstancePolicies(stopAt: noon - .seconds(100))] {
+            let due = Self.instance(policies)
+            #expect(self.begun(due, at: noon) == nil, "it was never said")
+            let warned = Self.warned(due, at: noon)
+            #expect(warned.stateMessage.contains("policy:") && warned.nextAction?.at == noon + .seconds(300))
+            #expect(self.begun(warned, at: noon + .seconds(299)) == nil)
+            #expect(self.begun(warned, at: noon + .seconds(300)) != nil)
+            // The server that said it was away since: there was nobody to say anything to.
+            let times = ServiceTimes(servingSince: noon + .seconds(290))
+            #expect(self.begun(warned, times: times, at: noon + .seconds(589)) == nil)
+            #expect(self.begun(warned, times: times, at: noon + .seconds(590)) != nil)
+        }
+    }
+
+    @Test("What its owner has said a minute ahead is done in a minute")
+    func shortNotice() {
+        let made = noon - .seconds(600)
+        let instance = Self.warned(Self.instance(InstancePolicies(deleteAt: made + .seconds(60))), at: made + .seconds(5))
+        #expect(self.begun(instance, at: made + .seconds(64)) == nil && self.begun(instance, at: made + .seconds(65)) != nil)
+    }
+
+    @Test("The delete of a short lease follows its stop by five minutes, not at once")
+    func leaseDelete() throws {
+        var stopped = Self.instance(InstancePolicies(lease: .seconds(60)), .stopped)
+        stopped.touchedAt = noon - .seconds(300)
+        let warned = Self.warned(stopped, at: noon)
+        #expect(warned.nextAction == NextAction(kind: .delete, cause: .leaseLapsed, at: noon + .seconds(300)))
+        #expect(self.begun(warned, at: noon + .seconds(200)) == nil && self.begun(warned, at: noon + .seconds(300)) != nil)
+    }
+
+    @Test("A machine that is idle for less than a warning is warned of while it is, and stopped in time")
+    func shortIdle() throws {
+        var instance = Self.instance(InstancePolicies(idleStop: .seconds(60)))
+        instance.touchedAt = noon
+        instance = Self.warned(instance, at: noon + .seconds(5))
+        instance.touchedAt = noon + .seconds(50)
+        instance = Self.warned(instance, at: noon + .seconds(55))
+        #expect(instance.warnedAt == noon + .seconds(5), "it has been said already")
+        #expect(self.begun(instance, at: noon + .seconds(109)) == nil && self.begun(instance, at: noon + .seconds(110)) != nil)
+    }
+
+    @Test("What was to be stopped before somebody started it, or before a database from the past was activated, is not stopped for that")
+    func pastSchedule() throws {
+        var instance = Self.instance(InstancePolicies(stopAt: noon - .seconds(100), deleteAt: noon - .seconds(50)))
+        #expect(instance.judgeNextAction()?.kind == .stop)
+        #expect(instance.judgeNextAction(ServiceTimes(activatedAt: noon)) == nil)
+        instance.startAskedAt = noon - .seconds(90)
+        #expect(instance.judgeNextAction()?.kind == .delete)
+    }
+
+    @Test("Lifetime and times count for the machine that was asked for once more, not for the one that never came")
+    func retried() throws {
+        var failed = Self.instance(InstancePolicies(maxLifetime: .seconds(700), deleteAt: noon - .seconds(10)), .failed)
+        failed.warnedOf = NextAction(kind: .delete, cause: .lifetime, at: noon)
+        var job = Job.sample(.createInstance, .end)
+        job.state = .failed
+        let retried = try self.admission.retry(job, Admission.Subject(instance: failed, jobs: []), on: Self.occasion("RetryJob")).instance
+        #expect(retried.warnedOf == nil)
+        #expect(retried.judgeNextAction() == NextAction(kind: .delete, cause: .lifetime, at: noon + .seconds(700)))
+    }
+
+    @Test("What somebody has called off stays so, over restarts of the server too, until its clock starts anew or the policy is changed")
+    func calledOff() throws {
+        let instance = Self.warned(Self.instance(InstancePolicies(idleStop: .seconds(400))), at: noon - .seconds(300))
+        let begun = try #require(self.begun(instance, at: noon))
+        let job = try #require(begun.jobs.first?.job)
+        let subject = Admission.Subject(instance: try #require(begun.instances.first), jobs: [job])
+        let calledOff = try self.admission.cancel(job.id, subject, on: Self.occasion()).instance
+        #expect(calledOff.desiredState == .running && calledOff.judgeNextAction() == nil)
+        #expect(calledOff.judgeNextAction(ServiceTimes(servingSince: noon + .seconds(5000))) == nil)
+        var touched = calledOff
+        touched.touchedAt = noon + .seconds(10)
+        #expect(touched.judgeNextAction()?.at == noon + .seconds(410))
+        var update = InstanceUpdate()
+        update.policies = PolicyUpdate(InstancePolicies(idleStop: .seconds(400)))
+        let said = try self.admission.update(update, Admission.Subject(instance: calledOff, jobs: []), on: Self.occasion("Update")).instance
+        #expect(said.nextAction == NextAction(kind: .stop, cause: .idle, at: noon + .seconds(400)))
+    }
+
+    @Test("Who keeps a machine from being stopped for its lease keeps it from being deleted for the same")
+    func calledOffLease() throws {
+        var instance = Self.warned(Self.instance(InstancePolicies(lease: .seconds(400))), at: noon - .seconds(300))
+        let job = try #require(self.begun(instance, at: noon)?.jobs.first?.job)
+        instance = try self.admission.cancel(job.id, Admission.Subject(instance: instance, jobs: [job]), on: Self.occasion()).instance
+        #expect(instance.judgeNextAction() == nil)
+    }
+
+    @Test("Single policies are changed by their names; the others stay")
+    func changed() throws {
+        let before = InstancePolicies(idleStop: .seconds(600), maxLifetime: .seconds(7200))
+        var update = InstanceUpdate()
+        update.policies = PolicyUpdate(InstancePolicies(lease: .seconds(900)), fields: [.lease, .maxLifetime])
+        let subject = Admission.Subject(instance: Self.instance(before), jobs: [])
+        let changed = try self.admission.update(update, subject, on: Self.occasion("Update"))
+        #expect(changed.instance.policies == InstancePolicies(idleStop: .seconds(600), lease: .seconds(900)))
+        #expect(changed.job.state == .succeeded && changed.instance.touchedAt == noon, "who says it uses it")
+        update.policies = PolicyUpdate(InstancePolicies())
+        #expect(try self.admission.update(update, subject, on: Self.occasion("Update")).instance.policies == nil)
+        update.policies = PolicyUpdate(InstancePolicies(stopAt: noon))
+        #expect(throws: FleetError.self) { try self.admission.update(update, subject, on: Self.occasion("Update")) }
+    }
+
+    @Test("A delete that is due waits five minutes for other jobs, then takes their place; an unsettled create is waited for")
+    func stuckJobs() throws {
+        var instance = Self.instance(InstancePolicies(maxLifetime: .seconds(300)))
+        instance = Self.warned(instance, at: noon - .seconds(300))
+        var stuck = Job.sample(.updateInstance, .confirm)
+        stuck.firstSentAt = noon
+        stuck.update = MachineUpdate(parts: [.upgrade], before: .small)
+        instance.spec.image = "other:1"
+        #expect(self.begun(instance, [stuck], at: noon + .seconds(299)) == nil)
+        let commit = try #require(self.begun(instance, [stuck], at: noon + .seconds(300)))
+        #expect(commit.jobs.map(\.job.state) == [.cancelled, .ready] && commit.instances.first?.spec == .small)
+        let attempt = CreateAttempt(number: 1, placement: .standard, sentAt: noon, callDeadline: noon)
+        let settling = Job.sample(.createInstance, .settle(attempt, absences: 0))
+        #expect(self.begun(instance, [settling], at: noon + .seconds(300))?.jobs.map(\.job.state) == [.waiting])
+    }
+
+    @Test("A clock that is two minutes off the provider's is not believed")
+    func clockDoubt() {
+        #expect(ClockDoubt.judge(skew: nil) == nil && ClockDoubt.judge(skew: .seconds(120)) == nil)
+        #expect(ClockDoubt.judge(skew: .seconds(121))?.contains("121 s behind") == true)
+        #expect(ClockDoubt.judge(skew: .seconds(-3600))?.contains("3600 s ahead of") == true)
+        var stepper = JobStepper.sample(.sample(.createInstance, .boot, createdAt: noon - .seconds(9000)), .sample(.provisioning))
+        #expect(stepper.booted(.sample("m1", "creating")).job?.state == .failed)
+        stepper.believesClock = false
+        #expect(stepper.booted(.sample("m1", "creating")).job?.state == .waiting)
     }
 
     @Test(

@@ -56,7 +56,7 @@ struct UpdateTests {
         }
         #expect(both.job.update?.parts == [.edit, .upgrade] && both.job.update?.before == .small && both.job.state == .ready)
         #expect(both.instance.spec.ports == ports && both.instance.spec.environmentNames == ["KEY"])
-        #expect(both.commit.environments == [both.instance.id: environment])
+        #expect(both.commit.environments == [.waiting(for: both.job.id): environment], "until the machine has it")
         #expect(try self.admit { $0.image = InstanceSpec.small.image }.job.state == .succeeded, "nothing changes")
     }
 
@@ -138,10 +138,65 @@ struct UpdateTests {
         #expect(result.job?.state == .failed && result.instance?.spec == .small && result.instance?.state == .running)
     }
 
+    @Test("A container is not made anew twice: a call whose answer was lost is known by its mark, and repeated only when it left none")
+    func resetsOnce() throws {
+        let (job, instance) = self.job([.upgrade], .send)
+        let sent = try #require(JobStepper.sample(job, instance).sending(.upgrade, to: UpstreamID(rawValue: "m1")).job)
+        let lost = CloudError(.transport, "no answer", mayHaveTakenEffect: true)
+        let looking = try #require(JobStepper.sample(sent, instance).sent(lost).job)
+        func look(_ mark: String?, at now: Timestamp) -> Job? {
+            var machine = self.seen(disk: 100)
+            machine.updateMark = mark
+            return JobStepper.sample(looking, instance, at: now).confirmed(machine).job
+        }
+        #expect(look(nil, at: noon + .seconds(1000))?.step == .confirm, "nobody knows")
+        #expect(look("", at: noon + .seconds(100))?.step == .confirm, "it may show later")
+        #expect(look("", at: noon + .seconds(200))?.step == .send)
+        #expect(look(looking.id.rawValue, at: noon + .seconds(10))?.state == .succeeded)
+        #expect(look(nil, at: noon + .seconds(1300))?.state == .failed)
+    }
+
+    @Test("A new container that was accepted has arrived when it shows its mark, not while the one before still runs")
+    func arrives() throws {
+        let (job, instance) = self.job([.upgrade], .confirm)
+        var machine = self.seen(disk: 100)
+        machine.updateMark = "j-before"
+        #expect(JobStepper.sample(job, instance).confirmed(machine).job?.state == .waiting)
+        machine.updateMark = job.id.rawValue
+        #expect(JobStepper.sample(job, instance).confirmed(machine).job?.state == .succeeded)
+    }
+
+    @Test("The environment becomes the instance's own once the machine has it")
+    func environment() throws {
+        var (job, instance) = self.job([.upgrade], .confirm)
+        job.update?.bringsEnvironment = true
+        let arrived = JobStepper.sample(job, instance).confirmed(self.seen(disk: 100))
+        #expect(arrived.commit.arrivedEnvironments == [instance.id: job.id] && arrived.job?.update?.bringsEnvironment == nil)
+        let refused = JobStepper.sample(job, instance).sent(CloudError(.invalidRequest, "no"))
+        #expect(refused.commit.arrivedEnvironments.isEmpty && refused.job?.update?.bringsEnvironment == true)
+        instance.desiredState = .stopped
+        instance.jobID = JobID(rawValue: "j-stop")
+        job.acknowledgedAt = nil
+        let overtaken = JobStepper.sample(job, instance).confirmed(self.seen(disk: 100))
+        #expect(overtaken.job?.state == .cancelled && overtaken.instance?.spec == MachineUpdate.sampleKept)
+        job.step = .send
+        guard case .decided(let cut) = JobStepper.sample(job, instance).plan() else { return unexpected(job.step) }
+        #expect(cut.job?.state == .cancelled, "a stop waits for it")
+    }
+
     @Test("A stop takes the place of an update that was never sent, and the spec is as it was")
     func superseded() throws {
         let (job, instance) = self.job([.upgrade], .send)
         let admitted = try self.admission.change(.stop, Admission.Subject(instance: instance, jobs: [job]), on: self.occasion("s"))
         #expect(admitted.instance.spec == .small && admitted.commit.jobs.first?.job.state == .cancelled)
+    }
+}
+
+extension MachineUpdate {
+    /// Of the small one, whose disk was seen grown.
+    fileprivate static var sampleKept: InstanceSpec {
+        var spec = InstanceSpec.small
+        spec.diskGB = 100
+        return spec
     }
 }

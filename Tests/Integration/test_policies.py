@@ -63,6 +63,53 @@ def test_a_machine_whose_time_is_over_is_deleted_with_its_cause(api, client, sim
     assert len(others) == 1 and made.instance.id in others[0]["name"]
 
 
+def test_policies_are_changed_by_name_and_ended(api, client, server):
+    made = create(api, client, "changing", lease=3600, max_lifetime=86400)
+    request = api.instance.UpdateInstanceRequest(id="changing", policies_fields=["lease", "spot_recovery"])
+    request.policies.spot_recovery = api.instance.SPOT_RECOVERY_REPLACE
+    changed = client.instances.UpdateInstance(request, timeout=5).instance.policies
+    assert not changed.HasField("lease") and changed.max_lifetime.seconds == 86400
+    assert changed.spot_recovery == api.instance.SPOT_RECOVERY_REPLACE
+    with pytest.raises(grpc.RpcError) as refused:
+        client.instances.UpdateInstance(api.instance.UpdateInstanceRequest(id="changing", policies_fields=["colour"]), timeout=5)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "policies_fields[0]" in refused.value.details()
+    ended = command(server, "instances", "update", made.instance.id, "--lease", "30m", "--end-policy", "max_lifetime")
+    assert ended.returncode == 0, ended.stderr
+    shown = client.instances.GetInstance(api.instance.GetInstanceRequest(id="changing"), timeout=5).policies
+    assert shown.lease.seconds == 1800 and not shown.HasField("max_lifetime")
+
+
+def test_a_spot_machine_that_is_announced_to_be_taken_is_replaced_before(api, client, simulator):
+    request = api.instance.CreateInstanceRequest(name="spot", spec=spec(api))
+    request.spec.billing_mode = api.types.BILLING_MODE_SPOT
+    request.policies.spot_recovery = api.instance.SPOT_RECOVERY_REPLACE
+    made = client.instances.CreateInstance(request, timeout=10)
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    get = api.instance.GetInstanceRequest(id="spot")
+    first = client.instances.GetInstance(get, timeout=5).upstream.id
+    simulator.post(f"/_sim/spot/{first}/notify", {})
+    wait_for(lambda: client.instances.GetInstance(get, timeout=5).upstream.id != first, 90, "another machine to take its place")
+    shown = client.instances.GetInstance(get, timeout=5)
+    assert shown.state == api.instance.INSTANCE_STATE_RUNNING and len(shown.recovery_times) == 1
+    wait_for(lambda: [m["id"] for m in simulator.ledger() if not m["released"]] == [shown.upstream.id], 90, "the first machine to be gone")
+
+
+def test_a_stopped_machine_is_moved_and_runs(api, client, simulator):
+    made = create(api, client, "moving")
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    with pytest.raises(grpc.RpcError) as refused:
+        client.instances.MigrateInstance(api.instance.MigrateInstanceRequest(id="moving"), timeout=5)
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    stop = client.instances.StopInstance(api.instance.StopInstanceRequest(id="moving"), timeout=5)
+    client.jobs.WaitJob(api.job.WaitJobRequest(id=stop.job.id), timeout=60)
+    moved = client.instances.MigrateInstance(api.instance.MigrateInstanceRequest(id="moving", request_id="m"), timeout=5)
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=moved.job.id), timeout=90).state == api.job.JOB_STATE_SUCCEEDED
+    assert client.instances.GetInstance(api.instance.GetInstanceRequest(id="moving"), timeout=5).state == api.instance.INSTANCE_STATE_RUNNING
+    assert len(simulator.ledger()) == 1
+    again = client.instances.MigrateInstance(api.instance.MigrateInstanceRequest(id="moving", request_id="m"), timeout=5)
+    assert again.job.id == moved.job.id
+
+
 def test_the_default_of_the_server_and_the_command_line(api, start, connect, simulator, tmp_path):
     server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5"))
     client = connect(server)

@@ -11,6 +11,7 @@ final class TestCloud: Cloud, Sendable {
     }
 
     let state: Mutex<State>
+    let clockSkew: Duration? = nil
 
     init(now: Timestamp) {
         self.state = Mutex(State(catalogue: .success(Self.catalogue(at: now))))

@@ -59,7 +59,9 @@ struct UpdateHandlersTests {
         let reply = try await fixture.instances.updateInstance(request, context: self.context)
         #expect(reply.instance?.environmentNames == ["KEY"] && !"\(reply)".contains("canary"))
         #expect(!fixture.lines.text.contains("canary"))
-        #expect(try await fixture.store.environment(of: InstanceID(rawValue: id)).values == ["KEY": "canary-77"])
+        let job = JobID(rawValue: try #require(reply.job?.id))
+        #expect(try await fixture.store.environment(of: .waiting(for: job)).values == ["KEY": "canary-77"])
+        #expect(try await fixture.store.environment(of: InstanceID(rawValue: id)).values.isEmpty, "the machine has it not yet")
         environment.environment = ["KEY": "another"]
         request.environment = environment
         #expect(try await refusal { try await fixture.instances.updateInstance(request, context: self.context) }.fields == ["request_id"])

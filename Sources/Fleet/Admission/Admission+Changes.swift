@@ -95,7 +95,10 @@ extension Admission {
         }
         instance.desiredState = change.desiredState
         // Who starts it uses it.
-        if change != .stop, instance.policies != nil { instance.touchedAt = max(instance.touchedAt ?? occasion.now, occasion.now) }
+        if change != .stop {
+            instance.startAskedAt = occasion.now
+            if instance.policies != nil { instance.touchedAt = max(instance.touchedAt ?? occasion.now, occasion.now) }
+        }
         instance.claim()
         return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }
@@ -127,12 +130,9 @@ extension Admission {
         instance.jobID = job.id
         instance.updatedAt = occasion.now
         // An update that was never sent leaves the machine as it was.
-        if let update = jobs.compactMap(\.update).first { instance.spec = update.before }
-        let ended = jobs.map { job in
-            var job = job
-            job.supersede(at: occasion.now)
-            return Commit.JobWrite(job)
-        }
+        if let update = jobs.compactMap(\.update).first { instance.spec = update.kept }
+        if jobs.contains(where: \.isReplacing) { instance.dropReplacement(at: occasion.now) }
+        let ended = jobs.map { Commit.JobWrite($0.superseded(at: occasion.now)) }
         let commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(action), .instance(instance.id, instance.revision)],
             instances: [instance], jobs: ended + [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),

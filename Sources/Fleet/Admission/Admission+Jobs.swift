@@ -22,7 +22,11 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the start has been asked of the provider: stop the instance instead", instanceID: subject.instance.id,
                 jobID: id)
-        case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance:
+        case .migrateInstance where job.step.isSettling || (job.migration != .replace && !job.isUncalled):
+            throw FleetError(
+                .invalidState, "the move has been asked of the provider: it ends when it is known what has come of it",
+                instanceID: subject.instance.id, jobID: id)
+        case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance:
             return self.cancelChange(job, subject, on: occasion)
         }
     }
@@ -55,15 +59,23 @@ extension Admission {
         let remaining = subject.jobs.filter { $0.id != job.id }
         if remaining.isEmpty || job.type == .deleteInstance { instance.revertToUpstream(because: .requested, "") }
         if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
-        if job.type != .updateInstance { instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState }
+        if job.isReplacing { instance.dropReplacement(at: occasion.now) }
+        if job.type != .updateInstance, job.type != .migrateInstance {
+            instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
+        }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
-        if let update = job.update, job.isUncalled { instance.spec = update.before }
+        if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
+        if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now
-        let commit = Commit(
+        var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(instance.id, subject.instance.revision)],
             instances: [instance], jobs: [Commit.JobWrite(ended)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled")])
+        // The machine may be being given the new environment: it is the one that a later container is made with.
+        if !job.isUncalled, job.update?.parts.first == .upgrade, job.update?.bringsEnvironment == true {
+            commit.arrivedEnvironments = [instance.id: job.id]
+        }
         return Admitted(commit: commit, instance: instance, job: ended)
     }
 
@@ -76,8 +88,8 @@ extension Admission {
                 .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         if job.type == .createInstance { return try self.retryCreate(job, subject, on: occasion) }
-        guard job.type != .updateInstance else {
-            throw FleetError(.invalidState, "an update is asked for anew, not tried again", instanceID: subject.instance.id, jobID: job.id)
+        guard job.type != .updateInstance, job.type != .migrateInstance else {
+            throw FleetError(.invalidState, "this is asked for anew, not tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         var admitted = try self.change(job.type.change, subject, on: occasion)
         admitted.note(retryOf: job.id)
@@ -119,10 +131,10 @@ extension Admission.Admitted {
 }
 
 extension JobType {
-    /// Never asked of a create or an update.
+    /// Never asked of a create, an update or a migration.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance, .updateInstance: .start
+        case .createInstance, .startInstance, .updateInstance, .migrateInstance: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
@@ -148,6 +160,10 @@ extension Instance {
         self.endpoints = []
         self.upstream = nil
         self.runningSince = nil
+        self.touchedAt = nil
+        self.startAskedAt = now
+        self.askedAgainAt = now
+        self.restartPolicies()
         self.deletedAt = nil
         self.deleteAskedAt = nil
         self.jobID = job

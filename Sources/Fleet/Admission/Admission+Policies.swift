@@ -1,20 +1,25 @@
-/// What policies ask for: like a caller's request, but held back by brake and freeze, and never in the way of a job that is at work.
+/// What policies ask for: like a caller's request, but held back by brake and freeze, and seldom in the way of a job that is at work.
 extension Admission {
     /// Signs of use are written down at most so often, but for the last before an action: they are many, and the policies' times are
     /// minutes.
     static let touchSpacing: Duration = .seconds(60)
+    /// A delete that is due waits so long for what somebody has asked for before: more is a job that does not get on.
+    static let deletePatience: Duration = .seconds(300)
 
     /// The commit that begins a due action; nil when there is nothing to do now.
-    ///
-    /// - Parameter servingSince: see `Instance.judgeNextAction`.
-    package func automatic(_ subject: Subject, jobID: JobID, servingSince: Timestamp? = nil, at now: Timestamp) -> Commit? {
+    package func automatic(
+        _ subject: Subject, jobID: JobID, times: ServiceTimes = ServiceTimes(), at now: Timestamp
+    ) -> Commit? {
         var instance = subject.instance
-        guard subject.jobs.isEmpty, instance.upstream != nil, let action = instance.judgeNextAction(servingSince: servingSince),
-            action.at <= now
+        guard instance.upstream != nil, let action = instance.judgeNextAction(times), let dueAt = instance.earliest(action, times),
+            dueAt <= now, subject.jobs.isEmpty || (action.kind == .delete && now >= dueAt + Self.deletePatience)
         else { return nil }
-        let job = Job(
+        let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? now
+        var job = Job(
             id: jobID, type: action.kind == .stop ? .stopInstance : .deleteInstance, tenant: instance.tenant, instanceID: instance.id,
-            step: .send, requestID: "", cause: action.cause, createdAt: now)
+            step: .send, requestID: "", cause: action.cause, createdAt: max(latest, now))
+        let superseded = subject.jobs.filter { !$0.step.isSettling }
+        if superseded.count < subject.jobs.count { job.state = .waiting }
         switch action.kind {
         case .stop: instance.desiredState = .stopped
         case .delete:
@@ -22,24 +27,25 @@ extension Admission {
             instance.deleteAskedAt = instance.deleteAskedAt ?? now
             instance.state(.deleting, because: .policy, "")
         }
+        if let update = superseded.compactMap(\.update).first { instance.spec = update.kept }
+        if superseded.contains(where: \.isReplacing) { instance.dropReplacement(at: now) }
+        instance.forgetWarning()
+        instance.nextAction = nil
         instance.stateMessage = "policy: \(action.cause.word)"
         instance.jobID = job.id
-        instance.nextAction = nil
-        instance.warnedOf = nil
         instance.updatedAt = now
         return Commit(
             guards: [.permitted(.endAutomatically), .instance(instance.id, subject.instance.revision)], instances: [instance],
-            jobs: [Commit.JobWrite(job)])
+            jobs: superseded.map { Commit.JobWrite($0.superseded(at: now)) } + [Commit.JobWrite(job)])
     }
 
     /// What is to be written of an instance between its actions: that it was in use, what comes next, or that it is near. Nil when nothing is.
     package static func upkeep(
-        of instance: Instance, touchedAt: Timestamp?, servingSince: Timestamp? = nil, at now: Timestamp
+        of instance: Instance, touchedAt: Timestamp?, times: ServiceTimes = ServiceTimes(), at now: Timestamp
     ) -> Commit? {
         var changed = instance
-        if let touchedAt, instance.isToNote(touchedAt, servingSince, at: now) { changed.touchedAt = touchedAt }
-        changed.nextAction = changed.judgeNextAction(servingSince: servingSince)
-        changed.warn(at: now)
+        if let touchedAt, instance.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
+        changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now
         return Commit(guards: [.permitted(.obey), .instance(instance.id, instance.revision)], instances: [changed])
@@ -47,25 +53,10 @@ extension Admission {
 }
 
 extension Instance {
-    fileprivate func isToNote(_ touchedAt: Timestamp, _ servingSince: Timestamp?, at now: Timestamp) -> Bool {
+    fileprivate func isToNote(_ touchedAt: Timestamp, _ times: ServiceTimes, at now: Timestamp) -> Bool {
         guard let known = self.touchedAt else { return true }
         if touchedAt >= known + Admission.touchSpacing { return true }
         // The next action may be due only because the last sign has not been written down.
-        return touchedAt > known && self.judgeNextAction(servingSince: servingSince).map { $0.at <= now } ?? false
-    }
-
-    /// Says once that an action is near, and takes that back when it is not any more.
-    fileprivate mutating func warn(at now: Timestamp) {
-        if let warned = self.warnedOf, warned != self.nextAction {
-            self.warnedOf = nil
-            if self.stateMessage == Self.warning(of: warned) { self.stateMessage = "" }
-        }
-        guard let action = self.nextAction, now >= action.at - Self.warningLead, self.warnedOf != action else { return }
-        self.warnedOf = action
-        self.stateMessage = Self.warning(of: action)
-    }
-
-    private static func warning(of action: NextAction) -> String {
-        "policy: \(action.kind.rawValue) because of \(action.cause.word) in less than \(self.warningLead.components.seconds / 60) minutes"
+        return touchedAt > known && self.judgeNextAction(times).map { $0.at <= now } ?? false
     }
 }

@@ -13,7 +13,7 @@ extension Admission {
         guard before.desiredState != .deleted, !before.state.isFinal else {
             throw FleetError(.invalidState, "the instance is being deleted or has ended: \(before.state)", instanceID: before.id)
         }
-        let violations = Self.violations(of: update, for: before)
+        let violations = Self.violations(of: update, for: before, at: occasion.now)
         guard violations.isEmpty else { throw .invalid(violations) }
         let parts = update.parts(from: before.spec)
         try Self.checkState(of: subject, for: parts)
@@ -23,16 +23,18 @@ extension Admission {
         instance.deletionProtection = update.deletionProtection ?? before.deletionProtection
         instance.spec = update.applied(to: before.spec)
         instance.claim()
+        if let policies = update.policies { instance.say(policies, at: occasion.now) }
         instance.updatedAt = occasion.now
         var job = Self.updateJob(parts, subject, on: occasion)
         if parts.isEmpty { job.end(.succeeded, progress: "nothing to ask of the provider", at: occasion.now) }
+        if update.environment != nil { job.update?.bringsEnvironment = true }
         instance.jobID = job.id
         var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(before.id, before.revision)],
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: job.state.isFinal ? "changed here" : "a job sees to it")])
         if instance.name != before.name { commit.guards.append(.nameIsFree(instance.tenant, instance.name)) }
-        if let environment = update.environment { commit.environments = [instance.id: environment] }
+        if let environment = update.environment { commit.environments = [.waiting(for: job.id): environment] }
         return Admitted(commit: commit, instance: instance, job: job)
     }
 
@@ -61,7 +63,7 @@ extension Admission {
     }
 
     /// Only what the update brings: a record that was found at the provider has gaps of its own.
-    private static func violations(of update: InstanceUpdate, for instance: Instance) -> [FieldViolation] {
+    private static func violations(of update: InstanceUpdate, for instance: Instance, at now: Timestamp) -> [FieldViolation] {
         let known = Set(SpecRules.violations(of: instance.spec))
         var found = SpecRules.violations(of: update.applied(to: instance.spec)).filter { !known.contains($0) }
             .map { FieldViolation($0.field.replacing("spec.", with: "", maxReplacements: 1), $0.description) }
@@ -76,6 +78,21 @@ extension Admission {
         if let disk = update.diskGB, disk < instance.spec.diskGB {
             found.append(FieldViolation("disk_gb", "must be at least \(instance.spec.diskGB): a disk can only grow"))
         }
+        if let policies = update.policies {
+            let said = policies.applied(to: nil) ?? InstancePolicies()
+            found += SpecRules.violations(of: said, at: now)
+        }
         return found
+    }
+}
+
+extension Instance {
+    /// Who says what is to be done uses the machine: idle time and lease begin anew, and what was called off is said again.
+    fileprivate mutating func say(_ update: PolicyUpdate, at now: Timestamp) {
+        self.restartPolicies()
+        self.policies = update.applied(to: self.policies)
+        self.policiesSaidAt = now
+        if self.policies != nil { self.touchedAt = max(self.touchedAt ?? now, now) }
+        self.nextAction = self.judgeNextAction()
     }
 }

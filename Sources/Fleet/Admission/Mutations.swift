@@ -78,6 +78,17 @@ package struct Mutations: Sendable {
         }
     }
 
+    /// To another machine; see `Admission.migrate`.
+    package func migrate(
+        _ way: Migration, _ instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],
+        actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            try admission.migrate(way, subject, expectedRevision: expectedRevision, on: occasion)
+        }
+    }
+
     private func change(
         _ instanceID: InstanceID, _ request: RequestKey, _ payloadDigest: [UInt8], _ actor: String, _ isValidateOnly: Bool,
         _ decide: (Admission, Admission.Subject, Admission.Occasion) throws(FleetError) -> Admission.Admitted

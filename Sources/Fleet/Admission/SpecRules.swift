@@ -71,8 +71,8 @@ package enum SpecRules {
             if !self.environmentNameLengths.contains(name.unicodeScalars.count) {
                 found.append(FieldViolation("spec.environment", "names must have \(self.environmentNameLengths.words) characters"))
             }
-            if name == OwnershipToken.environmentName {
-                found.append(FieldViolation("spec.environment", "\(name) is kept for the ownership token"))
+            if name == OwnershipToken.environmentName || name == OwnershipToken.updateEnvironmentName {
+                found.append(FieldViolation("spec.environment", "\(name) is kept for the server's own marks"))
             }
             if value.unicodeScalars.count > self.environmentValueLengthMax {
                 found.append(

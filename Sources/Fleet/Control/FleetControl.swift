@@ -55,6 +55,9 @@ package struct FleetControl: Hashable, Sendable, Codable {
         self.attemptFloor = nil
     }
 
+    /// When a database that had been put back was last activated, a second late at most; nil: never.
+    package var activatedAt: Timestamp? { self.attemptFloor.map { Timestamp(seconds: Int64($0) + 1) } }
+
     mutating func raiseAttemptFloor(at now: Timestamp) {
         self.attemptFloor = max(self.attemptFloor ?? 0, Int(now.microseconds / 1_000_000))
     }

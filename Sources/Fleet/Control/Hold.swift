@@ -6,6 +6,8 @@ package enum Hold: Hashable, Sendable {
     case control(FleetControl.Refusal)
     case brake(BrakeReached)
     case paused(QueuePause)
+    /// See `ClockDoubt`.
+    case clock(String)
 
     /// Nil for errors that say something else.
     package init?(_ error: StoreError) {
@@ -25,6 +27,8 @@ extension Hold: CustomStringConvertible {
         // Without the numbers, which change with every try: only a change that says something is one.
         case .brake(let reached): "waiting: the brake holds (\(reached.limit.rawValue))"
         case .paused(let pause): "waiting: \(pause)"
+        // Without the seconds, which change with every try.
+        case .clock: "waiting: the clock is in doubt"
         }
     }
 }

@@ -39,6 +39,8 @@ struct Restoration: Sendable {
         // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
         case .createInstance: job.step == .boot
         case .startInstance, .stopInstance, .restartInstance, .updateInstance: true
+        // The machine in its place is looked for, and taken or ended, as after any crash.
+        case .migrateInstance: !job.isReplacing
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
         }
     }
@@ -65,7 +67,7 @@ struct Restoration: Sendable {
 
     /// Nil for a job that asks the provider before it spends.
     private func settled(_ job: Job) -> Job? {
-        guard job.type == .createInstance, job.step == .place || job.step.isSettling else { return nil }
+        guard job.type == .createInstance || job.isReplacing, job.step == .place || job.step.isSettling else { return nil }
         var job = job
         job.createCalls = max(job.createCalls, self.attemptFloor)
         if case .settle(var attempt, _) = job.step {

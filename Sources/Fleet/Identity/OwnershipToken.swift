@@ -32,4 +32,8 @@ package struct OwnershipToken: Hashable, Sendable, Codable {
 
     /// The environment variable that carries the token inside the machine.
     package static let environmentName = "NOVITAI_OWNER"
+
+    /// The environment variable that names the job that last gave the machine a new container: the only way to learn whether a call whose
+    /// answer was lost has come through.
+    package static let updateEnvironmentName = "NOVITAI_UPDATE"
 }

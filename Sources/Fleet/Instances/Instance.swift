@@ -188,12 +188,27 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var deletionProtection: Bool
     /// Nil: none, as in rows of versions that had none.
     package var policies: InstancePolicies?
+    /// When they were last changed; nil: they are those of the create.
+    package var policiesSaidAt: Timestamp?
     /// When it was last said to be in use, as far as that is written down.
     package var touchedAt: Timestamp?
     /// What a policy will do next.
     package var nextAction: NextAction?
-    /// The action that was last warned of.
+    /// The action that was last warned of, and when.
     package var warnedOf: NextAction?
+    package var warnedAt: Timestamp?
+    /// What a policy was to do and somebody has called off, at the time that its clock showed then.
+    package var calledOff: [NextAction]?
+    /// When somebody last asked for it to run; nil before that, and in rows of versions that did not keep it.
+    package var startAskedAt: Timestamp?
+    /// When its machine was asked for once more, after a create that failed; nil: never.
+    package var askedAgainAt: Timestamp?
+    /// Nil: the provider does not take it back, or has not been heard.
+    package var spot: SpotFacts?
+    /// When it was recovered by itself, the newest last; nil: never.
+    package var recoveries: [Timestamp]?
+    /// Nil: none is being made.
+    package var replacement: Replacement?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var runningSince: Timestamp?
@@ -230,9 +245,17 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.jobID = jobID
         self.deletionProtection = deletionProtection
         self.policies = policies
+        self.policiesSaidAt = nil
         self.touchedAt = nil
         self.nextAction = nil
         self.warnedOf = nil
+        self.warnedAt = nil
+        self.calledOff = nil
+        self.startAskedAt = nil
+        self.askedAgainAt = nil
+        self.spot = nil
+        self.recoveries = nil
+        self.replacement = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.runningSince = nil
@@ -246,12 +269,13 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
 
     /// Machines not yet proven gone: what the ceiling `MAX_INSTANCES` counts. An intent counts as the machine it may become.
     package var liableMachines: Int {
-        (self.state.isFinal ? 0 : 1) + self.debts.count
+        (self.state.isFinal ? 0 : self.replacement == nil ? 1 : 2) + self.debts.count
     }
 
     /// Dollars per hour of the same machines, by quoted price: what the ceiling `MAX_HOURLY_SPEND` counts.
     package var liableHourlySpend: MicroUSD {
         let own = self.state.isFinal ? .zero : (self.placement?.hourlyPrice ?? .zero)
-        return self.debts.reduce(own) { $0 + $1.hourlyPrice }
+        let other = self.state.isFinal ? nil : self.replacement.map { $0.placement?.hourlyPrice ?? own }
+        return self.debts.reduce(own + (other ?? .zero)) { $0 + $1.hourlyPrice }
     }
 }

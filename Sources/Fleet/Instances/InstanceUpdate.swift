@@ -14,6 +14,7 @@ package struct InstanceUpdate: Sendable {
     package var entrypoint: String?
     /// All of it afterwards.
     package var environment: InstanceEnvironment?
+    package var policies: PolicyUpdate?
 
     package init() {}
 
@@ -41,6 +42,11 @@ package struct InstanceUpdate: Sendable {
     }
 }
 
+extension InstanceID {
+    /// What the environment stands under that an update is to bring about: until the machine has it, the instance keeps its own.
+    package static func waiting(for job: JobID) -> InstanceID { InstanceID(rawValue: "job \(job)") }
+}
+
 /// The part of an update that the provider does, as the job keeps it.
 package struct MachineUpdate: Hashable, Sendable, Codable {
     package enum Part: String, Hashable, Sendable, Codable {
@@ -58,6 +64,25 @@ package struct MachineUpdate: Hashable, Sendable, Codable {
     package var diskSeenGB: Int
     /// The provider has been asked to let the disk grow, and may have done it: asked again it would grow twice, for ever billed.
     package var mayHaveGrown: Bool?
+    /// Since when the provider may be making the container anew: asked again it would do so twice. Nil: it is not.
+    package var mayHaveResetSince: Timestamp?
+    /// The new environment waits for the machine to have it, see `InstanceID.waiting`.
+    package var bringsEnvironment: Bool?
+
+    /// What the machine is taken to be made of when the update comes to nothing. A disk does not shrink again.
+    var kept: InstanceSpec {
+        var spec = self.before
+        spec.diskGB = max(spec.diskGB, self.diskSeenGB)
+        return spec
+    }
+
+    /// The same when the update is no longer followed, though its present part may have been taken.
+    func abandoned(_ spec: InstanceSpec) -> InstanceSpec {
+        guard self.parts.first == .edit else { return spec }
+        var kept = self.before
+        (kept.ports, kept.diskGB) = (spec.ports, spec.diskGB)
+        return kept
+    }
 
     package init(parts: [Part], before: InstanceSpec) {
         self.parts = parts

@@ -28,6 +28,12 @@ extension Job {
             .cancelled, progress: "superseded", reason: "SUPERSEDED", message: "a later request took the place of this one", at: now)
     }
 
+    func superseded(at now: Timestamp) -> Job {
+        var job = self
+        job.supersede(at: now)
+        return job
+    }
+
     /// Goes to `step`, which is due at `time`.
     mutating func proceed(to step: JobStep, at time: Timestamp, progress: String) {
         self.state = .waiting

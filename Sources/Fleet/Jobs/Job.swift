@@ -7,6 +7,7 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case restartInstance
     case deleteInstance
     case updateInstance
+    case migrateInstance
 }
 
 /// See `novitai.v1.JobState` for the meaning of each.
@@ -38,12 +39,19 @@ package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
     case leaseLapsed
     case lifetime
     case schedule
+    /// The provider takes a spot machine back, or has.
+    case spotReclaim
 
     /// In capitals, as reasons are named.
     package var word: String { inCapitals(self.rawValue) }
 
     /// Said beforehand by the owner, who may say something else until it is done.
-    package var isPolicy: Bool { self != .startupTimeout && self != .providerError }
+    package var isPolicy: Bool {
+        switch self {
+        case .idle, .leaseLapsed, .lifetime, .schedule: true
+        case .startupTimeout, .providerError, .spotReclaim: false
+        }
+    }
 }
 
 /// A provider call made for a job that failed or stayed unclear.
@@ -97,6 +105,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var cause: JobCause?
     /// Of an update alone: what is asked of the provider.
     package var update: MachineUpdate?
+    /// Of a migration alone: how.
+    package var migration: Migration?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -131,6 +141,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.requestID = requestID
         self.cause = cause
         self.update = nil
+        self.migration = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

@@ -5,6 +5,9 @@ extension Instance {
         self.upstream = UpstreamFacts(id: machine.id, status: machine.status, error: machine.statusError, observedAt: now)
         self.endpoints = Self.endpoints(from: machine, before: self.endpoints)
         let state = phase.instanceState(hasRun: self.runningSince != nil)
+        // What was said of the run before is over.
+        if state == .running, self.state != .running { self.spot = nil }
+        self.observeSpot(of: machine)
         if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
         let isUnasked = self.orphanedSince != nil
         let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason
@@ -33,6 +36,7 @@ extension Instance {
         self.state(state, because: reason, message)
         self.endpoints = []
         self.nextAction = nil
+        self.dropReplacement(at: now)
         if state == .deleted { self.deletedAt = now }
     }
 

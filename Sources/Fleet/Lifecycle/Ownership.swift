@@ -32,10 +32,11 @@ extension Machine {
 }
 
 extension Instance {
+    /// Of a replacement, or of the instance's own machine.
     mutating func ask(for placement: Placement, attempt: Int) {
         let asked = (self.askedPlacements ?? []) + [AskedPlacement(attempt: attempt, placement: placement)]
         self.askedPlacements = asked.suffix(Self.askedPlacementsKept)
-        self.placement = placement
+        if self.replacement == nil { self.placement = placement } else { self.replacement?.placement = placement }
     }
 
     /// Where the machine of that create call is and what it costs. When that is not known the dearest that was asked for, so that

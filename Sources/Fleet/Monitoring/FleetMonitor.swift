@@ -18,6 +18,8 @@ package final class FleetMonitor: Sendable {
         package var funds: Funds?
         /// Why the last reading of the balance failed; nil when it did not.
         package var lastBalanceError: Failure?
+        /// Why the clock is not believed; nil while it is.
+        package var clockDoubt: String?
         package var lastStoreError: Failure?
         package var lastStoreSuccessAt: Timestamp?
     }

@@ -114,12 +114,14 @@ package struct Machine: Sendable, Hashable, Identifiable {
     package var spotStatus: String
     package var spotReclaimAt: Timestamp?
     package var createdAt: Timestamp?
+    /// The job that last gave it a new container, empty for none; nil when the reply does not show the environment.
+    package var updateMark: String?
 
     package init(
         id: UpstreamID, name: String, status: String, statusError: String = "", token: OwnershipToken? = nil, clusterID: String = "",
         productID: String = "", gpuCount: Int? = nil, diskGB: Int? = nil, billingMode: BillingMode? = nil, endpoints: [Endpoint] = [],
         spotStatus: String = "",
-        spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil
+        spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil, updateMark: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -135,6 +137,7 @@ package struct Machine: Sendable, Hashable, Identifiable {
         self.spotStatus = spotStatus
         self.spotReclaimAt = spotReclaimAt
         self.createdAt = createdAt
+        self.updateMark = updateMark
     }
 }
 
@@ -152,6 +155,8 @@ package struct MachineListing: Sendable, Hashable {
 
 /// The provider. Every call may take until its deadline; none is made inside a store transaction.
 package protocol Cloud: Sendable {
+    /// The provider's time less ours, as its newest reply said; nil while none has said it.
+    var clockSkew: Duration? { get }
     /// Asks for one machine, exactly once: never repeated inside, whatever happens.
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome
     /// One machine; nil when the provider says that there is none (`removed` included).

@@ -27,6 +27,8 @@ package struct MachineEdit: Sendable, Hashable {
 package struct MachineUpgrade: Sendable, Hashable {
     /// Goes on in the new environment, so that the machine stays ours by both of its marks.
     package var token: OwnershipToken
+    /// The job that asks for it, by which its effect is recognised; empty: none.
+    package var mark: String
     package var image: String
     package var registryCredentialID: String
     package var environment: InstanceEnvironment
@@ -37,10 +39,12 @@ package struct MachineUpgrade: Sendable, Hashable {
     package var keepsData: Bool
 
     package init(
-        token: OwnershipToken, image: String, registryCredentialID: String = "", environment: InstanceEnvironment = InstanceEnvironment(),
+        token: OwnershipToken, mark: String = "", image: String, registryCredentialID: String = "",
+        environment: InstanceEnvironment = InstanceEnvironment(),
         command: String = "", entrypoint: String = "", volumes: [VolumeMount] = [], keepsData: Bool = true
     ) {
         self.token = token
+        self.mark = mark
         self.image = image
         self.registryCredentialID = registryCredentialID
         self.environment = environment

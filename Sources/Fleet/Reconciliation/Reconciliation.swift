@@ -19,11 +19,14 @@ package struct ReconciliationQuestion: Hashable, Sendable {
     package var kind: Kind
     package var instanceID: InstanceID
     package var upstreamID: UpstreamID
+    /// As the listing shows it; nil when it does not.
+    package var listed: Machine?
 
-    package init(kind: Kind, instanceID: InstanceID, upstreamID: UpstreamID) {
+    package init(kind: Kind, instanceID: InstanceID, upstreamID: UpstreamID, listed: Machine? = nil) {
         self.kind = kind
         self.instanceID = instanceID
         self.upstreamID = upstreamID
+        self.listed = listed
     }
 }
 
@@ -95,7 +98,7 @@ package struct Reconciliation: Sendable {
         guard machine.isProvenOurs || instance.upstream?.id == machine.id else { return nil }
         if instance.state.isFinal { return ask(.stranger) }
         // Without a machine yet, the create job settles what is listed.
-        guard let upstream = instance.upstream, upstream.id != machine.id else { return nil }
+        guard let upstream = instance.upstream, upstream.id != machine.id, !instance.isReplaced(by: machine) else { return nil }
         return ask(.extra)
     }
 
@@ -110,7 +113,11 @@ package struct Reconciliation: Sendable {
             return questions
         }
         if let machine = listed[upstream.id] {
-            if self.differs(instance, from: machine) || instance.lacksPrice { questions.append(ask(.changed, upstream.id)) }
+            if self.differs(instance, from: machine) || instance.lacksPrice {
+                var question = ask(.changed, upstream.id)
+                question.listed = machine
+                questions.append(question)
+            }
         } else if believesAbsence {
             questions.append(ask(.missing, upstream.id))
         }
@@ -139,7 +146,8 @@ package struct Reconciliation: Sendable {
         case .debt: self.answerDebt(question, instance, machine, placement, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, at: now)
-        case .missing, .changed: self.answerState(instance, machine, wasAbsent: wasAbsent, placement, at: now)
+        case .missing, .changed:
+            self.answerState(instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)
         }
     }
 
@@ -208,6 +216,8 @@ package struct Reconciliation: Sendable {
         instance.deletedAt = nil
         instance.deleteAskedAt = nil
         instance.placement = placement
+        // What was said of an older machine says nothing of this one.
+        if before.upstream?.id != machine.id { instance.policies = nil }
         instance.findAgain(machine, at: now)
         // Its name may have been given away since.
         instance.name = instance.id.rawValue
@@ -241,7 +251,7 @@ package struct Reconciliation: Sendable {
     /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
     private func answerExtra(_ instance: Instance?, _ machine: Machine?, at now: Timestamp) -> ReconciliationAnswer {
         guard var instance, let machine, !machine.isLeavingOrGone, let upstream = instance.upstream, upstream.id != machine.id,
-            !instance.debts.contains(where: { $0.upstreamID == machine.id })
+            !instance.isReplaced(by: machine), !instance.debts.contains(where: { $0.upstreamID == machine.id })
         else { return .nothing }
         guard machine.isProvenOurs else { return .unproven(machine.id) }
         let before = instance

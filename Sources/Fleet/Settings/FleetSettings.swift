@@ -18,6 +18,10 @@ package struct FleetSettings: Sendable, Hashable {
     package var probing: ProbeSettings
     /// `AUTO_STOP_ENABLED`, `AUTO_STOP_IDLE_MINUTES`: of instances that say nothing about it; nil is never.
     package var idleStop: Duration?
+    /// `MIGRATION_ENABLED`: of instances that say nothing about it; nil: nothing is recovered by itself.
+    package var spotRecovery: SpotRecovery?
+    /// `MIGRATION_DRY_RUN`: what would be recovered is only said.
+    package var isRecoveryDryRun: Bool
     /// `UPSTREAM_REQUESTS_PER_MINUTE`: calls that the provider takes.
     package var upstreamRequestsPerMinute: Int
     /// `DEFAULT_REGION`: where to look when a spec names no region; nil is anywhere.
@@ -32,7 +36,8 @@ package struct FleetSettings: Sendable, Hashable {
         pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
         startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(), idleStop: Duration? = nil,
-        upstreamRequestsPerMinute: Int = 100, defaultRegion: String? = nil,
+        spotRecovery: SpotRecovery? = .migrate, isRecoveryDryRun: Bool = false, upstreamRequestsPerMinute: Int = 100,
+        defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {
         self.ceilings = ceilings
@@ -44,6 +49,8 @@ package struct FleetSettings: Sendable, Hashable {
         self.startupTimeout = startupTimeout
         self.probing = probing
         self.idleStop = idleStop
+        self.spotRecovery = spotRecovery
+        self.isRecoveryDryRun = isRecoveryDryRun
         self.upstreamRequestsPerMinute = upstreamRequestsPerMinute
         self.defaultRegion = defaultRegion
         self.revisionRetention = revisionRetention

@@ -6,11 +6,16 @@ extension JobStepper {
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
+        case .migrateInstance: self.job.migration == .start ? .start : .migrate
         case .updateInstance: self.job.update?.parts.first == .upgrade ? .upgrade : .edit
         }
     }
 
     func planLook() -> StepPlan {
+        if self.job.isReplacing {
+            guard let id = self.instance.replacement?.upstreamID else { return .decided(self.cutShort()) }
+            return .look(id, isDirect: self.job.absences > 0)
+        }
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         // A listing may lag behind: what it shows may be older than the start that this stop followed.
         let isUnacceptedStop = self.job.type == .stopInstance && self.job.acknowledgedAt == nil
@@ -36,7 +41,13 @@ extension JobStepper {
     /// A stop has been asked for since, and waits for this job: nothing is begun that would be ended at once. What it has asked for may
     /// still take effect late; the stop looks for that.
     private var isOvertaken: Bool {
-        (self.job.type == .startInstance || self.job.type == .restartInstance) && self.instance.desiredState == .stopped
+        guard self.instance.desiredState == .stopped else { return false }
+        // A machine that is stopped can be updated too: then nothing newer is wanted.
+        return switch self.job.type {
+        case .startInstance, .restartInstance: true
+        case .updateInstance, .migrateInstance: self.instance.jobID != self.job.id
+        case .createInstance, .stopInstance, .deleteInstance: false
+        }
     }
 
     /// What a policy asked for and is not due any more, because a sign of use has come before it was done.
@@ -72,6 +83,7 @@ extension JobStepper {
         job.acknowledgedAt = nil
         job.absences = 0
         if action == .edit, self.isGrowing { job.update?.mayHaveGrown = true }
+        if action == .upgrade { job.update?.mayHaveResetSince = self.now }
         job.progress = "asking the provider to \(action.rawValue)"
         instance.state(action.stateWhileUnderWay, because: action == .delete ? instance.stateReason : self.reason, instance.stateMessage)
         if action != .delete, action != .edit {
@@ -88,7 +100,7 @@ extension JobStepper {
     private func limit(_ commit: inout Commit, _ action: MachineAction, _ instance: Instance) {
         if self.job.firstSentAt == nil { commit.guards.append(.queueIsOpen(self.job.type)) }
         guard let cause = self.job.cause, action == .stop || action == .delete else {
-            return commit.guards.append(.permitted(action == .start ? .begin : .obey))
+            return commit.guards.append(.permitted(action == .start || action == .migrate ? .begin : .obey))
         }
         commit.guards.append(.permitted(.endAutomatically))
         guard self.job.firstSentAt == nil else { return }
@@ -105,7 +117,10 @@ extension JobStepper {
             return self.result(job, self.instance)
         }
         job.record(error.description, at: self.now)
-        if !error.mayHaveTakenEffect { job.update?.mayHaveGrown = nil }
+        if !error.mayHaveTakenEffect {
+            job.update?.mayHaveGrown = nil
+            job.update?.mayHaveResetSince = nil
+        }
         if self.job.type != .deleteInstance, let reason = error.code.endsChange(self.action) {
             return self.failed(reason, error.message, job)
         }
@@ -135,6 +150,7 @@ extension JobStepper {
         instance.observe(machine, because: self.reason, at: self.now)
         if self.job.type == .deleteInstance { return self.stillThere(machine, job) }
         if let disk = machine.diskGB { job.update?.diskSeenGB = disk }
+        if self.hasMark(machine) == true { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
         if self.hasArrived(machine, job) { return self.arrived(job, instance) }
         if self.isOverdue { return self.failed(.providerError, "not done in time", job, instance) }
         if machine.phase.isTransitional {
@@ -143,15 +159,25 @@ extension JobStepper {
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
             return self.result(job, instance)
         }
-        return self.askAgain(job, instance)
+        return self.askAgain(job, instance, machine)
     }
 
     /// Of an update the next part, if there is one; else it is done once the machine is as good as it was before.
     private func arrived(_ job: Job, _ instance: Instance) -> StepResult {
         var job = job
+        let bringsEnvironment = self.action == .upgrade && job.update?.bringsEnvironment == true
+        if bringsEnvironment { job.update?.bringsEnvironment = nil }
+        var result = self.proceeded(job, instance)
+        if bringsEnvironment { result.commit.arrivedEnvironments = [instance.id: job.id] }
+        return result
+    }
+
+    private func proceeded(_ job: Job, _ instance: Instance) -> StepResult {
+        var job = job
         if let update = job.update, update.parts.count > 1 {
             job.update?.parts.removeFirst()
             job.update?.mayHaveGrown = nil
+            job.update?.mayHaveResetSince = nil
             job.update?.before.ports = instance.spec.ports
             job.update?.before.diskGB = instance.spec.diskGB
             job.acknowledgedAt = nil
@@ -168,10 +194,16 @@ extension JobStepper {
         switch self.action {
         case .start: machine.phase == .running
         case .stop: machine.phase == .stopped
-        case .restart, .upgrade: machine.phase == .running && job.acknowledgedAt != nil
+        case .restart: machine.phase == .running && job.acknowledgedAt != nil
+        case .upgrade: machine.phase == .running && job.acknowledgedAt != nil && self.hasMark(machine) != false
         case .edit: self.isEdited(machine, job)
-        case .delete: false
+        case .delete, .migrate: false
         }
+    }
+
+    /// The container is the one that this job has asked for; nil when the provider does not show that.
+    private func hasMark(_ machine: Machine) -> Bool? {
+        self.action == .upgrade ? machine.updateMark.map { $0 == self.job.id.rawValue } : nil
     }
 
     /// The provider does not show which ports it will open: that it took the call is enough. A disk is seen to have grown.
@@ -186,11 +218,21 @@ extension JobStepper {
     /// GB to ask for: what is missing from what was last seen.
     package var diskGrowthGB: Int { max(0, self.instance.spec.diskGB - (self.job.update?.diskSeenGB ?? self.instance.spec.diskGB)) }
 
+    /// Asked again it would be done twice, to the disk's growth or the container's loss. A container is known by its mark, once every
+    /// reader at the provider must know it.
+    private func mayComeYet(_ machine: Machine, _ job: Job) -> Bool {
+        guard let update = job.update else { return false }
+        if self.action == .edit { return update.mayHaveGrown == true }
+        guard let since = update.mayHaveResetSince else { return false }
+        return self.hasMark(machine) != false || self.now < since + self.settings.requestTimeout + StepLimits.absenceGrace
+    }
+
     /// The machine does not move: an accepted call may take a moment to show, one that was not accepted is repeated.
-    private func askAgain(_ job: Job, _ instance: Instance) -> StepResult {
+    private func askAgain(_ job: Job, _ instance: Instance, _ machine: Machine) -> StepResult {
         var (job, instance) = (job, instance)
+        if job.type == .updateInstance, self.isOvertaken { return self.overtaken(job, instance) }
         let isPatient = job.acknowledgedAt.map { self.now < $0 + StepLimits.acknowledgedPatience } ?? false
-        if isPatient || (self.action == .edit && job.update?.mayHaveGrown == true) {
+        if isPatient || self.mayComeYet(machine, job) {
             // Not yet shown: the state stays the one under way.
             instance.state(self.action.stateWhileUnderWay, because: self.reason, "")
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
@@ -237,13 +279,22 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
+    /// A stop waits for a change that does not get on.
+    private func overtaken(_ job: Job, _ instance: Instance) -> StepResult {
+        var (job, instance) = (job, instance)
+        if let update = job.update { instance.spec = update.kept }
+        job.supersede(at: self.now)
+        return self.result(job, instance)
+    }
+
     /// The change does not come about. Nothing is deleted for it; the instance is what the provider last said.
-    private func failed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
+    func failed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
         var job = job
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
-        if self.action == .start { instance.desiredState = .stopped }
-        if let update = self.job.update { instance.spec = update.before }
+        // Who only wants it back wants it still.
+        if self.action == .start, self.job.cause == nil { instance.desiredState = .stopped }
+        if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
     }
@@ -257,6 +308,7 @@ extension MachineAction {
         case .restart: .restarting
         case .delete: .deleting
         case .edit, .upgrade: .updating
+        case .migrate: .migrating
         }
     }
 }
@@ -265,7 +317,7 @@ extension CloudError.Code {
     /// Why no repeat can help; nil when one may.
     fileprivate func endsChange(_ action: MachineAction) -> StateReason? {
         switch self {
-        case .capacity: action == .start ? .noCapacity : nil
+        case .capacity: action == .start || action == .migrate ? .noCapacity : nil
         case .money, .invalidRequest, .unauthorized: .refused
         case .notFound, .invalidState, .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted: nil
         }

@@ -16,7 +16,7 @@ extension JobStepper {
         job.state = .running
         job.dueAt = self.now
         job.progress = "asking for \(best.placement.productName) in \(best.placement.clusterID)"
-        let raisesPrice = best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
+        let raisesPrice = job.isReplacing || best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
         instance.ask(for: best.placement, attempt: attempt.number)
         var result = self.result(job, instance, call: .create(attempt))
         if raisesPrice { result.commit.guards += [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
@@ -101,14 +101,14 @@ extension JobStepper {
     }
 
     private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
-        isCredible && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
+        isCredible && self.believesClock && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
     }
 
     /// Each once, as the first listing that has it shows it.
     private func ownMachines(in listings: [MachineListing]) -> [Machine] {
         var seen: Set<UpstreamID> = []
         return listings.flatMap { Ownership.machines(of: self.instance, deployment: self.deployment, in: $0.machines) }
-            .filter { seen.insert($0.id).inserted }
+            .filter { seen.insert($0.id).inserted && (!self.job.isReplacing || self.instance.isReplaced(by: $0)) }
     }
 
     /// There is none: a new attempt with a new token is safe.
@@ -120,12 +120,14 @@ extension JobStepper {
     }
 
     private func superseded(_ job: Job) -> StepResult {
-        var job = job
+        var (job, instance) = (job, self.instance)
+        instance.dropReplacement(at: self.now)
         job.supersede(at: self.now)
-        return self.result(job, self.instance)
+        return self.result(job, instance)
     }
 
     private func adopted(_ machine: Machine, others: [Machine]) -> StepResult {
+        if self.job.isReplacing { return self.replacementFound(machine, others: others) }
         var (job, instance) = (self.job, self.instance)
         instance.observe(machine, because: .requested, at: self.now)
         instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
@@ -155,6 +157,7 @@ extension JobStepper {
 
     /// What the provider shows of the new machine; nil when a direct read did not find it.
     package func booted(_ machine: Machine?) -> StepResult {
+        if self.job.isReplacing { return self.replacementBooted(machine) }
         if let machine, machine.id != self.instance.upstream?.id { return self.returned() }
         guard let machine else { return self.missed(at: self.nextLook) }
         var (job, instance) = (self.job, self.instance)
@@ -240,6 +243,7 @@ extension JobStepper {
 
     /// Ends the create with nothing at the provider.
     func failedWithoutMachine(_ reason: StateReason, _ message: String, job: Job? = nil) -> StepResult {
+        if self.job.isReplacing { return self.replacementFailed(reason, message, job ?? self.job) }
         var (job, instance) = (job ?? self.job, self.instance)
         instance.desiredState = .deleted
         instance.end(.failed, because: reason, message, at: self.now)

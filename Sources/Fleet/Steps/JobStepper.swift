@@ -1,10 +1,11 @@
 /// What a job does to a machine that is there.
 package enum MachineAction: String, Hashable, Sendable, CaseIterable {
-    case start, stop, restart, delete, edit, upgrade
+    case start, stop, restart, delete, edit, upgrade, migrate
 
     package var priority: CallPriority {
         switch self {
-        case .stop, .delete: .release
+        // Spot machines cannot wait.
+        case .stop, .delete, .migrate: .release
         case .start, .restart, .edit, .upgrade: .mutation
         }
     }
@@ -20,6 +21,8 @@ package enum StepPlan: Sendable {
     case listing(CreateAttempt)
     /// One machine; `isDirect` when a listing is not enough.
     case look(UpstreamID, isDirect: Bool)
+    /// One machine that the provider moves, and its jobs that were begun since.
+    case migration(UpstreamID, since: Timestamp)
     /// Nothing, but the result asks for a call that is made once it is committed.
     case act(MachineAction, UpstreamID)
 }
@@ -57,10 +60,12 @@ package struct JobStepper: Sendable {
     package var spareJobID: JobID
     /// Create calls are numbered above it; see `FleetControl.attemptFloor`.
     package var attemptFloor: Int
+    /// False: neither does anything take too long, nor is a create settled by the time that has passed; see `ClockDoubt`.
+    package var believesClock: Bool
 
     package init(
         job: Job, instance: Instance, lease: LeaseToken, now: Timestamp, settings: FleetSettings, deployment: DeploymentID,
-        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0
+        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0, believesClock: Bool = true
     ) {
         self.job = job
         self.instance = instance
@@ -71,6 +76,7 @@ package struct JobStepper: Sendable {
         self.lookInterval = lookInterval
         self.spareJobID = spareJobID
         self.attemptFloor = attemptFloor
+        self.believesClock = believesClock
     }
 
     /// What the due step needs.
@@ -81,7 +87,9 @@ package struct JobStepper: Sendable {
         case .settle(let attempt, _): return .listing(attempt)
         case .boot: return self.planLook()
         case .send: return self.planAction()
-        case .confirm: return self.planLook()
+        case .confirm:
+            guard self.job.migration == .move, let upstream = self.instance.upstream else { return self.planLook() }
+            return .migration(upstream.id, since: self.migrationBegan)
         case .end: return .decided(self.cutShort())
         }
     }
@@ -94,9 +102,12 @@ package struct JobStepper: Sendable {
     /// It has taken longer than it may. A create has its time from being accepted, every other change from the first time that it
     /// was asked of the provider: a server that was down, or a job before it, takes nothing away.
     var isOverdue: Bool {
-        switch self.job.type {
+        guard self.believesClock else { return false }
+        return switch self.job.type {
         case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
+        case .migrateInstance:
+            self.job.isReplacing ? self.now >= self.migrationBegan + self.settings.startupTimeout : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
         case .deleteInstance: false
@@ -145,7 +156,10 @@ package struct JobStepper: Sendable {
         } else {
             job.supersede(at: self.now)
         }
-        return self.result(job, self.instance)
+        var instance = self.instance
+        if let update = job.update, !instance.state.isFinal { instance.spec = update.kept }
+        instance.dropReplacement(at: self.now)
+        return self.result(job, instance)
     }
 
     /// Tries the step again later; nothing was done.

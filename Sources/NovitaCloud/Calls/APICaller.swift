@@ -12,6 +12,7 @@ final class APICaller: Sendable {
         var breaker = CircuitBreaker()
         var lastSuccessAt: Timestamp?
         var lastFailure: CloudError?
+        var clockSkew: Duration?
     }
 
     private let configuration: NovitaCloudConfiguration
@@ -45,6 +46,9 @@ final class APICaller: Sendable {
                 waitingCalls: $0.budget.waitingCount, budgetLeft: $0.budget.left(at: self.clock.now))
         }
     }
+
+    /// The provider's time less ours, by its newest good reply; nil before one that says it.
+    var clockSkew: Duration? { self.state.withLock { $0.clockSkew } }
 
     /// The body of a reply with a good status.
     ///
@@ -143,6 +147,7 @@ final class APICaller: Sendable {
                 if failure.error.code == .rateLimited, let pause = failure.error.retryAfter { state.budget.pause(until: now + pause) }
             } else {
                 state.lastSuccessAt = now
+                if let date = (try? result.get())?.date { state.clockSkew = date - now }
             }
         }
     }

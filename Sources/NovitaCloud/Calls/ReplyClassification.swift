@@ -1,3 +1,4 @@
+internal import CivilTime
 internal import CurlClient
 internal import Fleet
 internal import JSONText
@@ -95,6 +96,9 @@ struct Refusal: Equatable {
 }
 
 extension HTTPResponse {
+    /// When the provider made the reply, in whole seconds (RFC 9110, section 6.6.1).
+    var date: Timestamp? { self.header("Date").flatMap { HTTPDate.seconds(of: $0) }.map { Timestamp(seconds: $0) } }
+
     /// `Retry-After` in seconds (RFC 9110, section 10.2.3), bounded. A date is not read: the usual backoff applies then.
     var retryAfter: Duration? {
         guard let text = self.header("Retry-After"), let seconds = Int(text), seconds >= 0 else { return nil }

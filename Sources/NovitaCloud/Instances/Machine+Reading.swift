@@ -12,7 +12,15 @@ extension Machine {
             productID: json["productId"].string, gpuCount: json["gpuNum"].integer, diskGB: json["rootfsSize"].integer,
             billingMode: BillingMode(rawValue: json["billingMode"].string),
             endpoints: json["portMappings"].elements.compactMap(Endpoint.init), spotStatus: json["spotStatus"].string,
-            spotReclaimAt: json["spotReclaimTime"].timestamp, createdAt: json["createdAt"].timestamp)
+            spotReclaimAt: json["spotReclaimTime"].timestamp, createdAt: json["createdAt"].timestamp,
+            updateMark: Self.updateMark(json))
+    }
+
+    /// An environment that is shown holds at least our own variable.
+    private static func updateMark(_ json: JSON) -> String? {
+        let variables = json["envs"].elements
+        guard variables.contains(where: { $0["key"].string == OwnershipToken.environmentName }) else { return nil }
+        return variables.first { $0["key"].string == OwnershipToken.updateEnvironmentName }?["value"].string ?? ""
     }
 
     private static func statusError(_ json: JSON) -> String {

@@ -28,9 +28,10 @@ extension MachineOrder {
 
 extension InstanceEnvironment {
     /// As the API wants it, with the token that makes the machine recognisable as ours.
-    func json(carrying token: OwnershipToken) -> JSON {
+    func json(carrying token: OwnershipToken, mark: String = "") -> JSON {
         var values = self.values
         values[OwnershipToken.environmentName] = token.text
+        if !mark.isEmpty { values[OwnershipToken.updateEnvironmentName] = mark }
         return .array(
             values.sorted { $0.key < $1.key }.map { .object([.init("key", .string($0.key)), .init("value", .string($0.value))]) })
     }

@@ -95,7 +95,8 @@ extension MachineUpgrade {
         }
         return .object([
             .init("instanceId", .string(id.rawValue)), .init("imageUrl", .string(self.image)),
-            .init("imageAuthId", .string(self.registryCredentialID)), .init("envs", self.environment.json(carrying: self.token)),
+            .init("imageAuthId", .string(self.registryCredentialID)),
+            .init("envs", self.environment.json(carrying: self.token, mark: self.mark)),
             .init("command", .string(self.command)), .init("entrypoint", .string(self.entrypoint)), .init("save", .bool(self.keepsData)),
             .init("networkVolume", .object([.init("volumeMounts", .array(mounts))])),
         ])

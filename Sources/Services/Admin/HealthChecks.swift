@@ -107,6 +107,7 @@ package struct HealthChecks: Sendable {
     /// What somebody has to look at, whatever the sweeps do.
     private func fleetWorries(at now: Timestamp) -> [String] {
         var worries: [String] = []
+        if let doubt = self.monitor.report.clockDoubt { worries.append(doubt) }
         let control = self.backend.view.control
         if let refusal = control.refusal(of: .obey) ?? control.refusal(of: .begin) { worries.append("\(refusal)") }
         let debts = FleetDebts(of: self.backend.view.livingInstances().instances)

@@ -23,7 +23,8 @@ extension InstanceHandlers {
             // What lay ahead when a request was accepted may be over when it is repeated, and is no reason then to call its machine not made.
             if !policies.isEmpty, try await self.backend.store.request(key) != nil { policies = [] }
             let known =
-                SpecRules.violations(ofRequestID: key.requestID) + policies + wanted.violations + labels + Admission.violations(of: new)
+                SpecRules.violations(ofRequestID: key.requestID) + policies + InstancePolicies.unknownRecovery(in: request.policies)
+                + wanted.violations + labels + Admission.violations(of: new)
             let planner = try await self.planner(for: key, known: known, spec: wanted.spec, context)
             let reply = try await self.backend.mutations.create(
                 new, planner: planner, request: key, payloadDigest: try PayloadDigest.of(request),
@@ -184,4 +185,5 @@ extension NovitaiV1.StartInstanceResponse: ChangeResponse {}
 extension NovitaiV1.StopInstanceResponse: ChangeResponse {}
 extension NovitaiV1.RestartInstanceResponse: ChangeResponse {}
 extension NovitaiV1.DeleteInstanceResponse: ChangeResponse {}
+extension NovitaiV1.MigrateInstanceResponse: ChangeResponse {}
 extension NovitaiV1.UpdateInstanceResponse: ChangeResponse {}

@@ -30,6 +30,9 @@ extension NovitaiV1.Instance {
         self.policies = instance.policies.map { NovitaiV1.InstancePolicies($0) }
         self.nextAction = instance.nextAction.map { NovitaiV1.NextAction($0) }
         self.touchTime = instance.touchedAt.map { GoogleProtobuf.Timestamp($0) }
+        self.spot = instance.spot.map { NovitaiV1.SpotFacts($0) }
+        self.recoveryTimes = (instance.recoveries ?? []).map { GoogleProtobuf.Timestamp($0) }
+        self.replacement = instance.replacement.map { NovitaiV1.Replacement($0) }
         self.probes = (instance.probes ?? []).map { NovitaiV1.ProbeResult($0) }
         if !instance.state.isFinal { self.notReadyReason = instance.notReadyReason }
         guard instance.wastedCost > .zero else { return }

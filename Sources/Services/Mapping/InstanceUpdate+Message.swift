@@ -4,7 +4,11 @@ internal import ProtobufWire
 
 extension InstanceUpdate {
     /// What an update asks for, and everything in it that cannot be taken over as it stands.
-    static func read(_ request: NovitaiV1.UpdateInstanceRequest) -> (update: InstanceUpdate, violations: [FieldViolation]) {
+    ///
+    /// - Parameter idleStop: see `InstancePolicies.init`.
+    static func read(
+        _ request: NovitaiV1.UpdateInstanceRequest, default idleStop: Duration?
+    ) -> (update: InstanceUpdate, violations: [FieldViolation]) {
         var update = InstanceUpdate()
         update.name = request.name
         update.labels = request.labels?.labels
@@ -16,7 +20,9 @@ extension InstanceUpdate {
         update.command = request.command
         update.entrypoint = request.entrypoint
         update.environment = request.environment.map { InstanceEnvironment($0.environment) }
-        return (update, PortSpec.unknownProtocols(in: request.ports?.ports ?? [], "") + self.controlCharacters(in: request))
+        let (policies, unknown) = PolicyUpdate.read(request, default: idleStop)
+        update.policies = policies
+        return (update, PortSpec.unknownProtocols(in: request.ports?.ports ?? [], "") + self.controlCharacters(in: request) + unknown)
     }
 
     /// As in a spec: a NUL ends a string for everything written in C, and other control characters have no place in names.

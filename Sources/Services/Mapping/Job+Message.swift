@@ -79,6 +79,7 @@ extension NovitaiV1.JobType {
         case .restartInstance: self = .restartInstance
         case .updateInstance: self = .updateInstance
         case .deleteInstance: self = .deleteInstance
+        case .migrateInstance: self = .migrateInstance
         }
     }
 }

@@ -11,6 +11,7 @@ extension NovitaiV1.InstancePolicies {
         self.stopAt = policies.stopAt.map { GoogleProtobuf.Timestamp($0) }
         self.deleteAt = policies.deleteAt.map { GoogleProtobuf.Timestamp($0) }
         self.lease = policies.lease.map { GoogleProtobuf.Duration($0) }
+        self.spotRecovery = NovitaiV1.SpotRecovery(policies.spotRecovery)
     }
 }
 
@@ -20,7 +21,32 @@ extension InstancePolicies {
         self.init(
             idleStop: message?.neverIdleStop == true ? nil : message?.idleStop?.duration ?? idleStop,
             maxLifetime: message?.maxLifetime?.duration, stopAt: message?.stopAt.map { Timestamp($0) },
-            deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration)
+            deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration,
+            spotRecovery: message?.spotRecovery.recovery)
+    }
+}
+
+extension InstancePolicies {
+    /// Left aside it would be the server's way, which may cost money.
+    static func unknownRecovery(in message: NovitaiV1.InstancePolicies?) -> [FieldViolation] {
+        message?.spotRecovery.isKnown ?? true ? [] : [FieldViolation("policies.spot_recovery", "is not known to this version")]
+    }
+}
+
+extension PolicyUpdate {
+    /// Nil when nothing is said about policies.
+    static func read(
+        _ request: NovitaiV1.UpdateInstanceRequest, default idleStop: Duration?
+    ) -> (update: PolicyUpdate?, violations: [FieldViolation]) {
+        guard request.policies != nil || !request.policiesFields.isEmpty else { return (nil, []) }
+        // What a policy is not is said by a flag of its own.
+        let names = request.policiesFields.map { $0 == "never_idle_stop" ? Field.idleStop.rawValue : $0 }
+        let unknown =
+            names.enumerated().filter { Field(rawValue: $1) == nil }
+            .map { FieldViolation("policies_fields[\($0)]", "no policy is called so") }
+            + InstancePolicies.unknownRecovery(in: request.policies)
+        let fields = names.isEmpty ? nil : Set(names.compactMap { Field(rawValue: $0) })
+        return (PolicyUpdate(InstancePolicies(request.policies, default: idleStop), fields: fields), unknown)
     }
 }
 

@@ -17,6 +17,18 @@ struct PolicyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Stop it when nobody has touched it for so long, and delete it after as long again.", valueName: "1h"))
     var lease: SpanOption?
 
+    @Option(help: "When the provider takes a spot machine back: none, start, migrate or replace.")
+    var spotRecovery: RecoveryOption?
+
+    /// The names of those that are said.
+    var fields: [String] {
+        [
+            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("max_lifetime", self.maxLifetime != nil),
+            ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("lease", self.lease != nil),
+            ("spot_recovery", self.spotRecovery != nil),
+        ].filter(\.1).map(\.0)
+    }
+
     /// Nil when nothing is said.
     var message: NovitaiV1.InstancePolicies? {
         var policies = NovitaiV1.InstancePolicies()
@@ -26,7 +38,21 @@ struct PolicyOptions: ParsableArguments {
         policies.stopAt = self.stopAt?.message
         policies.deleteAt = self.deleteAt?.message
         policies.lease = self.lease?.message
+        policies.spotRecovery = self.spotRecovery?.message ?? .unspecified
         return policies == NovitaiV1.InstancePolicies() ? nil : policies
+    }
+}
+
+enum RecoveryOption: String, ExpressibleByArgument, CaseIterable {
+    case none, start, migrate, replace
+
+    var message: NovitaiV1.SpotRecovery {
+        switch self {
+        case .none: .none
+        case .start: .start
+        case .migrate: .migrate
+        case .replace: .replace
+        }
     }
 }
 

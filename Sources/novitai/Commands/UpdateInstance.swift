@@ -29,6 +29,10 @@ struct UpdateInstance: AsyncParsableCommand {
     var entrypoint: String?
     @Option(help: ArgumentHelp("A variable of the environment; all of them are replaced.", valueName: "name=value"))
     var env: [KeyValue] = []
+    @OptionGroup var policies: PolicyOptions
+    @Option(
+        help: ArgumentHelp("A policy that ends: idle_stop, max_lifetime, stop_at, delete_at, lease or spot_recovery.", valueName: "policy"))
+    var endPolicy: [String] = []
     @OptionGroup var change: ChangeOptions
 
     func run() async throws {
@@ -52,6 +56,10 @@ struct UpdateInstance: AsyncParsableCommand {
         request.registryCredentialId = self.registryCredential
         request.command = self.command
         request.entrypoint = self.entrypoint
+        request.policiesFields = self.policies.fields + self.endPolicy
+        request.policies = self.policies.message ?? (self.endPolicy.isEmpty ? nil : NovitaiV1.InstancePolicies())
+        // As absent the server's default would take its place.
+        if self.endPolicy.contains("idle_stop") { request.policies?.neverIdleStop = true }
         if !self.label.isEmpty {
             var labels = NovitaiV1.LabelSet()
             labels.labels = KeyValue.dictionary(self.label)

@@ -90,6 +90,8 @@ struct BuggyCloud: Cloud {
     let inner: SimulatedCloud
     let bug: PlantedBug
 
+    var clockSkew: Duration? { self.inner.clockSkew }
+
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
         let outcome = await self.inner.create(order, call: call)
         guard self.bug == .retriedCreate, case .unclear = outcome else { return outcome }

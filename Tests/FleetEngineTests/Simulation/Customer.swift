@@ -15,6 +15,10 @@ struct Customer: Sendable {
         /// Says so often before that that it is in use.
         var signs = 0
         var ports: [PortSpec] = []
+        /// Takes a machine that may be taken back, and does so much for it; nil: one on demand.
+        var recovery: SpotRecovery?
+        /// Keeps it for so long.
+        var stay: Duration = .zero
     }
 
     /// What became of the order.
@@ -34,16 +38,14 @@ struct Customer: Sendable {
     let universe: Universe
 
     func run() async -> Outcome {
-        let new = Admission.NewInstance(
-            tenant: .default, name: "customer-\(self.number)",
-            spec: InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports),
-            policies: self.plan.policies ?? InstancePolicies())
-        let reply = await self.persist("create") { server throws(FleetError) in
+        let new = self.order
+        let create = await self.persist("create") { server throws(FleetError) in
             let planner = Planner(
                 catalogue: self.universe.provider.catalogue(at: self.universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
             return try await server.mutations.create(
                 new, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
         }
+        guard let reply = create else { return Outcome(instanceID: InstanceID(rawValue: ""), problems: ["its create was refused"]) }
         var outcome = Outcome(instanceID: reply.instance.id)
         if let impatience = self.plan.impatience {
             await self.universe.clock.sleep(until: self.universe.clock.now + impatience)
@@ -52,6 +54,7 @@ struct Customer: Sendable {
             let created = await self.end(of: reply.job)
             outcome.createJob = created
             if created.state == .succeeded { await self.use(reply.instance.id, &outcome) }
+            await self.universe.clock.sleep(until: self.universe.clock.now + self.plan.stay)
         }
         if self.plan.policies != nil {
             await self.touch(reply.instance.id, &outcome)
@@ -61,6 +64,16 @@ struct Customer: Sendable {
         }
         outcome.createJob = await self.end(of: reply.job)
         return outcome
+    }
+
+    private var order: Admission.NewInstance {
+        var spec = InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports)
+        var policies = self.plan.policies ?? InstancePolicies()
+        if let recovery = self.plan.recovery {
+            spec.billingMode = .spot
+            policies.spotRecovery = recovery
+        }
+        return Admission.NewInstance(tenant: .default, name: "customer-\(self.number)", spec: spec, policies: policies)
     }
 
     private func use(_ id: InstanceID, _ outcome: inout Outcome) async {
@@ -98,8 +111,12 @@ struct Customer: Sendable {
         let reply = await self.persist(word) { server throws(FleetError) in
             try await server.mutations.change(change, of: id, request: self.key(word), payloadDigest: [0])
         }
+        guard let reply else { return }
         let job = await self.end(of: reply.job)
-        if job.state != .succeeded { outcome.problems.append("\(word) ended \(job.state): \(job.errorMessage)") }
+        // A policy may have ended the machine meanwhile.
+        if job.state != .succeeded, self.plan.policies == nil || job.state != .cancelled {
+            outcome.problems.append("\(word) ended \(job.state): \(job.errorMessage)")
+        }
     }
 
     /// It may have ended by then, which is as well.
@@ -123,10 +140,10 @@ struct Customer: Sendable {
         RequestKey(tenant: .default, method: method, requestID: "customer \(self.number)")
     }
 
-    /// Repeats until there is an answer, from whichever server is up.
+    /// Repeats until there is an answer, from whichever server is up; nil when a policy has ended the machine before.
     private func persist(
         _ word: String, _ call: (SimulatedServer) async throws(FleetError) -> Mutations.Reply
-    ) async -> Mutations.Reply {
+    ) async -> Mutations.Reply? {
         while true {
             if let server = self.universe.server, server.isServing {
                 do throws(FleetError) {
@@ -135,6 +152,7 @@ struct Customer: Sendable {
                     return reply
                 } catch {
                     self.universe.trace.add("customer \(self.number) \(word) -> \(error.code)")
+                    if error.code == .invalidState, self.plan.policies != nil { return nil }
                 }
             }
             await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.milliseconds(200...5000))

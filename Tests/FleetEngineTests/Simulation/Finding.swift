@@ -41,6 +41,16 @@ struct Finding: Sendable {
         }
     }
 
+    /// Jobs that were to make another machine in the place of an instance's own; each may make one.
+    var replacements: [InstanceID: Int] {
+        var jobs: [JobID: InstanceID] = [:]
+        for case .job(let job) in self.events.map(\.object) where job.migration == .replace { jobs[job.id] = job.instanceID }
+        return Dictionary(jobs.values.map { ($0, 1) }, uniquingKeysWith: +)
+    }
+
+    /// Machines that were taken back and recovered, by how often that was begun.
+    var recoveries: Int { self.audit.count { $0.action == "RecoverMachine" } }
+
     // MARK: Machines and money
 
     private var machinesByInstance: [InstanceID: [LedgerEntry]] {
@@ -49,7 +59,8 @@ struct Finding: Sendable {
 
     private var machineViolations: [String] {
         var found = self.ledger.filter { $0.released == nil }.map { "machine \($0.id) of \($0.name) is never released" }
-        for (instance, machines) in self.machinesByInstance.sorted(by: { $0.key < $1.key }) where machines.count > 1 {
+        for (instance, machines) in self.machinesByInstance.sorted(by: { $0.key < $1.key })
+        where machines.count > 1 + self.replacements[instance, default: 0] {
             if !self.scenario.isBeyondSettleWindow {
                 found.append("\(instance) had \(machines.count) machines: \(machines.map(\.name))")
             } else if self.latestInstances[instance]?.wastedCost == .zero {
@@ -59,7 +70,7 @@ struct Finding: Sendable {
         found += self.ledger.filter { !self.scenario.isBeyondSettleWindow && self.outlivesItsRecord($0) }
             .map { "machine \($0.id) of \($0.name) was still there when its instance had ended" }
         for instance in self.latestInstances.values.sorted(by: { $0.id < $1.id }) {
-            if !self.scenario.isBeyondSettleWindow, instance.wastedCost > .zero {
+            if !self.scenario.isBeyondSettleWindow, instance.wastedCost > .zero, self.replacements[instance.id] == nil {
                 found.append("\(instance.id) wasted \(instance.wastedCost)")
             }
             if instance.isLiving { found.append("\(instance.id) lives on: \(instance.state), \(instance.debts.count) debts") }
@@ -72,7 +83,9 @@ struct Finding: Sendable {
         let latest = self.latestInstances
         return self.ledger.flatMap { machine -> [String] in
             guard let instance = OwnershipToken(machine.name).flatMap({ latest[$0.instance] }),
-                let wasted = instance.wastedMachines?.first(where: { $0.upstreamID.rawValue == machine.id })
+                let wasted = instance.wastedMachines?.first(where: { $0.upstreamID.rawValue == machine.id }),
+                // One that was replaced served until then.
+                self.replacements[instance.id] == nil || wasted.since.microseconds <= machine.created.microseconds
             else { return [] }
             return wasted.cost.micros < machine.amount ? ["machine \(machine.id) cost \(machine.amount), accounted as \(wasted.cost)"] : []
         }
@@ -125,6 +138,8 @@ struct Finding: Sendable {
         guard let token = OwnershipToken(machine.name), let instance = self.latestInstances[token.instance], instance.state.isFinal,
             let released = machine.released
         else { return false }
+        // A machine that was replaced is owed by itself.
+        if instance.wastedMachines?.contains(where: { $0.upstreamID.rawValue == machine.id }) == true { return false }
         return released.microseconds > (instance.deletedAt ?? instance.updatedAt).microseconds
     }
 
@@ -194,7 +209,11 @@ struct Finding: Sendable {
                 continue
             }
             let state = outcome.createJob?.state
-            let isFine = state == .succeeded || (plan.impatience != nil && state == .cancelled)
+            // A policy does not wait for ever for a machine that comes up slowly.
+            let mayEnd = plan.impatience != nil || plan.policies != nil
+            // A spot machine may be taken back before it was seen running.
+            let wasTaken = plan.recovery != nil && outcome.createJob?.errorReason == "STOPPED_EARLY"
+            let isFine = state == .succeeded || (mayEnd && state == .cancelled) || wasTaken
             if !isFine {
                 found.append("customer \(number): create ended \(String(describing: state)) \(outcome.createJob?.errorMessage ?? "")")
             }

@@ -23,6 +23,8 @@ struct Scenario: Sendable {
     let isBeyondSettleWindow: Bool
     /// Times that somebody freezes the fleet for a while.
     let freezes: Int
+    /// Machines that the provider takes back.
+    let reclaims: Int
     /// Of a probe of a program that is up to fail all the same.
     let probeFailures: Double
 
@@ -46,6 +48,7 @@ struct Scenario: Sendable {
         self.isBeyondSettleWindow = false
         self.freezes = 0
         self.probeFailures = 0
+        self.reclaims = 0
     }
 
     /// Drawn from the seed.
@@ -71,10 +74,15 @@ struct Scenario: Sendable {
         self.arrivalSpread = dice.chance(0.5) ? 100 : 60_000
         self.freezes = dice.chance(0.3) ? dice.number(1...2) : 0
         self.probeFailures = dice.chance(0.5) ? 0.2 : 0
+        self.reclaims = self.customers.contains { $0.recovery != nil } ? dice.number(1...4) : 0
     }
 
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.
-    var quietTime: Duration { self.isBeyondSettleWindow ? .seconds(1600) : .seconds(150) }
+    var quietTime: Duration {
+        if self.isBeyondSettleWindow { return .seconds(1600) }
+        // Machines that were replaced go by sweeps.
+        return self.reclaims > 0 ? .seconds(400) : .seconds(150)
+    }
 
     private static func plan(_ dice: Dice) -> Customer.Plan {
         var plan = Customer.Plan()
@@ -85,6 +93,12 @@ struct Scenario: Sendable {
         if plan.impatience == nil, dice.chance(0.5) {
             plan.policies = Self.policies(dice)
             plan.signs = dice.number(0...4)
+        }
+        if dice.chance(0.3) {
+            // What it would say to such a machine may come while it is taken back.
+            (plan.stopsAndStarts, plan.restarts) = (false, false)
+            plan.recovery = SpotRecovery.allCases[dice.number(0...SpotRecovery.allCases.count - 1)]
+            plan.stay = dice.seconds(0...2400)
         }
         if dice.chance(0.5) {
             let probe = dice.chance(0.5) ? PortProbe(path: "/healthz") : nil
@@ -99,7 +113,8 @@ struct Scenario: Sendable {
         return switch dice.number(0...3) {
         case 0: InstancePolicies(lease: dice.seconds(60...200))
         case 1: InstancePolicies(idleStop: dice.seconds(60...300), maxLifetime: dice.seconds(60...1200))
-        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(60...1200))
+        // Ahead of the create, as a server demands.
+        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(200...1200))
         default: InstancePolicies(idleStop: dice.seconds(60...300), lease: dice.seconds(200...400))
         }
     }

@@ -13,7 +13,9 @@ extension SimulatedCloud {
         var request = UpgradeRequest(
             id: id.rawValue, imageURL: upgrade.image, imageAuthID: upgrade.registryCredentialID, command: upgrade.command,
             entrypoint: upgrade.entrypoint, keepsData: upgrade.keepsData)
-        request.environment = [EnvironmentVariable(key: OwnershipToken.environmentName, value: upgrade.token.text)]
+        let marks = [OwnershipToken.environmentName: upgrade.token.text, OwnershipToken.updateEnvironmentName: upgrade.mark]
+        request.environment = marks.merging(upgrade.environment.values) { mark, _ in mark }.sorted { $0.key < $1.key }
+            .map { EnvironmentVariable(key: $0.key, value: $0.value) }
         request.volumes = upgrade.volumes.map { NetworkStorageMount(id: $0.volumeID, mountPoint: $0.mountPath) }
         _ = try await self.exchange(.upgradeInstance(request), call)
     }

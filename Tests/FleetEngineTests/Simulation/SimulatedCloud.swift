@@ -20,6 +20,8 @@ final class SimulatedCloud: Cloud {
         self.requestTimeout = settings.requestTimeout
     }
 
+    var clockSkew: Duration? { self.provider.clockSkew.withLock { $0 } }
+
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
         do throws(CloudError) {
             guard case .created(let id) = try await self.exchange(.createInstance(Self.request(for: order)), call) else {
@@ -185,7 +187,8 @@ extension SimulatedCloud {
             endpoints: machine.connection == nil ? [] : machine.ports.map { self.endpoint(Int($0.number), of: machine) },
             spotStatus: machine.spot?.status.rawValue ?? "",
             spotReclaimAt: machine.spot?.reclaimTime.map { Timestamp(microseconds: $0.microseconds) },
-            createdAt: Timestamp(seconds: machine.createdAt.unixSeconds))
+            createdAt: Timestamp(seconds: machine.createdAt.unixSeconds),
+            updateMark: machine.request.environment.first { $0.key == OwnershipToken.updateEnvironmentName }?.value ?? "")
     }
 
     /// The environment's before the name's, as `NovitaCloud` does.

@@ -20,6 +20,9 @@ final class SimulatedProvider: Sendable {
     /// How far the create calls on their way are.
     let phase = Mutex<(@Sendable (CreatePhase) -> Void)?>(nil)
 
+    /// What its replies say of the servers' clock.
+    let clockSkew = Mutex<Duration?>(nil)
+
     init(simulator: NovitaSimulator, clock: VirtualClock, dice: Dice, trace: Trace) {
         self.state = Mutex(State(simulator: simulator))
         self.clock = clock

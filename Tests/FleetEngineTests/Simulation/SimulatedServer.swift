@@ -87,6 +87,7 @@ extension EngineEvent {
         case .suspectFound(let instance, let machine): "suspect \(instance) \(machine)"
         case .sweepFailed(let text): "sweep failed: \(text)"
         case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
+        case .wouldRecover(let instance, let way): "would recover \(instance): \(way)"
         case .held(let instance, let hold): "held \(instance): \(hold)"
         case .debtOverdue(let machine, let level): "debt of \(machine.instanceID) overdue, level \(level)"
         case .orphans(let count, _): "\(count) orphans"

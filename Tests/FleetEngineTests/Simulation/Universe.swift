@@ -66,10 +66,12 @@ final class Universe: Sendable {
         self.planCrash()
         let watcher = Watcher(universe: self)
         let overseer = Overseer(universe: self)
+        let reclaimer = Reclaimer(universe: self)
         let tasks =
             self.startCustomers() + [
                 Task(executorPreference: self.executor) { await watcher.run() },
                 Task(executorPreference: self.executor) { await overseer.run() },
+                Task(executorPreference: self.executor) { await reclaimer.run() },
             ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found: listings are whole again.
@@ -181,7 +183,8 @@ final class Universe: Sendable {
         if isTime { self.crash() }
     }
 
-    func crash() {
+    /// - Parameter down: until another server starts; nil: drawn.
+    func crash(downFor down: Duration? = nil) {
         let server = self.state.withLock { state in
             defer {
                 state.past += state.server.map { [$0] } ?? []
@@ -196,7 +199,7 @@ final class Universe: Sendable {
         self.crashes.crashed()
         server.crash()
         self.provider.serverDied(server.life.epoch)
-        self.clock.schedule(at: self.clock.now + self.dice.milliseconds(0...self.scenario.downTimeMax)) {
+        self.clock.schedule(at: self.clock.now + (down ?? self.dice.milliseconds(0...self.scenario.downTimeMax))) {
             do {
                 try self.boot()
             } catch {

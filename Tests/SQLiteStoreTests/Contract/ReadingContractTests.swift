@@ -15,6 +15,34 @@ struct ReadingContractTests {
         }
     }
 
+    @Test("An environment that waits becomes the instance's own, or is dropped with its job", arguments: StoreKind.all)
+    func waitingEnvironments(_ kind: StoreKind) async throws {
+        try await kind.withStore { (store: any Store) async throws in
+            let (id, new) = (InstanceID(rawValue: "i-1"), InstanceEnvironment(["TOKEN": "new"]))
+            func update(_ number: Int) -> Job {
+                var job = Sample.job(number, of: 1, type: .updateInstance)
+                job.update = MachineUpdate(parts: [.upgrade], before: Sample.instance(1).spec)
+                job.update?.bringsEnvironment = true
+                return job
+            }
+            _ = try await store.commit(Sample.creation(1))
+            for number in 2...3 {
+                let job = update(number)
+                _ = try await store.commit(Commit(jobs: [.init(job)], environments: [.waiting(for: job.id): new]))
+            }
+            var failed = update(2)
+            failed.state = .failed
+            _ = try await store.commit(Commit(jobs: [.init(failed)]))
+            #expect(try await store.environment(of: .waiting(for: failed.id)) == InstanceEnvironment())
+            #expect(try await store.environment(of: id) == InstanceEnvironment(["TOKEN": "secret-1"]))
+            var commit = Commit(jobs: [.init(update(3))])
+            commit.arrivedEnvironments = [id: Sample.jobID(3)]
+            _ = try await store.commit(commit)
+            #expect(try await store.environment(of: id) == new)
+            #expect(try await store.environment(of: .waiting(for: Sample.jobID(3))) == InstanceEnvironment())
+        }
+    }
+
     @Test("Every field of an instance and of a job comes back as it was written", arguments: StoreKind.all)
     func fields(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

@@ -73,6 +73,18 @@ void   novitai__v1__instance__init
   static const Novitai__V1__Instance init_value = NOVITAI__V1__INSTANCE__INIT;
   *message = init_value;
 }
+void   novitai__v1__spot_facts__init
+                     (Novitai__V1__SpotFacts         *message)
+{
+  static const Novitai__V1__SpotFacts init_value = NOVITAI__V1__SPOT_FACTS__INIT;
+  *message = init_value;
+}
+void   novitai__v1__replacement__init
+                     (Novitai__V1__Replacement         *message)
+{
+  static const Novitai__V1__Replacement init_value = NOVITAI__V1__REPLACEMENT__INIT;
+  *message = init_value;
+}
 void   novitai__v1__instance_policies__init
                      (Novitai__V1__InstancePolicies         *message)
 {
@@ -269,6 +281,18 @@ void   novitai__v1__update_instance_response__init
                      (Novitai__V1__UpdateInstanceResponse         *message)
 {
   static const Novitai__V1__UpdateInstanceResponse init_value = NOVITAI__V1__UPDATE_INSTANCE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__migrate_instance_request__init
+                     (Novitai__V1__MigrateInstanceRequest         *message)
+{
+  static const Novitai__V1__MigrateInstanceRequest init_value = NOVITAI__V1__MIGRATE_INSTANCE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__migrate_instance_response__init
+                     (Novitai__V1__MigrateInstanceResponse         *message)
+{
+  static const Novitai__V1__MigrateInstanceResponse init_value = NOVITAI__V1__MIGRATE_INSTANCE_RESPONSE__INIT;
   *message = init_value;
 }
 void   novitai__v1__delete_instance_request__init
@@ -1136,7 +1160,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor
   (ProtobufCMessageInit) novitai__v1__instance__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[29] =
+static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[32] =
 {
   {
     "id",
@@ -1486,6 +1510,42 @@ static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[2
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "spot",
+    30,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, spot),
+    &novitai__v1__spot_facts__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recovery_times",
+    31,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__Instance, n_recovery_times),
+    offsetof(Novitai__V1__Instance, recovery_times),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replacement",
+    32,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, replacement),
+    &novitai__v1__replacement__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   16,   /* field[16] = create_time */
@@ -1505,9 +1565,12 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
   26,   /* field[26] = policies */
   24,   /* field[24] = probes */
   10,   /* field[10] = readiness */
+  30,   /* field[30] = recovery_times */
+  31,   /* field[31] = replacement */
   20,   /* field[20] = revision */
   18,   /* field[18] = running_since */
   3,   /* field[3] = spec */
+  29,   /* field[29] = spot */
   7,   /* field[7] = state */
   9,   /* field[9] = state_message */
   8,   /* field[8] = state_reason */
@@ -1521,7 +1584,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__instance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 29 }
+  { 0, 32 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
 {
@@ -1531,14 +1594,116 @@ const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
   "Novitai__V1__Instance",
   "novitai.v1",
   sizeof(Novitai__V1__Instance),
-  29,
+  32,
   novitai__v1__instance__field_descriptors,
   novitai__v1__instance__field_indices_by_name,
   1,  novitai__v1__instance__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[6] =
+static const ProtobufCFieldDescriptor novitai__v1__spot_facts__field_descriptors[2] =
+{
+  {
+    "status",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SpotFacts, status),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reclaim_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SpotFacts, reclaim_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__spot_facts__field_indices_by_name[] = {
+  1,   /* field[1] = reclaim_time */
+  0,   /* field[0] = status */
+};
+static const ProtobufCIntRange novitai__v1__spot_facts__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__spot_facts__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.SpotFacts",
+  "SpotFacts",
+  "Novitai__V1__SpotFacts",
+  "novitai.v1",
+  sizeof(Novitai__V1__SpotFacts),
+  2,
+  novitai__v1__spot_facts__field_descriptors,
+  novitai__v1__spot_facts__field_indices_by_name,
+  1,  novitai__v1__spot_facts__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__spot_facts__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__replacement__field_descriptors[2] =
+{
+  {
+    "placement",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Replacement, placement),
+    &novitai__v1__placement__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "upstream_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Replacement, upstream_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__replacement__field_indices_by_name[] = {
+  0,   /* field[0] = placement */
+  1,   /* field[1] = upstream_id */
+};
+static const ProtobufCIntRange novitai__v1__replacement__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Replacement",
+  "Replacement",
+  "Novitai__V1__Replacement",
+  "novitai.v1",
+  sizeof(Novitai__V1__Replacement),
+  2,
+  novitai__v1__replacement__field_descriptors,
+  novitai__v1__replacement__field_indices_by_name,
+  1,  novitai__v1__replacement__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__replacement__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[7] =
 {
   {
     "idle_stop",
@@ -1612,6 +1777,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "spot_recovery",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, spot_recovery),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = {
   4,   /* field[4] = delete_at */
@@ -1619,12 +1796,13 @@ static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = 
   5,   /* field[5] = lease */
   2,   /* field[2] = max_lifetime */
   1,   /* field[1] = never_idle_stop */
+  6,   /* field[6] = spot_recovery */
   3,   /* field[3] = stop_at */
 };
 static const ProtobufCIntRange novitai__v1__instance_policies__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
 {
@@ -1634,7 +1812,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
   "Novitai__V1__InstancePolicies",
   "novitai.v1",
   sizeof(Novitai__V1__InstancePolicies),
-  6,
+  7,
   novitai__v1__instance_policies__field_descriptors,
   novitai__v1__instance_policies__field_indices_by_name,
   1,  novitai__v1__instance_policies__number_ranges,
@@ -3397,7 +3575,7 @@ const ProtobufCMessageDescriptor novitai__v1__restart_instance_response__descrip
   (ProtobufCMessageInit) novitai__v1__restart_instance_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__field_descriptors[14] =
+static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__field_descriptors[16] =
 {
   {
     "request_id",
@@ -3567,6 +3745,30 @@ static const ProtobufCFieldDescriptor novitai__v1__update_instance_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "policies",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateInstanceRequest, policies),
+    &novitai__v1__instance_policies__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policies_fields",
+    16,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateInstanceRequest, n_policies_fields),
+    offsetof(Novitai__V1__UpdateInstanceRequest, policies_fields),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__update_instance_request__field_indices_by_name[] = {
   11,   /* field[11] = command */
@@ -3579,6 +3781,8 @@ static const unsigned novitai__v1__update_instance_request__field_indices_by_nam
   9,   /* field[9] = image */
   5,   /* field[5] = labels */
   4,   /* field[4] = name */
+  14,   /* field[14] = policies */
+  15,   /* field[15] = policies_fields */
   7,   /* field[7] = ports */
   10,   /* field[10] = registry_credential_id */
   0,   /* field[0] = request_id */
@@ -3587,7 +3791,7 @@ static const unsigned novitai__v1__update_instance_request__field_indices_by_nam
 static const ProtobufCIntRange novitai__v1__update_instance_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descriptor =
 {
@@ -3597,7 +3801,7 @@ const ProtobufCMessageDescriptor novitai__v1__update_instance_request__descripto
   "Novitai__V1__UpdateInstanceRequest",
   "novitai.v1",
   sizeof(Novitai__V1__UpdateInstanceRequest),
-  14,
+  16,
   novitai__v1__update_instance_request__field_descriptors,
   novitai__v1__update_instance_request__field_indices_by_name,
   1,  novitai__v1__update_instance_request__number_ranges,
@@ -3882,6 +4086,160 @@ const ProtobufCMessageDescriptor novitai__v1__update_instance_response__descript
   novitai__v1__update_instance_response__field_indices_by_name,
   1,  novitai__v1__update_instance_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__update_instance_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__migrate_instance_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expected_revision",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceRequest, expected_revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mode",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceRequest, mode),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__migrate_instance_request__field_indices_by_name[] = {
+  3,   /* field[3] = expected_revision */
+  2,   /* field[2] = id */
+  4,   /* field[4] = mode */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__migrate_instance_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__migrate_instance_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.MigrateInstanceRequest",
+  "MigrateInstanceRequest",
+  "Novitai__V1__MigrateInstanceRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__MigrateInstanceRequest),
+  5,
+  novitai__v1__migrate_instance_request__field_descriptors,
+  novitai__v1__migrate_instance_request__field_indices_by_name,
+  1,  novitai__v1__migrate_instance_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__migrate_instance_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__migrate_instance_response__field_descriptors[3] =
+{
+  {
+    "instance",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceResponse, instance),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MigrateInstanceResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__migrate_instance_response__field_indices_by_name[] = {
+  0,   /* field[0] = instance */
+  1,   /* field[1] = job */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__migrate_instance_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.MigrateInstanceResponse",
+  "MigrateInstanceResponse",
+  "Novitai__V1__MigrateInstanceResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__MigrateInstanceResponse),
+  3,
+  novitai__v1__migrate_instance_response__field_descriptors,
+  novitai__v1__migrate_instance_response__field_indices_by_name,
+  1,  novitai__v1__migrate_instance_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__migrate_instance_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__delete_instance_request__field_descriptors[5] =

@@ -30,6 +30,8 @@ typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
 typedef struct Novitai__V1__Instance Novitai__V1__Instance;
 typedef struct Novitai__V1__Instance__LabelsEntry Novitai__V1__Instance__LabelsEntry;
+typedef struct Novitai__V1__SpotFacts Novitai__V1__SpotFacts;
+typedef struct Novitai__V1__Replacement Novitai__V1__Replacement;
 typedef struct Novitai__V1__InstancePolicies Novitai__V1__InstancePolicies;
 typedef struct Novitai__V1__NextAction Novitai__V1__NextAction;
 typedef struct Novitai__V1__TouchInstanceRequest Novitai__V1__TouchInstanceRequest;
@@ -63,6 +65,8 @@ typedef struct Novitai__V1__PortSet Novitai__V1__PortSet;
 typedef struct Novitai__V1__EnvironmentSet Novitai__V1__EnvironmentSet;
 typedef struct Novitai__V1__EnvironmentSet__EnvironmentEntry Novitai__V1__EnvironmentSet__EnvironmentEntry;
 typedef struct Novitai__V1__UpdateInstanceResponse Novitai__V1__UpdateInstanceResponse;
+typedef struct Novitai__V1__MigrateInstanceRequest Novitai__V1__MigrateInstanceRequest;
+typedef struct Novitai__V1__MigrateInstanceResponse Novitai__V1__MigrateInstanceResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
 typedef struct Novitai__V1__DeleteInstanceResponse Novitai__V1__DeleteInstanceResponse;
 typedef struct Novitai__V1__WatchInstancesRequest Novitai__V1__WatchInstancesRequest;
@@ -262,10 +266,36 @@ struct  Novitai__V1__Instance
   Novitai__V1__InstancePolicies *policies;
   Novitai__V1__NextAction *next_action;
   Google__Protobuf__Timestamp *touch_time;
+  Novitai__V1__SpotFacts *spot;
+  size_t n_recovery_times;
+  Google__Protobuf__Timestamp **recovery_times;
+  Novitai__V1__Replacement *replacement;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL, NULL, 0,NULL, NULL }
+
+
+struct  Novitai__V1__SpotFacts
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData status;
+  Google__Protobuf__Timestamp *reclaim_time;
+};
+#define NOVITAI__V1__SPOT_FACTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__spot_facts__descriptor) \
+    , {0,NULL}, NULL }
+
+
+struct  Novitai__V1__Replacement
+{
+  ProtobufCMessage base;
+  Novitai__V1__Placement *placement;
+  ProtobufCBinaryData upstream_id;
+};
+#define NOVITAI__V1__REPLACEMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__replacement__descriptor) \
+    , NULL, {0,NULL} }
 
 
 struct  Novitai__V1__InstancePolicies
@@ -277,10 +307,11 @@ struct  Novitai__V1__InstancePolicies
   Google__Protobuf__Timestamp *stop_at;
   Google__Protobuf__Timestamp *delete_at;
   Google__Protobuf__Duration *lease;
+  int32_t spot_recovery;
 };
 #define NOVITAI__V1__INSTANCE_POLICIES__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_policies__descriptor) \
-    , NULL, 0, NULL, NULL, NULL, NULL }
+    , NULL, 0, NULL, NULL, NULL, NULL, 0 }
 
 
 struct  Novitai__V1__NextAction
@@ -657,6 +688,9 @@ struct  Novitai__V1__UpdateInstanceRequest
   Novitai__V1__LabelSet *labels;
   Novitai__V1__PortSet *ports;
   Novitai__V1__EnvironmentSet *environment;
+  Novitai__V1__InstancePolicies *policies;
+  size_t n_policies_fields;
+  ProtobufCBinaryData *policies_fields;
   Novitai__V1__UpdateInstanceRequest__NameCase _name_case;
   union {
     ProtobufCBinaryData name;
@@ -688,7 +722,7 @@ struct  Novitai__V1__UpdateInstanceRequest
 };
 #define NOVITAI__V1__UPDATE_INSTANCE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_instance_request__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, 0, NULL, NULL, NULL, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT__NOT_SET, {0} }
+    , {0,NULL}, 0, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0,NULL, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___NAME__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DELETION_PROTECTION__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___DISK_GB__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___IMAGE__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___COMMAND__NOT_SET, {0}, NOVITAI__V1__UPDATE_INSTANCE_REQUEST___ENTRYPOINT__NOT_SET, {0} }
 
 
 struct  Novitai__V1__LabelSet__LabelsEntry
@@ -755,6 +789,32 @@ struct  Novitai__V1__UpdateInstanceResponse
 };
 #define NOVITAI__V1__UPDATE_INSTANCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_instance_response__descriptor) \
+    , NULL, NULL, {0,NULL} }
+
+
+struct  Novitai__V1__MigrateInstanceRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  int64_t expected_revision;
+  int32_t mode;
+};
+#define NOVITAI__V1__MIGRATE_INSTANCE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__migrate_instance_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, 0 }
+
+
+struct  Novitai__V1__MigrateInstanceResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Instance *instance;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__MIGRATE_INSTANCE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__migrate_instance_response__descriptor) \
     , NULL, NULL, {0,NULL} }
 
 
@@ -858,6 +918,12 @@ void   novitai__v1__instance__labels_entry__init
 /* Novitai__V1__Instance methods */
 void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message);
+/* Novitai__V1__SpotFacts methods */
+void   novitai__v1__spot_facts__init
+                     (Novitai__V1__SpotFacts         *message);
+/* Novitai__V1__Replacement methods */
+void   novitai__v1__replacement__init
+                     (Novitai__V1__Replacement         *message);
 /* Novitai__V1__InstancePolicies methods */
 void   novitai__v1__instance_policies__init
                      (Novitai__V1__InstancePolicies         *message);
@@ -957,6 +1023,12 @@ void   novitai__v1__environment_set__init
 /* Novitai__V1__UpdateInstanceResponse methods */
 void   novitai__v1__update_instance_response__init
                      (Novitai__V1__UpdateInstanceResponse         *message);
+/* Novitai__V1__MigrateInstanceRequest methods */
+void   novitai__v1__migrate_instance_request__init
+                     (Novitai__V1__MigrateInstanceRequest         *message);
+/* Novitai__V1__MigrateInstanceResponse methods */
+void   novitai__v1__migrate_instance_response__init
+                     (Novitai__V1__MigrateInstanceResponse         *message);
 /* Novitai__V1__DeleteInstanceRequest methods */
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message);
@@ -1006,6 +1078,12 @@ typedef void (*Novitai__V1__Instance__LabelsEntry_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__Instance_Closure)
                  (const Novitai__V1__Instance *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__SpotFacts_Closure)
+                 (const Novitai__V1__SpotFacts *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__Replacement_Closure)
+                 (const Novitai__V1__Replacement *message,
                   void *closure_data);
 typedef void (*Novitai__V1__InstancePolicies_Closure)
                  (const Novitai__V1__InstancePolicies *message,
@@ -1106,6 +1184,12 @@ typedef void (*Novitai__V1__EnvironmentSet_Closure)
 typedef void (*Novitai__V1__UpdateInstanceResponse_Closure)
                  (const Novitai__V1__UpdateInstanceResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__MigrateInstanceRequest_Closure)
+                 (const Novitai__V1__MigrateInstanceRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__MigrateInstanceResponse_Closure)
+                 (const Novitai__V1__MigrateInstanceResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteInstanceRequest_Closure)
                  (const Novitai__V1__DeleteInstanceRequest *message,
                   void *closure_data);
@@ -1138,6 +1222,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__spot_facts__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__next_action__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__touch_instance_request__descriptor;
@@ -1171,6 +1257,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__port_set__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__environment_set__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__environment_set__environment_entry__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__update_instance_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__watch_instances_request__descriptor;

@@ -1,0 +1,107 @@
+/// What a policy will do next, unless something is said before.
+package struct NextAction: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable {
+        case stop
+        case delete
+    }
+
+    package var kind: Kind
+    package var cause: JobCause
+    package var at: Timestamp
+
+    package init(kind: Kind, cause: JobCause, at: Timestamp) {
+        self.kind = kind
+        self.cause = cause
+        self.at = at
+    }
+}
+
+/// What the clocks of policies have to know of the server.
+package struct ServiceTimes: Hashable, Sendable {
+    /// Signs of use could not be given before, or have been forgotten; nil: there was no such gap.
+    package var servingSince: Timestamp?
+    /// A database from the past was activated then: what was to happen at a time before may have been done, and undone. Nil: never.
+    package var activatedAt: Timestamp?
+
+    package init(servingSince: Timestamp? = nil, activatedAt: Timestamp? = nil) {
+        self.servingSince = servingSince
+        self.activatedAt = activatedAt
+    }
+}
+
+extension Instance {
+    /// After each start, before a machine is stopped because nobody says that it is in use: its users must have found it first.
+    package static let startGrace: Duration = .seconds(300)
+
+    /// The earliest of what its policies ask for; nil when they have nothing to do. What is being deleted needs none, only what runs is
+    /// stopped, and what somebody has called off does not come again. Every start has fresh clocks.
+    func judgeNextAction(_ times: ServiceTimes = ServiceTimes()) -> NextAction? {
+        guard self.desiredState != .deleted, !self.state.isFinal, !self.isOrphan else { return nil }
+        let mayStop = self.state == .running && self.desiredState == .running
+        let stops: [JobCause] = mayStop ? [.idle, .leaseLapsed, .schedule] : []
+        let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule, .leaseLapsed]
+        let actions =
+            stops.compactMap { self.wanted(.stop, $0, times) } + deletes.compactMap { self.wanted(.delete, $0, times) }
+        // A delete makes a stop at the same time needless.
+        return actions.min {
+            ($0.at, $0.kind == .delete ? 0 : 1, $0.cause.rawValue) < ($1.at, $1.kind == .delete ? 0 : 1, $1.cause.rawValue)
+        }
+    }
+
+    private func wanted(_ kind: NextAction.Kind, _ cause: JobCause, _ times: ServiceTimes) -> NextAction? {
+        guard !self.isCalledOff(kind, cause) else { return nil }
+        return self.due(kind, cause, times).map { NextAction(kind: kind, cause: cause, at: $0) }
+    }
+
+    /// When a policy asks for it; nil when none does, or no longer.
+    func due(_ kind: NextAction.Kind, _ cause: JobCause, _ times: ServiceTimes = ServiceTimes()) -> Timestamp? {
+        guard let policies = self.policies else { return nil }
+        let madeAt = self.askedAgainAt ?? self.createdAt
+        let start = max(self.runningSince ?? madeAt, madeAt)
+        let sign = max(self.touchedAt ?? start, start, times.servingSince ?? start)
+        func unsaid(for time: Duration) -> Timestamp { max(sign + time, start + Self.startGrace) }
+        /// Once: what is asked for afterwards is wanted.
+        func ahead(of asked: Timestamp, _ time: Timestamp?) -> Timestamp? {
+            time.flatMap { $0 > max(asked, times.activatedAt ?? asked) ? $0 : nil }
+        }
+        return switch (kind, cause) {
+        case (.stop, .idle): policies.idleStop.map { unsaid(for: $0) }
+        case (.stop, .leaseLapsed): policies.lease.map { unsaid(for: $0) }
+        case (.stop, .schedule): ahead(of: max(start, self.startAskedAt ?? start), policies.stopAt)
+        case (.delete, .lifetime): policies.maxLifetime.map { madeAt + $0 }
+        case (.delete, .schedule): ahead(of: madeAt, policies.deleteAt)
+        case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0) + $0 }
+        default: nil
+        }
+    }
+
+    /// It was said to be in use at that time.
+    package mutating func touch(at time: Timestamp) {
+        self.touchedAt = max(self.touchedAt ?? time, time)
+        self.nextAction = self.judgeNextAction()
+    }
+}
+
+// MARK: - What somebody has called off
+
+extension Instance {
+    /// It does not come again until the clock of its policy starts anew. Who keeps a machine from being stopped when its lease lapses does
+    /// not want it deleted for that either.
+    mutating func callOff(_ kind: NextAction.Kind, _ cause: JobCause) {
+        let kinds: [NextAction.Kind] = kind == .stop && cause == .leaseLapsed ? [.stop, .delete] : [kind]
+        let kept = (self.calledOff ?? []).filter { self.due($0.kind, $0.cause) == $0.at && !(kinds.contains($0.kind) && $0.cause == cause) }
+        self.calledOff = kept + kinds.compactMap { kind in self.due(kind, cause).map { NextAction(kind: kind, cause: cause, at: $0) } }
+    }
+
+    /// Its clock has not started anew since, by what is written down: a restart of the server is no reason to do it after all.
+    private func isCalledOff(_ kind: NextAction.Kind, _ cause: JobCause) -> Bool {
+        (self.calledOff ?? []).contains { $0.kind == kind && $0.cause == cause && $0.at == self.due(kind, cause) }
+    }
+
+    /// Policies begin anew, as for a machine of which they have said nothing yet.
+    mutating func restartPolicies() {
+        self.forgetWarning()
+        self.calledOff = nil
+        self.nextAction = nil
+    }
+}

@@ -1,0 +1,28 @@
+package struct LeaseRequest: Sendable, Hashable {
+    /// One fresh token for all jobs leased by this call.
+    package var token: LeaseToken
+    package var now: Timestamp
+    package var expiresAt: Timestamp
+    /// At most this many jobs.
+    package var limit: Int
+
+    package init(token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int) {
+        self.token = token
+        self.now = now
+        self.expiresAt = expiresAt
+        self.limit = limit
+    }
+}
+
+/// Due jobs, leased; and when to ask again.
+package struct Leased: Sendable, Hashable {
+    package var jobs: [Job]
+    /// The earliest due time or lease end among the jobs that were not leased and are not held back by an older unfinished job of
+    /// their instance; nil when there are none.
+    package var nextDueAt: Timestamp?
+
+    package init(jobs: [Job], nextDueAt: Timestamp?) {
+        self.jobs = jobs
+        self.nextDueAt = nextDueAt
+    }
+}

@@ -1,0 +1,42 @@
+internal import Fleet
+
+/// Recovers machines that the provider takes back. What is known of them is what the sweeps bring.
+struct SpotRunner: Sendable {
+    let world: World
+
+    func run(until shutdown: Signal) async {
+        while !Task.isCancelled, shutdown.count == 0 {
+            let nextAt = self.world.clock.now + EngineLimits.policyInterval
+            // An observed deployment changes nothing.
+            if self.world.view.control.observation == nil { await self.look(until: shutdown) }
+            await shutdown.wait(after: 0, until: max(nextAt, self.world.clock.now), clock: self.world.clock)
+        }
+    }
+
+    private func look(until shutdown: Signal) async {
+        let admission = Admission(settings: self.world.settings)
+        for instance in self.world.view.livingInstances().instances where instance.spot?.reclaimAt != nil && shutdown.count == 0 {
+            var random = self.world.random
+            let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+            guard let (way, commit) = admission.recovery(of: subject, jobID: .random(using: &random), at: self.world.clock.now) else {
+                continue
+            }
+            guard !self.world.settings.isRecoveryDryRun else {
+                self.world.report(.wouldRecover(instance.id, way))
+                continue
+            }
+            await self.write(commit, of: instance.id)
+        }
+    }
+
+    /// What does not get through now is decided anew at the next look.
+    private func write(_ commit: Commit, of id: InstanceID) async {
+        do throws(StoreError) {
+            _ = try await self.world.store.commit(commit)
+            self.world.storeAnswered(nil)
+        } catch {
+            self.world.storeAnswered(error)
+            if let hold = Hold(error) { self.world.report(.held(id, hold)) }
+        }
+    }
+}

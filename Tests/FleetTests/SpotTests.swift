@@ -1,0 +1,136 @@
+import Testing
+
+@testable import Fleet
+
+@Suite("Spot machines and migrations")
+struct SpotRuleTests {
+    private let admission = Admission(settings: FleetSettings())
+
+    private static func instance(
+        _ state: InstanceState, _ spot: SpotFacts?, recovery: SpotRecovery? = nil
+    ) -> Instance {
+        var instance = Instance.sample(state, status: state == .stopped ? "exited" : "running")
+        instance.askedPlacements = [AskedPlacement(attempt: 3, placement: .standard)]
+        instance.spot = spot
+        instance.policies = recovery.map { InstancePolicies(spotRecovery: $0) }
+        return instance
+    }
+
+    private static let taken = SpotFacts(status: "terminated", reclaimAt: noon - .seconds(400))
+    private static let noticed = SpotFacts(status: "notified", reclaimAt: noon + .seconds(3000))
+
+    private func recovery(_ instance: Instance, jobs: [Job] = [], at now: Timestamp = noon) -> (way: SpotRecovery, commit: Commit)? {
+        self.admission.recovery(of: Admission.Subject(instance: instance, jobs: jobs), jobID: JobID(rawValue: "j-spot"), at: now)
+    }
+
+    @Test("Only what the provider says it took, or will take, is recovered, each in its way, and only while somebody wants it to run")
+    func ways() {
+        #expect(self.recovery(Self.instance(.stopped, Self.taken))?.way == .migrate)
+        #expect(self.recovery(Self.instance(.stopped, Self.taken, recovery: .start))?.commit.jobs.first?.job.type == .startInstance)
+        #expect(self.recovery(Self.instance(.running, Self.noticed, recovery: .replace))?.way == .replace)
+        for recovery in [SpotRecovery.start, .migrate, .none] {
+            #expect(self.recovery(Self.instance(.running, Self.noticed, recovery: recovery)) == nil)
+        }
+        #expect(self.recovery(Self.instance(.stopped, Self.taken, recovery: SpotRecovery.none)) == nil)
+        // A machine that stopped before the time of its notice was stopped by somebody else.
+        #expect(self.recovery(Self.instance(.stopped, Self.noticed)) == nil)
+        #expect(self.recovery(Self.instance(.stopped, SpotFacts(status: "running"))) == nil)
+        #expect(self.recovery(Self.instance(.stopped, nil)) == nil)
+        var unwanted = Self.instance(.stopped, Self.taken)
+        unwanted.desiredState = .stopped
+        #expect(self.recovery(unwanted) == nil)
+        #expect(self.recovery(Self.instance(.stopped, Self.taken), jobs: [.sample(.updateInstance, .confirm)]) == nil)
+    }
+
+    @Test("Five attempts in a day, the second a minute after the first, each later one after twice the time")
+    func budget() {
+        #expect(RecoveryBudget.nextAttempt(after: [], at: noon) == noon)
+        #expect(RecoveryBudget.nextAttempt(after: [noon], at: noon) == noon + .seconds(60))
+        #expect(RecoveryBudget.nextAttempt(after: [noon, noon, noon, noon], at: noon) == noon + .seconds(480))
+        let five = Array(repeating: noon, count: 5)
+        #expect(RecoveryBudget.nextAttempt(after: five, at: noon + .seconds(3600)) == nil)
+        #expect(RecoveryBudget.nextAttempt(after: five, at: noon + RecoveryBudget.window) == noon + RecoveryBudget.window)
+    }
+
+    @Test("A machine in the place of another counts as one more, under tokens that were never used, and is none too many")
+    func replacement() throws {
+        let commit = try #require(self.recovery(Self.instance(.running, Self.noticed, recovery: .replace))?.commit)
+        let instance = try #require(commit.instances.first)
+        let job = try #require(commit.jobs.first?.job)
+        #expect(instance.liableMachines == 2 && instance.liableHourlySpend == MicroUSD(micros: 700_000))
+        #expect(commit.guards.contains(.ceilings(FleetSettings().ceilings)) && commit.guards.contains(.permitted(.begin)))
+        #expect(job.step == .place && job.createCalls == 3 && instance.replacement?.fromAttempt == 4)
+        let reconciliation = Reconciliation(deployment: ours, brake: Brake())
+        func questions(_ attempt: Int) -> [ReconciliationQuestion.Kind] {
+            let listing = MachineListing(machines: [.sample(), .sample("m2", attempt: attempt)], begunAt: noon)
+            return reconciliation.questions(from: listing, living: [instance], busy: [instance.id], believesAbsence: true).map(\.kind)
+        }
+        #expect(questions(4) == [] && questions(2) == [.extra])
+    }
+
+    @Test("The record changes over when the other machine runs, and the one before is owed; when it does not come up, that is owed")
+    func changesOver() throws {
+        var instance = Self.instance(.running, Self.noticed)
+        var job = Job.sample(.migrateInstance, .boot)
+        job.begin(replacing: &instance)
+        job.step = .boot
+        instance.replacement?.upstreamID = UpstreamID(rawValue: "m2")
+        instance.replacement?.placement = .standard
+        let waiting = JobStepper.sample(job, instance).booted(.sample("m2", "pulling", attempt: 4))
+        #expect(waiting.job?.step == .boot && waiting.instance?.upstream?.id.rawValue ?? "m1" == "m1")
+        let over = JobStepper.sample(job, instance).booted(.sample("m2", "running", attempt: 4))
+        #expect(over.job?.state == .succeeded && over.instance?.upstream?.id.rawValue == "m2" && over.instance?.state == .running)
+        #expect(over.instance?.debts.map(\.upstreamID.rawValue) == ["m1"] && over.instance?.replacement == nil)
+        let late = JobStepper.sample(job, instance, at: noon + .seconds(1300)).booted(.sample("m2", "pulling", attempt: 4))
+        #expect(late.job?.state == .failed && late.instance?.debts.map(\.upstreamID.rawValue) == ["m2"])
+        #expect(late.instance?.upstream?.id.rawValue == "m1" && late.instance?.state == .running)
+    }
+
+    @Test("The provider's word about its own job decides what follows a move")
+    func moves() throws {
+        var instance = Self.instance(.stopped, Self.taken)
+        var job = Job.sample(.migrateInstance, .confirm)
+        job.migration = .move
+        job.firstSentAt = noon - .seconds(100)
+        job.acknowledgedAt = noon - .seconds(100)
+        instance.state = .migrating
+        func upstreamJob(_ status: String, _ age: Int64 = 90) -> UpstreamJob {
+            UpstreamJob(
+                id: UpstreamJobID(rawValue: "jb"), kind: .migration, machineID: UpstreamID(rawValue: "m1"), status: status,
+                createdAt: noon - .seconds(age))
+        }
+        func look(_ status: String, _ jobs: [UpstreamJob]) -> StepResult {
+            JobStepper.sample(job, instance).migrated(.sample("m1", status), jobs: jobs)
+        }
+        #expect(look("migrating", [upstreamJob("running")]).job?.step == .confirm)
+        let failed = look("migrating", [upstreamJob("fail")])
+        #expect(failed.job?.step == .place && failed.instance?.replacement?.fromAttempt == 4)
+        #expect(look("migrating", [upstreamJob("fail", 4000)]).job?.step == .confirm, "that was an older move")
+        let moved = look("exited", [upstreamJob("success")])
+        #expect(moved.job?.step == .send && moved.job?.migration == .start)
+        #expect(look("exited", [upstreamJob("fail")]).job?.state == .failed)
+        #expect(look("exited", []).job?.step == .send, "it was not taken up")
+        #expect(look("running", [upstreamJob("success")]).job?.state == .succeeded)
+    }
+
+    @Test("A move wants a stopped machine, a replacement one of which we know what it is made of")
+    func refusals() throws {
+        func refusal(_ way: Migration, _ instance: Instance, jobs: [Job] = []) -> FleetError.Code? {
+            let occasion = Admission.Occasion(
+                now: noon, instanceID: InstanceID(rawValue: "i"), jobID: JobID(rawValue: "j"),
+                request: RequestKey(tenant: .default, method: "MigrateInstance", requestID: "r"), payloadDigest: [1])
+            do throws(FleetError) {
+                _ = try self.admission.migrate(way, Admission.Subject(instance: instance, jobs: jobs), on: occasion)
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        #expect(refusal(.move, Self.instance(.running, nil)) == .invalidState && refusal(.move, Self.instance(.stopped, nil)) == nil)
+        #expect(refusal(.replace, Self.instance(.running, nil)) == nil)
+        var found = Self.instance(.running, nil)
+        found.askedPlacements = []
+        #expect(refusal(.replace, found) == .invalidState)
+        #expect(refusal(.replace, Self.instance(.running, nil), jobs: [.sample(.stopInstance, .confirm)]) == .invalidState)
+    }
+}

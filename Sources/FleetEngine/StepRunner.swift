@@ -5,13 +5,13 @@ internal import Traces
 /// that the decision asks for, writes down what came of it.
 struct StepRunner: Sendable {
     /// The step cannot be brought to an end here; what the row says counts.
-    private enum Stop: Error {
+    enum Stop: Error {
         case abandoned(String)
         case ceiling(CeilingReached)
         case held(Hold)
     }
 
-    private struct Applied {
+    struct Applied {
         var call: StepResult.Call?
         /// As it was written down.
         var job: Job
@@ -52,6 +52,8 @@ struct StepRunner: Sendable {
         case .listing: try await self.settle(job, lease)
         case .look(let id, let isDirect): try await self.look(job, lease, at: id, of: instance, isDirect: isDirect)
         case .migration(let id, let since): try await self.lookAtMigration(job, lease, of: id, since: since)
+        case .imageJobs(let query): try await self.lookAtImageJobs(job, lease, query)
+        case .saveImage: try await self.saveImage(job, lease)
         case .act: try await self.act(job, lease)
         }
     }
@@ -236,11 +238,11 @@ struct StepRunner: Sendable {
             call: call)
     }
 
-    private func postpone(_ job: Job, _ lease: LeaseToken, _ error: CloudError) async throws(Stop) {
+    func postpone(_ job: Job, _ lease: LeaseToken, _ error: CloudError) async throws(Stop) {
         _ = try await self.apply(job, lease) { $0.postponed(error) }
     }
 
-    private func hold(_ job: Job, _ lease: LeaseToken, _ hold: Hold) async throws(Stop) {
+    func hold(_ job: Job, _ lease: LeaseToken, _ hold: Hold) async throws(Stop) {
         self.world.report(.held(job.instanceID, hold))
         _ = try await self.apply(job, lease) { $0.held(by: hold) }
     }
@@ -248,7 +250,7 @@ struct StepRunner: Sendable {
     // MARK: Writing down
 
     /// Decides and commits; decides again from fresh facts when the instance has changed in between.
-    private func apply(_ job: Job, _ lease: LeaseToken, _ decide: (JobStepper) -> StepResult) async throws(Stop) -> Applied {
+    func apply(_ job: Job, _ lease: LeaseToken, _ decide: (JobStepper) -> StepResult) async throws(Stop) -> Applied {
         var conflicts = 0
         var failures = 0
         while true {

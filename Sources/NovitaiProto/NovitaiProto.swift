@@ -210,6 +210,8 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.UpdateInstanceResponse.self,
     NovitaiV1.MigrateInstanceRequest.self,
     NovitaiV1.MigrateInstanceResponse.self,
+    NovitaiV1.SaveInstanceImageRequest.self,
+    NovitaiV1.SaveInstanceImageResponse.self,
     NovitaiV1.DeleteInstanceRequest.self,
     NovitaiV1.DeleteInstanceResponse.self,
     NovitaiV1.WatchInstancesRequest.self,

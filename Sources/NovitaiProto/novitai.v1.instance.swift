@@ -2218,6 +2218,92 @@ extension NovitaiV1.MigrateInstanceResponse {
 }
 
 extension NovitaiV1 {
+    package struct SaveInstanceImageRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package var expectedRevision: Int64 = 0
+        /// Repository and tag, 1-4095 characters.
+        package var image: String = ""
+        /// Id of a stored registry credential.
+        package var registryCredentialId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.SaveInstanceImageRequest {
+    package static var protobufName: String { "novitai.v1.SaveInstanceImageRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__save_instance_image_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__SaveInstanceImageRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("SaveInstanceImageRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("SaveInstanceImageRequest.id")
+        self.expectedRevision = unsafe c.pointee.expected_revision
+        self.image = try unsafe c.pointee.image.string("SaveInstanceImageRequest.image")
+        self.registryCredentialId = try unsafe c.pointee.registry_credential_id.string("SaveInstanceImageRequest.registry_credential_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__SaveInstanceImageRequest> {
+        let c = try unsafe arena.make(novitai__v1__save_instance_image_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        unsafe c.pointee.expected_revision = self.expectedRevision
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        try unsafe c.pointee.registry_credential_id = .init(arena.string(self.registryCredentialId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct SaveInstanceImageResponse: ProtobufMessage {
+        package var instance: NovitaiV1.Instance?
+        /// Succeeds when the image has been pushed.
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.SaveInstanceImageResponse {
+    package static var protobufName: String { "novitai.v1.SaveInstanceImageResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__save_instance_image_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__SaveInstanceImageResponse>) throws(WireError) {
+        self.instance = try unsafe Wire.message(c.pointee.instance, NovitaiV1.Instance.init(reading:))
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("SaveInstanceImageResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__SaveInstanceImageResponse> {
+        let c = try unsafe arena.make(novitai__v1__save_instance_image_response__init)
+        if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     package struct DeleteInstanceRequest: ProtobufMessage {
         package var requestId: String = ""
         package var validateOnly: Bool = false
@@ -2458,13 +2544,16 @@ extension NovitaiV1 {
         package static let updateInstance = MethodDescriptor(service: name, method: "UpdateInstance", kind: .unary)
         /// Brings an instance to another machine, and runs it there: a stopped one is moved with its disk, or another is made in its place.
         package static let migrateInstance = MethodDescriptor(service: name, method: "MigrateInstance", kind: .unary)
+        /// Pushes a machine's container disk to a registry as an image; volumes are not in it. For a consistent image stop the machine before.
+        /// Meanwhile nothing else is changed of it, but for a delete.
+        package static let saveInstanceImage = MethodDescriptor(service: name, method: "SaveInstanceImage", kind: .unary)
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         package static let touchInstance = MethodDescriptor(service: name, method: "TouchInstance", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, deleteInstance, touchInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, saveInstanceImage, deleteInstance, touchInstance, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -2496,6 +2585,9 @@ extension NovitaiV1 {
         func updateInstance(_ request: NovitaiV1.UpdateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.UpdateInstanceResponse
         /// Brings an instance to another machine, and runs it there: a stopped one is moved with its disk, or another is made in its place.
         func migrateInstance(_ request: NovitaiV1.MigrateInstanceRequest, context: ServerContext) async throws -> NovitaiV1.MigrateInstanceResponse
+        /// Pushes a machine's container disk to a registry as an image; volumes are not in it. For a consistent image stop the machine before.
+        /// Meanwhile nothing else is changed of it, but for a delete.
+        func saveInstanceImage(_ request: NovitaiV1.SaveInstanceImageRequest, context: ServerContext) async throws -> NovitaiV1.SaveInstanceImageResponse
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
@@ -2592,6 +2684,14 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.migrateInstance, options: options)
         }
 
+        /// Pushes a machine's container disk to a registry as an image; volumes are not in it. For a consistent image stop the machine before.
+        /// Meanwhile nothing else is changed of it, but for a delete.
+        package nonisolated(nonsending) func saveInstanceImage(
+            _ request: NovitaiV1.SaveInstanceImageRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.SaveInstanceImageResponse {
+            try await self.channel.unary(request, method: InstanceService.saveInstanceImage, options: options)
+        }
+
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package nonisolated(nonsending) func deleteInstance(
             _ request: NovitaiV1.DeleteInstanceRequest, options: CallOptions = CallOptions()
@@ -2629,6 +2729,7 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.restartInstance) { try await self.restartInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.updateInstance) { try await self.updateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.migrateInstance) { try await self.migrateInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.saveInstanceImage) { try await self.saveInstanceImage($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.touchInstance) { try await self.touchInstance($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }

@@ -18,6 +18,7 @@ extension NovitaiV1 {
         package static var deleteInstance: Self { Self(rawValue: 5) }
         package static var updateInstance: Self { Self(rawValue: 6) }
         package static var migrateInstance: Self { Self(rawValue: 7) }
+        package static var saveImage: Self { Self(rawValue: 8) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "JOB_TYPE_UNSPECIFIED"),
@@ -28,6 +29,7 @@ extension NovitaiV1 {
                 (.deleteInstance, "JOB_TYPE_DELETE_INSTANCE"),
                 (.updateInstance, "JOB_TYPE_UPDATE_INSTANCE"),
                 (.migrateInstance, "JOB_TYPE_MIGRATE_INSTANCE"),
+                (.saveImage, "JOB_TYPE_SAVE_IMAGE"),
             ]
         }
     }

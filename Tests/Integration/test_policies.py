@@ -110,6 +110,18 @@ def test_a_stopped_machine_is_moved_and_runs(api, client, simulator):
     assert again.job.id == moved.job.id
 
 
+def test_a_disk_is_saved_as_an_image(api, client, server):
+    made = create(api, client, "saved")
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    ended = command(server, "instances", "save-image", "saved", "--image", "registry.example/saved:1", "--wait")
+    assert ended.returncode == 0, ended.stderr
+    jobs = client.jobs.ListJobs(api.job.ListJobsRequest(filter="type = SAVE_IMAGE"), timeout=5).jobs
+    assert [job.progress for job in jobs] == ["saved as registry.example/saved:1"]
+    with pytest.raises(grpc.RpcError) as refused:
+        client.instances.SaveInstanceImage(api.instance.SaveInstanceImageRequest(id="saved"), timeout=5)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "image" in refused.value.details()
+
+
 def test_the_default_of_the_server_and_the_command_line(api, start, connect, simulator, tmp_path):
     server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5"))
     client = connect(server)

@@ -89,4 +89,45 @@ struct UpdateHandlersTests {
         let theirs = try await refusal { try await fixture.instances.updateInstance(check, context: Fixture.context(tenant: "other")) }
         #expect(theirs.code == .notFound)
     }
+
+    @Test("policies are changed by name; a name that is none and a way of recovery that is unknown are refused by their fields")
+    func policies() async throws {
+        let fixture = try await Fixture()
+        let id = try await self.running(fixture)
+        var request = self.request(id)
+        var policies = NovitaiV1.InstancePolicies()
+        policies.lease = GoogleProtobuf.Duration(.seconds(3600))
+        policies.spotRecovery = .replace
+        request.policies = policies
+        request.policiesFields = ["lease"]
+        let changed = try await fixture.instances.updateInstance(request, context: self.context).instance?.policies
+        #expect(changed?.lease?.seconds == 3600 && changed?.spotRecovery == .unspecified)
+        var wrong = self.request(id, "w")
+        wrong.policiesFields = ["lease", "colour"]
+        wrong.policies = NovitaiV1.InstancePolicies()
+        wrong.policies?.spotRecovery = NovitaiV1.SpotRecovery(rawValue: 99)
+        let fields = try await refusal { try await fixture.instances.updateInstance(wrong, context: self.context) }.fields
+        #expect(Set(fields) == ["policies_fields[1]", "policies.spot_recovery"])
+    }
+
+    @Test("a migration and an image that cannot be are refused by field or state, and told apart from what is not there")
+    func otherChanges() async throws {
+        let fixture = try await Fixture()
+        let id = try await self.running(fixture)
+        var move = NovitaiV1.MigrateInstanceRequest()
+        move.id = id
+        move.mode = NovitaiV1.MigrationMode(rawValue: 99)
+        #expect(try await refusal { try await fixture.instances.migrateInstance(move, context: self.context) }.fields == ["mode"])
+        move.mode = .unspecified
+        #expect(try await refusal { try await fixture.instances.migrateInstance(move, context: self.context) }.code == .failedPrecondition)
+        var save = NovitaiV1.SaveInstanceImageRequest()
+        save.id = id
+        #expect(try await refusal { try await fixture.instances.saveInstanceImage(save, context: self.context) }.fields == ["image"])
+        save.image = "registry.example/saved:1"
+        let job = try await fixture.instances.saveInstanceImage(save, context: self.context).job
+        #expect(job?.type == .saveImage && job?.state == .ready)
+        let theirs = Fixture.context(tenant: "other")
+        #expect(try await refusal { try await fixture.instances.saveInstanceImage(save, context: theirs) }.code == .notFound)
+        #expect(try await refusal { try await fixture.instances.migrateInstance(move, context: theirs) }.code == .notFound)
+    }
 }

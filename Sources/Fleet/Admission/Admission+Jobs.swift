@@ -26,7 +26,8 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the move has been asked of the provider: it ends when it is known what has come of it",
                 instanceID: subject.instance.id, jobID: id)
-        case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance:
+        case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance,
+            .saveImage:
             return self.cancelChange(job, subject, on: occasion)
         }
     }
@@ -60,7 +61,7 @@ extension Admission {
         if remaining.isEmpty || job.type == .deleteInstance { instance.revertToUpstream(because: .requested, "") }
         if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
         if job.isReplacing { instance.dropReplacement(at: occasion.now) }
-        if job.type != .updateInstance, job.type != .migrateInstance {
+        if job.type.changesWish {
             instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
         }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
@@ -88,7 +89,7 @@ extension Admission {
                 .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         if job.type == .createInstance { return try self.retryCreate(job, subject, on: occasion) }
-        guard job.type != .updateInstance, job.type != .migrateInstance else {
+        guard job.type.changesWish else {
             throw FleetError(.invalidState, "this is asked for anew, not tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         var admitted = try self.change(job.type.change, subject, on: occasion)
@@ -131,10 +132,13 @@ extension Admission.Admitted {
 }
 
 extension JobType {
+    /// It is about what is wanted of the machine: that it runs, stops or goes.
+    fileprivate var changesWish: Bool { self != .updateInstance && self != .migrateInstance && self != .saveImage }
+
     /// Never asked of a create, an update or a migration.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance, .updateInstance, .migrateInstance: .start
+        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete

@@ -78,6 +78,17 @@ package struct Mutations: Sendable {
         }
     }
 
+    /// Its disk as an image; see `Admission.saveImage`.
+    package func saveImage(
+        _ save: ImageSave, of instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],
+        actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            try admission.saveImage(save, subject, expectedRevision: expectedRevision, on: occasion)
+        }
+    }
+
     /// To another machine; see `Admission.migrate`.
     package func migrate(
         _ way: Migration, _ instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],

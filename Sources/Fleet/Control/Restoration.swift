@@ -38,7 +38,7 @@ struct Restoration: Sendable {
         switch job.type {
         // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
         case .createInstance: job.step == .boot
-        case .startInstance, .stopInstance, .restartInstance, .updateInstance: true
+        case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage: true
         // The machine in its place is looked for, and taken or ended, as after any crash.
         case .migrateInstance: !job.isReplacing
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil

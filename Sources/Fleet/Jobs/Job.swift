@@ -8,6 +8,7 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case deleteInstance
     case updateInstance
     case migrateInstance
+    case saveImage
 }
 
 /// See `novitai.v1.JobState` for the meaning of each.
@@ -107,6 +108,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var update: MachineUpdate?
     /// Of a migration alone: how.
     package var migration: Migration?
+    /// Of a saved image alone.
+    package var imageSave: ImageSave?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -142,6 +145,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.cause = cause
         self.update = nil
         self.migration = nil
+        self.imageSave = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

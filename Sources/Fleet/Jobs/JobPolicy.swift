@@ -9,8 +9,9 @@ package struct JobPolicy: Sendable, Hashable {
     /// What ends spending goes on until it is done; a stop, until something else is wanted.
     package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {
         let isDelete = type == .deleteInstance
+        let timeout = type == .saveImage ? StepLimits.imageSaveTimeout : settings.startupTimeout
         return JobPolicy(
-            deadline: isDelete || type == .stopInstance ? nil : settings.startupTimeout, retryDelayMin: StepLimits.retryDelayMin,
+            deadline: isDelete || type == .stopInstance ? nil : timeout, retryDelayMin: StepLimits.retryDelayMin,
             retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax)
     }
 }

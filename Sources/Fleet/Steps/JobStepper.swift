@@ -23,6 +23,10 @@ package enum StepPlan: Sendable {
     case look(UpstreamID, isDirect: Bool)
     /// One machine that the provider moves, and its jobs that were begun since.
     case migration(UpstreamID, since: Timestamp)
+    /// The provider's jobs.
+    case imageJobs(UpstreamJobQuery)
+    /// Nothing, but the result asks for the call that begins one.
+    case saveImage(UpstreamID)
     /// Nothing, but the result asks for a call that is made once it is committed.
     case act(MachineAction, UpstreamID)
 }
@@ -32,6 +36,7 @@ package struct StepResult: Sendable {
     package enum Call: Hashable, Sendable {
         case create(CreateAttempt)
         case machine(MachineAction, UpstreamID)
+        case saveImage(UpstreamID)
     }
 
     package var commit: Commit
@@ -82,6 +87,7 @@ package struct JobStepper: Sendable {
     /// What the due step needs.
     package func plan() -> StepPlan {
         if self.instance.state.isFinal || (self.isSuperseded && !self.job.step.isSettling) { return .decided(self.cutShort()) }
+        if self.job.type == .saveImage, self.job.step != .end { return self.planImageSave() }
         switch self.job.step {
         case .place: return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
         case .settle(let attempt, _): return .listing(attempt)
@@ -106,6 +112,8 @@ package struct JobStepper: Sendable {
         return switch self.job.type {
         case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
+        // It pushes a whole disk.
+        case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false
         case .migrateInstance:
             self.job.isReplacing ? self.now >= self.migrationBegan + self.settings.startupTimeout : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.

@@ -17,6 +17,8 @@ package enum StepLimits {
     package static let acknowledgedPatience: Duration = .seconds(30)
     /// A machine runs, but its endpoints are still missing: the job waits so long for them, then it has done its part.
     package static let endpointPatience: Duration = .seconds(120)
+    /// The provider has so long to push a machine's disk to a registry: tens of gigabytes.
+    package static let imageSaveTimeout: Duration = .seconds(2 * 3600)
     /// Between repeats of a failed call: doubled each time, from the first to the last.
     package static let retryDelayMin: Duration = .seconds(1)
     package static let retryDelayMax: Duration = .seconds(60)

@@ -40,6 +40,7 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,
                 NovitaiV1.InstanceService.batchStopInstances, NovitaiV1.InstanceService.updateInstance,
                 NovitaiV1.InstanceService.touchInstance, NovitaiV1.InstanceService.migrateInstance,
+                NovitaiV1.InstanceService.saveInstanceImage,
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
                 NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
                 NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,

@@ -186,4 +186,5 @@ extension NovitaiV1.StopInstanceResponse: ChangeResponse {}
 extension NovitaiV1.RestartInstanceResponse: ChangeResponse {}
 extension NovitaiV1.DeleteInstanceResponse: ChangeResponse {}
 extension NovitaiV1.MigrateInstanceResponse: ChangeResponse {}
+extension NovitaiV1.SaveInstanceImageResponse: ChangeResponse {}
 extension NovitaiV1.UpdateInstanceResponse: ChangeResponse {}

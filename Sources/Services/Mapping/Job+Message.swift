@@ -80,6 +80,7 @@ extension NovitaiV1.JobType {
         case .updateInstance: self = .updateInstance
         case .deleteInstance: self = .deleteInstance
         case .migrateInstance: self = .migrateInstance
+        case .saveImage: self = .saveImage
         }
     }
 }

@@ -43,7 +43,7 @@ extension PolicyUpdate {
         let names = request.policiesFields.map { $0 == "never_idle_stop" ? Field.idleStop.rawValue : $0 }
         let unknown =
             names.enumerated().filter { Field(rawValue: $1) == nil }
-            .map { FieldViolation("policies_fields[\($0)]", "no policy is called so") }
+            .map { FieldViolation("policies_fields[\($0.offset)]", "no policy is called so") }
             + InstancePolicies.unknownRecovery(in: request.policies)
         let fields = names.isEmpty ? nil : Set(names.compactMap { Field(rawValue: $0) })
         return (PolicyUpdate(InstancePolicies(request.policies, default: idleStop), fields: fields), unknown)

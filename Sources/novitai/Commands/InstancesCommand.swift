@@ -8,7 +8,7 @@ struct InstancesCommand: AsyncParsableCommand {
         abstract: "GPU machines: plan, create, follow, start, stop, restart, delete.",
         subcommands: [
             PlanInstance.self, CreateInstance.self, GetInstance.self, ListInstances.self, WatchInstances.self, StartInstance.self,
-            StopInstance.self, StopInstances.self, RestartInstance.self, UpdateInstance.self, MigrateInstance.self,
+            StopInstance.self, StopInstances.self, RestartInstance.self, UpdateInstance.self, MigrateInstance.self, SaveImage.self,
             DeleteInstance.self, TouchInstance.self,
         ]
     )

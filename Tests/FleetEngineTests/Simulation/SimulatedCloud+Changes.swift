@@ -39,8 +39,16 @@ extension SimulatedCloud {
         of id: UpstreamID, to image: String, registryCredentialID: String, call: CloudCall
     ) async throws(CloudError) -> UpstreamJobID {
         let request = SaveImageRequest(id: id.rawValue, image: image, registryAuthID: registryCredentialID)
-        guard case .job(let job) = try await self.exchange(.saveImage(request), call) else { throw CloudError(.malformedReply, "no job") }
-        return UpstreamJobID(rawValue: job)
+        do throws(CloudError) {
+            guard case .job(let job) = try await self.exchange(.saveImage(request), call) else {
+                throw CloudError(.malformedReply, "no job")
+            }
+            return UpstreamJobID(rawValue: job)
+        } catch {
+            var error = error
+            error.mayHaveTakenEffect = error.code == .transport || error.code == .unavailable
+            throw error
+        }
     }
 
     func jobs(_ query: UpstreamJobQuery, call: CloudCall) async throws(CloudError) -> [UpstreamJob] {

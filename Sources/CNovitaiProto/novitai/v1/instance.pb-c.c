@@ -295,6 +295,18 @@ void   novitai__v1__migrate_instance_response__init
   static const Novitai__V1__MigrateInstanceResponse init_value = NOVITAI__V1__MIGRATE_INSTANCE_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__save_instance_image_request__init
+                     (Novitai__V1__SaveInstanceImageRequest         *message)
+{
+  static const Novitai__V1__SaveInstanceImageRequest init_value = NOVITAI__V1__SAVE_INSTANCE_IMAGE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__save_instance_image_response__init
+                     (Novitai__V1__SaveInstanceImageResponse         *message)
+{
+  static const Novitai__V1__SaveInstanceImageResponse init_value = NOVITAI__V1__SAVE_INSTANCE_IMAGE_RESPONSE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message)
 {
@@ -4240,6 +4252,173 @@ const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descrip
   novitai__v1__migrate_instance_response__field_indices_by_name,
   1,  novitai__v1__migrate_instance_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__migrate_instance_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__save_instance_image_request__field_descriptors[6] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expected_revision",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, expected_revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageRequest, registry_credential_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__save_instance_image_request__field_indices_by_name[] = {
+  3,   /* field[3] = expected_revision */
+  2,   /* field[2] = id */
+  4,   /* field[4] = image */
+  5,   /* field[5] = registry_credential_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__save_instance_image_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor novitai__v1__save_instance_image_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.SaveInstanceImageRequest",
+  "SaveInstanceImageRequest",
+  "Novitai__V1__SaveInstanceImageRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__SaveInstanceImageRequest),
+  6,
+  novitai__v1__save_instance_image_request__field_descriptors,
+  novitai__v1__save_instance_image_request__field_indices_by_name,
+  1,  novitai__v1__save_instance_image_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__save_instance_image_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__save_instance_image_response__field_descriptors[3] =
+{
+  {
+    "instance",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageResponse, instance),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__SaveInstanceImageResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__save_instance_image_response__field_indices_by_name[] = {
+  0,   /* field[0] = instance */
+  1,   /* field[1] = job */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__save_instance_image_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__save_instance_image_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.SaveInstanceImageResponse",
+  "SaveInstanceImageResponse",
+  "Novitai__V1__SaveInstanceImageResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__SaveInstanceImageResponse),
+  3,
+  novitai__v1__save_instance_image_response__field_descriptors,
+  novitai__v1__save_instance_image_response__field_indices_by_name,
+  1,  novitai__v1__save_instance_image_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__save_instance_image_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__delete_instance_request__field_descriptors[5] =

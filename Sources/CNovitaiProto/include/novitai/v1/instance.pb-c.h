@@ -67,6 +67,8 @@ typedef struct Novitai__V1__EnvironmentSet__EnvironmentEntry Novitai__V1__Enviro
 typedef struct Novitai__V1__UpdateInstanceResponse Novitai__V1__UpdateInstanceResponse;
 typedef struct Novitai__V1__MigrateInstanceRequest Novitai__V1__MigrateInstanceRequest;
 typedef struct Novitai__V1__MigrateInstanceResponse Novitai__V1__MigrateInstanceResponse;
+typedef struct Novitai__V1__SaveInstanceImageRequest Novitai__V1__SaveInstanceImageRequest;
+typedef struct Novitai__V1__SaveInstanceImageResponse Novitai__V1__SaveInstanceImageResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
 typedef struct Novitai__V1__DeleteInstanceResponse Novitai__V1__DeleteInstanceResponse;
 typedef struct Novitai__V1__WatchInstancesRequest Novitai__V1__WatchInstancesRequest;
@@ -818,6 +820,33 @@ struct  Novitai__V1__MigrateInstanceResponse
     , NULL, NULL, {0,NULL} }
 
 
+struct  Novitai__V1__SaveInstanceImageRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  int64_t expected_revision;
+  ProtobufCBinaryData image;
+  ProtobufCBinaryData registry_credential_id;
+};
+#define NOVITAI__V1__SAVE_INSTANCE_IMAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__save_instance_image_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, {0,NULL} }
+
+
+struct  Novitai__V1__SaveInstanceImageResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Instance *instance;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__SAVE_INSTANCE_IMAGE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__save_instance_image_response__descriptor) \
+    , NULL, NULL, {0,NULL} }
+
+
 struct  Novitai__V1__DeleteInstanceRequest
 {
   ProtobufCMessage base;
@@ -1029,6 +1058,12 @@ void   novitai__v1__migrate_instance_request__init
 /* Novitai__V1__MigrateInstanceResponse methods */
 void   novitai__v1__migrate_instance_response__init
                      (Novitai__V1__MigrateInstanceResponse         *message);
+/* Novitai__V1__SaveInstanceImageRequest methods */
+void   novitai__v1__save_instance_image_request__init
+                     (Novitai__V1__SaveInstanceImageRequest         *message);
+/* Novitai__V1__SaveInstanceImageResponse methods */
+void   novitai__v1__save_instance_image_response__init
+                     (Novitai__V1__SaveInstanceImageResponse         *message);
 /* Novitai__V1__DeleteInstanceRequest methods */
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message);
@@ -1190,6 +1225,12 @@ typedef void (*Novitai__V1__MigrateInstanceRequest_Closure)
 typedef void (*Novitai__V1__MigrateInstanceResponse_Closure)
                  (const Novitai__V1__MigrateInstanceResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__SaveInstanceImageRequest_Closure)
+                 (const Novitai__V1__SaveInstanceImageRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__SaveInstanceImageResponse_Closure)
+                 (const Novitai__V1__SaveInstanceImageResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteInstanceRequest_Closure)
                  (const Novitai__V1__DeleteInstanceRequest *message,
                   void *closure_data);
@@ -1259,6 +1300,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__environment_set__environmen
 extern const ProtobufCMessageDescriptor novitai__v1__update_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__watch_instances_request__descriptor;

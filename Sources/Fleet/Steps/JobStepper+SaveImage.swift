@@ -1,0 +1,82 @@
+/// The way of a saved image: the provider is asked once, and its own job is followed. The instance stays as it is.
+///
+///     send ─(written down, then called)→ confirm → end
+extension JobStepper {
+    private var began: Timestamp { (self.job.firstSentAt ?? self.job.createdAt) - .seconds(60) }
+
+    func planImageSave() -> StepPlan {
+        guard let upstream = self.instance.upstream else { return .decided(self.imageNotSaved("the instance has no machine")) }
+        if self.job.step == .send { return self.isOverdue ? .decided(self.imageNotSaved("not begun in time")) : .saveImage(upstream.id) }
+        return .imageJobs(UpstreamJobQuery(kind: .saveImage, id: self.job.imageSave?.upstreamJobID, createdAfter: self.began))
+    }
+
+    /// Writes down that the call may be under way; it is made after that.
+    package func savingImage(of id: UpstreamID) -> StepResult {
+        var job = self.job
+        job.step = .confirm
+        job.state = .running
+        job.dueAt = self.now
+        job.firstSentAt = job.firstSentAt ?? self.now
+        job.progress = "asking the provider to save the image"
+        var result = self.result(job, self.instance, call: .saveImage(id))
+        result.commit.guards += [.permitted(.obey), .queueIsOpen(self.job.type)]
+        return result
+    }
+
+    /// What the call brought. Called with the job as it was written down before the call.
+    package func imageSaveBegun(_ result: Result<UpstreamJobID, CloudError>) -> StepResult {
+        var job = self.job
+        switch result {
+        case .success(let id):
+            job.imageSave?.upstreamJobID = id
+            job.acknowledgedAt = self.now
+            job.proceed(to: .confirm, at: self.nextLook, progress: "the provider saves the image")
+        case .failure(let error):
+            job.record(error.description, at: self.now)
+            guard !error.mayHaveTakenEffect else {
+                job.proceed(to: .confirm, at: self.nextLook, progress: "the call did not go through; looking for the provider's job")
+                break
+            }
+            switch error.code {
+            case .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted, .invalidState:
+                // Nothing was begun by it.
+                job.firstSentAt = nil
+                let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
+                job.proceed(to: .send, at: self.now + delay, progress: "the provider did not take the call; trying again")
+                if self.now >= job.createdAt + self.settings.startupTimeout { return self.imageNotSaved(error.message, job) }
+            case .notFound, .capacity, .unauthorized, .money, .invalidRequest:
+                return self.imageNotSaved(error.message, job)
+            }
+        }
+        return self.result(job, self.instance)
+    }
+
+    /// What the provider shows of its jobs that save images.
+    package func imageSaved(_ jobs: [UpstreamJob]) -> StepResult {
+        var job = self.job
+        let known = job.imageSave?.upstreamJobID
+        let own = jobs.filter { upstream in
+            if let known { return upstream.id == known }
+            return upstream.machineID == self.instance.upstream?.id && upstream.createdAt.map { $0 >= self.began } ?? false
+        }.max { ($0.createdAt ?? self.began) < ($1.createdAt ?? self.began) }
+        if let own { job.imageSave?.upstreamJobID = own.id }
+        switch own?.state {
+        case .succeeded:
+            job.end(.succeeded, progress: "saved as \(job.imageSave?.image ?? "")", at: self.now)
+            return self.result(job, self.instance)
+        case .failed, .cancelled: return self.imageNotSaved("the provider's job ended: \(own?.error ?? "")", job)
+        case nil where known == nil && self.now >= self.began + self.settings.requestTimeout + StepLimits.absenceGrace:
+            return self.imageNotSaved("the call was not answered, and the provider shows no job of it", job)
+        case .underWay, .unrecognized, nil:
+            if self.isOverdue { return self.imageNotSaved("not saved in time", job) }
+            job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)
+            return self.result(job, self.instance)
+        }
+    }
+
+    private func imageNotSaved(_ message: String, _ job: Job? = nil) -> StepResult {
+        var job = job ?? self.job
+        job.end(.failed, progress: "failed", reason: StateReason.providerError.word, message: message, at: self.now)
+        return self.result(job, self.instance)
+    }
+}

@@ -38,12 +38,11 @@ struct Customer: Sendable {
     let universe: Universe
 
     func run() async -> Outcome {
-        let new = self.order
         let create = await self.persist("create") { server throws(FleetError) in
             let planner = Planner(
                 catalogue: self.universe.provider.catalogue(at: self.universe.clock.now), cooldowns: Cooldowns(), defaultRegion: nil)
             return try await server.mutations.create(
-                new, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
+                self.order, planner: planner, request: self.key("create"), payloadDigest: [UInt8(self.number)])
         }
         guard let reply = create else { return Outcome(instanceID: InstanceID(rawValue: ""), problems: ["its create was refused"]) }
         var outcome = Outcome(instanceID: reply.instance.id)
@@ -69,6 +68,10 @@ struct Customer: Sendable {
     private var order: Admission.NewInstance {
         var spec = InstanceSpec(products: ["RTX 4090 24GB"], image: "registry.example/worker:\(self.number)", ports: self.plan.ports)
         var policies = self.plan.policies ?? InstancePolicies()
+        // A server takes no time that has passed, and a create may have had to wait for its turn.
+        let soonest = self.universe.clock.now + .seconds(60)
+        policies.stopAt = policies.stopAt.map { max($0, soonest) }
+        policies.deleteAt = policies.deleteAt.map { max($0, soonest) }
         if let recovery = self.plan.recovery {
             spec.billingMode = .spot
             policies.spotRecovery = recovery

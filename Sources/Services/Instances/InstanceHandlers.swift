@@ -11,6 +11,7 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
     let backend: Backend
     let encodedEvents = EncodedEvents()
     let encodedInstances = EncodedInstances()
+    let metricReadings = MetricReadings()
 
     package init(_ backend: Backend) {
         self.backend = backend

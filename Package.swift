@@ -93,7 +93,7 @@ let package = Package(
         // The provider.
         library("CurlClient", ["CCurl"]),
         library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet", "JSONText"]),
-        library("Outbound", ["CurlClient", "Fleet"]),
+        library("Outbound", ["CurlClient", "Fleet", crypto]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
@@ -195,7 +195,7 @@ let package = Package(
                 logging,
             ]),
         tests("SecretsTests", ["Fleet", "SQLiteStore", "Secrets", "StoreContract", grdb]),
-        tests("SettingsTests", ["Settings"]),
+        tests("SettingsTests", ["Fleet", "Settings"]),
         tests(
             "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", grdb], exclude: ["Golden"]),
         tests("TelemetryTests", ["Telemetry", logging]),

@@ -32,6 +32,10 @@ package struct ServerSettings: Sendable {
     package let probeMaxWait: Duration
     /// Nil: idle instances are not stopped unless they say so.
     package let idleStop: Duration?
+    package let webhookTargets: [WebhookTargetSetting]
+    /// Several with commas between them; nil: deliveries are not signed.
+    package let webhookSecrets: Secret?
+    package let webhookTimeout: Duration
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
     package let log: LogSettings
@@ -90,6 +94,9 @@ package struct ServerSettings: Sendable {
         let (stopsIdle, idleTime) = (reader.read(ServerOptions.autoStop), reader.read(ServerOptions.autoStopIdle))
         self.idleStop = stopsIdle ? idleTime : nil
         Self.readPlanned(&reader)
+        self.webhookTargets = reader.read(ServerOptions.webhookURL)
+        self.webhookSecrets = reader.read(ServerOptions.webhookSecret)
+        self.webhookTimeout = reader.read(ServerOptions.webhookTimeout)
         self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
@@ -135,8 +142,5 @@ package struct ServerSettings: Sendable {
     private static func readPlanned(_ reader: inout SettingsReader) {
         _ = reader.read(ServerOptions.migration)
         _ = reader.read(ServerOptions.migrationDryRun)
-        _ = reader.read(ServerOptions.webhookURL)
-        _ = reader.read(ServerOptions.webhookSecret)
-        _ = reader.read(ServerOptions.webhookTimeout)
     }
 }

@@ -57,7 +57,8 @@ struct ServerProcess {
         let client = try HTTPClient(self.clientConfiguration)
         // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
         let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
-        let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id)
+        let webhooks = try self.webhooks(store)
+        let parts = self.assemble(store, view, client, OutboundProber(probes), webhooks?.webhooks, deployment.id)
         let socket = try inherited ?? listening.open()
         let server = try self.makeServer(parts, authenticator, tls, socket, backups: store)
         // Whoever knows from the port's file that the server runs may ask it to end.
@@ -71,6 +72,7 @@ struct ServerProcess {
         handover?.finish()
         client.shutdown()
         probes.shutdown()
+        webhooks?.client.shutdown()
         self.log.info("stopped")
     }
 
@@ -133,9 +135,10 @@ struct ServerProcess {
         return configuration
     }
 
-    private func assemble(_ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ deployment: DeploymentID)
-        -> Parts
-    {
+    private func assemble(
+        _ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ webhooks: Webhooks?,
+        _ deployment: DeploymentID
+    ) -> Parts {
         let fleet = FleetSettings(self.settings)
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
@@ -144,11 +147,11 @@ struct ServerProcess {
         let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
-            monitor: monitor, prober: prober, report: engineLog.note)
+            monitor: monitor, prober: prober, webhooks: webhooks, report: engineLog.note)
         let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
-            monitor: monitor, drain: DrainSignal(), log: self.log
+            monitor: monitor, drain: DrainSignal(), log: self.log, webhooks: webhooks
         ) { isDryRun, requestID in
             try await engine.reconcile(isDryRun: isDryRun, requestID: requestID)
         }
@@ -158,6 +161,14 @@ struct ServerProcess {
         let parts = Parts(backend: backend, engine: engine, monitor: monitor)
         self.metrics.register(HealthMetrics(board: parts.board, clock: self.clock))
         return parts
+    }
+
+    /// Nil: no target is set up.
+    private func webhooks(_ store: SQLiteStore) throws -> OpenWebhooks? {
+        guard let opened = try OpenWebhooks(self.settings, store) else { return nil }
+        if !opened.isSigned { self.log.warning("webhooks are not signed: no WEBHOOK_SECRET is set") }
+        self.metrics.register(WebhookMetrics(opened.webhooks))
+        return opened
     }
 
     private func makeServer(

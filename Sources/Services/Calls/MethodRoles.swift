@@ -31,6 +31,7 @@ enum MethodRoles {
                 NovitaiV1.CatalogService.listTemplates, NovitaiV1.CatalogService.getTemplate,
                 NovitaiV1.CatalogService.listRegistryCredentials, NovitaiV1.CatalogService.listNetworkVolumes,
                 NovitaiV1.CatalogService.listNetworks, NovitaiV1.CatalogService.listImagePrewarms,
+                NovitaiV1.WebhookService.listDeliveries,
             ]
         ),
         (
@@ -43,6 +44,7 @@ enum MethodRoles {
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
                 NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
                 NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,
+                NovitaiV1.WebhookService.redeliverWebhook, NovitaiV1.WebhookService.testWebhook,
             ]
         ),
         // The account is one for all tenants: what holds data or secrets of several is no operator's.

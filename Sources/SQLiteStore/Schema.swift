@@ -33,6 +33,7 @@ enum Schema {
         migrator.registerMigration("who asked for an instance") { try $0.execute(sql: self.principals) }
         migrator.registerMigration("control and audit") { try $0.execute(sql: self.controlAndAudit) }
         migrator.registerMigration("webhooks") { try $0.execute(sql: self.webhooks) }
+        migrator.registerMigration("job priorities") { try $0.execute(sql: self.jobPriorities) }
         return migrator
     }
 
@@ -128,6 +129,13 @@ enum Schema {
             instance_id TEXT PRIMARY KEY,
             payload TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What an older release writes has the default, and so waits its turn.
+    private static let jobPriorities = """
+        ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+        UPDATE job SET priority = 0 WHERE is_unfinished = 1 AND payload ->> '$.type' IN ('deleteInstance', 'stopInstance');
+        CREATE INDEX job_due_by_priority ON job (priority, due_at) WHERE is_unfinished = 1;
         """
 
     private static let webhooks = """

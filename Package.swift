@@ -97,7 +97,7 @@ let package = Package(
         // The provider.
         library("CurlClient", ["CCurl"]),
         library("NovitaCloud", ["CivilTime", "CurlClient", "Fleet", "JSONText", "Traces"]),
-        library("Outbound", ["CurlClient", "Fleet"]),
+        library("Outbound", ["CurlClient", "Fleet", crypto]),
         library("NovitaSimulator"),
         library("NovitaSimulatorHTTP", ["NovitaSimulator", hummingbird, logging, nioCore, serviceLifecycle]),
 
@@ -207,7 +207,7 @@ let package = Package(
                 "Traces", logging,
             ]),
         tests("SecretsTests", ["Fleet", "SQLiteStore", "Secrets", "StoreContract", grdb]),
-        tests("SettingsTests", ["Settings"]),
+        tests("SettingsTests", ["Fleet", "Settings"]),
         tests(
             "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", "Traces", grdb],
             exclude: ["Golden"]),

@@ -13,6 +13,8 @@ package enum EngineEvent: Sendable {
     case sweepFailed(String)
     /// Our token stands in the machine's environment and not in its name, as in a copy that somebody made: it is left alone.
     case suspectFound(InstanceID, UpstreamID)
+    /// The log was trimmed before its changes could be told: receivers miss those between.
+    case webhooksSkipped(from: Revision, to: Revision)
     /// A machine too many is being deleted.
     case releasing(InstanceID, UpstreamID)
     /// A machine that the provider takes back, and what would be done for it were it not for `MIGRATION_DRY_RUN`.

@@ -39,6 +39,21 @@ package enum EngineLimits {
     package static let probesAtOnceMax = 64
     /// Between two rounds of a port that is healthy: soon enough to notice a program that has died.
     package static let healthyProbeInterval: Duration = .seconds(30)
+    /// Changes that are read from the log at a time for webhooks.
+    static let webhookEventsAtOnceMax = 256
+    /// Revisions without anything to tell that are read again after a restart: reading them takes milliseconds.
+    static let webhookRevisionsReadAgainMax: Int64 = 2048
+    /// Deliveries that are under way to one target at a time: a slow receiver keeps its own waiting, and nobody else's.
+    package static let webhooksAtOnceMax = 4
+    /// On their way to one target; what comes beyond is left alone at once, and can be redelivered. A receiver that has been away for a day
+    /// must not fill the disk: about 1.5 KiB each.
+    static let webhooksPendingMax = 20_000
+    /// Deliveries that are kept to look at, beside those on their way.
+    static let webhooksKeptMax = 100_000
+    /// Between two looks at the log while nothing seems to change.
+    static let webhookIdleInterval: Duration = .seconds(60)
+    /// How long a delivery that has ended can be looked up and redelivered.
+    static let webhookRetention: Duration = .seconds(7 * 86_400)
     /// Two direct reads that prove a machine gone are at least so far apart, whoever asks for the sweeps.
     package static let absenceSpacing: Duration = .seconds(10)
     /// Between two readings of the account's balance, and after one that failed.

@@ -9,6 +9,7 @@ package final class FleetEngine: Sendable {
     private let reconciler: Reconciler
     private let readiness: ReadinessRunner?
     private let policies: PolicyRunner
+    private let webhooks: WebhookRunner?
     private let shutdown = Signal()
 
     /// - Parameter deployment: of the store that the world's view is attached to.
@@ -17,6 +18,7 @@ package final class FleetEngine: Sendable {
         let observer = MachineObserver(world: world)
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
         self.policies = PolicyRunner(world: world)
+        self.webhooks = world.webhooks.map { WebhookRunner(world: world, webhooks: $0) }
         self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
     }
@@ -48,6 +50,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await AccountWatcher(world: self.world).run(until: self.shutdown) }
             group.addTask { await self.policies.run() }
             group.addTask { await SpotRunner(world: self.world).run(until: self.shutdown) }
+            group.addTask { await self.webhooks?.run() }
         }
     }
 
@@ -62,6 +65,7 @@ package final class FleetEngine: Sendable {
         self.jobs.beginGracefulShutdown()
         self.reconciler.beginGracefulShutdown()
         self.policies.beginGracefulShutdown()
+        self.webhooks?.beginGracefulShutdown()
     }
 
     private func trimLog() async {

@@ -13,6 +13,8 @@ package struct World: Sendable {
     package let monitor: FleetMonitor
     /// Nil: no port is asked, and what waits to be asked is never ready.
     package let prober: (any Prober)?
+    /// Nil: nothing is delivered.
+    package let webhooks: Webhooks?
     package let report: @Sendable (EngineEvent) -> Void
     /// Nil: steps are not traced.
     package let tracer: Tracer?
@@ -23,7 +25,7 @@ package struct World: Sendable {
     package init(
         store: any Store, cloud: any Cloud, clock: any Clock, random: RandomSource, settings: FleetSettings, view: View,
         cooldowns: Cooldowns, monitor: FleetMonitor = FleetMonitor(), prober: (any Prober)? = nil,
-        tracer: Tracer? = nil, report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
+        webhooks: Webhooks? = nil, tracer: Tracer? = nil, report: @escaping @Sendable (EngineEvent) -> Void = { _ in }
     ) {
         self.store = store
         self.cloud = cloud
@@ -34,6 +36,7 @@ package struct World: Sendable {
         self.cooldowns = cooldowns
         self.monitor = monitor
         self.prober = prober
+        self.webhooks = webhooks
         self.report = report
         self.tracer = tracer
     }

@@ -193,6 +193,13 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.GetInstanceRequest.self,
     NovitaiV1.BatchGetInstancesRequest.self,
     NovitaiV1.BatchGetInstancesResponse.self,
+    NovitaiV1.GetInstanceAccessRequest.self,
+    NovitaiV1.GetInstanceAccessResponse.self,
+    NovitaiV1.GetInstanceMetricsRequest.self,
+    NovitaiV1.MetricPoint.self,
+    NovitaiV1.MetricSeries.self,
+    NovitaiV1.GpuMetricSeries.self,
+    NovitaiV1.GetInstanceMetricsResponse.self,
     NovitaiV1.ListInstancesRequest.self,
     NovitaiV1.ListInstancesResponse.self,
     NovitaiV1.StartInstanceRequest.self,
@@ -262,6 +269,14 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.CreateImagePrewarmResponse.self,
     NovitaiV1.DeleteImagePrewarmRequest.self,
     NovitaiV1.DeleteImagePrewarmResponse.self,
+    NovitaiV1.WebhookAttempt.self,
+    NovitaiV1.WebhookDelivery.self,
+    NovitaiV1.ListDeliveriesRequest.self,
+    NovitaiV1.ListDeliveriesResponse.self,
+    NovitaiV1.RedeliverWebhookRequest.self,
+    NovitaiV1.RedeliverWebhookResponse.self,
+    NovitaiV1.TestWebhookRequest.self,
+    NovitaiV1.TestWebhookResponse.self,
 ]
 
 /// A string or bytes in a C structure.

@@ -1484,6 +1484,305 @@ extension NovitaiV1.BatchGetInstancesResponse {
 }
 
 extension NovitaiV1 {
+    package struct GetInstanceAccessRequest: ProtobufMessage {
+        /// An id, or a name of the caller's tenant.
+        package var id: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GetInstanceAccessRequest {
+    package static var protobufName: String { "novitai.v1.GetInstanceAccessRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__get_instance_access_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GetInstanceAccessRequest>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("GetInstanceAccessRequest.id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceAccessRequest> {
+        let c = try unsafe arena.make(novitai__v1__get_instance_access_request__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct GetInstanceAccessResponse: ProtobufMessage {
+        package var instanceId: String = ""
+        /// As it is typed, `ssh -p 41822 root@host`. Empty, as is every field here, where there is no such way in.
+        package var sshCommand: String = ""
+        package var sshPassword: String = ""
+        package var jupyterUrl: String = ""
+        package var terminalUrl: String = ""
+        package var terminalUser: String = ""
+        package var terminalPassword: String = ""
+        /// Where the ports of the spec can be reached.
+        package var endpoints: [NovitaiV1.Endpoint] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GetInstanceAccessResponse {
+    package static var protobufName: String { "novitai.v1.GetInstanceAccessResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__get_instance_access_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GetInstanceAccessResponse>) throws(WireError) {
+        self.instanceId = try unsafe c.pointee.instance_id.string("GetInstanceAccessResponse.instance_id")
+        self.sshCommand = try unsafe c.pointee.ssh_command.string("GetInstanceAccessResponse.ssh_command")
+        self.sshPassword = try unsafe c.pointee.ssh_password.string("GetInstanceAccessResponse.ssh_password")
+        self.jupyterUrl = try unsafe c.pointee.jupyter_url.string("GetInstanceAccessResponse.jupyter_url")
+        self.terminalUrl = try unsafe c.pointee.terminal_url.string("GetInstanceAccessResponse.terminal_url")
+        self.terminalUser = try unsafe c.pointee.terminal_user.string("GetInstanceAccessResponse.terminal_user")
+        self.terminalPassword = try unsafe c.pointee.terminal_password.string("GetInstanceAccessResponse.terminal_password")
+        self.endpoints = try unsafe Wire.messages(c.pointee.endpoints, c.pointee.n_endpoints, NovitaiV1.Endpoint.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceAccessResponse> {
+        let c = try unsafe arena.make(novitai__v1__get_instance_access_response__init)
+        try unsafe c.pointee.instance_id = .init(arena.string(self.instanceId))
+        try unsafe c.pointee.ssh_command = .init(arena.string(self.sshCommand))
+        try unsafe c.pointee.ssh_password = .init(arena.string(self.sshPassword))
+        try unsafe c.pointee.jupyter_url = .init(arena.string(self.jupyterUrl))
+        try unsafe c.pointee.terminal_url = .init(arena.string(self.terminalUrl))
+        try unsafe c.pointee.terminal_user = .init(arena.string(self.terminalUser))
+        try unsafe c.pointee.terminal_password = .init(arena.string(self.terminalPassword))
+        try unsafe (c.pointee.endpoints, c.pointee.n_endpoints) = arena.list(self.endpoints) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct GetInstanceMetricsRequest: ProtobufMessage {
+        /// An id, or a name of the caller's tenant.
+        package var id: String = ""
+        /// Absent: `span` before the end.
+        package var startTime: GoogleProtobuf.Timestamp?
+        /// Absent: now.
+        package var endTime: GoogleProtobuf.Timestamp?
+        /// Between two points, 15 s or more. Absent: such that there are about 120.
+        package var interval: GoogleProtobuf.Duration?
+        /// Absent: an hour.
+        package var span: GoogleProtobuf.Duration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GetInstanceMetricsRequest {
+    package static var protobufName: String { "novitai.v1.GetInstanceMetricsRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__get_instance_metrics_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GetInstanceMetricsRequest>) throws(WireError) {
+        self.id = try unsafe c.pointee.id.string("GetInstanceMetricsRequest.id")
+        self.startTime = try unsafe Wire.message(c.pointee.start_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.endTime = try unsafe Wire.message(c.pointee.end_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.interval = try unsafe Wire.message(c.pointee.interval, GoogleProtobuf.Duration.init(reading:))
+        self.span = try unsafe Wire.message(c.pointee.span, GoogleProtobuf.Duration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceMetricsRequest> {
+        let c = try unsafe arena.make(novitai__v1__get_instance_metrics_request__init)
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        if let value = self.startTime { try unsafe c.pointee.start_time = value.write(in: arena) }
+        if let value = self.endTime { try unsafe c.pointee.end_time = value.write(in: arena) }
+        if let value = self.interval { try unsafe c.pointee.interval = value.write(in: arena) }
+        if let value = self.span { try unsafe c.pointee.span = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct MetricPoint: ProtobufMessage {
+        package var time: GoogleProtobuf.Timestamp?
+        /// Of what the machine has, 0 to 100.
+        package var percent: Double = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.MetricPoint {
+    package static var protobufName: String { "novitai.v1.MetricPoint" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__metric_point__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__MetricPoint>) throws(WireError) {
+        self.time = try unsafe Wire.message(c.pointee.time, GoogleProtobuf.Timestamp.init(reading:))
+        self.percent = unsafe c.pointee.percent
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__MetricPoint> {
+        let c = try unsafe arena.make(novitai__v1__metric_point__init)
+        if let value = self.time { try unsafe c.pointee.time = value.write(in: arena) }
+        unsafe c.pointee.percent = self.percent
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct MetricSeries: ProtobufMessage {
+        package var points: [NovitaiV1.MetricPoint] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.MetricSeries {
+    package static var protobufName: String { "novitai.v1.MetricSeries" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__metric_series__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__MetricSeries>) throws(WireError) {
+        self.points = try unsafe Wire.messages(c.pointee.points, c.pointee.n_points, NovitaiV1.MetricPoint.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__MetricSeries> {
+        let c = try unsafe arena.make(novitai__v1__metric_series__init)
+        try unsafe (c.pointee.points, c.pointee.n_points) = arena.list(self.points) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct GpuMetricSeries: ProtobufMessage {
+        /// Over all GPUs.
+        package var average: [NovitaiV1.MetricPoint] = []
+        /// By the provider's number of the GPU.
+        package var byGpu: [String: NovitaiV1.MetricSeries] = [:]
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GpuMetricSeries {
+    package static var protobufName: String { "novitai.v1.GpuMetricSeries" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__gpu_metric_series__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GpuMetricSeries>) throws(WireError) {
+        self.average = try unsafe Wire.messages(c.pointee.average, c.pointee.n_average, NovitaiV1.MetricPoint.init(reading:))
+        self.byGpu = try unsafe Wire.dictionary(c.pointee.by_gpu, c.pointee.n_by_gpu) { entry throws(WireError) in try unsafe (entry.pointee.key.string("GpuMetricSeries.by_gpu"), Wire.message(entry.pointee.value, NovitaiV1.MetricSeries.init(reading:)) ?? NovitaiV1.MetricSeries()) }
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GpuMetricSeries> {
+        let c = try unsafe arena.make(novitai__v1__gpu_metric_series__init)
+        try unsafe (c.pointee.average, c.pointee.n_average) = arena.list(self.average) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe (c.pointee.by_gpu, c.pointee.n_by_gpu) = arena.entries(self.byGpu, novitai__v1__gpu_metric_series__by_gpu_entry__init) { entry, key, value throws(WireError) in
+            try unsafe entry.pointee.key = .init(arena.string(key))
+            try unsafe entry.pointee.value = value.write(in: arena)
+        }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct GetInstanceMetricsResponse: ProtobufMessage {
+        package var instanceId: String = ""
+        package var cpu: NovitaiV1.MetricSeries?
+        package var memory: NovitaiV1.MetricSeries?
+        package var rootDisk: NovitaiV1.MetricSeries?
+        package var gpu: NovitaiV1.GpuMetricSeries?
+        package var gpuMemory: NovitaiV1.GpuMetricSeries?
+        /// When the provider was asked; the same answer serves for some seconds.
+        package var freshness: NovitaiV1.Freshness?
+        /// What was asked for, as the provider takes it.
+        package var startTime: GoogleProtobuf.Timestamp?
+        package var endTime: GoogleProtobuf.Timestamp?
+        package var interval: GoogleProtobuf.Duration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.GetInstanceMetricsResponse {
+    package static var protobufName: String { "novitai.v1.GetInstanceMetricsResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__get_instance_metrics_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__GetInstanceMetricsResponse>) throws(WireError) {
+        self.instanceId = try unsafe c.pointee.instance_id.string("GetInstanceMetricsResponse.instance_id")
+        self.cpu = try unsafe Wire.message(c.pointee.cpu, NovitaiV1.MetricSeries.init(reading:))
+        self.memory = try unsafe Wire.message(c.pointee.memory, NovitaiV1.MetricSeries.init(reading:))
+        self.rootDisk = try unsafe Wire.message(c.pointee.root_disk, NovitaiV1.MetricSeries.init(reading:))
+        self.gpu = try unsafe Wire.message(c.pointee.gpu, NovitaiV1.GpuMetricSeries.init(reading:))
+        self.gpuMemory = try unsafe Wire.message(c.pointee.gpu_memory, NovitaiV1.GpuMetricSeries.init(reading:))
+        self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
+        self.startTime = try unsafe Wire.message(c.pointee.start_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.endTime = try unsafe Wire.message(c.pointee.end_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.interval = try unsafe Wire.message(c.pointee.interval, GoogleProtobuf.Duration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceMetricsResponse> {
+        let c = try unsafe arena.make(novitai__v1__get_instance_metrics_response__init)
+        try unsafe c.pointee.instance_id = .init(arena.string(self.instanceId))
+        if let value = self.cpu { try unsafe c.pointee.cpu = value.write(in: arena) }
+        if let value = self.memory { try unsafe c.pointee.memory = value.write(in: arena) }
+        if let value = self.rootDisk { try unsafe c.pointee.root_disk = value.write(in: arena) }
+        if let value = self.gpu { try unsafe c.pointee.gpu = value.write(in: arena) }
+        if let value = self.gpuMemory { try unsafe c.pointee.gpu_memory = value.write(in: arena) }
+        if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
+        if let value = self.startTime { try unsafe c.pointee.start_time = value.write(in: arena) }
+        if let value = self.endTime { try unsafe c.pointee.end_time = value.write(in: arena) }
+        if let value = self.interval { try unsafe c.pointee.interval = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     package struct ListInstancesRequest: ProtobufMessage {
         /// 1-1000; 0: 100.
         package var pageSize: Int32 = 0
@@ -2551,9 +2850,13 @@ extension NovitaiV1 {
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         package static let touchInstance = MethodDescriptor(service: name, method: "TouchInstance", kind: .unary)
+        /// The ways into a machine, with their passwords, as the provider names them now. They are kept nowhere; each call stands in the audit log.
+        package static let getInstanceAccess = MethodDescriptor(service: name, method: "GetInstanceAccess", kind: .unary)
+        /// How busy the machine is, as the provider measures it; about a minute behind, and empty for one that does not run.
+        package static let getInstanceMetrics = MethodDescriptor(service: name, method: "GetInstanceMetrics", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, saveInstanceImage, deleteInstance, touchInstance, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, saveInstanceImage, deleteInstance, touchInstance, getInstanceAccess, getInstanceMetrics, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -2592,6 +2895,10 @@ extension NovitaiV1 {
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
         func touchInstance(_ request: NovitaiV1.TouchInstanceRequest, context: ServerContext) async throws -> NovitaiV1.TouchInstanceResponse
+        /// The ways into a machine, with their passwords, as the provider names them now. They are kept nowhere; each call stands in the audit log.
+        func getInstanceAccess(_ request: NovitaiV1.GetInstanceAccessRequest, context: ServerContext) async throws -> NovitaiV1.GetInstanceAccessResponse
+        /// How busy the machine is, as the provider measures it; about a minute behind, and empty for one that does not run.
+        func getInstanceMetrics(_ request: NovitaiV1.GetInstanceMetricsRequest, context: ServerContext) async throws -> NovitaiV1.GetInstanceMetricsResponse
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         func watchInstances(_ request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<NovitaiV1.WatchInstancesResponse>, context: ServerContext) async throws
     }
@@ -2706,6 +3013,20 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.touchInstance, options: options)
         }
 
+        /// The ways into a machine, with their passwords, as the provider names them now. They are kept nowhere; each call stands in the audit log.
+        package nonisolated(nonsending) func getInstanceAccess(
+            _ request: NovitaiV1.GetInstanceAccessRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.GetInstanceAccessResponse {
+            try await self.channel.unary(request, method: InstanceService.getInstanceAccess, options: options)
+        }
+
+        /// How busy the machine is, as the provider measures it; about a minute behind, and empty for one that does not run.
+        package nonisolated(nonsending) func getInstanceMetrics(
+            _ request: NovitaiV1.GetInstanceMetricsRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.GetInstanceMetricsResponse {
+            try await self.channel.unary(request, method: InstanceService.getInstanceMetrics, options: options)
+        }
+
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package nonisolated(nonsending) func watchInstances<Result>(
             _ request: NovitaiV1.WatchInstancesRequest, options: CallOptions = CallOptions(), _ body: (ResponseStream<NovitaiV1.WatchInstancesResponse>) async throws -> Result
@@ -2732,6 +3053,8 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.saveInstanceImage) { try await self.saveInstanceImage($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.touchInstance) { try await self.touchInstance($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.getInstanceAccess) { try await self.getInstanceAccess($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.getInstanceMetrics) { try await self.getInstanceMetrics($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) { try await self.watchInstances($0, responses: $1, context: $2) }
     }
 }

@@ -528,6 +528,8 @@ extension NovitaiV1 {
         /// The delay before a repeat: doubled with each failure, from the first to the last.
         package var retryDelayMin: GoogleProtobuf.Duration?
         package var retryDelayMax: GoogleProtobuf.Duration?
+        /// Due jobs of a lower number are taken first: 0 for what ends spending.
+        package var priority: UInt32 = 0
         package init() {}
     }
 }
@@ -556,6 +558,7 @@ extension NovitaiV1.Queue {
         self.deadline = try unsafe Wire.message(c.pointee.deadline, GoogleProtobuf.Duration.init(reading:))
         self.retryDelayMin = try unsafe Wire.message(c.pointee.retry_delay_min, GoogleProtobuf.Duration.init(reading:))
         self.retryDelayMax = try unsafe Wire.message(c.pointee.retry_delay_max, GoogleProtobuf.Duration.init(reading:))
+        self.priority = unsafe c.pointee.priority
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Queue> {
@@ -570,6 +573,7 @@ extension NovitaiV1.Queue {
         if let value = self.deadline { try unsafe c.pointee.deadline = value.write(in: arena) }
         if let value = self.retryDelayMin { try unsafe c.pointee.retry_delay_min = value.write(in: arena) }
         if let value = self.retryDelayMax { try unsafe c.pointee.retry_delay_max = value.write(in: arena) }
+        unsafe c.pointee.priority = self.priority
         return unsafe c
     }
 }

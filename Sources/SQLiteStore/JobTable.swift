@@ -24,8 +24,8 @@ extension Transaction {
     /// - Parameter keepsLease: an ended job never keeps one.
     func write(_ job: Job, payload: String, keepsLease: Bool) throws {
         let sql = """
-            INSERT INTO job (id, tenant, instance_id, is_unfinished, due_at, created_at, revision, payload)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO job (id, tenant, instance_id, is_unfinished, due_at, created_at, revision, payload, priority)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET is_unfinished = excluded.is_unfinished, due_at = excluded.due_at,
                 revision = excluded.revision, payload = excluded.payload
             """
@@ -33,7 +33,7 @@ extension Transaction {
             sql,
             [
                 job.id.rawValue, job.tenant.rawValue, job.instanceID.rawValue, !job.state.isFinal, job.dueAt?.microseconds,
-                job.createdAt.microseconds, job.revision.number, payload,
+                job.createdAt.microseconds, job.revision.number, payload, job.type.priority,
             ])
         guard !keepsLease || job.state.isFinal else { return }
         try self.execute("UPDATE job SET lease_token = NULL, lease_expires_at = NULL WHERE id = ?", [job.id.rawValue])

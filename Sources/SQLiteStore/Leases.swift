@@ -33,13 +33,22 @@ extension Transaction {
             .map { LeaseToken(rawValue: $0[0]) }
     }
 
+    /// A query for each priority: so the index gives the first ones, and the others are not looked at.
     fileprivate func dueJobs(at now: Timestamp, limit: Int) throws -> [Job] {
+        var jobs: [Job] = []
+        for priority in JobType.priorities where jobs.count < limit {
+            jobs += try self.dueJobs(of: priority, at: now, limit: limit - jobs.count)
+        }
+        return jobs
+    }
+
+    private func dueJobs(of priority: Int, at now: Timestamp, limit: Int) throws -> [Job] {
         let sql = """
             SELECT id, revision, payload FROM job
-            WHERE is_unfinished = 1 AND due_at <= ? AND (lease_token IS NULL OR lease_expires_at <= ?) AND \(Self.isNotBlocked)
+            WHERE is_unfinished = 1 AND priority = ? AND due_at <= ? AND (lease_token IS NULL OR lease_expires_at <= ?) AND \(Self.isNotBlocked)
             ORDER BY due_at, sequence LIMIT ?
             """
-        return try self.rows(sql, [now.microseconds, now.microseconds, max(0, limit)], Self.job)
+        return try self.rows(sql, [priority, now.microseconds, now.microseconds, limit], Self.job)
     }
 
     fileprivate func lease(_ id: JobID, token: LeaseToken, until expiresAt: Timestamp) throws {

@@ -32,6 +32,8 @@ enum Schema {
         migrator.registerMigration("first slice") { try $0.execute(sql: self.firstSlice) }
         migrator.registerMigration("who asked for an instance") { try $0.execute(sql: self.principals) }
         migrator.registerMigration("control and audit") { try $0.execute(sql: self.controlAndAudit) }
+        migrator.registerMigration("webhooks") { try $0.execute(sql: self.webhooks) }
+        migrator.registerMigration("job priorities") { try $0.execute(sql: self.jobPriorities) }
         return migrator
     }
 
@@ -127,6 +129,38 @@ enum Schema {
             instance_id TEXT PRIMARY KEY,
             payload TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What an older release writes has the default, and so waits its turn.
+    private static let jobPriorities = """
+        ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+        UPDATE job SET priority = 0 WHERE is_unfinished = 1 AND payload ->> '$.type' IN ('deleteInstance', 'stopInstance');
+        CREATE INDEX job_due_by_priority ON job (priority, due_at) WHERE is_unfinished = 1;
+        """
+
+    private static let webhooks = """
+        CREATE TABLE webhook_position (
+            singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+            revision INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE webhook_mark (
+            instance_id TEXT PRIMARY KEY,
+            payload TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE webhook_delivery (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            target TEXT NOT NULL,
+            tenant TEXT NOT NULL,
+            due_at INTEGER,
+            created_at INTEGER NOT NULL,
+            payload TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX webhook_due ON webhook_delivery (target, due_at, created_at) WHERE due_at IS NOT NULL;
+        CREATE INDEX webhook_ended ON webhook_delivery (created_at) WHERE due_at IS NULL;
+        CREATE INDEX webhook_tenant ON webhook_delivery (tenant, sequence);
         """
 
     private static let principals = """

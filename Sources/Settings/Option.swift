@@ -8,17 +8,14 @@ package struct Option<Value: Sendable>: Sendable {
     package let help: String
     /// Never shown, never taken from a flag (others on the machine see those), and also taken from the file named by `NAME_FILE`.
     package let isSecret: Bool
-    /// Belongs to a feature that this version does not have: its value is held to its rule and does nothing.
-    package let isPlanned: Bool
 
     package init(
-        _ name: String, _ form: Form<Value>, default defaultValue: Value, isSecret: Bool = false, isPlanned: Bool = false, _ help: String
+        _ name: String, _ form: Form<Value>, default defaultValue: Value, isSecret: Bool = false, _ help: String
     ) {
         self.name = name
         self.form = form
         self.defaultValue = defaultValue
         self.isSecret = isSecret
-        self.isPlanned = isPlanned
         self.help = help
     }
 }
@@ -38,7 +35,6 @@ package struct EffectiveSetting: Hashable, Sendable {
     package let rule: String
     package let help: String
     package let isSecret: Bool
-    package let isPlanned: Bool
 }
 
 /// What is wrong with one setting.

@@ -80,12 +80,14 @@ enum ServerOptions {
         "how long an instance may be idle")
     static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
     static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
-    static let webhookURL = Option("WEBHOOK_URL", Form<String>.webURL.optional, default: nil, isPlanned: true, "where events are delivered")
+    static let webhookURL = Option(
+        "WEBHOOK_URL", Form<[WebhookTargetSetting]>.webhookTargets, default: [], isSecret: true,
+        "where events are delivered; several targets with blanks between them, each with the types of its events behind a #")
     static let webhookSecret = Option(
         "WEBHOOK_SECRET", Form<Secret>.secret("1 to 1024 characters") { (1...1024).contains($0.count) }.optional, default: nil,
-        isSecret: true, isPlanned: true, "signs deliveries")
+        isSecret: true, "signs deliveries; while it is replaced the new one, a comma, and the old one")
     static let webhookTimeout = Option(
-        "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), isPlanned: true, "one delivery")
+        "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), "one delivery")
     static let brakePerMinute = Option(
         "BRAKE_MAX_PER_MINUTE", .integer(1...10_000), default: 20, "automatic stops and deletes per minute")
     static let brakePercent = Option(
@@ -95,9 +97,44 @@ enum ServerOptions {
     private static let novita = Origin(isSecure: true, host: "api.novita.ai", port: nil)
 }
 
-extension Form<String> {
-    /// An absolute `http` or `https` URL.
-    static let webURL = Form.text("an http or https URL") { text in
+/// A receiver of events.
+package struct WebhookTargetSetting: Hashable, Sendable {
+    package let url: String
+    /// Whose events; nil: everybody's.
+    package let tenant: String?
+    /// Types of events; empty: all.
+    package let types: [String]
+}
+
+extension Form<[WebhookTargetSetting]> {
+    /// Each is tried for every event: more is a message bus.
+    static let webhookTargetsMax = 16
+
+    /// `URL#tenant=acme,instance.failed`: what stands behind the # never leaves this program.
+    static let webhookTargets = Form(
+        rule: "1 to \(webhookTargetsMax) http or https URLs with blanks between them, each with tenant=NAME and types of events behind a #",
+        parse: parse, print: { $0.isEmpty ? "" : "(set)" })
+
+    private static func parse(_ text: String) -> [WebhookTargetSetting]? {
+        let words = text.split(separator: " ")
+        let targets = words.compactMap { self.target($0) }
+        return targets.count == words.count && (1...webhookTargetsMax).contains(targets.count) ? targets : nil
+    }
+
+    private static func target(_ word: Substring) -> WebhookTargetSetting? {
+        let parts = word.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+        guard isWebURL(String(parts[0])) else { return nil }
+        let terms = parts.count < 2 ? [] : parts[1].split(separator: ",", omittingEmptySubsequences: false)
+        let tenants = terms.filter { $0.hasPrefix(tenantPrefix) }.map { $0.dropFirst(tenantPrefix.count) }
+        let types = terms.filter { !$0.hasPrefix(tenantPrefix) }.map(String.init)
+        guard tenants.count <= 1, tenants.first != "", types.allSatisfy({ webhookTypes.contains($0) }) else { return nil }
+        return WebhookTargetSetting(url: String(parts[0]), tenant: tenants.first.map(String.init), types: types)
+    }
+
+    private static var tenantPrefix: String { "tenant=" }
+
+    /// Absolute, `http` or `https`.
+    private static func isWebURL(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: { text.lowercased().hasPrefix($0) }) else { return false }
         let host = text.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
         return !host.isEmpty && text.unicodeScalars.allSatisfy { $0.isASCII && $0.value > 0x20 && $0.value != 0x7f }
@@ -111,3 +148,10 @@ extension Origin {
         self.port = port
     }
 }
+
+/// Types of events that a target can be narrowed to.
+package let webhookTypes: Set<String> = [
+    "instance.pending", "instance.provisioning", "instance.starting", "instance.running", "instance.restarting", "instance.updating",
+    "instance.stopping", "instance.stopped", "instance.migrating", "instance.suspended", "instance.deleting", "instance.deleted",
+    "instance.failed", "instance.unrecognized", "instance.ready", "instance.unready", "instance.policy_warning", "webhook.test",
+]

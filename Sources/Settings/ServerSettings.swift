@@ -34,6 +34,10 @@ package struct ServerSettings: Sendable {
     package let idleStop: Duration?
     package let recoversSpot: Bool
     package let isRecoveryDryRun: Bool
+    package let webhookTargets: [WebhookTargetSetting]
+    /// Several with commas between them; nil: deliveries are not signed.
+    package let webhookSecrets: Secret?
+    package let webhookTimeout: Duration
     package let brakePerMinute: Int
     package let brakeFleetPercent: Int
     /// Nil: nothing is traced.
@@ -41,8 +45,6 @@ package struct ServerSettings: Sendable {
     package let log: LogSettings
     /// Every setting as it is in force, in the order of the documentation.
     package let effective: [EffectiveSetting]
-    /// Settings that were given and have no effect in this version.
-    package let withoutEffect: [String]
 
     /// - Throws: everything that is wrong, at once.
     package init(_ sources: SettingsSources, readFile: @escaping SettingsReader.FileReader) throws(SettingsError) {
@@ -95,7 +97,9 @@ package struct ServerSettings: Sendable {
         self.idleStop = stopsIdle ? idleTime : nil
         self.recoversSpot = reader.read(ServerOptions.migration)
         self.isRecoveryDryRun = reader.read(ServerOptions.migrationDryRun)
-        Self.readPlanned(&reader)
+        self.webhookTargets = reader.read(ServerOptions.webhookURL)
+        self.webhookSecrets = reader.read(ServerOptions.webhookSecret)
+        self.webhookTimeout = reader.read(ServerOptions.webhookTimeout)
         self.brakePerMinute = reader.read(ServerOptions.brakePerMinute)
         self.brakeFleetPercent = reader.read(ServerOptions.brakePercent)
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
@@ -104,7 +108,6 @@ package struct ServerSettings: Sendable {
         self.traces = TraceSettings(reading: &reader)
         self.log = LogSettings(reading: &reader)
         self.effective = reader.effective
-        self.withoutEffect = reader.effective.filter { $0.isPlanned && $0.origin != nil }.map(\.name)
         if case .sqlite(let path) = database {
             self.databasePath = path
         } else {
@@ -136,12 +139,5 @@ package struct ServerSettings: Sendable {
             reader.report(
                 "RPC_LISTEN", "must be on loopback, because nobody is identified: set AUTH_TOKENS_FILE to listen on \(self.listen)")
         }
-    }
-
-    /// What belongs to features that are not there. Where leaving a wish aside would cost money or show secrets, it is refused.
-    private static func readPlanned(_ reader: inout SettingsReader) {
-        _ = reader.read(ServerOptions.webhookURL)
-        _ = reader.read(ServerOptions.webhookSecret)
-        _ = reader.read(ServerOptions.webhookTimeout)
     }
 }

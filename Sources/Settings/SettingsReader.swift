@@ -28,8 +28,7 @@ package struct SettingsReader {
         self.effective.append(
             EffectiveSetting(
                 name: option.name, value: shown, origin: given?.origin, rule: option.form.rule, help: option.help,
-                isSecret: option.isSecret,
-                isPlanned: option.isPlanned))
+                isSecret: option.isSecret))
         return value ?? option.defaultValue
     }
 

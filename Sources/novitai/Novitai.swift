@@ -19,7 +19,8 @@ struct Novitai: AsyncParsableCommand {
             """,
         subcommands: [
             InstancesCommand.self, JobsCommand.self, QueuesCommand.self, ProductsCommand.self, RegionsCommand.self, TemplatesCommand.self,
-            CredentialsCommand.self, VolumesCommand.self, NetworksCommand.self, PrewarmsCommand.self, AuditCommand.self,
+            CredentialsCommand.self, VolumesCommand.self, NetworksCommand.self, PrewarmsCommand.self, WebhooksCommand.self,
+            AuditCommand.self,
             ServerCommand.self, BackupCommand.self,
         ]
     )

@@ -22,8 +22,7 @@ struct Config: ParsableCommand {
                 throw ExitStatus.configuration(error)
             }
             for setting in settings.effective {
-                let remark = setting.isPlanned ? ", without effect in this version" : ""
-                print("\(setting.name)=\(setting.value)  # \(setting.origin?.rawValue ?? "default")\(remark)")
+                print("\(setting.name)=\(setting.value)  # \(setting.origin?.rawValue ?? "default")")
             }
         }
     }
@@ -44,10 +43,9 @@ extension EffectiveSetting {
     /// One row of the reference. A bar would end the cell.
     fileprivate var referenceRow: String {
         let secret = self.isSecret ? "; a secret, also from `\(self.name)_FILE`" : ""
-        let planned = self.isPlanned ? " Without effect in this version." : ""
         let value = self.value.isEmpty ? "" : "`\(self.value)`"
         let help = self.help.prefix(1).uppercased() + self.help.dropFirst()
-        let cells = ["`\(self.name)`", value, self.rule + secret, help + "." + planned]
+        let cells = ["`\(self.name)`", value, self.rule + secret, help + "."]
         return "| "
             + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }.joined(separator: " | ")
             + " |"

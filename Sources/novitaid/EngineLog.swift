@@ -68,6 +68,9 @@ struct EngineLog {
             self.log.warning(
                 "machine names an instance in its environment only and is left alone",
                 metadata: ["instance_id": "\(instance)", "machine_id": "\(machine)"])
+        case .webhooksSkipped(let from, let to):
+            self.log.error(
+                "webhooks were not delivered: the log was trimmed before", metadata: ["from": "\(from.number)", "to": "\(to.number)"])
         case .releasing(let instance, let machine):
             self.log.warning("machine too many is being deleted", metadata: ["instance_id": "\(instance)", "machine_id": "\(machine)"])
         case .wouldRecover(let instance, let way):

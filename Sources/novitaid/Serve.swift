@@ -9,7 +9,7 @@ struct Serve: AsyncParsableCommand {
             is no value. A duration is a bare number in the unit that is named, or a number with ms, s, m or h. Secrets are not taken from
             flags; the variable NAME_FILE names a file that holds the secret NAME.
 
-            """ + ServerSettings.options.filter { !$0.isPlanned }.map(\.helpText).joined(separator: "\n"))
+            """ + ServerSettings.options.map(\.helpText).joined(separator: "\n"))
 
     @OptionGroup var arguments: SettingsArguments
 

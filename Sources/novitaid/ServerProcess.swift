@@ -63,7 +63,8 @@ struct ServerProcess {
         let client = try HTTPClient(self.clientConfiguration)
         // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
         let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
-        let parts = self.assemble(store, view, client, OutboundProber(probes), deployment.id, tracing)
+        let webhooks = try self.webhooks(store)
+        let parts = self.assemble(store, view, client, OutboundProber(probes), webhooks?.webhooks, deployment.id, tracing)
         let socket = try inherited ?? listening.open()
         let server = try self.makeServer(parts, authenticator, tls, socket, tracing, backups: store)
         // Whoever knows from the port's file that the server runs may ask it to end.
@@ -79,6 +80,7 @@ struct ServerProcess {
         handover?.finish()
         client.shutdown()
         probes.shutdown()
+        webhooks?.client.shutdown()
         self.log.info("stopped")
     }
 
@@ -151,7 +153,8 @@ struct ServerProcess {
     }
 
     private func assemble(
-        _ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ deployment: DeploymentID, _ tracing: Tracing?
+        _ store: SQLiteStore, _ view: View, _ client: HTTPClient, _ prober: OutboundProber, _ webhooks: Webhooks?,
+        _ deployment: DeploymentID, _ tracing: Tracing?
     ) -> Parts {
         let fleet = FleetSettings(self.settings)
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
@@ -162,11 +165,11 @@ struct ServerProcess {
         let (cooldowns, monitor) = (Cooldowns(), FleetMonitor())
         let world = World(
             store: store, cloud: cloud, clock: self.clock, random: self.random, settings: fleet, view: view, cooldowns: cooldowns,
-            monitor: monitor, prober: prober, tracer: tracing?.tracer, report: engineLog.note)
+            monitor: monitor, prober: prober, webhooks: webhooks, tracer: tracing?.tracer, report: engineLog.note)
         let engine = FleetEngine(world: world, deployment: deployment)
         let backend = Backend(
             store: store, view: view, cloud: cloud, clock: self.clock, settings: fleet, cooldowns: cooldowns, random: self.random,
-            monitor: monitor, drain: DrainSignal(), log: self.log
+            monitor: monitor, drain: DrainSignal(), log: self.log, webhooks: webhooks
         ) { isDryRun, requestID in
             try await engine.reconcile(isDryRun: isDryRun, requestID: requestID)
         }
@@ -176,6 +179,14 @@ struct ServerProcess {
         let parts = Parts(backend: backend, engine: engine, monitor: monitor)
         self.metrics.register(HealthMetrics(board: parts.board, clock: self.clock))
         return parts
+    }
+
+    /// Nil: no target is set up.
+    private func webhooks(_ store: SQLiteStore) throws -> OpenWebhooks? {
+        guard let opened = try OpenWebhooks(self.settings, store) else { return nil }
+        if !opened.isSigned { self.log.warning("webhooks are not signed: no WEBHOOK_SECRET is set") }
+        self.metrics.register(WebhookMetrics(opened.webhooks))
+        return opened
     }
 
     private func makeServer(
@@ -216,9 +227,6 @@ struct ServerProcess {
         if let portFile = self.portFile { try PortFile.write(address, to: portFile) }
         if !self.settings.listen.isLoopback, self.settings.tls == nil {
             self.log.warning("connections are not encrypted: tokens can be read on their way", metadata: ["address": "\(address)"])
-        }
-        for name in self.settings.withoutEffect {
-            self.log.warning("setting has no effect in this version", metadata: ["setting": "\(name)"])
         }
     }
 

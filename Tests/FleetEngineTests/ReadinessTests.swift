@@ -36,6 +36,28 @@ struct ReadinessRunnerTests {
         }
     }
 
+    @Test(
+        "HEALTH_CHECK_*: the time of one try, the tries of a round, what is between them, and how long a create waits",
+        arguments: [
+            (ProbeSettings(timeout: .seconds(3), attempts: 1, delay: .seconds(5), maxWait: .seconds(60)), 10...17),
+            (ProbeSettings(timeout: .seconds(7), attempts: 4, delay: .seconds(1), maxWait: .seconds(60)), 35...70),
+            (ProbeSettings(timeout: .seconds(7), attempts: 1, delay: .seconds(1), maxWait: .seconds(20)), 10...25),
+        ] as [(ProbeSettings, ClosedRange<Int>)])
+    func settings(_ probing: ProbeSettings, _ asked: ClosedRange<Int>) throws {
+        var settings = FleetSettings()
+        settings.probing = probing
+        try Universe.play(settings: settings) { universe in
+            universe.prober.force(ProbeOutcome(isHealthy: false, detail: "status 502"))
+            let reply = try await universe.create(1, Self.spec())
+            let job = try await universe.end(of: reply.job)
+            #expect(job.state == .succeeded && job.progress.hasPrefix("running, but not ready"))
+            #expect(universe.prober.timeouts == [probing.timeout])
+            #expect(asked.contains(universe.prober.asked), "asked \(universe.prober.asked) times")
+            let waited = universe.clock.now - (try #require(try await universe.instance(reply.instance.id)?.runningSince))
+            #expect(waited >= probing.maxWait && waited < probing.maxWait + .seconds(30))
+        }
+    }
+
     @Test("A program that dies makes its instance not ready, and one event of it; only turns of health are written")
     func dies() throws {
         try Universe.play { universe in

@@ -147,14 +147,16 @@ class Clients:
         assert status == 0, "protoc could not compile the published .proto files"
         sys.path.insert(0, str(folder))
         from novitai.v1 import admin_pb2, admin_pb2_grpc, catalog_pb2, catalog_pb2_grpc
-        from novitai.v1 import instance_pb2, instance_pb2_grpc, job_pb2, job_pb2_grpc, types_pb2
+        from novitai.v1 import instance_pb2, instance_pb2_grpc, job_pb2, job_pb2_grpc, types_pb2, webhook_pb2, webhook_pb2_grpc
 
         self.instance, self.job, self.catalog, self.admin, self.types = instance_pb2, job_pb2, catalog_pb2, admin_pb2, types_pb2
+        self.webhook = webhook_pb2
         self.services = {
             "instances": instance_pb2_grpc.InstanceServiceStub,
             "jobs": job_pb2_grpc.JobServiceStub,
             "catalog": catalog_pb2_grpc.CatalogServiceStub,
             "admin": admin_pb2_grpc.AdminServiceStub,
+            "webhooks": webhook_pb2_grpc.WebhookServiceStub,
         }
 
     def connect(self, address, *options):

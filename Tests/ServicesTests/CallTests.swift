@@ -20,7 +20,7 @@ struct MethodRolesTests {
     func roles() {
         for method in NovitaiV1.InstanceService.methods {
             let isReading = [
-                "PlanInstance", "GetInstance", "BatchGetInstances", "ListInstances", "WatchInstances",
+                "PlanInstance", "GetInstance", "BatchGetInstances", "ListInstances", "WatchInstances", "GetInstanceMetrics",
             ].contains(method.method)
             #expect(MethodRoles.table.leastRole(for: MethodKey(method)) == (isReading ? .viewer : .operator))
         }

@@ -125,6 +125,17 @@ import Testing
         #expect(violation.type == type && violation.subject == "i-1" && violation.description == "why")
     }
 
+    @Test("what nobody foresaw is told by its number alone, and what was cut off leaves the effect open")
+    func unforeseen() throws {
+        for (details, code, reason) in [
+            (ErrorDetails(incident: "x1"), RPCError.Code.internal, "INTERNAL"), (.cancelled, .cancelled, "CANCELLED"),
+        ] {
+            let read = try ReadStatus(details.error)
+            #expect(read.error.code == code && read.info?.reason == reason && read.effect?.effect == .unknown)
+        }
+        #expect(try ReadStatus(ErrorDetails(incident: "x1").error).info?.metadata["incidentId"] == "x1")
+    }
+
     @Test("when to try again is said when it is known")
     func retry() throws {
         let known = try ReadStatus(ErrorDetails(FleetError(.noCapacity, "", retryAfter: .milliseconds(1500))).error)

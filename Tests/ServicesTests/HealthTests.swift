@@ -24,6 +24,13 @@ private typealias Status = HealthRegistry.Status
         #expect(try await self.check(service) == .serving)
     }
 
+    @Test("more services than one answer lists are refused")
+    func tooMany() async throws {
+        let service = HealthService(HealthRegistry(services: (0..<HealthService.listedMax).map { "s\($0)" }))
+        let error = await #expect(throws: RPCError.self) { try await service.list(GrpcHealthV1.HealthListRequest(), context: self.context) }
+        #expect(try Refusal(#require(error)).reason == "TOO_MANY_SERVICES")
+    }
+
     @Test("names are compared as they are", arguments: ["novitai.v1.instanceservice", "novitai.v1.", "*", "/", " "])
     func unknownService(_ service: String) async throws {
         let error = await #expect(throws: RPCError.self) { _ = try await self.check(service) }

@@ -1,3 +1,4 @@
+import Fleet
 import Testing
 
 @testable import Settings
@@ -176,13 +177,26 @@ struct ServerSettingsTests {
         #expect(violations([name: value]) == [name])
     }
 
-    @Test("other settings without an effect are named, so that the log can say so")
-    func withoutEffect() throws {
-        #expect(
-            try settings(["WEBHOOK_URL": "https://h/x", "MIGRATION_DRY_RUN": "true", "BRAKE_MAX_PER_MINUTE": "5"]).withoutEffect == [
-                "WEBHOOK_URL"
-            ])
-        #expect(try settings().withoutEffect == [])
+    @Test("webhook targets are URLs with blanks between them; behind a # stand a tenant and types of events")
+    func webhookTargets() throws {
+        let targets = try settings(["WEBHOOK_URL": "https://a/x?y=1 http://b#instance.ready,tenant=acme,instance.failed"]).webhookTargets
+        #expect(targets.map(\.url) == ["https://a/x?y=1", "http://b"] && targets.map(\.tenant) == [nil, "acme"])
+        #expect(targets.map(\.types) == [[], ["instance.ready", "instance.failed"]])
+    }
+
+    @Test(
+        "a webhook target that is no URL, or asks for what there is not, is refused",
+        arguments: [
+            "https://a ftp://b", "https://a#", "https://a#instance.reday", "https://a#tenant=", "https://a#tenant=a,tenant=b",
+            String(repeating: "https://a ", count: 17),
+        ])
+    func badWebhookTarget(_ text: String) {
+        #expect(violations(["WEBHOOK_URL": text]) == ["WEBHOOK_URL"])
+    }
+
+    @Test("types that a webhook target can ask for are those that there are")
+    func webhookEventTypes() {
+        #expect(webhookTypes == Set(WebhookEvent.types))
     }
 
     @Test("a flag or a line of the file that names no option is refused, a foreign variable is not")

@@ -18,6 +18,7 @@
 #include "novitai/v1/job.pb-c.h"
 #include "novitai/v1/instance.pb-c.h"
 #include "novitai/v1/catalog.pb-c.h"
+#include "novitai/v1/webhook.pb-c.h"
 
 // The encoded google.protobuf.FileDescriptorSet of all files.
 const uint8_t *CNovitaiProto_descriptor_set(void);
@@ -189,6 +190,13 @@ NOVITAI_DESCRIPTOR(novitai__v1__create_instance_response)
 NOVITAI_DESCRIPTOR(novitai__v1__get_instance_request)
 NOVITAI_DESCRIPTOR(novitai__v1__batch_get_instances_request)
 NOVITAI_DESCRIPTOR(novitai__v1__batch_get_instances_response)
+NOVITAI_DESCRIPTOR(novitai__v1__get_instance_access_request)
+NOVITAI_DESCRIPTOR(novitai__v1__get_instance_access_response)
+NOVITAI_DESCRIPTOR(novitai__v1__get_instance_metrics_request)
+NOVITAI_DESCRIPTOR(novitai__v1__metric_point)
+NOVITAI_DESCRIPTOR(novitai__v1__metric_series)
+NOVITAI_DESCRIPTOR(novitai__v1__gpu_metric_series)
+NOVITAI_DESCRIPTOR(novitai__v1__get_instance_metrics_response)
 NOVITAI_DESCRIPTOR(novitai__v1__list_instances_request)
 NOVITAI_DESCRIPTOR(novitai__v1__list_instances_response)
 NOVITAI_DESCRIPTOR(novitai__v1__start_instance_request)
@@ -258,4 +266,12 @@ NOVITAI_DESCRIPTOR(novitai__v1__create_image_prewarm_request)
 NOVITAI_DESCRIPTOR(novitai__v1__create_image_prewarm_response)
 NOVITAI_DESCRIPTOR(novitai__v1__delete_image_prewarm_request)
 NOVITAI_DESCRIPTOR(novitai__v1__delete_image_prewarm_response)
+NOVITAI_DESCRIPTOR(novitai__v1__webhook_attempt)
+NOVITAI_DESCRIPTOR(novitai__v1__webhook_delivery)
+NOVITAI_DESCRIPTOR(novitai__v1__list_deliveries_request)
+NOVITAI_DESCRIPTOR(novitai__v1__list_deliveries_response)
+NOVITAI_DESCRIPTOR(novitai__v1__redeliver_webhook_request)
+NOVITAI_DESCRIPTOR(novitai__v1__redeliver_webhook_response)
+NOVITAI_DESCRIPTOR(novitai__v1__test_webhook_request)
+NOVITAI_DESCRIPTOR(novitai__v1__test_webhook_response)
 #undef NOVITAI_DESCRIPTOR

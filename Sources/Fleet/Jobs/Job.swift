@@ -11,6 +11,13 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case saveImage
 }
 
+extension JobType {
+    /// What ends spending goes before everything else: a burst of creates must not keep a delete from being sent.
+    package static let priorities = 0...1
+
+    package var priority: Int { self == .deleteInstance || self == .stopInstance ? 0 : 1 }
+}
+
 /// See `novitai.v1.JobState` for the meaning of each.
 package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
     case scheduled

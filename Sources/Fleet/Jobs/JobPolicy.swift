@@ -5,6 +5,8 @@ package struct JobPolicy: Sendable, Hashable {
     /// The delay before a repeat: doubled with each failure, from the first to the last.
     package var retryDelayMin: Duration
     package var retryDelayMax: Duration
+    /// Due jobs of a lower number are taken first, however long others have waited.
+    package var priority: Int
 
     /// What ends spending goes on until it is done; a stop, until something else is wanted.
     package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {
@@ -12,7 +14,7 @@ package struct JobPolicy: Sendable, Hashable {
         let timeout = type == .saveImage ? StepLimits.imageSaveTimeout : settings.startupTimeout
         return JobPolicy(
             deadline: isDelete || type == .stopInstance ? nil : timeout, retryDelayMin: StepLimits.retryDelayMin,
-            retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax)
+            retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax, priority: type.priority)
     }
 }
 

@@ -258,7 +258,7 @@ extension StateReason {
 }
 
 /// `STARTUP_TIMEOUT` of `startupTimeout`.
-func inCapitals(_ name: String) -> String {
+package func inCapitals(_ name: String) -> String {
     var word = ""
     for character in name {
         if character.isUppercase { word.append("_") }

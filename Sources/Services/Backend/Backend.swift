@@ -17,6 +17,8 @@ package struct Backend: Sendable {
     package let governor: FleetGovernor
     /// Compares the account with the records now: a dry run or not, and what the work is called in the log.
     package let reconcile: @Sendable (Bool, String) async throws -> ReconciliationReport
+    /// Nil: no target is set up.
+    package let webhooks: Webhooks?
     package let random: RandomSource
     package let drain: DrainSignal
     package let log: Logger
@@ -26,7 +28,7 @@ package struct Backend: Sendable {
     ///   - cooldowns: shared with the engine.
     package init(
         store: any Store, view: View, cloud: any Cloud & CloudResources, clock: any Clock, settings: FleetSettings, cooldowns: Cooldowns,
-        random: RandomSource, monitor: FleetMonitor = FleetMonitor(), drain: DrainSignal, log: Logger,
+        random: RandomSource, monitor: FleetMonitor = FleetMonitor(), drain: DrainSignal, log: Logger, webhooks: Webhooks? = nil,
         reconcile: @escaping @Sendable (Bool, String) async throws -> ReconciliationReport
     ) {
         self.store = store
@@ -38,6 +40,7 @@ package struct Backend: Sendable {
         self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random) { monitor.report.funds }
         self.governor = FleetGovernor(store: store, view: view, clock: clock)
         self.reconcile = reconcile
+        self.webhooks = webhooks
         self.random = random
         self.drain = drain
         self.log = log

@@ -24,13 +24,14 @@ enum MethodRoles {
             [
                 GrpcReflectionV1.ServerReflection.serverReflectionInfo, GrpcReflectionV1Alpha.ServerReflection.serverReflectionInfo,
                 NovitaiV1.InstanceService.planInstance, NovitaiV1.InstanceService.getInstance, NovitaiV1.InstanceService.listInstances,
-                NovitaiV1.InstanceService.batchGetInstances,
+                NovitaiV1.InstanceService.batchGetInstances, NovitaiV1.InstanceService.getInstanceMetrics,
                 NovitaiV1.InstanceService.watchInstances, NovitaiV1.JobService.getJob, NovitaiV1.JobService.listJobs,
                 NovitaiV1.JobService.waitJob, NovitaiV1.JobService.listQueues, NovitaiV1.JobService.watchJobs,
                 NovitaiV1.CatalogService.listProducts, NovitaiV1.CatalogService.listRegions,
                 NovitaiV1.CatalogService.listTemplates, NovitaiV1.CatalogService.getTemplate,
                 NovitaiV1.CatalogService.listRegistryCredentials, NovitaiV1.CatalogService.listNetworkVolumes,
                 NovitaiV1.CatalogService.listNetworks, NovitaiV1.CatalogService.listImagePrewarms,
+                NovitaiV1.WebhookService.listDeliveries,
             ]
         ),
         (
@@ -39,11 +40,12 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.createInstance, NovitaiV1.InstanceService.startInstance, NovitaiV1.InstanceService.stopInstance,
                 NovitaiV1.InstanceService.restartInstance, NovitaiV1.InstanceService.deleteInstance,
                 NovitaiV1.InstanceService.batchStopInstances, NovitaiV1.InstanceService.updateInstance,
-                NovitaiV1.InstanceService.touchInstance, NovitaiV1.InstanceService.migrateInstance,
-                NovitaiV1.InstanceService.saveInstanceImage,
+                NovitaiV1.InstanceService.touchInstance, NovitaiV1.InstanceService.getInstanceAccess,
+                NovitaiV1.InstanceService.migrateInstance, NovitaiV1.InstanceService.saveInstanceImage,
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
                 NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
                 NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,
+                NovitaiV1.WebhookService.redeliverWebhook, NovitaiV1.WebhookService.testWebhook,
             ]
         ),
         // The account is one for all tenants: what holds data or secrets of several is no operator's.

@@ -21,6 +21,7 @@ package enum ServiceRouter {
         InstanceHandlers(backend).registerAll(in: &router)
         JobHandlers(backend).registerAll(in: &router)
         CatalogHandlers(backend).register(in: &router)
+        WebhookHandlers(backend).register(in: &router)
         AdminHandlers(backend, facts: facts, board: board, metrics: metrics, backups: backups).register(in: &router)
         HealthService(health).register(in: &router)
         ChannelzService(directory, clock: backend.clock).register(in: &router)
@@ -35,6 +36,7 @@ package enum ServiceRouter {
 
     static let methods =
         NovitaiV1.InstanceService.methods + NovitaiV1.JobService.methods + NovitaiV1.CatalogService.methods + NovitaiV1.AdminService.methods
+        + NovitaiV1.WebhookService.methods
         + GrpcHealthV1.Health.methods + GrpcChannelzV1.Channelz.methods + GrpcReflectionV1.ServerReflection.methods
         + GrpcReflectionV1Alpha.ServerReflection.methods
 }

@@ -12,6 +12,7 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
     let encodedEvents = EncodedEvents()
     let encodedInstances = EncodedInstances()
     let liveWatches: LiveWatches<InstanceSubject>
+    let metricReadings = MetricReadings()
 
     package init(_ backend: Backend) {
         self.backend = backend

@@ -40,6 +40,7 @@ extension NovitaiV1.Queue {
         self.deadline = queue.policy.deadline.map { GoogleProtobuf.Duration($0) }
         self.retryDelayMin = GoogleProtobuf.Duration(queue.policy.retryDelayMin)
         self.retryDelayMax = GoogleProtobuf.Duration(queue.policy.retryDelayMax)
+        self.priority = UInt32(clamping: queue.policy.priority)
     }
 }
 

@@ -30,7 +30,7 @@ struct CrashableStore: Store {
     /// Told of every commit that was applied.
     let onCommit: @Sendable (Commit) -> Void
 
-    private func perform<Value: Sendable>(
+    func perform<Value: Sendable>(
         _ isFaulty: Bool = true, _ operation: () async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         await self.pass()

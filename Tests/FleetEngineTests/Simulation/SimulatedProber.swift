@@ -9,6 +9,7 @@ final class SimulatedProber: Prober {
         /// What a test says of all programs; nil: as they come.
         var forced: ProbeOutcome?
         var asked = 0
+        var timeouts: Set<Duration> = []
     }
 
     private let state = Mutex(State())
@@ -24,6 +25,8 @@ final class SimulatedProber: Prober {
 
     var healthyAddresses: Set<String> { self.state.withLock { $0.healthy } }
     var asked: Int { self.state.withLock { $0.asked } }
+    /// What was given for one try.
+    var timeouts: Set<Duration> { self.state.withLock { $0.timeouts } }
 
     func force(_ outcome: ProbeOutcome?) { self.state.withLock { $0.forced = outcome } }
 
@@ -34,6 +37,7 @@ final class SimulatedProber: Prober {
         )
         return self.state.withLock { state in
             state.asked += 1
+            state.timeouts.insert(timeout)
             let address = target.endpoint.address
             let upAt = state.upAt[address] ?? now + comesUp
             state.upAt[address] = upAt

@@ -18,7 +18,7 @@ final class SimulatedServer: Sendable {
 
     init(
         store: CrashableStore, cloud: SimulatedCloud, clock: VirtualClock, dice: Dice, settings: FleetSettings, prober: SimulatedProber,
-        trace: Trace, life: Life, bug: PlantedBug?,
+        trace: Trace, life: Life, bug: PlantedBug?, webhooks: Webhooks? = nil,
         onEvent: @escaping @Sendable (EngineEvent) -> Void
     ) {
         self.store = store
@@ -33,7 +33,7 @@ final class SimulatedServer: Sendable {
         self.world = World(
             store: ports.store, cloud: ports.cloud, clock: clock, random: random, settings: settings, view: self.view,
             cooldowns: Cooldowns(),
-            prober: prober
+            prober: prober, webhooks: webhooks
         ) { event in
             trace.add("engine \(life.epoch) \(event.words)")
             if life.isAlive { onEvent(event) }
@@ -86,6 +86,7 @@ extension EngineEvent {
         case .swept(let sweep): "swept \(sweep.machines) machines, \(sweep.questions) questions"
         case .suspectFound(let instance, let machine): "suspect \(instance) \(machine)"
         case .sweepFailed(let text): "sweep failed: \(text)"
+        case .webhooksSkipped(let from, let to): "webhooks skipped \(from.number) to \(to.number)"
         case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
         case .wouldRecover(let instance, let way): "would recover \(instance): \(way)"
         case .held(let instance, let hold): "held \(instance): \(hold)"

@@ -16,6 +16,8 @@ final class Universe: Sendable {
     let crashes = CrashTally()
     private let path: String
     private let bug: PlantedBug?
+    /// Nil: nobody is told of anything.
+    private let receiver: SimulatedReceiver?
 
     private struct State {
         var server: SimulatedServer?
@@ -32,10 +34,11 @@ final class Universe: Sendable {
     /// - Parameters:
     ///   - bug: a mistake that the ports of every server make.
     ///   - jobsMax: more than the run needs: one that goes on longer never ends.
-    init(_ scenario: Scenario, directory: String, bug: PlantedBug? = nil, jobsMax: Int = 1_000_000) {
+    init(_ scenario: Scenario, directory: String, bug: PlantedBug? = nil, receiver: SimulatedReceiver? = nil, jobsMax: Int = 1_000_000) {
         self.scenario = scenario
         self.jobsMax = jobsMax
         self.bug = bug
+        self.receiver = receiver
         self.dice = Dice(seed: scenario.seed)
         self.clock = VirtualClock(startingAt: Timestamp(seconds: 1_800_000_000))
         self.trace = Trace(clock: self.clock)
@@ -135,11 +138,21 @@ final class Universe: Sendable {
         let cloud = SimulatedCloud(provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings)
         let server = SimulatedServer(
             store: store, cloud: cloud, clock: self.clock, dice: self.dice,
-            settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life, bug: self.bug
+            settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life, bug: self.bug,
+            webhooks: self.webhooks(store, life)
         ) { self.reported($0) }
         self.state.withLock { $0.server = server }
         self.trace.add("server \(epoch) starts")
         server.start(on: self.executor)
+    }
+
+    private func webhooks(_ store: CrashableStore, _ life: Life) -> Webhooks? {
+        self.receiver.map { receiver in
+            Webhooks(
+                targets: [SimulatedReceiver.target, SimulatedReceiver.silent],
+                store: CrashableWebhooks(store: store, receiver: receiver),
+                sender: ReceiverLine(receiver: receiver, clock: self.clock, dice: self.dice, life: life))
+        }
     }
 
     private func reported(_ event: EngineEvent) {

@@ -25,6 +25,19 @@ struct LeaseContractTests {
         }
     }
 
+    @Test("What ends spending is leased before everything else that is due, however long that has waited", arguments: StoreKind.all)
+    func priorities(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let types: [JobType] = [.createInstance, .startInstance, .deleteInstance, .updateInstance, .stopInstance, .deleteInstance]
+            let dueAt: [Int64] = [10, 20, 40, 5, 30, 500]
+            try await self.commit(
+                types.enumerated().map { Sample.job($0, type: $1, dueAt: Sample.time(dueAt[$0])) }, to: store)
+            #expect(try await store.lease(LeaseRequest("a", at: 100, limit: 1)).jobs.map(\.id) == [Sample.jobID(4)])
+            #expect(try await store.lease(LeaseRequest("b", at: 100, limit: 3)).jobs.map(\.id) == [2, 3, 0].map(Sample.jobID))
+            #expect(try await store.lease(LeaseRequest("c", at: 100)).jobs.map(\.id) == [Sample.jobID(1)])
+        }
+    }
+
     @Test("A job is due from its due time on", arguments: StoreKind.all)
     func dueTime(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

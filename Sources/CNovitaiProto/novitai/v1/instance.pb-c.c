@@ -181,6 +181,54 @@ void   novitai__v1__batch_get_instances_response__init
   static const Novitai__V1__BatchGetInstancesResponse init_value = NOVITAI__V1__BATCH_GET_INSTANCES_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__get_instance_access_request__init
+                     (Novitai__V1__GetInstanceAccessRequest         *message)
+{
+  static const Novitai__V1__GetInstanceAccessRequest init_value = NOVITAI__V1__GET_INSTANCE_ACCESS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__get_instance_access_response__init
+                     (Novitai__V1__GetInstanceAccessResponse         *message)
+{
+  static const Novitai__V1__GetInstanceAccessResponse init_value = NOVITAI__V1__GET_INSTANCE_ACCESS_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__get_instance_metrics_request__init
+                     (Novitai__V1__GetInstanceMetricsRequest         *message)
+{
+  static const Novitai__V1__GetInstanceMetricsRequest init_value = NOVITAI__V1__GET_INSTANCE_METRICS_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__metric_point__init
+                     (Novitai__V1__MetricPoint         *message)
+{
+  static const Novitai__V1__MetricPoint init_value = NOVITAI__V1__METRIC_POINT__INIT;
+  *message = init_value;
+}
+void   novitai__v1__metric_series__init
+                     (Novitai__V1__MetricSeries         *message)
+{
+  static const Novitai__V1__MetricSeries init_value = NOVITAI__V1__METRIC_SERIES__INIT;
+  *message = init_value;
+}
+void   novitai__v1__gpu_metric_series__by_gpu_entry__init
+                     (Novitai__V1__GpuMetricSeries__ByGpuEntry         *message)
+{
+  static const Novitai__V1__GpuMetricSeries__ByGpuEntry init_value = NOVITAI__V1__GPU_METRIC_SERIES__BY_GPU_ENTRY__INIT;
+  *message = init_value;
+}
+void   novitai__v1__gpu_metric_series__init
+                     (Novitai__V1__GpuMetricSeries         *message)
+{
+  static const Novitai__V1__GpuMetricSeries init_value = NOVITAI__V1__GPU_METRIC_SERIES__INIT;
+  *message = init_value;
+}
+void   novitai__v1__get_instance_metrics_response__init
+                     (Novitai__V1__GetInstanceMetricsResponse         *message)
+{
+  static const Novitai__V1__GetInstanceMetricsResponse init_value = NOVITAI__V1__GET_INSTANCE_METRICS_RESPONSE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__list_instances_request__init
                      (Novitai__V1__ListInstancesRequest         *message)
 {
@@ -2828,6 +2876,609 @@ const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_response__desc
   novitai__v1__batch_get_instances_response__field_indices_by_name,
   1,  novitai__v1__batch_get_instances_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__batch_get_instances_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__get_instance_access_request__field_descriptors[1] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__get_instance_access_request__field_indices_by_name[] = {
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange novitai__v1__get_instance_access_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__get_instance_access_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GetInstanceAccessRequest",
+  "GetInstanceAccessRequest",
+  "Novitai__V1__GetInstanceAccessRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__GetInstanceAccessRequest),
+  1,
+  novitai__v1__get_instance_access_request__field_descriptors,
+  novitai__v1__get_instance_access_request__field_indices_by_name,
+  1,  novitai__v1__get_instance_access_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__get_instance_access_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__get_instance_access_response__field_descriptors[8] =
+{
+  {
+    "instance_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, instance_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ssh_command",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, ssh_command),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ssh_password",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, ssh_password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "jupyter_url",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, jupyter_url),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "terminal_url",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, terminal_url),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "terminal_user",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, terminal_user),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "terminal_password",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, terminal_password),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "endpoints",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__GetInstanceAccessResponse, n_endpoints),
+    offsetof(Novitai__V1__GetInstanceAccessResponse, endpoints),
+    &novitai__v1__endpoint__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__get_instance_access_response__field_indices_by_name[] = {
+  7,   /* field[7] = endpoints */
+  0,   /* field[0] = instance_id */
+  3,   /* field[3] = jupyter_url */
+  1,   /* field[1] = ssh_command */
+  2,   /* field[2] = ssh_password */
+  6,   /* field[6] = terminal_password */
+  4,   /* field[4] = terminal_url */
+  5,   /* field[5] = terminal_user */
+};
+static const ProtobufCIntRange novitai__v1__get_instance_access_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor novitai__v1__get_instance_access_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GetInstanceAccessResponse",
+  "GetInstanceAccessResponse",
+  "Novitai__V1__GetInstanceAccessResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__GetInstanceAccessResponse),
+  8,
+  novitai__v1__get_instance_access_response__field_descriptors,
+  novitai__v1__get_instance_access_response__field_indices_by_name,
+  1,  novitai__v1__get_instance_access_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__get_instance_access_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__get_instance_metrics_request__field_descriptors[5] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsRequest, start_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsRequest, end_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interval",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsRequest, interval),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "span",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsRequest, span),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__get_instance_metrics_request__field_indices_by_name[] = {
+  2,   /* field[2] = end_time */
+  0,   /* field[0] = id */
+  3,   /* field[3] = interval */
+  4,   /* field[4] = span */
+  1,   /* field[1] = start_time */
+};
+static const ProtobufCIntRange novitai__v1__get_instance_metrics_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor novitai__v1__get_instance_metrics_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GetInstanceMetricsRequest",
+  "GetInstanceMetricsRequest",
+  "Novitai__V1__GetInstanceMetricsRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__GetInstanceMetricsRequest),
+  5,
+  novitai__v1__get_instance_metrics_request__field_descriptors,
+  novitai__v1__get_instance_metrics_request__field_indices_by_name,
+  1,  novitai__v1__get_instance_metrics_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__get_instance_metrics_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__metric_point__field_descriptors[2] =
+{
+  {
+    "time",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MetricPoint, time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "percent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__MetricPoint, percent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__metric_point__field_indices_by_name[] = {
+  1,   /* field[1] = percent */
+  0,   /* field[0] = time */
+};
+static const ProtobufCIntRange novitai__v1__metric_point__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__metric_point__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.MetricPoint",
+  "MetricPoint",
+  "Novitai__V1__MetricPoint",
+  "novitai.v1",
+  sizeof(Novitai__V1__MetricPoint),
+  2,
+  novitai__v1__metric_point__field_descriptors,
+  novitai__v1__metric_point__field_indices_by_name,
+  1,  novitai__v1__metric_point__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__metric_point__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__metric_series__field_descriptors[1] =
+{
+  {
+    "points",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__MetricSeries, n_points),
+    offsetof(Novitai__V1__MetricSeries, points),
+    &novitai__v1__metric_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__metric_series__field_indices_by_name[] = {
+  0,   /* field[0] = points */
+};
+static const ProtobufCIntRange novitai__v1__metric_series__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__metric_series__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.MetricSeries",
+  "MetricSeries",
+  "Novitai__V1__MetricSeries",
+  "novitai.v1",
+  sizeof(Novitai__V1__MetricSeries),
+  1,
+  novitai__v1__metric_series__field_descriptors,
+  novitai__v1__metric_series__field_indices_by_name,
+  1,  novitai__v1__metric_series__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__metric_series__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__gpu_metric_series__by_gpu_entry__field_descriptors[2] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GpuMetricSeries__ByGpuEntry, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GpuMetricSeries__ByGpuEntry, value),
+    &novitai__v1__metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__gpu_metric_series__by_gpu_entry__field_indices_by_name[] = {
+  0,   /* field[0] = key */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange novitai__v1__gpu_metric_series__by_gpu_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__gpu_metric_series__by_gpu_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GpuMetricSeries.ByGpuEntry",
+  "ByGpuEntry",
+  "Novitai__V1__GpuMetricSeries__ByGpuEntry",
+  "novitai.v1",
+  sizeof(Novitai__V1__GpuMetricSeries__ByGpuEntry),
+  2,
+  novitai__v1__gpu_metric_series__by_gpu_entry__field_descriptors,
+  novitai__v1__gpu_metric_series__by_gpu_entry__field_indices_by_name,
+  1,  novitai__v1__gpu_metric_series__by_gpu_entry__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__gpu_metric_series__by_gpu_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__gpu_metric_series__field_descriptors[2] =
+{
+  {
+    "average",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__GpuMetricSeries, n_average),
+    offsetof(Novitai__V1__GpuMetricSeries, average),
+    &novitai__v1__metric_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "by_gpu",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__GpuMetricSeries, n_by_gpu),
+    offsetof(Novitai__V1__GpuMetricSeries, by_gpu),
+    &novitai__v1__gpu_metric_series__by_gpu_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__gpu_metric_series__field_indices_by_name[] = {
+  0,   /* field[0] = average */
+  1,   /* field[1] = by_gpu */
+};
+static const ProtobufCIntRange novitai__v1__gpu_metric_series__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__gpu_metric_series__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GpuMetricSeries",
+  "GpuMetricSeries",
+  "Novitai__V1__GpuMetricSeries",
+  "novitai.v1",
+  sizeof(Novitai__V1__GpuMetricSeries),
+  2,
+  novitai__v1__gpu_metric_series__field_descriptors,
+  novitai__v1__gpu_metric_series__field_indices_by_name,
+  1,  novitai__v1__gpu_metric_series__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__gpu_metric_series__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__get_instance_metrics_response__field_descriptors[10] =
+{
+  {
+    "instance_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, instance_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cpu",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, cpu),
+    &novitai__v1__metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, memory),
+    &novitai__v1__metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "root_disk",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, root_disk),
+    &novitai__v1__metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gpu",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, gpu),
+    &novitai__v1__gpu_metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "gpu_memory",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, gpu_memory),
+    &novitai__v1__gpu_metric_series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "freshness",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, freshness),
+    &novitai__v1__freshness__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "start_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, start_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_time",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, end_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interval",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceMetricsResponse, interval),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__get_instance_metrics_response__field_indices_by_name[] = {
+  1,   /* field[1] = cpu */
+  8,   /* field[8] = end_time */
+  6,   /* field[6] = freshness */
+  4,   /* field[4] = gpu */
+  5,   /* field[5] = gpu_memory */
+  0,   /* field[0] = instance_id */
+  9,   /* field[9] = interval */
+  2,   /* field[2] = memory */
+  3,   /* field[3] = root_disk */
+  7,   /* field[7] = start_time */
+};
+static const ProtobufCIntRange novitai__v1__get_instance_metrics_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor novitai__v1__get_instance_metrics_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.GetInstanceMetricsResponse",
+  "GetInstanceMetricsResponse",
+  "Novitai__V1__GetInstanceMetricsResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__GetInstanceMetricsResponse),
+  10,
+  novitai__v1__get_instance_metrics_response__field_descriptors,
+  novitai__v1__get_instance_metrics_response__field_indices_by_name,
+  1,  novitai__v1__get_instance_metrics_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__get_instance_metrics_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__list_instances_request__field_descriptors[5] =

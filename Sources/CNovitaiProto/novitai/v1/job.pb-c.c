@@ -929,7 +929,7 @@ const ProtobufCMessageDescriptor novitai__v1__retry_job_response__descriptor =
   (ProtobufCMessageInit) novitai__v1__retry_job_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[10] =
+static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[11] =
 {
   {
     "type",
@@ -1051,11 +1051,24 @@ static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[10] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "priority",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, priority),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__queue__field_indices_by_name[] = {
   7,   /* field[7] = deadline */
   6,   /* field[6] = next_due_time */
   1,   /* field[1] = pause */
+  10,   /* field[10] = priority */
   2,   /* field[2] = ready */
   9,   /* field[9] = retry_delay_max */
   8,   /* field[8] = retry_delay_min */
@@ -1067,7 +1080,7 @@ static const unsigned novitai__v1__queue__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__queue__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
 {
@@ -1077,7 +1090,7 @@ const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
   "Novitai__V1__Queue",
   "novitai.v1",
   sizeof(Novitai__V1__Queue),
-  10,
+  11,
   novitai__v1__queue__field_descriptors,
   novitai__v1__queue__field_indices_by_name,
   1,  novitai__v1__queue__number_ranges,

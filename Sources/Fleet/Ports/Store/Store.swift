@@ -10,8 +10,8 @@ package protocol Store: Sendable {
     /// Writes something durably that nobody sees: a store that is read-only or full fails here before a caller's change does.
     func proveWritable() async throws(StoreError)
 
-    /// Leases due jobs in order of due time. A job is not given while an older unfinished job of the same instance exists, nor while
-    /// another lease on it has not expired.
+    /// Leases due jobs in order of their kind's priority, and then of due time. A job is not given while an older unfinished job of the same
+    /// instance exists, nor while another lease on it has not expired.
     func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased
 
     /// Extends leases; answers those of the jobs whose lease is no longer under the token.

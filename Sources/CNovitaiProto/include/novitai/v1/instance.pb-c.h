@@ -48,6 +48,14 @@ typedef struct Novitai__V1__CreateInstanceResponse Novitai__V1__CreateInstanceRe
 typedef struct Novitai__V1__GetInstanceRequest Novitai__V1__GetInstanceRequest;
 typedef struct Novitai__V1__BatchGetInstancesRequest Novitai__V1__BatchGetInstancesRequest;
 typedef struct Novitai__V1__BatchGetInstancesResponse Novitai__V1__BatchGetInstancesResponse;
+typedef struct Novitai__V1__GetInstanceAccessRequest Novitai__V1__GetInstanceAccessRequest;
+typedef struct Novitai__V1__GetInstanceAccessResponse Novitai__V1__GetInstanceAccessResponse;
+typedef struct Novitai__V1__GetInstanceMetricsRequest Novitai__V1__GetInstanceMetricsRequest;
+typedef struct Novitai__V1__MetricPoint Novitai__V1__MetricPoint;
+typedef struct Novitai__V1__MetricSeries Novitai__V1__MetricSeries;
+typedef struct Novitai__V1__GpuMetricSeries Novitai__V1__GpuMetricSeries;
+typedef struct Novitai__V1__GpuMetricSeries__ByGpuEntry Novitai__V1__GpuMetricSeries__ByGpuEntry;
+typedef struct Novitai__V1__GetInstanceMetricsResponse Novitai__V1__GetInstanceMetricsResponse;
 typedef struct Novitai__V1__ListInstancesRequest Novitai__V1__ListInstancesRequest;
 typedef struct Novitai__V1__ListInstancesResponse Novitai__V1__ListInstancesResponse;
 typedef struct Novitai__V1__StartInstanceRequest Novitai__V1__StartInstanceRequest;
@@ -503,6 +511,113 @@ struct  Novitai__V1__BatchGetInstancesResponse
 #define NOVITAI__V1__BATCH_GET_INSTANCES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__batch_get_instances_response__descriptor) \
     , 0,NULL, 0,NULL }
+
+
+struct  Novitai__V1__GetInstanceAccessRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+};
+#define NOVITAI__V1__GET_INSTANCE_ACCESS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_access_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Novitai__V1__GetInstanceAccessResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData instance_id;
+  ProtobufCBinaryData ssh_command;
+  ProtobufCBinaryData ssh_password;
+  ProtobufCBinaryData jupyter_url;
+  ProtobufCBinaryData terminal_url;
+  ProtobufCBinaryData terminal_user;
+  ProtobufCBinaryData terminal_password;
+  size_t n_endpoints;
+  Novitai__V1__Endpoint **endpoints;
+};
+#define NOVITAI__V1__GET_INSTANCE_ACCESS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_access_response__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL }
+
+
+struct  Novitai__V1__GetInstanceMetricsRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  Google__Protobuf__Timestamp *start_time;
+  Google__Protobuf__Timestamp *end_time;
+  Google__Protobuf__Duration *interval;
+  Google__Protobuf__Duration *span;
+};
+#define NOVITAI__V1__GET_INSTANCE_METRICS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_metrics_request__descriptor) \
+    , {0,NULL}, NULL, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__MetricPoint
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *time;
+  double percent;
+};
+#define NOVITAI__V1__METRIC_POINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__metric_point__descriptor) \
+    , NULL, 0 }
+
+
+struct  Novitai__V1__MetricSeries
+{
+  ProtobufCMessage base;
+  size_t n_points;
+  Novitai__V1__MetricPoint **points;
+};
+#define NOVITAI__V1__METRIC_SERIES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__metric_series__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__GpuMetricSeries__ByGpuEntry
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData key;
+  Novitai__V1__MetricSeries *value;
+};
+#define NOVITAI__V1__GPU_METRIC_SERIES__BY_GPU_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__gpu_metric_series__by_gpu_entry__descriptor) \
+    , {0,NULL}, NULL }
+
+
+struct  Novitai__V1__GpuMetricSeries
+{
+  ProtobufCMessage base;
+  size_t n_average;
+  Novitai__V1__MetricPoint **average;
+  size_t n_by_gpu;
+  Novitai__V1__GpuMetricSeries__ByGpuEntry **by_gpu;
+};
+#define NOVITAI__V1__GPU_METRIC_SERIES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__gpu_metric_series__descriptor) \
+    , 0,NULL, 0,NULL }
+
+
+struct  Novitai__V1__GetInstanceMetricsResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData instance_id;
+  Novitai__V1__MetricSeries *cpu;
+  Novitai__V1__MetricSeries *memory;
+  Novitai__V1__MetricSeries *root_disk;
+  Novitai__V1__GpuMetricSeries *gpu;
+  Novitai__V1__GpuMetricSeries *gpu_memory;
+  Novitai__V1__Freshness *freshness;
+  Google__Protobuf__Timestamp *start_time;
+  Google__Protobuf__Timestamp *end_time;
+  Google__Protobuf__Duration *interval;
+};
+#define NOVITAI__V1__GET_INSTANCE_METRICS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_metrics_response__descriptor) \
+    , {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 
 struct  Novitai__V1__ListInstancesRequest
@@ -1001,6 +1116,30 @@ void   novitai__v1__batch_get_instances_request__init
 /* Novitai__V1__BatchGetInstancesResponse methods */
 void   novitai__v1__batch_get_instances_response__init
                      (Novitai__V1__BatchGetInstancesResponse         *message);
+/* Novitai__V1__GetInstanceAccessRequest methods */
+void   novitai__v1__get_instance_access_request__init
+                     (Novitai__V1__GetInstanceAccessRequest         *message);
+/* Novitai__V1__GetInstanceAccessResponse methods */
+void   novitai__v1__get_instance_access_response__init
+                     (Novitai__V1__GetInstanceAccessResponse         *message);
+/* Novitai__V1__GetInstanceMetricsRequest methods */
+void   novitai__v1__get_instance_metrics_request__init
+                     (Novitai__V1__GetInstanceMetricsRequest         *message);
+/* Novitai__V1__MetricPoint methods */
+void   novitai__v1__metric_point__init
+                     (Novitai__V1__MetricPoint         *message);
+/* Novitai__V1__MetricSeries methods */
+void   novitai__v1__metric_series__init
+                     (Novitai__V1__MetricSeries         *message);
+/* Novitai__V1__GpuMetricSeries__ByGpuEntry methods */
+void   novitai__v1__gpu_metric_series__by_gpu_entry__init
+                     (Novitai__V1__GpuMetricSeries__ByGpuEntry         *message);
+/* Novitai__V1__GpuMetricSeries methods */
+void   novitai__v1__gpu_metric_series__init
+                     (Novitai__V1__GpuMetricSeries         *message);
+/* Novitai__V1__GetInstanceMetricsResponse methods */
+void   novitai__v1__get_instance_metrics_response__init
+                     (Novitai__V1__GetInstanceMetricsResponse         *message);
 /* Novitai__V1__ListInstancesRequest methods */
 void   novitai__v1__list_instances_request__init
                      (Novitai__V1__ListInstancesRequest         *message);
@@ -1168,6 +1307,30 @@ typedef void (*Novitai__V1__BatchGetInstancesRequest_Closure)
 typedef void (*Novitai__V1__BatchGetInstancesResponse_Closure)
                  (const Novitai__V1__BatchGetInstancesResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__GetInstanceAccessRequest_Closure)
+                 (const Novitai__V1__GetInstanceAccessRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__GetInstanceAccessResponse_Closure)
+                 (const Novitai__V1__GetInstanceAccessResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__GetInstanceMetricsRequest_Closure)
+                 (const Novitai__V1__GetInstanceMetricsRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__MetricPoint_Closure)
+                 (const Novitai__V1__MetricPoint *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__MetricSeries_Closure)
+                 (const Novitai__V1__MetricSeries *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__GpuMetricSeries__ByGpuEntry_Closure)
+                 (const Novitai__V1__GpuMetricSeries__ByGpuEntry *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__GpuMetricSeries_Closure)
+                 (const Novitai__V1__GpuMetricSeries *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__GetInstanceMetricsResponse_Closure)
+                 (const Novitai__V1__GetInstanceMetricsResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__ListInstancesRequest_Closure)
                  (const Novitai__V1__ListInstancesRequest *message,
                   void *closure_data);
@@ -1281,6 +1444,14 @@ extern const ProtobufCMessageDescriptor novitai__v1__create_instance_response__d
 extern const ProtobufCMessageDescriptor novitai__v1__get_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__batch_get_instances_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__get_instance_access_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__get_instance_access_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__get_instance_metrics_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__metric_point__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__metric_series__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__gpu_metric_series__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__gpu_metric_series__by_gpu_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__get_instance_metrics_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_instances_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__list_instances_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__start_instance_request__descriptor;

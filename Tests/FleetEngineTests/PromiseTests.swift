@@ -1,0 +1,58 @@
+import Fleet
+import NovitaSimulator
+import SQLiteStore
+import Testing
+
+@Suite("What an older system got wrong")
+struct PromiseTests {
+    @Test("A server that crashes while a machine comes up gives it no more time: the deadline runs from being accepted")
+    func deadlineOverRestart() throws {
+        let settings = FleetSettings(startupTimeout: .seconds(900))
+        try Universe.play(settings: settings) { universe in
+            let reply = try await universe.create(1)
+            while universe.ledger.isEmpty { await universe.sleep(.seconds(1)) }
+            try universe.provider.withSimulator { simulator, now in
+                let machine = try #require(simulator.ledger(at: now, includingUnbilled: true).first?.id)
+                try simulator.failInstance(machine, message: nil, at: now)
+            }
+            for _ in 0..<2 {
+                await universe.sleep(.seconds(350))
+                universe.crash()
+            }
+            let job = try await universe.end(of: reply.job)
+            #expect(job.errorReason == "STARTUP_TIMEOUT")
+            let given = (job.endedAt ?? universe.clock.now) - reply.job.createdAt
+            #expect(given >= settings.startupTimeout && given < settings.startupTimeout + .seconds(60), "it had \(given)")
+        }
+    }
+
+    @Test("A call that takes longer than a lease keeps its job: the lease is renewed, and no other worker takes it up")
+    func longCall() throws {
+        var settings = FleetSettings()
+        settings.requestTimeout = .seconds(110)
+        try Universe.play(settings: settings) { universe in
+            universe.arm(ProviderFault(.delay, on: .createInstance, delay: .seconds(100)))
+            let reply = try await universe.create(1)
+            let job = try await universe.end(of: reply.job)
+            #expect(job.state == .succeeded && job.createCalls == 1 && job.attemptCount == 0)
+            #expect(await universe.running().monitor.report.stepsAbandoned == 0)
+            #expect(universe.ledger.count == 1)
+        }
+    }
+
+    @Test("One call that hangs delays nobody else's job")
+    func hungCall() throws {
+        try Universe.play { universe in
+            universe.arm(ProviderFault(.delay, on: .createInstance, times: 1, delay: .seconds(29)))
+            let begunAt = universe.clock.now
+            let hung = try await universe.create(0)
+            await universe.sleep(.milliseconds(500))
+            var others: [Mutations.Reply] = []
+            for number in 1...5 { others.append(try await universe.create(number)) }
+            while universe.ledger.count < 5, universe.clock.now < begunAt + .seconds(60) { await universe.sleep(.milliseconds(100)) }
+            #expect(universe.clock.now - begunAt < .seconds(10))
+            for reply in others + [hung] { #expect(try await universe.end(of: reply.job).state == .succeeded) }
+            #expect(universe.ledger.count == 6)
+        }
+    }
+}

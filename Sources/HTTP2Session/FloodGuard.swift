@@ -71,11 +71,10 @@ struct FloodGuard {
         if self.emptyDataFrames > self.limits.emptyDataFrames { self.end("empty_data_frames") }
     }
 
-    mutating func headerListBeyondBearing() { self.end("oversized_headers") }
-
-    mutating func headerListOversized() {
+    /// - Parameter isBeyondBearing: no client that has read what we announced comes there by accident.
+    mutating func headerListOversized(isBeyondBearing: Bool) {
         self.oversizedHeaderLists += 1
-        if self.oversizedHeaderLists >= self.limits.oversizedHeaderLists { self.end("oversized_headers") }
+        if isBeyondBearing || self.oversizedHeaderLists >= self.limits.oversizedHeaderLists { self.end("oversized_headers") }
     }
 
     /// gRFC A8: a PING too soon after the last is a strike, and the third strike is out.

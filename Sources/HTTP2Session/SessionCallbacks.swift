@@ -65,11 +65,7 @@ private let onHeader: nghttp2_on_header_callback = { _, _, name, nameLength, val
     // Both have the bytes that their lengths say until the callback returns, and they are copied.
     guard let name = unsafe name, let value = unsafe value else { return 0 }
     return unsafe withState(context) { state in
-        switch unsafe state.addField(name: name, nameLength, value: value, valueLength) {
-        case .taken: 0
-        case .refused: failTemporarily
-        case .beyondBearing: NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
-        }
+        unsafe state.addField(name: name, nameLength, value: value, valueLength) ? 0 : failTemporarily
     }
 }
 

@@ -97,32 +97,20 @@ internal import CNghttp2
         self.isBlockTruncated = false
     }
 
-    enum FieldVerdict {
-        case taken
-        /// The block is refused; its rest is decoded, as the connection's table of fields wants it, and dropped.
-        case refused
-        /// The connection is to end before the rest is decoded: a few bytes may say thousands of fields.
-        case beyondBearing
-    }
-
     /// The memory must be readable for the lengths given.
-    func addField(
-        name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int
-    ) -> FieldVerdict {
+    ///
+    /// - Returns: false when the block is beyond all bearing: its rest is decoded, as nghttp2 cannot leave that, and dropped.
+    func addField(name: UnsafePointer<UInt8>, _ nameLength: Int, value: UnsafePointer<UInt8>, _ valueLength: Int) -> Bool {
         self.blockBytes += nameLength + valueLength + 32
         self.blockFields += 1
-        if self.blockBytes > self.limits.headerListHard {
-            self.guardian.headerListBeyondBearing()
-            return .beyondBearing
-        }
-        if self.blockFields > self.limits.headerFields {
-            self.guardian.headerListOversized()
+        if self.blockBytes > self.limits.headerListHard || self.blockFields > self.limits.headerFields {
+            self.guardian.headerListOversized(isBeyondBearing: self.blockBytes > self.limits.headerListHard)
             self.isBlockOpen = false
-            return .refused
+            return false
         }
         if self.blockBytes > self.limits.headerList || self.arena.byteCount > self.limits.arena { self.isBlockTruncated = true }
         if !self.isBlockTruncated { unsafe self.arena.append(name: name, nameLength, value: value, valueLength) }
-        return .taken
+        return true
     }
 
     func endBlock() -> HeaderBlock {

@@ -12,7 +12,8 @@ extension InstanceHandlers {
             let tenant = try self.backend.tenant(of: context)
             let key = self.backend.requestKey(request.requestId, method: "SaveInstanceImage", tenant)
             let save = ImageSave(image: request.image, registryCredentialID: request.registryCredentialId)
-            var violations = SpecRules.violations(ofRequestID: key.requestID) + SpecRules.violations(of: save)
+            // What is wrong with the image is said only of an instance that the caller may know of.
+            var violations = SpecRules.violations(ofRequestID: key.requestID)
             if request.id.isEmpty { violations.append(FieldViolation("id", "is required")) }
             if request.expectedRevision < 0 { violations.append(FieldViolation("expected_revision", "must not be negative")) }
             try Self.check(violations)

@@ -97,7 +97,7 @@ package struct Backend: Sendable {
         do {
             return try await WorkContext.$current.withValue(context.work) { try await body() }
         } catch {
-            throw self.status(of: error, context, subject: subject)
+            throw WorkContext.$current.withValue(context.work) { self.status(of: error, context, subject: subject) }
         }
     }
 

@@ -53,6 +53,8 @@ final class WebhookRunner: Sendable {
                 self.world.storeAnswered(nil)
             } catch {
                 self.world.storeAnswered(error)
+                // Whether it was written is not known: what the store says counts, or changes that were told would be told again.
+                place = Place()
                 await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.storeRetryDelay)
             }
             _ = try? await self.world.view.wait(

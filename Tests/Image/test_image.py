@@ -114,9 +114,12 @@ def test_a_backup_made_elsewhere_is_restored_and_only_observed(containers, serve
     assert saved.returncode == 0, saved.stderr
     assert server.end() == 0
     machines = len(simulator_machines(simulator))
+    key = containers(["/bin/cat", f"{STATE}/novitai.db.key"]).run().stdout
     settings = {"DATABASE_URL": f"sqlite:{STATE}/new/novitai.db", "NOVITA_API_BASE_URL": f"http://127.0.0.1:{simulator.port}"}
     restore = ["/usr/local/bin/novitaid", "restore", "--from", f"{STATE}/backup.db", "--sha256", json.loads(saved.stdout)["sha256"]]
-    # What it holds of secrets is sealed: the key is needed where there are any, and here there are none.
+    # What it holds of secrets is sealed: without the key nothing is restored.
+    assert containers(restore, **settings).run().returncode == 78
+    settings["SECRETS_KEY"] = key.strip()
     restored = containers(restore, **settings).run()
     assert restored.returncode == 0 and "restored" in restored.stdout, restored.stderr
     again = containers(restore, **settings).run()

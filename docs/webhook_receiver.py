@@ -56,6 +56,10 @@ class Memory:
                 raise Refused("replayed")
             return self.add(self.events, event_id)
 
+    def forget(self, event_id):
+        with self.lock:
+            self.events.pop(event_id, None)
+
     @staticmethod
     def add(known, key):
         if key in known:
@@ -81,7 +85,12 @@ def handler(secret, take, memory):
                 event = json.loads(body)
                 # The id that was signed, not the one in the header.
                 if memory.is_new(event["id"], signature):
-                    take(event)
+                    try:
+                        take(event)
+                    except Exception:
+                        # It comes again, under another signature.
+                        memory.forget(event["id"])
+                        return self.answer(500)
             except Refused:
                 return self.answer(401)
             self.answer(204)

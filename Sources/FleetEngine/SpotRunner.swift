@@ -16,6 +16,7 @@ struct SpotRunner: Sendable {
     private func look(until shutdown: Signal) async {
         let admission = Admission(settings: self.world.settings)
         for instance in self.world.view.livingInstances().instances where instance.spot?.reclaimAt != nil && shutdown.count == 0 {
+            guard self.isKnown(instance) else { continue }
             var random = self.world.random
             let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
             guard let (way, commit) = admission.recovery(of: subject, jobID: .random(using: &random), at: self.world.clock.now) else {
@@ -27,6 +28,12 @@ struct SpotRunner: Sendable {
             }
             await self.write(commit, of: instance.id)
         }
+    }
+
+    /// What a restored database says of a machine is of another time, until it has been looked at.
+    private func isKnown(_ instance: Instance) -> Bool {
+        guard let activatedAt = self.world.view.control.activatedAt else { return true }
+        return instance.upstream.map { $0.observedAt > activatedAt } ?? false
     }
 
     /// What does not get through now is decided anew at the next look.

@@ -160,12 +160,14 @@ struct StepRunner: Sendable {
     }
 
     private func lookAtMigration(_ job: Job, _ lease: LeaseToken, of id: UpstreamID, since: Timestamp) async throws(Stop) {
-        let (machine, jobs): (Machine?, [UpstreamJob])
+        var (machine, jobs): (Machine?, [UpstreamJob])
         do throws(CloudError) {
             machine = try await self.observer.read(id, priority: .release, requestID: job.id.rawValue)
             let query = UpstreamJobQuery(kind: .migration, createdAfter: since)
             let isMoving = machine.map { $0.phase == .migrating || $0.phase == .stopped } ?? false
             jobs = isMoving ? try await self.world.cloud.jobs(query, call: self.world.call(.release, requestID: job.id.rawValue)) : []
+            // A job that has failed meanwhile may have given the machine back: only what is seen of it after that counts.
+            if !jobs.isEmpty { machine = try await self.observer.read(id, priority: .release, requestID: job.id.rawValue) }
         } catch {
             self.world.upstreamAnswered(error)
             return try await self.postpone(job, lease, error)

@@ -30,10 +30,18 @@ struct WebhookCourier: Sendable {
         }
     }
 
-    private func send(_ delivery: WebhookDelivery) async {
+    /// Nil: cut off. Targets are known by their place in the settings: one that serves another tenant now is not told what was for the one
+    /// before.
+    private func outcome(of delivery: WebhookDelivery) async -> WebhookDelivery? {
+        guard self.target.serves(delivery.tenant) else {
+            return delivery.abandoned("the target serves another tenant", at: self.world.clock.now)
+        }
         let answer = await self.webhooks.sender.send(delivery, to: self.target, at: self.world.clock.now)
-        guard !Task.isCancelled else { return }
-        let outcome = delivery.answered(answer, at: self.world.clock.now)
+        return Task.isCancelled ? nil : delivery.answered(answer, at: self.world.clock.now)
+    }
+
+    private func send(_ delivery: WebhookDelivery) async {
+        guard let outcome = await self.outcome(of: delivery) else { return }
         do throws(StoreError) {
             try await self.webhooks.store.settle(outcome)
             self.webhooks.count(outcome)

@@ -76,8 +76,9 @@ struct ServerProcess {
         try await Tracing.run(tracing) {
             try await self.serve(server, parts, signals, reloading, handover)
             await store.close()
+            // The next server waits for this, and for no collector.
+            handover?.finish()
         }
-        handover?.finish()
         client.shutdown()
         probes.shutdown()
         webhooks?.client.shutdown()

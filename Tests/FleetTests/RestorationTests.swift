@@ -32,6 +32,21 @@ struct RestorationTests {
         }
     }
 
+    @Test("A machine in the place of another is followed no further, and not owed: it may have taken that place since")
+    func replacements() throws {
+        let attempt = CreateAttempt(number: 9, placement: .standard, sentAt: noon, callDeadline: noon)
+        for step in [JobStep.place, .settle(attempt, absences: 0), .boot] {
+            var (job, instance) = (self.job(.migrateInstance, .place), Instance.sample())
+            job.begin(replacing: &instance)
+            job.step = step
+            instance.replacement?.upstreamID = UpstreamID(rawValue: "m2")
+            let outcome = self.outcome(job, instance: instance)
+            #expect(outcome.jobs.map(\.errorReason) == ["RESTORED"] && outcome.settled == 0)
+            let after = try #require(outcome.instances.first)
+            #expect(after.replacement == nil && after.debts.isEmpty)
+        }
+    }
+
     @Test("A delete that somebody asked for goes on; one that nobody asked for and that was never sent is dropped")
     func deletes() {
         var instance = Instance.sample(.deleting)

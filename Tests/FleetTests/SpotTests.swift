@@ -23,6 +23,18 @@ struct SpotRuleTests {
         self.admission.recovery(of: Admission.Subject(instance: instance, jobs: jobs), jobID: JobID(rawValue: "j-spot"), at: now)
     }
 
+    private func refusal(_ way: Migration, _ instance: Instance, jobs: [Job] = []) -> FleetError.Code? {
+        let occasion = Admission.Occasion(
+            now: noon, instanceID: InstanceID(rawValue: "i"), jobID: JobID(rawValue: "j"),
+            request: RequestKey(tenant: .default, method: "MigrateInstance", requestID: "r"), payloadDigest: [1])
+        do throws(FleetError) {
+            _ = try self.admission.migrate(way, Admission.Subject(instance: instance, jobs: jobs), on: occasion)
+            return nil
+        } catch {
+            return error.code
+        }
+    }
+
     @Test("Only what the provider says it took, or will take, is recovered, each in its way, and only while somebody wants it to run")
     func ways() {
         #expect(self.recovery(Self.instance(.stopped, Self.taken))?.way == .migrate)
@@ -42,13 +54,37 @@ struct SpotRuleTests {
         #expect(self.recovery(Self.instance(.stopped, Self.taken), jobs: [.sample(.updateInstance, .confirm)]) == nil)
     }
 
-    @Test("Five attempts in a day, the second a minute after the first, each later one after twice the time")
+    @Test("A protected machine is not replaced by itself, nor when somebody asks for it: its disk would go")
+    func protected() {
+        var instance = Self.instance(.running, Self.noticed, recovery: .replace)
+        #expect(self.recovery(instance) != nil)
+        instance.deletionProtection = true
+        #expect(self.recovery(instance) == nil)
+        #expect(self.refusal(.replace, instance) == .deletionProtected && self.refusal(.replace, Self.instance(.running, nil)) == nil)
+    }
+
+    @Test("Who stops a machine gets none in its place: one that is there already must go")
+    func stoppedMeanwhile() throws {
+        for (step, owed) in [(JobStep.place, []), (.boot, ["m2"])] {
+            var (job, instance) = (Job.sample(.migrateInstance, .place), Self.instance(.running, Self.noticed))
+            job.begin(replacing: &instance)
+            job.step = step
+            if step == .boot { instance.replacement?.upstreamID = UpstreamID(rawValue: "m2") }
+            instance.desiredState = .stopped
+            guard case .decided(let result) = JobStepper.sample(job, instance).plan() else { return unexpected(step) }
+            #expect(result.job?.errorReason == "SUPERSEDED" && result.instance?.replacement == nil)
+            #expect(result.instance?.debts.map(\.upstreamID.rawValue) == owed)
+        }
+    }
+
+    @Test("Five attempts in a day, the second five minutes after the first, each later one after twice the time")
     func budget() {
         #expect(RecoveryBudget.nextAttempt(after: [], at: noon) == noon)
-        #expect(RecoveryBudget.nextAttempt(after: [noon], at: noon) == noon + .seconds(60))
-        #expect(RecoveryBudget.nextAttempt(after: [noon, noon, noon, noon], at: noon) == noon + .seconds(480))
+        #expect(RecoveryBudget.nextAttempt(after: [noon], at: noon) == noon + .seconds(300))
+        #expect(RecoveryBudget.nextAttempt(after: [noon, noon, noon, noon], at: noon) == noon + .seconds(2400))
         let five = Array(repeating: noon, count: 5)
         #expect(RecoveryBudget.nextAttempt(after: five, at: noon + .seconds(3600)) == nil)
+        #expect(RecoveryBudget.nextAttempt(after: RecoveryBudget.spent(at: noon), at: noon + .seconds(3600)) == nil, "called off")
         #expect(RecoveryBudget.nextAttempt(after: five, at: noon + RecoveryBudget.window) == noon + RecoveryBudget.window)
     }
 
@@ -115,22 +151,12 @@ struct SpotRuleTests {
 
     @Test("A move wants a stopped machine, a replacement one of which we know what it is made of")
     func refusals() throws {
-        func refusal(_ way: Migration, _ instance: Instance, jobs: [Job] = []) -> FleetError.Code? {
-            let occasion = Admission.Occasion(
-                now: noon, instanceID: InstanceID(rawValue: "i"), jobID: JobID(rawValue: "j"),
-                request: RequestKey(tenant: .default, method: "MigrateInstance", requestID: "r"), payloadDigest: [1])
-            do throws(FleetError) {
-                _ = try self.admission.migrate(way, Admission.Subject(instance: instance, jobs: jobs), on: occasion)
-                return nil
-            } catch {
-                return error.code
-            }
-        }
-        #expect(refusal(.move, Self.instance(.running, nil)) == .invalidState && refusal(.move, Self.instance(.stopped, nil)) == nil)
-        #expect(refusal(.replace, Self.instance(.running, nil)) == nil)
+        #expect(self.refusal(.move, Self.instance(.running, nil)) == .invalidState)
+        #expect(self.refusal(.move, Self.instance(.stopped, nil)) == nil)
+        #expect(self.refusal(.replace, Self.instance(.running, nil)) == nil)
         var found = Self.instance(.running, nil)
         found.askedPlacements = []
-        #expect(refusal(.replace, found) == .invalidState)
-        #expect(refusal(.replace, Self.instance(.running, nil), jobs: [.sample(.stopInstance, .confirm)]) == .invalidState)
+        #expect(self.refusal(.replace, found) == .invalidState)
+        #expect(self.refusal(.replace, Self.instance(.running, nil), jobs: [.sample(.stopInstance, .confirm)]) == .invalidState)
     }
 }

@@ -109,14 +109,16 @@ struct CallBudgetTests {
         #expect(turn == Self.start + .seconds(7))
     }
 
-    @Test("the queue is bounded, and a place given up is free again")
+    @Test("the queue is bounded, a place given up is free again, and what releases machines has room that nobody takes")
     func bounded() throws {
         var budget = CallBudget(requestsPerMinute: 10, waitingMax: 2)
-        let entered = [budget.enter(.sweep, at: Self.start), budget.enter(.sweep, at: Self.start), budget.enter(.release, at: Self.start)]
+        let entered = [budget.enter(.sweep, at: Self.start), budget.enter(.sweep, at: Self.start), budget.enter(.mutation, at: Self.start)]
         #expect(entered.map { $0 != nil } == [true, true, false])
         budget.leave(try #require(entered[0]))
-        let later = budget.enter(.release, at: Self.start)
+        let later = budget.enter(.mutation, at: Self.start)
         #expect(later != nil)
+        let releases = (0..<3).map { _ in budget.enter(.release, at: Self.start) }
+        #expect(releases.map { $0 != nil } == [true, true, false])
     }
 }
 

@@ -65,6 +65,7 @@ extension Admission {
             instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
         }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
+        if job.cause == .spotReclaim { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
         if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         instance.jobID = remaining.last?.id ?? job.id
@@ -115,7 +116,7 @@ extension Admission {
             guards: [
                 .requestIsNew(occasion.request), .permitted(.begin), .instance(instance.id, subject.instance.revision),
                 .nameIsFree(instance.tenant, instance.name), .ceilings(self.settings.ceilings),
-            ],
+            ] + (instance.owner?.guards ?? []),
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: "a machine is asked for once more")])
         return Admitted(commit: commit, instance: instance, job: job)

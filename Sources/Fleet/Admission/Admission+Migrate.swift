@@ -56,6 +56,9 @@ extension Admission {
         case .move, .start:
             guard instance.state == .stopped else { throw refusal("only a stopped machine is moved: it is \(instance.state)") }
         case .replace:
+            guard !instance.deletionProtection else {
+                throw FleetError(.deletionProtected, "deletion protection is on, and the machine's disk would go", instanceID: instance.id)
+            }
             guard instance.canBeReplaced else { throw refusal("it was found at the provider: what it is made of is not known") }
             guard instance.state == .running || instance.state == .stopped else {
                 throw refusal("the instance must run or be stopped to be replaced: it is \(instance.state)")

@@ -38,9 +38,8 @@ struct Restoration: Sendable {
         switch job.type {
         // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
         case .createInstance: job.step == .boot
-        case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage: true
-        // The machine in its place is looked for, and taken or ended, as after any crash.
-        case .migrateInstance: !job.isReplacing
+        // Also a machine in the place of another: it may have taken that place since, and be the only one there is.
+        case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage, .migrateInstance: true
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
         }
     }
@@ -56,6 +55,8 @@ struct Restoration: Sendable {
     /// Shows what the provider last said; the next sweep brings what it says now.
     private func relieved(_ instance: Instance, of stale: [Job], remaining: [Job]) -> Instance {
         var instance = instance
+        // Not owed: the next sweep sees what there is.
+        instance.replacement = nil
         if remaining.isEmpty { instance.revertToUpstream(because: .external, "the database was put back") }
         if !remaining.contains(where: { $0.type == .deleteInstance }) {
             instance.desiredState = instance.restingState
@@ -67,7 +68,7 @@ struct Restoration: Sendable {
 
     /// Nil for a job that asks the provider before it spends.
     private func settled(_ job: Job) -> Job? {
-        guard job.type == .createInstance || job.isReplacing, job.step == .place || job.step.isSettling else { return nil }
+        guard job.type == .createInstance, job.step == .place || job.step.isSettling else { return nil }
         var job = job
         job.createCalls = max(job.createCalls, self.attemptFloor)
         if case .settle(var attempt, _) = job.step {

@@ -14,8 +14,12 @@ package enum SpotRecovery: String, Hashable, Sendable, Codable, CaseIterable {
 package enum RecoveryBudget {
     package static let attemptsMax = 5
     package static let window: Duration = .seconds(86_400)
-    /// Doubled with each attempt in the window.
-    package static let spacing: Duration = .seconds(60)
+    /// Doubled with each attempt in the window. More than the provider's clock may be behind: its job of the attempt before is not taken
+    /// for that of this one.
+    package static let spacing: Duration = .seconds(300)
+
+    /// Nothing is recovered by itself any more until the window has passed.
+    static func spent(at now: Timestamp) -> [Timestamp] { Array(repeating: now, count: self.attemptsMax) }
 
     /// When the next attempt may be made; nil: not before the window has passed, or somebody asks for it.
     static func nextAttempt(after attempts: [Timestamp], at now: Timestamp) -> Timestamp? {
@@ -68,7 +72,8 @@ extension Instance {
         let way = self.policies?.spotRecovery ?? standard
         switch way {
         case .none: return nil
-        case .replace where !self.canBeReplaced: return nil
+        // Its disk would go with it.
+        case .replace where !self.canBeReplaced || self.deletionProtection: return nil
         case .replace: return self.isReclaimed || (self.state == .running && self.spot?.isNotice == true) ? way : nil
         case .start, .migrate: return self.isReclaimed ? way : nil
         }

@@ -54,6 +54,8 @@ extension JobStepper {
         var job = job
         job.migration = .start
         job.acknowledgedAt = nil
+        // A start has its own time.
+        job.firstSentAt = nil
         job.proceed(to: .send, at: self.now, progress: "moved; starting it")
         return self.result(job, instance)
     }
@@ -62,7 +64,9 @@ extension JobStepper {
     private func stuck(_ job: Job, _ instance: Instance, _ error: String) -> StepResult {
         var (job, instance) = (job, instance)
         job.record("the provider's job failed: \(error)", at: self.now)
-        guard instance.canBeReplaced else { return self.failed(.providerError, "the provider could not move it", job, instance) }
+        guard instance.canBeReplaced, !instance.deletionProtection else {
+            return self.failed(.providerError, "the provider could not move it", job, instance)
+        }
         job.begin(replacing: &instance)
         // From here on it has the time of a create.
         job.firstSentAt = self.now

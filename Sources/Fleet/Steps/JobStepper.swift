@@ -102,8 +102,14 @@ package struct JobStepper: Sendable {
 
     // MARK: Common parts of the decisions
 
-    /// A delete was asked for; only a delete goes on.
-    var isSuperseded: Bool { self.instance.desiredState == .deleted && self.job.type != .deleteInstance }
+    /// A delete was asked for; only a delete goes on. A machine that is to be stopped needs none in its place either.
+    var isSuperseded: Bool {
+        switch self.instance.desiredState {
+        case .deleted: self.job.type != .deleteInstance
+        case .stopped: self.job.isReplacing
+        case .running: false
+        }
+    }
 
     /// It has taken longer than it may. A create has its time from being accepted, every other change from the first time that it
     /// was asked of the provider: a server that was down, or a job before it, takes nothing away.
@@ -158,15 +164,13 @@ package struct JobStepper: Sendable {
 
     /// The job is over before it was done: there is nothing left to do it to, or something newer is wanted.
     func cutShort() -> StepResult {
-        var job = self.job
+        var (job, instance) = (self.job, self.instance)
         if job.type == .deleteInstance {
             job.end(.succeeded, progress: "deleted", at: self.now)
         } else {
+            if job.isReplacing { instance.dropReplacement(at: self.now) }
             job.supersede(at: self.now)
         }
-        var instance = self.instance
-        if let update = job.update, !instance.state.isFinal { instance.spec = update.kept }
-        instance.dropReplacement(at: self.now)
         return self.result(job, instance)
     }
 

@@ -46,9 +46,9 @@ package struct CallBudget: Sendable {
     /// Calls that would be let through at once if nobody waited.
     package func left(at now: Timestamp) -> Int { self.pausedUntil > now ? 0 : self.calls.left(at: now) }
 
-    /// Joins the queue; nil when it is full.
+    /// Joins the queue; nil when it is full. What releases machines has as much room again for itself: nobody else keeps it out.
     package mutating func enter(_ priority: CallPriority, at now: Timestamp) -> Ticket? {
-        guard self.waiting.count < self.waitingMax else { return nil }
+        guard self.waiting.count < (priority == .release ? 2 * self.waitingMax : self.waitingMax) else { return nil }
         self.nextID += 1
         self.waiting.append(Waiting(id: self.nextID, priority: priority, arrival: now))
         return Ticket(id: self.nextID)

@@ -121,12 +121,12 @@ package struct Backend: Sendable {
     }
 
     /// A call to the provider on behalf of a caller, over when the caller stops waiting.
-    func cloudCall(_ context: ServerContext) -> CloudCall {
+    func cloudCall(_ context: ServerContext, priority: CallPriority = .mutation) -> CloudCall {
         var deadline = self.clock.now + self.settings.requestTimeout
         if let callerDeadline = context.deadline {
             deadline = min(deadline, self.clock.now + max(.zero, ContinuousClock.now.duration(to: callerDeadline)))
         }
-        return CloudCall(priority: .mutation, requestID: context.callID, deadline: deadline)
+        return CloudCall(priority: priority, requestID: context.callID, deadline: deadline)
     }
 }
 

@@ -47,7 +47,8 @@ extension InstanceHandlers {
             let (instance, machine) = try self.machine(request.id, of: try self.backend.tenant(of: context))
             let window = try Self.window(of: request, at: self.backend.clock.now)
             let key = MetricReadings.Key(machine: machine, start: window.start, end: window.end, interval: window.interval)
-            let call = self.backend.cloudCall(context)
+            // Whoever looks waits for everybody who changes something.
+            let call = self.backend.cloudCall(context, priority: .sweep)
             let reading = try await self.metricReadings.reading(key, clock: self.backend.clock) { () async throws(CloudError) in
                 try await self.backend.cloud.metrics(of: machine, in: window, call: call)
             }

@@ -98,6 +98,7 @@ extension UnsafeMutableBufferPointer<UInt8> {
 extension z_stream {
     /// Both must stay where they are until the next call that uses them is over. zlib does not write through `next_in`.
     fileprivate mutating func take(_ input: UnsafeRawBufferPointer, _ output: UnsafeMutableBufferPointer<UInt8>) {
+        // Every byte may be seen as UInt8; the counts are those of the buffers.
         unsafe self.next_in = UnsafeMutablePointer(mutating: input.baseAddress?.assumingMemoryBound(to: UInt8.self))
         unsafe self.avail_in = UInt32(truncatingIfNeeded: input.count)
         unsafe self.next_out = output.baseAddress

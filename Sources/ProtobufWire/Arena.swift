@@ -99,6 +99,7 @@ extension Arena {
     @usableFromInline
     static func begin(budget: Int) -> Arena {
         let arena =
+            // Only `makeForThread` sets the key, to a State that lives until the thread ends.
             if let state = unsafe pthread_getspecific(threadArenaKey) {
                 unsafe Arena(state: state.assumingMemoryBound(to: State.self))
             } else {
@@ -138,6 +139,7 @@ extension Arena {
 
     /// The arena as protobuf-c sees it.
     var allocator: UnsafeMutablePointer<ProtobufCAllocator> {
+        // The allocator is a stored member of State, at that offset, and initialised with it.
         unsafe UnsafeMutableRawPointer(self.state)
             .advanced(by: MemoryLayout<State>.offset(of: \.allocator) ?? 0)
             .assumingMemoryBound(to: ProtobufCAllocator.self)

@@ -41,6 +41,7 @@ struct PreScan {
                 try self.countSingularMessage(index, in: &seenMessages)
             }
             guard let nested = unsafe field.pointee.descriptor else { throw WireError(.malformed) }
+            // protoc-gen-c puts a message descriptor there for every field of type MESSAGE, which was asked above.
             try unsafe self.message(
                 bytes, in: content, as: nested.assumingMemoryBound(to: ProtobufCMessageDescriptor.self), depth: depth + 1)
         }

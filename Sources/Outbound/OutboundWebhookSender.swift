@@ -2,6 +2,7 @@ internal import Crypto
 package import CurlClient
 package import Fleet
 internal import FoundationEssentials
+internal import Synchronization
 
 /// Delivers webhooks: signed, to addresses that the client's rules allow once their names are resolved, without following redirects, and
 /// reading no more of an answer than its status.
@@ -12,6 +13,7 @@ package struct OutboundWebhookSender: WebhookSender {
     private let client: HTTPClient
     private let keys: [WebhookKey]
     private let timeout: Duration
+    private let times = SignatureTimes()
 
     /// - Parameters:
     ///   - client: one of its own, see `configuration`.
@@ -36,7 +38,7 @@ package struct OutboundWebhookSender: WebhookSender {
             HTTPHeader("novitai-event-type", delivery.type),
         ]
         if !self.keys.isEmpty {
-            headers.append(HTTPHeader("novitai-signature", WebhookKey.signatures(of: body, under: self.keys, at: now)))
+            headers.append(HTTPHeader("novitai-signature", WebhookKey.signatures(of: body, under: self.keys, at: self.times.next(at: now))))
         }
         let request = HTTPRequest(
             method: .post, url: target.url, headers: headers, body: body, timeout: self.timeout, delivery: .onceOnFreshConnection,
@@ -52,6 +54,27 @@ package struct OutboundWebhookSender: WebhookSender {
     private static func answer(_ status: Int) -> WebhookAnswer {
         let answer = WebhookAnswer(status: status)
         return answer.isAccepted ? answer : WebhookAnswer(status: status, error: "the receiver answered \(status)")
+    }
+}
+
+/// When deliveries are signed: no two in the same millisecond. One event goes to several targets at once, and where these are one receiver
+/// it would take the second delivery, signed like the first, for a recording.
+package final class SignatureTimes: Sendable {
+    /// How far ahead of the clock a time may be; one that is farther was made before the clock was set back, and is forgotten. Receivers
+    /// allow minutes.
+    private static let aheadMax: Duration = .seconds(10)
+
+    private let last = Mutex<Timestamp?>(nil)
+
+    package init() {}
+
+    package func next(at now: Timestamp) -> Timestamp {
+        self.last.withLock { last in
+            var next = Timestamp(microseconds: now.microseconds / 1000 * 1000)
+            if let last, next <= last, last <= next + Self.aheadMax { next = last + .milliseconds(1) }
+            last = next
+            return next
+        }
     }
 }
 

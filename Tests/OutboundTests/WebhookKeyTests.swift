@@ -18,5 +18,15 @@ struct WebhookKeyTests {
         #expect("\(one)" == "WebhookKey(\(one.id))")
     }
 
+    @Test("No two are made in the same millisecond; after the clock was set back they follow it")
+    func times() {
+        let times = SignatureTimes()
+        let first = (0..<3).map { _ in times.next(at: noon) }
+        #expect(first == (0..<3).map { noon + .milliseconds($0) })
+        #expect(times.next(at: noon + .milliseconds(1)) == noon + .milliseconds(3))
+        #expect(times.next(at: noon + .seconds(5)) == noon + .seconds(5))
+        #expect(times.next(at: noon + .seconds(-3600)) == noon + .seconds(-3600))
+    }
+
     private var noon: Timestamp { Timestamp(seconds: 1_800_000_000) }
 }

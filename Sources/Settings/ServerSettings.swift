@@ -50,6 +50,16 @@ package struct ServerSettings: Sendable {
     package init(_ sources: SettingsSources, readFile: @escaping SettingsReader.FileReader) throws(SettingsError) {
         var reader = SettingsReader(sources, readFile: readFile)
         self.init(reading: &reader)
+        self.checkUpstream(&reader)
+        self.checkIdentity(&reader)
+        reader.reportUnknownNames()
+        guard reader.violations.isEmpty else { throw SettingsError(reader.violations) }
+    }
+
+    /// What tells where the server is found: what only serving needs, its key for the provider above all, may be missing.
+    package init(findingServer sources: SettingsSources, readFile: @escaping SettingsReader.FileReader) throws(SettingsError) {
+        var reader = SettingsReader(sources, readFile: readFile)
+        self.init(reading: &reader)
         reader.reportUnknownNames()
         guard reader.violations.isEmpty else { throw SettingsError(reader.violations) }
     }
@@ -117,8 +127,6 @@ package struct ServerSettings: Sendable {
         if self.probeMaxWait < self.probeTimeout {
             reader.report("HEALTH_CHECK_MAX_WAIT_TIME_MS", "must not be less than HEALTH_CHECK_TIMEOUT_MS")
         }
-        self.checkUpstream(&reader)
-        self.checkIdentity(&reader)
     }
 
     private func checkUpstream(_ reader: inout SettingsReader) {

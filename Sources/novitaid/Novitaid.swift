@@ -25,6 +25,12 @@ struct SettingsArguments: ParsableArguments {
 
     func read() throws(SettingsError) -> ServerSettings { try Self.read(flags: self.settings, configPath: self.config) }
 
+    /// For who only asks a server that runs: the key of the provider need not be there.
+    func readToFindServer() throws(SettingsError) -> ServerSettings {
+        try ServerSettings(
+            findingServer: SettingsFiles.sources(flags: self.settings, configPath: self.config), readFile: SettingsFiles.contents)
+    }
+
     static func read(flags: [String], configPath: String?) throws(SettingsError) -> ServerSettings {
         try ServerSettings(SettingsFiles.sources(flags: flags, configPath: configPath), readFile: SettingsFiles.contents)
     }

@@ -9,8 +9,8 @@ struct Probe: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask the server of this machine for its health, as an orchestrator does.",
         discussion: """
-            Finds the server by RPC_LISTEN and ends with status 0 when it serves, with 1 and the reason when it does not. It needs no token:
-            the health check is open to everybody.
+            Finds the server by RPC_LISTEN and ends with status 0 when it serves, with 1 and the reason when it does not. It needs no token,
+            since the health check is open to everybody, and no key of the provider.
             """)
 
     /// Less than the shortest time that our container files give a probe, so that the reason is still printed.
@@ -21,7 +21,7 @@ struct Probe: AsyncParsableCommand {
     func run() async throws {
         let settings: ServerSettings
         do throws(SettingsError) {
-            settings = try self.arguments.read()
+            settings = try self.arguments.readToFindServer()
         } catch {
             throw ExitStatus.configuration(error)
         }

@@ -155,11 +155,15 @@ def test_the_programs_probe_themselves(start, server, tmp_path):
     assert dead.returncode == 1 and server.address in dead.stderr
 
 
-def test_the_probe_needs_no_token(start, simulator, tmp_path):
+def test_the_probe_needs_neither_token_nor_key(start, simulator, tmp_path):
     tokens = tmp_path / "tokens.json"
     tokens.write_text(json.dumps({"tokens": [{"id": "a", "sha256": "0" * 64, "tenant": "t", "role": "admin"}]}))
     server = start(Server(tmp_path, simulator, AUTH_TOKENS_FILE=str(tokens)))
     wait_for(lambda: probe(server).returncode == 0, 30, "serving")
+    # As somebody runs it who has nothing of the server's environment.
+    done = subprocess.run(
+        [BINARIES / "novitaid", "probe", "--rpc-listen", server.address], capture_output=True, text=True, timeout=20, cwd=tmp_path, env={})
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_sidecar_says_so_when_the_server_is_gone(start, server, tmp_path):

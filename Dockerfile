@@ -29,14 +29,16 @@ RUN swift package resolve && rm -rf .build
 FROM dependencies AS build
 COPY Sources ./Sources
 COPY Tests ./Tests
+COPY scripts/release-options ./scripts/
 # The cache only saves time: what is built comes from the sources above.
 RUN --mount=type=cache,target=/src/.build \
-    for product in novitaid novitai-sidecar novitai novita-sim; do \
-        swift build --configuration release --static-swift-stdlib --product "$product" || exit 1; \
+    options=$(cat scripts/release-options) \
+    && for product in novitaid novitai-sidecar novitai novita-sim; do \
+        swift build $options --product "$product" || exit 1; \
     done \
     && mkdir /out \
     && for product in novitaid novitai-sidecar novitai novita-sim; do \
-        strip -o "/out/$product" "$(swift build --configuration release --static-swift-stdlib --show-bin-path)/$product" || exit 1; \
+        strip -o "/out/$product" "$(swift build $options --show-bin-path)/$product" || exit 1; \
     done \
     && cp Package.resolved /out/
 

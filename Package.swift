@@ -14,12 +14,21 @@ let rules: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
+// What is deployed is linked small: no table of names for others to link with (nobody does), relocations packed (glibc 2.36 reads them),
+// functions that came out alike kept once.
+let small: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-use-ld=lld", "-Xlinker", "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--icf=all",
+        ], .when(platforms: [.linux], configuration: .release))
+]
+
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: rules)
 }
 
-func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, swiftSettings: rules)
+func program(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: rules, linkerSettings: small)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [], exclude: [String] = []) -> Target {
@@ -133,12 +142,12 @@ let package = Package(
                 "RPCCore", "RPCTransport", "SQLiteStore", "Secrets", "Services", "Settings",
                 "OTLPProto", "Telemetry", "TraceExport", "Traces", argumentParser, logging, systemPackage, unixSignals,
             ]),
-        .executableTarget(
-            name: "novitai",
-            dependencies: [
+        program(
+            "novitai",
+            [
                 "CivilTime", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCServiceConfig", "RPCTransport",
                 argumentParser, crypto, systemPackage,
-            ], resources: [.embedInCode("service-config.json")], swiftSettings: rules),
+            ], resources: [.embedInCode("service-config.json")]),
         program(
             "novitai-sidecar",
             [
@@ -166,6 +175,11 @@ let package = Package(
         .executableTarget(
             name: "InteropClient", dependencies: ["Compression", "RPCCore", "RPCTransport", "TestProto", argumentParser],
             path: "Tests/InteropClient", swiftSettings: rules),
+        .target(
+            name: "FleetSimulation", dependencies: ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore", "Traces"],
+            path: "Tests/FleetSimulation", swiftSettings: rules),
+        .executableTarget(
+            name: "FaultStorm", dependencies: ["FleetSimulation", argumentParser], path: "Tests/FaultStorm", swiftSettings: rules),
         .target(name: "StoreContract", dependencies: ["Fleet"], path: "Tests/StoreContract", swiftSettings: rules),
         .executableTarget(
             name: "StoreCrashChild", dependencies: ["Fleet", "SQLiteStore", "StoreContract"], path: "Tests/StoreCrashChild",
@@ -176,7 +190,7 @@ let package = Package(
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
-        tests("FleetEngineTests", ["Fleet", "FleetEngine", "NovitaSimulator", "SQLiteStore", "Traces"]),
+        tests("FleetEngineTests", ["Fleet", "FleetEngine", "FleetSimulation", "NovitaSimulator", "SQLiteStore", "Traces"]),
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),

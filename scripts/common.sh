@@ -63,10 +63,11 @@ require_toolchain() {
         fail "libnghttp2-14 is older than $nghttp2_minimum, which has security fixes that this server relies on; run: apt-get update && apt-get install libnghttp2-14"
 }
 
-# What `swift build` is told for a program as it is deployed: optimised, and with the Swift runtime inside, so that no library of it must
-# stand beside the program and only what is used of it takes memory.
+# What `swift build` is told for a program as it is deployed: optimised, with the Swift runtime inside, so that no library of it must stand
+# beside the program and only what is used of it takes memory, and with a section for each function and table, so that the linker leaves
+# out those that nobody uses. The Dockerfile and the benchmarks read the same file.
 # shellcheck disable=SC2034
-release_options=(--configuration release --static-swift-stdlib)
+read -r -a release_options <"$root/scripts/release-options"
 
 # A Python with what Tests/requirements.txt names, in .build.
 require_python() {

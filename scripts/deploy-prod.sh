@@ -227,8 +227,8 @@ compose)
         if [ -z "$binaries" ]; then
             require_toolchain
             say "Building"
-            for program in novitaid novitai-sidecar novitai; do swift build --configuration release --static-swift-stdlib --product "$program"; done
-            binaries=$(swift build --configuration release --static-swift-stdlib --show-bin-path)
+            for program in novitaid novitai-sidecar novitai; do swift build "${release_options[@]}" --product "$program"; done
+            binaries=$(swift build "${release_options[@]}" --show-bin-path)
         fi
         # As the service will read them: its own words for whatever is wrong, and its status 78.
         mapfile -t variables < <(grep -E '^[A-Z_]+=' "$env_file")

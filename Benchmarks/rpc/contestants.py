@@ -26,8 +26,7 @@ PACER = BUILD / "pacer"
 
 # Every call carries this deadline. It is far: a call that met it would end the measurement as a failure.
 GRPC_TIMEOUT = "5S"
-# As scripts/common.sh builds what is deployed.
-RELEASE_OPTIONS = ("--configuration", "release", "--static-swift-stdlib")
+RELEASE_OPTIONS = (REPOSITORY / "scripts" / "release-options").read_text().split()
 
 
 @dataclass

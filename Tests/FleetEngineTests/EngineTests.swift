@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Engine")
 struct EngineTests {
     @Test("200 creates at once are all asked for within the call budget, and none waits for another's boot")

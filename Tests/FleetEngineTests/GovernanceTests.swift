@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Freeze, brake, alarm")
 struct GovernanceTests {
     private static func caller(_ word: String) -> FleetGovernor.Caller {

@@ -4,6 +4,8 @@ import SQLiteStore
 import Synchronization
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Policies at work")
 struct PolicyRunnerTests {
     private static func play(_ policies: InstancePolicies, _ script: @escaping @Sendable (Universe, Instance) async throws -> Void) throws {

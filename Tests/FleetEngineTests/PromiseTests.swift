@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("What an older system got wrong")
 struct PromiseTests {
     @Test("A server that crashes while a machine comes up gives it no more time: the deadline runs from being accepted")

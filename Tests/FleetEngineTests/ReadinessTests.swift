@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Readiness of running machines")
 struct ReadinessRunnerTests {
     private static func spec(successes: Int = 1) -> InstanceSpec {

@@ -3,6 +3,8 @@ import FleetEngine
 import NovitaSimulator
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Reconciler")
 struct ReconcilerTests {
     @Test("A machine stopped elsewhere is shown as stopped, with the reason")

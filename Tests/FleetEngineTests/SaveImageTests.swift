@@ -2,6 +2,8 @@ import Fleet
 import NovitaSimulator
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Saved images")
 struct SaveImageTests {
     private func save(_ universe: Universe, _ id: InstanceID) async throws -> Job {

@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Machines that the provider takes back")
 struct SpotTests {
     private static let spot: InstanceSpec = {

@@ -2,6 +2,8 @@ import Fleet
 import NovitaSimulator
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("Updates of machines")
 struct MachineUpdateTests {
     private func update(

@@ -1,6 +1,7 @@
 import Fleet
-import Foundation
 import Testing
+
+@testable import FleetSimulation
 
 @Suite("Webhooks through crashes")
 struct WebhookRunnerTests {
@@ -8,11 +9,8 @@ struct WebhookRunnerTests {
         "Whatever crashes between a change and its delivery: every event is taken, each under one id, and a silent target delays nobody",
         arguments: Array(UInt64(1)...40))
     func nothingIsLost(_ seed: UInt64) throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novitai-hooks-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
         let receiver = SimulatedReceiver()
-        let finding = try Universe(Scenario(seed: seed), directory: directory, receiver: receiver).run()
+        let finding = try withTemporaryDirectory { try Universe(Scenario(seed: seed), directory: $0, receiver: receiver).run() }
         #expect(finding.violations.isEmpty)
         let begunAt = try #require(receiver.begunAt)
         var marks: [InstanceID: WebhookMark] = [:]

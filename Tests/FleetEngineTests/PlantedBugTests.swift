@@ -1,6 +1,6 @@
-import Fleet
-import Foundation
 import Testing
+
+@testable import FleetSimulation
 
 @Suite("Planted bugs")
 struct PlantedBugTests {
@@ -20,11 +20,10 @@ struct PlantedBugTests {
     }
 
     private static func violation(of bug: PlantedBug, _ seed: UInt64) throws -> String? {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novitai-planted-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
         do {
-            return try Universe(Scenario(seed: seed), directory: directory, bug: bug, jobsMax: self.jobsMax).run().violations.first
+            return try withTemporaryDirectory { directory in
+                try Universe(Scenario(seed: seed), directory: directory, bug: bug, jobsMax: self.jobsMax).run().violations.first
+            }
         } catch let stuck as Universe.Stuck {
             return stuck.reason
         }

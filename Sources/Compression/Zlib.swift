@@ -29,6 +29,10 @@ enum Zlib {
     /// Bytes that may be had for one byte of input, once there are `bombSize` of them. zlib's own limit is 1032; messages have 3 to 20.
     static let ratioMax = 1000
     private static let bombSize = 1 << 20
+    /// Bytes that zlib can make of one.
+    private static let expansionMax = 1032
+    /// Header and trailer of gzip.
+    private static let gzipSizeMin = 18
 
     /// Bytes of output that are made room for at first, as a multiple of the input.
     private static let usualRatio = 4
@@ -55,37 +59,67 @@ enum Zlib {
         return output
     }
 
-    /// The message out of the format. At most `limit` bytes, and one, are ever made; memory grows as they come.
+    /// The message out of the format. At most `limit` bytes, and one, are ever made; memory grows as they come, unless the message says
+    /// itself how many there are.
     static func decompress(_ message: RawSpan, limit: Int, _ format: ZlibFormat) throws(ZlibError) -> [UInt8] {
+        let stated = format == .gzip ? try Self.statedSize(of: message) : nil
+        if let stated {
+            guard stated <= limit else { throw .tooLong }
+            guard Self.isHonest(stated, from: message) else { throw .bomb }
+        }
         var stream = unsafe z_stream()
         guard unsafe czlib_begin_inflate(&stream, format.windowBits) == Z_OK else { throw .outOfMemory }
         defer { unsafe inflateEnd(&stream) }
-        var output = [UInt8](repeating: 0, count: min(limit + 1, max(64, Self.usualRatio * message.byteCount)))
-        var filled = 0
+        // One more than stated: a message that fills it has said too little.
+        var capacity = stated.map { $0 + 1 } ?? min(limit + 1, max(64, Self.usualRatio * message.byteCount))
+        var output: [UInt8] = []
         while true {
-            let result = unsafe message.withUnsafeBytes { input in
-                unsafe output.withUnsafeMutableBufferPointer { buffer in
-                    let rest = unsafe UnsafeRawBufferPointer(rebasing: input[Int(stream.total_in)...])
-                    unsafe stream.take(rest, UnsafeMutableBufferPointer(rebasing: buffer[filled...]))
-                    return unsafe inflate(&stream, Z_NO_FLUSH)
-                }
-            }
-            filled = unsafe output.count - Int(stream.avail_out)
-            guard filled <= limit else { throw .tooLong }
-            guard filled <= Self.bombSize || filled / Self.ratioMax <= message.byteCount else { throw .bomb }
+            let result = unsafe Self.inflate(message, &stream, &output, capacity: capacity)
+            guard output.count <= limit else { throw .tooLong }
+            guard Self.isHonest(output.count, from: message) else { throw .bomb }
             switch result {
             case Z_STREAM_END:
                 guard unsafe stream.avail_in == 0 else { throw .malformed }
-                output.removeSubrange(filled...)
                 return output
             case Z_OK, Z_BUF_ERROR:
                 // With room left, everything is used and the end is not there: cut.
-                guard filled == output.count else { throw .malformed }
-                output += [UInt8](repeating: 0, count: min(limit + 1 - output.count, output.count))
+                guard output.count == capacity, stated == nil else { throw .malformed }
+                capacity = min(limit + 1, 2 * capacity)
             case Z_MEM_ERROR: throw .outOfMemory
             default: throw .malformed
             }
         }
+    }
+
+    /// Gives `output` that capacity and fills it with as much as there is.
+    private static func inflate(_ message: RawSpan, _ stream: inout z_stream, _ output: inout [UInt8], capacity: Int) -> Int32 {
+        var result = Z_STREAM_ERROR
+        let before = output
+        output = unsafe message.withUnsafeBytes { input in
+            unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+                _ = unsafe buffer.update(fromContentsOf: before)
+                let rest = unsafe UnsafeRawBufferPointer(rebasing: input[Int(stream.total_in)...])
+                unsafe stream.take(rest, UnsafeMutableBufferPointer(rebasing: buffer[before.count...]))
+                result = unsafe CZlib.inflate(&stream, Z_NO_FLUSH)
+                count = unsafe capacity - Int(stream.avail_out)
+            }
+        }
+        return result
+    }
+
+    private static func isHonest(_ size: Int, from message: RawSpan) -> Bool {
+        size <= Self.bombSize || size / Self.ratioMax <= message.byteCount
+    }
+
+    /// What the last four bytes say of a gzip member's size, modulo 2^32 (RFC 1952, section 2.3.1). zlib finds out in the end whether it is
+    /// true. Malformed where no message of that size fits in so few bytes.
+    private static func statedSize(of message: RawSpan) throws(ZlibError) -> Int {
+        guard message.byteCount >= Self.gzipSizeMin else { throw .malformed }
+        let start = message.byteCount - 4
+        // Four bytes that are there, as was just seen; any byte is a UInt8.
+        let size = (0..<4).reduce(0) { unsafe $0 | Int(message.unsafeLoad(fromByteOffset: start + $1, as: UInt8.self)) << (8 * $1) }
+        guard size / Self.expansionMax <= message.byteCount else { throw .malformed }
+        return size
     }
 }
 

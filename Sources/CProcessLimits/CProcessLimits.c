@@ -1,6 +1,7 @@
 #include "CProcessLimits.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 long novitai_raise_descriptor_limit(void) {
@@ -11,4 +12,10 @@ long novitai_raise_descriptor_limit(void) {
     // Refused where the hard limit is beyond what the kernel gives any process.
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
     return limit.rlim_cur > (rlim_t)LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}
+
+void novitai_keep_freed_memory(void) {
+    // Set together: a fixed threshold for trimming ends the one for mapping from growing by itself.
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
 }

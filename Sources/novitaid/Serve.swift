@@ -1,4 +1,5 @@
 import ArgumentParser
+import RPCTransport
 import Settings
 
 struct Serve: AsyncParsableCommand {
@@ -30,6 +31,7 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw ExitStatus.configuration(error)
         }
+        FreedMemory.keep()
         let (flags, path) = (self.arguments.settings, self.arguments.config)
         try await ServerProcess(settings, portFile: self.portFile, takesOver: self.takeOver) { () throws(SettingsError) in
             try SettingsArguments.read(flags: flags, configPath: path)

@@ -52,6 +52,31 @@ struct ViewTests {
         #expect(view.livingInstances().instances.isEmpty)
     }
 
+    @Test("What all of them cost an hour follows every change")
+    func hourlySpend() {
+        let view = View()
+        let own = Instance.sample().liableHourlySpend.micros
+        let debt = Debt(upstreamID: UpstreamID(rawValue: "m2"), hourlyPrice: .dollars(1), since: noon)
+        func second(_ revision: Int64, _ change: (inout Instance) -> Void = { _ in }) -> Event {
+            var instance = Instance(
+                id: InstanceID(rawValue: "i-2"), name: "two", tenant: .default, spec: .small, placement: .standard, createdAt: noon)
+            instance.revision = Revision(revision)
+            change(&instance)
+            return Event(revision: Revision(revision), object: .instance(instance))
+        }
+        func ended(_ revision: Int64, debts: [Debt]) -> Event { self.event(revision) { ($0.state, $0.debts) = (.deleted, debts) } }
+        let steps: [(Event, Int64)] = [
+            (self.event(1) { _ in }, own), (self.event(2) { _ in }, own), (second(3), 2 * own),
+            (self.event(4) { $0.debts = [debt] }, 2 * own + 1_000_000), (ended(5, debts: [debt]), own + 1_000_000),
+            (ended(6, debts: []), own), (second(7) { $0.placement = nil }, 0),
+        ]
+        for (event, micros) in steps {
+            view.committed([event])
+            #expect(view.hourlySpend == MicroUSD(micros: micros), "at revision \(event.revision.number)")
+            #expect(view.hourlySpend == view.livingInstances().instances.reduce(.zero) { $0 + $1.liableHourlySpend })
+        }
+    }
+
     @Test("Living instances are listed in the order of their creation, whatever the order of their changes")
     func order() {
         let view = View()

@@ -71,7 +71,7 @@ package final class View: LogFollower, Sendable {
     }
 
     /// Of everything that is not proven gone, by quoted price.
-    package var hourlySpend: MicroUSD { self.livingInstances().instances.reduce(.zero) { $0 + $1.liableHourlySpend } }
+    package var hourlySpend: MicroUSD { self.state.withLock { $0.hourlySpend } }
 
     /// The one that holds the name: not final.
     package func instance(named name: String, of tenant: TenantID) -> Instance? {

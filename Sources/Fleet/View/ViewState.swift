@@ -33,6 +33,8 @@ struct ViewState {
     private var names: [NameKey: InstanceID] = [:]
     /// The living ones.
     private var order: [Place] = []
+    /// Of the living ones together, in millionths of a dollar, kept as they change: each create asks for it.
+    private var hourlySpendMicros: Int64 = 0
     private var jobs: [JobID: Job] = [:]
     private var unfinished: [InstanceID: [JobID]] = [:]
     /// Jobs that wait for a machine to show another state.
@@ -69,6 +71,9 @@ struct ViewState {
 
     func job(_ id: JobID) -> Job? { self.jobs[id] }
 
+    /// Of everything that is not proven gone, by quoted price.
+    var hourlySpend: MicroUSD { MicroUSD(micros: self.hourlySpendMicros) }
+
     var livingInstances: [Instance] { self.order.compactMap { self.instances[$0.id]?.instance } }
 
     /// In order of creation.
@@ -83,6 +88,8 @@ struct ViewState {
     private mutating func put(_ instance: Instance) {
         let before = self.instances.updateValue(Entry(instance), forKey: instance.id)?.instance
         self.updateName(from: before, to: instance)
+        // Wrapping, so that what was added comes off again whatever it was.
+        self.hourlySpendMicros &+= Self.spend(of: instance) &- (before.map(Self.spend) ?? 0)
         let wasLiving = before?.isLiving ?? false
         guard wasLiving != instance.isLiving || before == nil else { return }
         let place = Place(createdAt: instance.createdAt, id: instance.id)
@@ -95,6 +102,8 @@ struct ViewState {
             if let oldest = self.endedInstances.append(instance.id, keeping: Self.endedKept) { self.instances[oldest] = nil }
         }
     }
+
+    private static func spend(of instance: Instance) -> Int64 { instance.isLiving ? instance.liableHourlySpend.micros : 0 }
 
     /// A name belongs to the instance that is not final.
     private mutating func updateName(from before: Instance?, to instance: Instance) {

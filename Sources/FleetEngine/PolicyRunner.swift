@@ -34,7 +34,7 @@ final class PolicyRunner: Sendable {
     private func look(_ times: ServiceTimes) async {
         self.world.judgeClock()
         guard self.world.view.control.observation == nil else { return }
-        let instances = self.world.view.livingInstances().instances.filter { $0.policies != nil && !$0.state.isFinal }
+        let instances = self.world.view.workableInstances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
         let due = instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
         await withTaskGroup(of: Void.self) { group in

@@ -68,7 +68,9 @@ final class Reconciler: Sendable {
         let busy = Set(self.world.view.unfinishedJobs().jobs.map(\.instanceID))
         let isCredible = ListingCredibility.isCredible(listing, known: living)
         let believesAbsence = isDryRun ? isCredible : self.believesAbsence(isCredible, isCounted: !isCommanded)
-        let questions = self.reconciliation.questions(from: listing, living: living, busy: busy, believesAbsence: believesAbsence)
+        let questions = self.reconciliation.questions(
+            from: listing, living: self.world.view.workableInstances, busy: busy, resting: self.world.view.restingInstances,
+            believesAbsence: believesAbsence)
         // An observed deployment looks, and changes nothing.
         let isApplied = !isDryRun && self.world.view.control.observation == nil
         let asked = isApplied ? await self.settle(questions) : 0

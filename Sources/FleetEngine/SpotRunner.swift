@@ -15,7 +15,7 @@ struct SpotRunner: Sendable {
 
     private func look(until shutdown: Signal) async {
         let admission = Admission(settings: self.world.settings)
-        for instance in self.world.view.livingInstances().instances where instance.spot?.reclaimAt != nil && shutdown.count == 0 {
+        for instance in self.world.view.workableInstances where instance.spot?.reclaimAt != nil && !Task.isCancelled {
             guard self.isKnown(instance) else { continue }
             var random = self.world.random
             let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))

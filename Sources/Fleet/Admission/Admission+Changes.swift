@@ -45,6 +45,7 @@ extension Admission {
         _ change: Change, _ subject: Subject, expectedRevision: Revision? = nil, force: Bool = false, on occasion: Occasion
     ) throws(FleetError) -> Admitted {
         let instance = subject.instance
+        try subject.checkIsReadable()
         if let expectedRevision, expectedRevision != instance.revision {
             throw FleetError(
                 .revisionMismatch, "the instance has revision \(instance.revision.number), not \(expectedRevision.number)",

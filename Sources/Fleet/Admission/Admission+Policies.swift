@@ -11,6 +11,7 @@ extension Admission {
         _ subject: Subject, jobID: JobID, times: ServiceTimes = ServiceTimes(), at now: Timestamp
     ) -> Commit? {
         var instance = subject.instance
+        if subject.isResting { return nil }
         guard instance.upstream != nil, let action = instance.judgeNextAction(times), let dueAt = instance.earliest(action, times),
             dueAt <= now, subject.jobs.isEmpty || (action.kind == .delete && now >= dueAt + Self.deletePatience)
         else { return nil }

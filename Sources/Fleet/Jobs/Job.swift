@@ -9,9 +9,14 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case updateInstance
     case migrateInstance
     case saveImage
+    /// Of a later release; see `UnreadJob`.
+    case unrecognized
 }
 
 extension JobType {
+    /// What this release has jobs of.
+    package static let known = Self.allCases.filter { $0 != .unrecognized }
+
     /// What ends spending goes before everything else: a burst of creates must not keep a delete from being sent.
     package static let priorities = 0...1
 

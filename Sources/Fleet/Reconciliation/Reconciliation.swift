@@ -56,13 +56,15 @@ package struct Reconciliation: Sendable {
 
     /// - Parameters:
     ///   - busy: instances with unfinished jobs, which look after the state of their machine themselves.
+    ///   - resting: instances that are none of this release's business, and not in `living`; see `UnreadJob`.
     ///   - believesAbsence: false leaves out what only is not in the listing.
     package func questions(
-        from listing: MachineListing, living: [Instance], busy: Set<InstanceID>, believesAbsence: Bool
+        from listing: MachineListing, living: [Instance], busy: Set<InstanceID>, resting: Set<InstanceID> = [], believesAbsence: Bool
     ) -> [ReconciliationQuestion] {
         let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
-        let fromMachines = listing.machines.compactMap { self.question(about: $0, known: known) }
+        let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
+            .compactMap { self.question(about: $0, known: known) }
         let fromRecords = living.flatMap { instance in
             self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
         }

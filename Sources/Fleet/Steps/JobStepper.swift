@@ -97,6 +97,8 @@ package struct JobStepper: Sendable {
             guard self.job.migration == .move, let upstream = self.instance.upstream else { return self.planLook() }
             return .migration(upstream.id, since: self.migrationBegan)
         case .end: return .decided(self.cutShort())
+        // Never leased.
+        case .unrecognized: return .decided(self.returned())
         }
     }
 
@@ -124,7 +126,7 @@ package struct JobStepper: Sendable {
             self.job.isReplacing ? self.now >= self.migrationBegan + self.settings.startupTimeout : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
-        case .deleteInstance: false
+        case .deleteInstance, .unrecognized: false
         }
     }
 

@@ -74,8 +74,12 @@ extension JobStepper {
     // MARK: send
 
     /// Writes down that the call may be under way; it is made after that.
-    package func sending(_ action: MachineAction, to id: UpstreamID) -> StepResult {
+    ///
+    /// - Parameter before: of a move; see ``queryBeforeCall``.
+    package func sending(_ action: MachineAction, to id: UpstreamID, before: [UpstreamJob]? = nil) -> StepResult {
         var (job, instance) = (self.job, self.instance)
+        job.upstreamJobsBefore = self.jobsToTellApart(before)
+        job.blindSince = nil
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now

@@ -5,9 +5,6 @@
 ///                                  ↓ (the provider's job has failed)
 ///     replace:                   place → settle → boot ─(it runs)→ the first machine is owed, end
 extension JobStepper {
-    /// When the provider's job of this move was begun at the earliest: its clock may be behind.
-    var migrationBegan: Timestamp { (self.job.firstSentAt ?? self.job.createdAt) - .seconds(60) }
-
     // MARK: move
 
     /// What the provider shows of the machine and of its jobs that move machines.
@@ -17,9 +14,11 @@ extension JobStepper {
         if machine.phase == .gone { return self.vanished() }
         var (job, instance) = (self.job, self.instance)
         job.absences = 0
+        job.blindSince = nil
         instance.observe(machine, because: .requested, at: self.now)
-        let move = jobs.filter { $0.machineID == machine.id && $0.createdAt.map { $0 >= self.migrationBegan } ?? true }
-            .max { ($0.createdAt ?? self.migrationBegan) < ($1.createdAt ?? self.migrationBegan) }
+        let began = self.upstreamJobBegan
+        let move = jobs.filter { $0.machineID == machine.id && !self.isOlder($0) && $0.createdAt.map { $0 >= began } ?? true }
+            .max { ($0.createdAt ?? began) < ($1.createdAt ?? began) }
         if move != nil { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
         switch (machine.phase, move?.state) {
         case (.running, _): return self.running(job, instance)

@@ -65,6 +65,8 @@ extension Admission {
         if job.type.changesWish {
             instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
         }
+        // Who only wants it back wants it still.
+        if job.type == .migrateInstance, job.cause == nil, remaining.isEmpty { instance.restWish() }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
         if job.cause == .spotReclaim { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
@@ -86,9 +88,9 @@ extension Admission {
     /// instance, under new ownership tokens and under the ceilings.
     /// - Throws: `invalidState`, and what the change itself refuses.
     package func retry(_ job: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        try subject.checkIsReadable()
         guard job.state == .failed || job.state == .cancelled else {
             throw FleetError(
-        try subject.checkIsReadable()
                 .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         if job.type == .createInstance, !job.isUnread { return try self.retryCreate(job, subject, on: occasion) }
@@ -165,13 +167,13 @@ extension Instance {
         }
     }
 
-    /// As it was before anything was asked of the provider; what it has cost stays.
-    fileprivate mutating func begin(_ job: JobID, at now: Timestamp) {
     /// A change for which it was to run does not come about: it stays as it is.
     mutating func restWish() {
         if self.desiredState == .running { self.desiredState = self.restingState }
     }
 
+    /// As it was before anything was asked of the provider; what it has cost stays.
+    fileprivate mutating func begin(_ job: JobID, at now: Timestamp) {
         self.desiredState = .running
         self.state(.pending, because: .requested, "")
         self.endpoints = []

@@ -158,19 +158,19 @@ package struct Reconciliation: Sendable {
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
         if let machine, !machine.isLeavingOrGone {
-            guard machine.isProvenOurs else { return .unproven(machine.id) }
-            let isUnasked = instance.debts.first { $0.upstreamID == machine.id }?.isUnasked ?? false
-            if isUnasked, instance.state.isFinal, !instance.isToGoAltogether {
+            let debt = instance.debts.first { $0.upstreamID == machine.id }
+            guard machine.isProvenOurs || debt?.cause != nil else { return .unproven(machine.id) }
+            if debt?.isUnasked == true, instance.state.isFinal, !instance.isToGoAltogether {
                 return self.takeUp(machine, by: instance, placement, at: now)
             }
             return self.release(machine.id, of: instance, at: now)
         }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
-        let before = instance
-        instance.settleDebt(question.upstreamID, at: now)
-        guard let gone = instance.wastedMachines?.last, gone.upstreamID == question.upstreamID else { return .nothing }
+        let (before, debt) = (instance, instance.debts.first { $0.upstreamID == question.upstreamID })
+        guard let debt, let gone = instance.settleDebt(question.upstreamID, at: now) else { return .nothing }
         let entry = AuditEntry.found(
-            "MachineGone", instance, upstream: gone.upstreamID, cause: "SECOND_MACHINE", effect: "it has cost \(gone.cost), which is waste",
+            "MachineGone", instance, upstream: gone.upstreamID, cause: debt.causeWord,
+            effect: debt.cause == .replaced ? "it has cost \(gone.cost) since it was replaced" : "it has cost \(gone.cost), which is waste",
             price: gone.hourlyPrice, at: now)
         return self.commit(instance, over: before, entry, at: now)
     }
@@ -184,7 +184,8 @@ package struct Reconciliation: Sendable {
         released.debts[position].askedAt = now
         released.updatedAt = now
         let entry = AuditEntry.found(
-            "DeleteMachine", instance, upstream: id, cause: "SECOND_MACHINE", effect: "a machine that nobody asked for is deleted",
+            "DeleteMachine", instance, upstream: id, cause: instance.debts[position].causeWord,
+            effect: "a machine that nobody \(instance.debts[position].cause == nil ? "asked for" : "wants any more") is deleted",
             price: instance.debts[position].hourlyPrice, at: now, endsAutomatically: true)
         return .release(
             id,

@@ -297,7 +297,7 @@ extension JobStepper {
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
         // Who only wants it back wants it still.
-        if self.action == .start, self.job.cause == nil { instance.desiredState = .stopped }
+        if self.action == .start || self.action == .migrate, self.job.cause == nil { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

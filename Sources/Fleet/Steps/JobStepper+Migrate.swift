@@ -118,8 +118,14 @@ extension JobStepper {
             result.commit.audit.append(.replaced(instance, by: job, at: self.now))
             return result
         }
+        // Whether it runs nobody can say here: somebody has to look, or the provider says another word.
+        if machine.phase == .unrecognized {
+            let progress = "the other machine is \(machine.status), which is not known here: waiting for another word, or a cancel"
+            job.proceed(to: .boot, at: self.nextLook, progress: progress)
+            return self.result(job, instance)
+        }
         if self.isOverdue { return self.replacementFailed(.startupTimeout, "the other machine did not run in time", job, instance) }
-        if !machine.phase.isTransitional, machine.phase != .unrecognized {
+        if !machine.phase.isTransitional {
             return self.replacementFailed(.providerError, "the other machine does not come up: \(machine.status)", job, instance)
         }
         job.proceed(to: .boot, at: self.nextLook, progress: job.progress)
@@ -130,6 +136,7 @@ extension JobStepper {
     func replacementFailed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
         var (job, instance) = (job, instance ?? self.instance)
         instance.dropReplacement(at: self.now)
+        if job.cause == nil { instance.restWish() }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
     }

@@ -19,6 +19,7 @@ final class PolicyRunner: Sendable {
         // begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is activated.
         var servingSince = self.world.clock.now
         var lookedAt = servingSince
+            servingSince = min(servingSince, now)
         while !self.isShuttingDown {
             let now = self.world.clock.now
             if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
@@ -48,7 +49,8 @@ final class PolicyRunner: Sendable {
     private func commit(for instance: Instance, _ times: ServiceTimes) -> Commit? {
         let now = self.world.clock.now
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times, at: now)
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times,
+            isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
         {
             return upkeep
         }

@@ -4,32 +4,27 @@ internal import Fleet
 final class PolicyRunner: Sendable {
     private let world: World
     private let admission: Admission
-    private let shutdown = Signal()
 
     init(world: World) {
         self.world = world
         self.admission = Admission(settings: world.settings)
     }
 
-    func beginGracefulShutdown() { self.shutdown.raise() }
-
-    /// Returns after `beginGracefulShutdown`, or when cancelled.
+    /// Returns when cancelled.
     func run() async {
         // Nobody could say before that a machine is in use, and what was said last may not have been written down: leases and idle times
         // begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is activated.
         var servingSince = self.world.clock.now
         var lookedAt = servingSince
-            servingSince = min(servingSince, now)
-        while !self.isShuttingDown {
+        while !Task.isCancelled {
             let now = self.world.clock.now
             if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
+            servingSince = min(servingSince, now)
             lookedAt = now
             await self.look(ServiceTimes(servingSince: servingSince, activatedAt: self.world.view.control.activatedAt))
-            await self.shutdown.wait(after: 0, until: self.world.clock.now + EngineLimits.policyInterval, clock: self.world.clock)
+            await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.policyInterval)
         }
     }
-
-    private var isShuttingDown: Bool { Task.isCancelled || self.shutdown.count > 0 }
 
     /// An observed deployment changes nothing.
     private func look(_ times: ServiceTimes) async {
@@ -39,7 +34,7 @@ final class PolicyRunner: Sendable {
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
         let due = instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
         await withTaskGroup(of: Void.self) { group in
-            for (position, (id, commit)) in due.enumerated() where !self.isShuttingDown {
+            for (position, (id, commit)) in due.enumerated() where !Task.isCancelled {
                 if position >= EngineLimits.policyWritesAtOnceMax { await group.next() }
                 group.addTask { await self.write(commit, of: id) }
             }

@@ -4,11 +4,12 @@ internal import Fleet
 struct AccountWatcher: Sendable {
     let world: World
 
-    func run(until shutdown: Signal) async {
-        while !Task.isCancelled, shutdown.count == 0 {
+    /// Returns when cancelled.
+    func run() async {
+        while !Task.isCancelled {
             let isRead = await self.read()
             let wait = isRead ? EngineLimits.balanceInterval : EngineLimits.balanceRetryInterval
-            await shutdown.wait(after: 0, until: self.world.clock.now + wait, clock: self.world.clock)
+            await self.world.clock.sleep(until: self.world.clock.now + wait)
         }
     }
 

@@ -47,9 +47,9 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.reconciler.run() }
             group.addTask { await self.trimLog() }
             group.addTask { await self.readiness?.run() }
-            group.addTask { await AccountWatcher(world: self.world).run(until: self.shutdown) }
+            group.addTask { await AccountWatcher(world: self.world).run() }
             group.addTask { await self.policies.run() }
-            group.addTask { await SpotRunner(world: self.world).run(until: self.shutdown) }
+            group.addTask { await SpotRunner(world: self.world).run() }
             group.addTask { await self.webhooks?.run() }
         }
     }
@@ -64,12 +64,10 @@ package final class FleetEngine: Sendable {
         self.shutdown.raise()
         self.jobs.beginGracefulShutdown()
         self.reconciler.beginGracefulShutdown()
-        self.policies.beginGracefulShutdown()
-        self.webhooks?.beginGracefulShutdown()
     }
 
     private func trimLog() async {
-        while !Task.isCancelled, self.shutdown.count == 0 {
+        while !Task.isCancelled {
             let now = self.world.clock.now
             do throws(StoreError) {
                 try await self.world.store.trimLog(
@@ -79,7 +77,7 @@ package final class FleetEngine: Sendable {
             } catch {
                 self.world.storeAnswered(error)
             }
-            await self.shutdown.wait(after: 0, until: now + EngineLimits.trimInterval, clock: self.world.clock)
+            await self.world.clock.sleep(until: now + EngineLimits.trimInterval)
         }
     }
 }

@@ -4,41 +4,37 @@ internal import Fleet
 final class PolicyRunner: Sendable {
     private let world: World
     private let admission: Admission
-    private let shutdown = Signal()
 
     init(world: World) {
         self.world = world
         self.admission = Admission(settings: world.settings)
     }
 
-    func beginGracefulShutdown() { self.shutdown.raise() }
-
-    /// Returns after `beginGracefulShutdown`, or when cancelled.
+    /// Returns when cancelled.
     func run() async {
         // Nobody could say before that a machine is in use, and what was said last may not have been written down: leases and idle times
         // begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is activated.
         var servingSince = self.world.clock.now
         var lookedAt = servingSince
-        while !self.isShuttingDown {
+        while !Task.isCancelled {
             let now = self.world.clock.now
             if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
+            servingSince = min(servingSince, now)
             lookedAt = now
             await self.look(ServiceTimes(servingSince: servingSince, activatedAt: self.world.view.control.activatedAt))
-            await self.shutdown.wait(after: 0, until: self.world.clock.now + EngineLimits.policyInterval, clock: self.world.clock)
+            await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.policyInterval)
         }
     }
-
-    private var isShuttingDown: Bool { Task.isCancelled || self.shutdown.count > 0 }
 
     /// An observed deployment changes nothing.
     private func look(_ times: ServiceTimes) async {
         self.world.judgeClock()
         guard self.world.view.control.observation == nil else { return }
-        let instances = self.world.view.livingInstances().instances.filter { $0.policies != nil && !$0.state.isFinal }
+        let instances = self.world.view.workableInstances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
         let due = instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
         await withTaskGroup(of: Void.self) { group in
-            for (position, (id, commit)) in due.enumerated() where !self.isShuttingDown {
+            for (position, (id, commit)) in due.enumerated() where !Task.isCancelled {
                 if position >= EngineLimits.policyWritesAtOnceMax { await group.next() }
                 group.addTask { await self.write(commit, of: id) }
             }
@@ -48,7 +44,8 @@ final class PolicyRunner: Sendable {
     private func commit(for instance: Instance, _ times: ServiceTimes) -> Commit? {
         let now = self.world.clock.now
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times, at: now)
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times,
+            isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
         {
             return upkeep
         }

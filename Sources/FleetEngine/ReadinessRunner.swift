@@ -55,7 +55,7 @@ final class ReadinessRunner: Sendable {
     /// Those whose time has come, as many as may run at once; what is no longer there is forgotten.
     private func dueTargets(at now: Timestamp) -> [(Key, InstanceID, ProbeTarget)] {
         guard self.world.view.control.observation == nil else { return [] }
-        let targets = self.world.view.livingInstances().instances.flatMap { instance in
+        let targets = self.world.view.workableInstances.flatMap { instance in
             instance.probeTargets.map { (Key(instance: instance.id, port: $0.endpoint.port), instance.id, $0) }
         }
         return self.standings.withLock { standings in

@@ -4,7 +4,6 @@ internal import Synchronization
 /// Sweeps over the account, compares what is there with what we hold, and looks into the differences one by one.
 final class Reconciler: Sendable {
     private struct State {
-        var isShuttingDown = false
         /// Not found by a direct read, and since when not.
         var suspects: [InstanceID: Timestamp] = [:]
         /// Listings in a row that lacked most of what is known.
@@ -17,7 +16,8 @@ final class Reconciler: Sendable {
     let reconciliation: Reconciliation
     private let debts = DebtWatch()
     private let state = Mutex(State())
-    private let shutdown = Signal()
+    /// Sweeps that somebody asked for are not the engine's to cancel.
+    private let isEnding = Atomic(false)
 
     init(world: World, observer: MachineObserver, deployment: DeploymentID) {
         self.world = world
@@ -25,6 +25,7 @@ final class Reconciler: Sendable {
         self.reconciliation = Reconciliation(deployment: deployment, brake: world.settings.brake)
     }
 
+    /// Returns when cancelled.
     func run() async {
         while !self.isShuttingDown {
             let begunAt = self.world.clock.now
@@ -32,15 +33,14 @@ final class Reconciler: Sendable {
             let interval = PollPace.sweepInterval(
                 configured: self.world.settings.pollInterval, accountMachines: machines,
                 requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
-            await self.shutdown.wait(after: 0, until: max(begunAt + interval, self.world.clock.now), clock: self.world.clock)
+            await self.world.clock.sleep(until: begunAt + interval)
         }
     }
 
-    var isShuttingDown: Bool { Task.isCancelled || self.state.withLock { $0.isShuttingDown } }
+    var isShuttingDown: Bool { Task.isCancelled || self.isEnding.load(ordering: .relaxed) }
 
     func beginGracefulShutdown() {
-        self.state.withLock { $0.isShuttingDown = true }
-        self.shutdown.raise()
+        self.isEnding.store(true, ordering: .relaxed)
     }
 
     /// A sweep now, beside those that go by the clock.
@@ -68,7 +68,9 @@ final class Reconciler: Sendable {
         let busy = Set(self.world.view.unfinishedJobs().jobs.map(\.instanceID))
         let isCredible = ListingCredibility.isCredible(listing, known: living)
         let believesAbsence = isDryRun ? isCredible : self.believesAbsence(isCredible, isCounted: !isCommanded)
-        let questions = self.reconciliation.questions(from: listing, living: living, busy: busy, believesAbsence: believesAbsence)
+        let questions = self.reconciliation.questions(
+            from: listing, living: self.world.view.workableInstances, busy: busy, resting: self.world.view.restingInstances,
+            believesAbsence: believesAbsence)
         // An observed deployment looks, and changes nothing.
         let isApplied = !isDryRun && self.world.view.control.observation == nil
         let asked = isApplied ? await self.settle(questions) : 0

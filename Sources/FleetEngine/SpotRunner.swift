@@ -4,18 +4,19 @@ internal import Fleet
 struct SpotRunner: Sendable {
     let world: World
 
-    func run(until shutdown: Signal) async {
-        while !Task.isCancelled, shutdown.count == 0 {
+    /// Returns when cancelled.
+    func run() async {
+        while !Task.isCancelled {
             let nextAt = self.world.clock.now + EngineLimits.policyInterval
             // An observed deployment changes nothing.
-            if self.world.view.control.observation == nil { await self.look(until: shutdown) }
-            await shutdown.wait(after: 0, until: max(nextAt, self.world.clock.now), clock: self.world.clock)
+            if self.world.view.control.observation == nil { await self.look() }
+            await self.world.clock.sleep(until: nextAt)
         }
     }
 
-    private func look(until shutdown: Signal) async {
+    private func look() async {
         let admission = Admission(settings: self.world.settings)
-        for instance in self.world.view.livingInstances().instances where instance.spot?.reclaimAt != nil && shutdown.count == 0 {
+        for instance in self.world.view.workableInstances where instance.spot?.reclaimAt != nil && !Task.isCancelled {
             guard self.isKnown(instance) else { continue }
             var random = self.world.random
             let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))

@@ -53,8 +53,8 @@ struct StepRunner: Sendable {
         case .look(let id, let isDirect): try await self.look(job, lease, at: id, of: instance, isDirect: isDirect)
         case .migration(let id, let since): try await self.lookAtMigration(job, lease, of: id, since: since)
         case .imageJobs(let query): try await self.lookAtImageJobs(job, lease, query)
-        case .saveImage: try await self.saveImage(job, lease)
-        case .act: try await self.act(job, lease)
+        case .saveImage: try await self.saveImage(job, lease, of: instance)
+        case .act: try await self.act(job, lease, of: instance)
         }
     }
 
@@ -178,14 +178,17 @@ struct StepRunner: Sendable {
         }
     }
 
-    private func act(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
-        if job.cause != nil, job.firstSentAt == nil, let doubt = self.world.clockDoubt {
+    private func act(_ job: Job, _ lease: LeaseToken, of instance: Instance) async throws(Stop) {
+        // What a policy wants is asked for by the clock, each time; what else is automatic was decided before the first.
+        if let cause = job.cause, job.firstSentAt == nil || cause.isPolicy, let doubt = self.world.clockDoubt {
             return try await self.hold(job, lease, .clock(doubt))
         }
+        guard case .known(let before) = try await self.jobsBefore(job, lease, of: instance) else { return }
         let applied: Applied
         do throws(Stop) {
             applied = try await self.apply(job, lease) { stepper in
-                if case .act(let action, let id) = stepper.plan() { stepper.sending(action, to: id) } else { stepper.returned() }
+                guard case .act(let action, let id) = stepper.plan() else { return stepper.returned() }
+                return stepper.sending(action, to: id, before: before)
             }
         } catch .held(let hold) {
             return try await self.hold(job, lease, hold)
@@ -290,7 +293,7 @@ struct StepRunner: Sendable {
         }
     }
 
-    private func stepper(_ job: Job, _ instance: Instance, _ lease: LeaseToken) -> JobStepper {
+    func stepper(_ job: Job, _ instance: Instance, _ lease: LeaseToken) -> JobStepper {
         var random = self.world.random
         var instance = instance
         // What a policy asked for is not due any more after a sign of use, written down or not.

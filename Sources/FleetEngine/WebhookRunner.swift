@@ -6,26 +6,14 @@ internal import Fleet
 final class WebhookRunner: Sendable {
     private let world: World
     private let webhooks: Webhooks
-    private let shutdown = Signal()
 
     init(world: World, webhooks: Webhooks) {
         self.world = world
         self.webhooks = webhooks
     }
 
-    func beginGracefulShutdown() { self.shutdown.raise() }
-
-    /// Returns after `beginGracefulShutdown`, or when cancelled. A delivery under way is cut off and repeated by the next server.
+    /// Returns when cancelled. A delivery under way is cut off and repeated by the next server.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.work() }
-            group.addTask { await self.shutdown.wait(after: 0, until: nil, clock: self.world.clock) }
-            await group.next()
-            group.cancelAll()
-        }
-    }
-
-    private func work() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.readLog() }
             for target in self.webhooks.targets {

@@ -82,7 +82,7 @@ package struct World: Sendable {
         switch error {
         case .unavailable(let text), .unknown(let text): failure = text
         case nil, .leaseLost, .conflict, .nameTaken, .requestExists, .ceilingReached, .revisionTrimmed, .controlled, .braked, .paused,
-            .controlChanged:
+            .controlChanged, .unread:
             break
         }
         self.monitor.update { report in

@@ -64,7 +64,13 @@ extension Transaction {
         return Committed(revision: self.revision, events: Array(self.events[eventsBefore...]))
     }
 
+    /// What rests is left as it is, whatever was decided elsewhere; see `UnreadJob`.
+    private func checkIsWorkable(_ instance: InstanceID) throws {
+        if let job = self.resting[instance] { throw StoreError.unread(job) }
+    }
+
     private func apply(_ instance: Instance, payload: String) throws {
+        try self.checkIsWorkable(instance.id)
         let stamped = instance.stamped(self.nextRevision())
         try self.noteLiability(of: stamped)
         try self.write(stamped, payload: payload)
@@ -73,6 +79,7 @@ extension Transaction {
 
     /// The first write of a job is an event whatever the caller says: nobody could know of the job otherwise.
     private func apply(_ write: Commit.JobWrite, payload: String) throws {
+        try self.checkIsWorkable(write.job.instanceID)
         if !write.isVisible, let revision = try self.jobRevision(write.job.id) {
             try self.write(write.job.stamped(revision), payload: payload, keepsLease: write.keepsLease)
             return

@@ -70,7 +70,7 @@ extension Transaction {
         let object: Event.Object =
             switch kind {
             case self.instanceKind: .instance(try Instance.read(row[2], revision: revision, row: name))
-            case self.jobKind: .job(try Job.read(row[2], revision: revision, row: name))
+            case self.jobKind: .job(try Job.readTolerantly(row[2], revision: revision, row: name))
             default: throw StoreError.unavailable("\(name) is of an unknown kind")
             }
         return Event(revision: Revision(revision), object: object)

@@ -41,6 +41,6 @@ extension Transaction {
 
     static func job(_ row: Row) throws -> Job {
         let id: String = row[0]
-        return try Job.read(row[2], revision: row[1], row: "job \(id)")
+        return try Job.readTolerantly(row[2], revision: row[1], row: "job \(id)")
     }
 }

@@ -73,11 +73,11 @@ extension Transaction {
             """
         let leased = """
             SELECT min(max(due_at, lease_expires_at)) FROM job
-            WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token <> ? AND \(Self.isNotBlocked)
+            WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(Self.isNotBlocked)
             """
         let times: [Int64?] = [
             try self.row(free, [])?[0],
-            try self.row(leased, [token.rawValue])?[0],
+            try self.row(leased, [token.rawValue, LeaseToken.nobody.rawValue])?[0],
         ]
         return times.compactMap(\.self).min().map(Timestamp.init(microseconds:))
     }

@@ -36,6 +36,18 @@ protocol Revisioned: Codable {
 extension Instance: Revisioned {}
 extension Job: Revisioned {}
 
+extension Job {
+    /// What a later release has written is read as far as it can be shown.
+    static func readTolerantly(_ payload: String, revision: Int64, row: String) throws(StoreError) -> Job {
+        do throws(StoreError) {
+            return try self.read(payload, revision: revision, row: row)
+        } catch {
+            guard let unread = try? Payload.decode(UnreadJob.self, from: payload, row: row) else { throw error }
+            return unread.job.stamped(Revision(revision))
+        }
+    }
+}
+
 extension Revisioned {
     func stamped(_ revision: Revision) -> Self {
         var copy = self

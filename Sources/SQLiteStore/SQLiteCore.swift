@@ -19,6 +19,7 @@ package final class SQLiteCore: Sendable {
         /// What the database and the file beside it are marked with, and since when.
         var mark = ""
         var markedAt = ContinuousClock.now
+        var resting: RestingInstances = [:]
     }
 
     package let limits: SQLiteLimits
@@ -49,20 +50,21 @@ package final class SQLiteCore: Sendable {
         }
         do {
             try Schema.prepare(self.queue, path: self.file.path)
-            let (isNew, hasRenewed) = try self.queue.write { database in
+            let (isNew, hasRenewed, resting) = try self.queue.write { database in
                 let isNew = try Deployment.create(in: database, now: now, using: &generator)
                 try Self.endLeases(in: database)
+                let resting = try Transaction(database, sealer: options.sealer).restUnread()
                 let hasRenewed = try Sealing.renew(in: database, by: options.sealer, path: self.file.path)
                 // Within the transaction: nothing is sealed with a key that is not kept.
                 try options.keepKeys()
-                return (isNew, hasRenewed)
+                return (isNew, hasRenewed, resting)
             }
             // What was there in the clear must not stay in the log either.
             if hasRenewed { _ = try self.checkpoint(truncating: true) }
             let mark = try self.queue.writeWithoutTransaction {
                 try Deployment.mark(in: $0, self.mark, isNew: isNew, now: now, using: &generator)
             }
-            self.state.withLock { $0.mark = mark }
+            self.state.withLock { ($0.mark, $0.resting) = (mark, resting) }
         } catch {
             self.close()
             throw Self.openError(error, path: self.file.path)
@@ -188,7 +190,7 @@ extension SQLiteCore {
     ) throws -> (Transaction, Result) {
         do {
             try database.beginTransaction(.deferred)
-            let transaction = try Transaction(database, sealer: self.sealer)
+            let transaction = try Transaction(database, sealer: self.sealer, resting: self.state.withLock { $0.resting })
             let result = body(transaction)
             guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }
             try transaction.writeRevision()
@@ -263,6 +265,7 @@ extension SQLiteCore {
         case let error as SQLiteOpenError: error
         case let error as DatabaseError where error.resultCode == .SQLITE_BUSY: .inUse(path: path)
         case let error as DatabaseError: .failed(path: path, reason: error.summary)
+        case StoreError.unavailable(let reason): .failed(path: path, reason: reason)
         default: .failed(path: path, reason: "unexpected error of type \(type(of: error))")
         }
     }

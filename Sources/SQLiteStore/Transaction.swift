@@ -11,6 +11,7 @@ final class Transaction {
 
     let database: Database
     let sealer: (any Sealer)?
+    let resting: RestingInstances
     /// The newest one, the operations of this transaction included.
     private(set) var revision: Revision
     private(set) var events: [Event] = []
@@ -21,9 +22,10 @@ final class Transaction {
     private var knownLiability: Liability?
     private let startRevision: Revision
 
-    init(_ database: Database, sealer: (any Sealer)?) throws {
+    init(_ database: Database, sealer: (any Sealer)?, resting: RestingInstances = [:]) throws {
         self.database = database
         self.sealer = sealer
+        self.resting = resting
         self.revision = Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM deployment")) ?? 0)
         self.startRevision = self.revision
     }

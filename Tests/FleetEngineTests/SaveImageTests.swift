@@ -6,10 +6,10 @@ import Testing
 
 @Suite("Saved images")
 struct SaveImageTests {
-    private func save(_ universe: Universe, _ id: InstanceID) async throws -> Job {
+    private func save(_ universe: Universe, _ id: InstanceID, _ requestID: String = "s") async throws -> Job {
         let reply = try await universe.running().mutations.saveImage(
             ImageSave(image: "registry.example/saved:1"), of: id,
-            request: RequestKey(tenant: .default, method: "save", requestID: "s"), payloadDigest: [1], actor: "ann")
+            request: RequestKey(tenant: .default, method: "save", requestID: requestID), payloadDigest: [1], actor: "ann")
         return try await universe.end(of: reply.job)
     }
 
@@ -33,6 +33,39 @@ struct SaveImageTests {
             }
             let after = try #require(try await universe.instance(instance.id))
             #expect(after.state == .running && after.upstream?.id == instance.upstream?.id)
+        }
+    }
+
+    @Test("A call that came to nothing does not take the image that was saved a moment before for its own")
+    func second() throws {
+        var provider = SimulatorConfiguration()
+        provider.timings.savingImage = .seconds(10)
+        try Universe.play(provider: provider) { universe in
+            let instance = try await universe.ready()
+            #expect(try await self.save(universe, instance.id).state == .succeeded)
+            universe.arm(
+                ProviderFault(.statusBefore(ProviderError(status: 503, reason: "UNKNOWN", message: "away")), on: .saveImage, times: 1))
+            let job = try await self.save(universe, instance.id, "s2")
+            #expect(job.state == .failed && job.errorMessage.contains("shows no job"))
+        }
+    }
+
+    @Test("While the provider's jobs cannot be read a stop waits, says for what, and goes on when the save is given up")
+    func blind() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready()
+            universe.arm(ProviderFault(.html(status: 502), on: .listJobs, times: nil))
+            let save = try await universe.running().mutations.saveImage(
+                ImageSave(image: "registry.example/saved:1"), of: instance.id,
+                request: RequestKey(tenant: .default, method: "save", requestID: "s"), payloadDigest: [1], actor: "ann")
+            await universe.sleep(.seconds(5))
+            let stop = try await universe.change(.stop, instance.id)
+            #expect(stop.job.progress.contains("saves the machine's image"))
+            let begunAt = universe.clock.now
+            #expect(try await universe.end(of: stop.job).state == .succeeded)
+            #expect(universe.clock.now - begunAt < StepLimits.blindnessMax + .seconds(300))
+            let ended = try await universe.end(of: save.job)
+            #expect(ended.state == .failed && ended.errorMessage.contains("could not be read"))
         }
     }
 

@@ -43,10 +43,12 @@ struct CrashableStore: Store {
         return value
     }
 
-    /// What was decided is written down a moment later: the world may have changed by then.
+    /// What was decided is written down a moment later, or much later: the world may have changed by then. Looks at machines in transition
+    /// are seconds apart.
     private func delayRequest(_ commit: Commit) async {
         guard commit.request != nil, self.scenario.storeDelayMax > 0, self.dice.chance(0.5) else { return }
-        await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...400))
+        let delay = self.dice.chance(0.5) ? self.dice.milliseconds(0...400) : self.dice.seconds(1...20)
+        await self.clock.sleep(until: self.clock.now + delay)
     }
 
     /// A worker that is stopped before its call, and goes on much later, when nobody believes it to live any more.

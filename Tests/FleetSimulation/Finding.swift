@@ -138,8 +138,8 @@ struct Finding: Sendable {
         guard let token = OwnershipToken(machine.name), let instance = self.latestInstances[token.instance], instance.state.isFinal,
             let released = machine.released
         else { return false }
-        // A machine that was replaced is owed by itself.
-        if instance.wastedMachines?.contains(where: { $0.upstreamID.rawValue == machine.id }) == true { return false }
+        // A machine that was replaced, or was to replace one, is owed by itself.
+        if self.audit.contains(where: { $0.action == "MachineGone" && $0.upstreamID?.rawValue == machine.id }) { return false }
         return released.microseconds > (instance.deletedAt ?? instance.updatedAt).microseconds
     }
 

@@ -54,6 +54,47 @@ struct PolicyTests {
         #expect(Self.next(Self.instance(InstancePolicies(idleStop: .seconds(60)), .stopped)) == nil)
     }
 
+    @Test("A machine that runs although its start was given up is seen by its policies: it is billed")
+    func lateStart() throws {
+        let policies = InstancePolicies(idleStop: .seconds(400), maxLifetime: .seconds(7200))
+        var job = Job.sample(.startInstance, .confirm)
+        job.firstSentAt = noon
+        let given = JobStepper.sample(job, Self.instance(policies, .starting), at: noon + .seconds(1300)).confirmed(.sample("m1", "exited"))
+        #expect(given.job?.state == .failed && given.instance?.desiredState == .stopped)
+        var late = try #require(given.instance)
+        late.observe(.sample("m1", "running"), because: .external, at: noon + .seconds(1400))
+        late = Self.warned(late, at: noon + .seconds(1900))
+        #expect(late.nextAction?.kind == .stop && late.nextAction?.cause == .idle)
+        #expect(self.begun(late, at: noon + .seconds(2300))?.jobs.first?.job.type == .stopInstance)
+    }
+
+    @Test("What a clock that was ahead has written is brought back, once somebody else has said what time it is")
+    func timeToCome() throws {
+        var instance = Self.instance(InstancePolicies(idleStop: .seconds(1200)))
+        instance.touchedAt = noon + .seconds(86_400)
+        instance.runningSince = noon + .seconds(86_400)
+        let unsure = Admission.upkeep(of: instance, touchedAt: nil, at: noon)?.instances.first ?? instance
+        #expect(unsure.touchedAt == instance.touchedAt, "this clock may be the wrong one")
+        let sure = try #require(Admission.upkeep(of: instance, touchedAt: nil, isClockSure: true, at: noon)?.instances.first)
+        #expect(sure.touchedAt == noon && sure.runningSince == noon && sure.nextAction?.at == noon + .seconds(1200))
+        #expect(Admission.upkeep(of: sure, touchedAt: nil, isClockSure: true, at: noon) == nil)
+    }
+
+    @Test("What the provider did not take is dropped when it is not due any more, and only that", arguments: [true, false])
+    func asksAgain(isAcknowledged: Bool) throws {
+        let instance = Self.warned(Self.instance(InstancePolicies(idleStop: .seconds(400))), at: noon - .seconds(300))
+        let commit = try #require(self.begun(instance, at: noon))
+        var stepper = JobStepper.sample(try #require(commit.jobs.first?.job), try #require(commit.instances.first))
+        stepper.job.firstSentAt = noon
+        stepper.job.acknowledgedAt = isAcknowledged ? noon : nil
+        stepper.instance.touchedAt = noon
+        switch stepper.plan() {
+        case .decided(let result): #expect(!isAcknowledged && result.job?.errorReason == "NOT_DUE")
+        case .act(.stop, _): #expect(isAcknowledged)
+        default: unexpected("neither")
+        }
+    }
+
     @Test("A protected machine is stopped and not deleted; what is going or an orphan is left alone")
     func exceptions() {
         var protected = Self.instance(InstancePolicies(idleStop: .seconds(1200), maxLifetime: .seconds(60)))

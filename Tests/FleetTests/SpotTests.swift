@@ -120,6 +120,59 @@ struct SpotRuleTests {
         let late = JobStepper.sample(job, instance, at: noon + .seconds(1300)).booted(.sample("m2", "pulling", attempt: 4))
         #expect(late.job?.state == .failed && late.instance?.debts.map(\.upstreamID.rawValue) == ["m2"])
         #expect(late.instance?.upstream?.id.rawValue == "m1" && late.instance?.state == .running)
+        let unknown = JobStepper.sample(job, instance, at: noon + .seconds(90_000)).booted(.sample("m2", "dreaming", attempt: 4))
+        #expect(unknown.job?.state == .waiting && unknown.job?.progress.contains("dreaming") == true)
+        #expect(unknown.instance?.debts.isEmpty ?? true, "an unknown word is told, not acted on")
+    }
+
+    @Test("A machine of a replacement is released by its id, whatever it is called now; one that served until then is no waste")
+    func released() throws {
+        let reconciliation = Reconciliation(deployment: ours, brake: Brake())
+        for (cause, word, isWaste) in [
+            (nil, nil, true), (.replaced, "REPLACED", false), (.notTaken, "REPLACEMENT_NOT_TAKEN", true),
+        ] as [(Debt.Cause?, String?, Bool)] {
+            var instance = Self.instance(.running, nil)
+            instance.debts = [
+                Debt(upstreamID: UpstreamID(rawValue: "m0"), hourlyPrice: .dollars(1), since: noon - .seconds(3600), cause: cause)
+            ]
+            func answer(_ machine: Machine?) -> ReconciliationAnswer {
+                reconciliation.answer(
+                    ReconciliationQuestion(kind: .debt, instanceID: instance.id, upstreamID: UpstreamID(rawValue: "m0")),
+                    instance: instance, machine: machine, wasAbsent: false, placement: nil, at: noon)
+            }
+            switch answer(.sample("m0", name: "renamed")) {
+            case .unproven: #expect(cause == nil)
+            case .release(let id, let first): #expect(cause != nil && id.rawValue == "m0" && first?.audit.first?.cause == word)
+            default: unexpected("neither")
+            }
+            guard case .commit(let gone) = answer(nil) else { return unexpected("not settled") }
+            #expect(gone.instances.first?.debts.isEmpty == true && gone.audit.first?.cause == word ?? "SECOND_MACHINE")
+            #expect(gone.instances.first?.wastedCost == (isWaste ? .dollars(1) : .zero))
+            #expect(gone.instances.first?.wastedMachines?.count ?? 0 == (isWaste ? 1 : 0))
+        }
+    }
+
+    @Test("A move that is cancelled or fails leaves a machine that nobody wants to run; what was wanted anyhow still is")
+    func wish() throws {
+        var instance = Self.instance(.stopped, nil)
+        instance.desiredState = .running
+        var job = Job.sample(.migrateInstance, .send)
+        job.migration = .move
+        let occasion = Admission.Occasion(
+            now: noon, instanceID: instance.id, jobID: JobID(rawValue: "j"),
+            request: RequestKey(tenant: .default, method: "CancelJob", requestID: "r"), payloadDigest: [1])
+        func cancelled(_ job: Job) throws -> Instance {
+            try self.admission.cancel(job.id, Admission.Subject(instance: instance, jobs: [job]), on: occasion).instance
+        }
+        #expect(try cancelled(job).desiredState == .stopped)
+        #expect(JobStepper.sample(job, instance).failed(.providerError, "", job).instance?.desiredState == .stopped)
+        job.cause = .spotReclaim
+        #expect(try cancelled(job).desiredState == .running)
+        #expect(JobStepper.sample(job, instance).failed(.providerError, "", job).instance?.desiredState == .running)
+        var replacing = Job.sample(.migrateInstance, .place)
+        replacing.begin(replacing: &instance)
+        let failed = JobStepper.sample(replacing, instance).replacementFailed(.noCapacity, "", replacing)
+        #expect(failed.instance?.desiredState == .stopped && failed.instance?.replacement == nil)
     }
 
     @Test("The provider's word about its own job decides what follows a move")

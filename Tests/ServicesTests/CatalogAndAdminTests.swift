@@ -116,6 +116,23 @@ struct AdminTests {
         #expect(finding?.status == .degraded && finding?.detail.contains("1 overdue") == true)
     }
 
+    @Test("a job of a later release degrades, is told and is shown without a type")
+    func unreadJob() async throws {
+        let fixture = try await Fixture()
+        let created = try await fixture.create()
+        let id = InstanceID(rawValue: created.instance?.id ?? "")
+        let job = Job(
+            id: JobID(rawValue: "j-later"), type: .unrecognized, tenant: .default, instanceID: id, step: .unrecognized("THAW"),
+            requestID: "", createdAt: fixture.clock.now)
+        _ = try await fixture.store.commit(Commit(jobs: [.init(job)]))
+        let finding = await self.checked(fixture, FleetMonitor(), .jobs) { $0.checkJobs() }
+        #expect(finding?.status == .degraded && finding?.detail.contains("1 of a later release are kept and not run") == true)
+        let shown = NovitaiV1.Job(job)
+        #expect(shown.type == .unspecified && shown.step == "THAW")
+        let queues = JobQueue.all(of: fixture.view.unfinishedJobs().jobs, control: FleetControl(), settings: FleetSettings())
+        #expect(queues.last?.type == .unrecognized && queues.last?.counts == [.ready: 1])
+    }
+
     @Test("the provider counts as its last answer")
     func upstream() async throws {
         let fixture = try await Fixture()

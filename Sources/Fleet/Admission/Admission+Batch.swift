@@ -45,6 +45,6 @@ extension Admission.Subject {
     /// There is something to stop: it may be billed by the second. Whose an orphan is nobody knows; it is stopped by its id alone.
     var canBeStopped: Bool {
         guard !self.instance.state.isFinal, !self.instance.isOrphan, self.instance.desiredState != .deleted else { return false }
-        return self.instance.state != .stopped || !self.jobs.isEmpty
+        return !self.isResting && (self.instance.state != .stopped || !self.jobs.isEmpty)
     }
 }

@@ -45,6 +45,7 @@ extension Admission {
         _ change: Change, _ subject: Subject, expectedRevision: Revision? = nil, force: Bool = false, on occasion: Occasion
     ) throws(FleetError) -> Admitted {
         let instance = subject.instance
+        try subject.checkIsReadable()
         if let expectedRevision, expectedRevision != instance.revision {
             throw FleetError(
                 .revisionMismatch, "the instance has revision \(instance.revision.number), not \(expectedRevision.number)",
@@ -90,6 +91,7 @@ extension Admission {
         let superseded = subject.jobs.filter(\.isUncalled)
         if superseded.count < subject.jobs.count {
             job.state = .waiting
+            job.progress = subject.jobs.last { !$0.isUncalled }.map(Self.waiting) ?? ""
         } else if subject.jobs.isEmpty, Self.isFulfilled(change, instance) {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
@@ -138,6 +140,12 @@ extension Admission {
             instances: [instance], jobs: ended + [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: job.state.isFinal ? job.progress : "a job sees to it")])
         return Admitted(commit: commit, instance: instance, job: job)
+    }
+
+    /// Why nothing happens yet, for whoever waits.
+    private static func waiting(behind job: Job) -> String {
+        let end = "waiting for the end of job \(job.id)"
+        return job.type == .saveImage ? "\(end), which saves the machine's image: cancel that one to go on at once" : end
     }
 
     /// Later than every job before it, so that the store keeps their order.

@@ -11,6 +11,7 @@ extension Admission {
         guard let job = subject.jobs.first(where: { $0.id == id }) else {
             throw FleetError(.invalidState, "the job has ended", instanceID: subject.instance.id, jobID: id)
         }
+        try subject.checkIsReadable()
         switch job.type {
         case .createInstance: return try self.cancelCreate(job, subject, on: occasion)
         case .deleteInstance where !job.isUncalled:
@@ -27,7 +28,7 @@ extension Admission {
                 .invalidState, "the move has been asked of the provider: it ends when it is known what has come of it",
                 instanceID: subject.instance.id, jobID: id)
         case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance,
-            .saveImage:
+            .saveImage, .unrecognized:
             return self.cancelChange(job, subject, on: occasion)
         }
     }
@@ -64,6 +65,8 @@ extension Admission {
         if job.type.changesWish {
             instance.desiredState = remaining.last?.type.desiredState ?? instance.restingState
         }
+        // Who only wants it back wants it still.
+        if job.type == .migrateInstance, job.cause == nil, remaining.isEmpty { instance.restWish() }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
         if job.cause == .spotReclaim { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
@@ -85,12 +88,13 @@ extension Admission {
     /// instance, under new ownership tokens and under the ceilings.
     /// - Throws: `invalidState`, and what the change itself refuses.
     package func retry(_ job: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+        try subject.checkIsReadable()
         guard job.state == .failed || job.state == .cancelled else {
             throw FleetError(
                 .invalidState, "only a failed or cancelled job can be tried again", instanceID: subject.instance.id, jobID: job.id)
         }
-        if job.type == .createInstance { return try self.retryCreate(job, subject, on: occasion) }
-        guard job.type.changesWish else {
+        if job.type == .createInstance, !job.isUnread { return try self.retryCreate(job, subject, on: occasion) }
+        guard job.type.changesWish, !job.isUnread else {
             throw FleetError(.invalidState, "this is asked for anew, not tried again", instanceID: subject.instance.id, jobID: job.id)
         }
         var admitted = try self.change(job.type.change, subject, on: occasion)
@@ -134,12 +138,17 @@ extension Admission.Admitted {
 
 extension JobType {
     /// It is about what is wanted of the machine: that it runs, stops or goes.
-    fileprivate var changesWish: Bool { self != .updateInstance && self != .migrateInstance && self != .saveImage }
+    fileprivate var changesWish: Bool {
+        switch self {
+        case .createInstance, .startInstance, .stopInstance, .restartInstance, .deleteInstance: true
+        case .updateInstance, .migrateInstance, .saveImage, .unrecognized: false
+        }
+    }
 
     /// Never asked of a create, an update or a migration.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage: .start
+        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage, .unrecognized: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
@@ -156,6 +165,11 @@ extension Instance {
         case .stopped, .stopping: .stopped
         default: .running
         }
+    }
+
+    /// A change for which it was to run does not come about: it stays as it is.
+    mutating func restWish() {
+        if self.desiredState == .running { self.desiredState = self.restingState }
     }
 
     /// As it was before anything was asked of the provider; what it has cost stays.

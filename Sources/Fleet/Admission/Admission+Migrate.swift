@@ -7,6 +7,7 @@ extension Admission {
         _ way: Migration, _ subject: Subject, expectedRevision: Revision? = nil, on occasion: Occasion
     ) throws(FleetError) -> Admitted {
         let before = subject.instance
+        try subject.checkIsReadable()
         if let expectedRevision, expectedRevision != before.revision {
             throw FleetError(
                 .revisionMismatch, "the instance has revision \(before.revision.number), not \(expectedRevision.number)",

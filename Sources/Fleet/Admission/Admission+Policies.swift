@@ -11,6 +11,7 @@ extension Admission {
         _ subject: Subject, jobID: JobID, times: ServiceTimes = ServiceTimes(), at now: Timestamp
     ) -> Commit? {
         var instance = subject.instance
+        if subject.isResting { return nil }
         guard instance.upstream != nil, let action = instance.judgeNextAction(times), let dueAt = instance.earliest(action, times),
             dueAt <= now, subject.jobs.isEmpty || (action.kind == .delete && now >= dueAt + Self.deletePatience)
         else { return nil }
@@ -40,11 +41,14 @@ extension Admission {
     }
 
     /// What is to be written of an instance between its actions: that it was in use, what comes next, or that it is near. Nil when nothing is.
+    ///
+    /// - Parameter isClockSure: somebody else has said that it is now; what is written of a time to come was written by a clock that was wrong.
     package static func upkeep(
-        of instance: Instance, touchedAt: Timestamp?, times: ServiceTimes = ServiceTimes(), at now: Timestamp
+        of instance: Instance, touchedAt: Timestamp?, times: ServiceTimes = ServiceTimes(), isClockSure: Bool = false, at now: Timestamp
     ) -> Commit? {
         var changed = instance
-        if let touchedAt, instance.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
+        if isClockSure { changed.forgetTimeToCome(at: now) }
+        if let touchedAt, changed.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
         changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now
@@ -53,6 +57,14 @@ extension Admission {
 }
 
 extension Instance {
+    /// A machine that was last used tomorrow would be billed until then.
+    fileprivate mutating func forgetTimeToCome(at now: Timestamp) {
+        let latest = now + ClockDoubt.skewMax
+        if let time = self.touchedAt, time > latest { self.touchedAt = now }
+        if let time = self.runningSince, time > latest { self.runningSince = now }
+        if let time = self.warnedAt, time > latest { self.warnedAt = now }
+    }
+
     fileprivate func isToNote(_ touchedAt: Timestamp, _ times: ServiceTimes, at now: Timestamp) -> Bool {
         guard let known = self.touchedAt else { return true }
         if touchedAt >= known + Admission.touchSpacing { return true }

@@ -5,6 +5,7 @@ extension Admission {
         _ save: ImageSave, _ subject: Subject, expectedRevision: Revision? = nil, on occasion: Occasion
     ) throws(FleetError) -> Admitted {
         var instance = subject.instance
+        try subject.checkIsReadable()
         if let expectedRevision, expectedRevision != instance.revision {
             throw FleetError(
                 .revisionMismatch, "the instance has revision \(instance.revision.number), not \(expectedRevision.number)",

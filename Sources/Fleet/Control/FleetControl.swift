@@ -67,7 +67,7 @@ package struct FleetControl: Hashable, Sendable, Codable {
     package mutating func pause(_ type: JobType, by actor: String, reason: String, at now: Timestamp) {
         guard self.pause(of: type) == nil else { return }
         let pauses = (self.pauses ?? []) + [QueuePause(type: type, actor: actor, reason: reason, since: now)]
-        self.pauses = pauses.sorted { $0.type.rawValue < $1.type.rawValue }
+        self.pauses = pauses.sorted { $0.word < $1.word }
     }
 
     package mutating func resume(_ type: JobType) {
@@ -93,17 +93,27 @@ extension FleetControl.Refusal: CustomStringConvertible {
 
 /// Nothing new of one kind of jobs is begun; what has been asked of the provider is followed to its end.
 package struct QueuePause: Hashable, Sendable, Codable {
-    package var type: JobType
+    /// Kept as it was written: a later release may pause what this one does not know.
+    private(set) var word: String
     package var actor: String
     package var reason: String
     package var since: Timestamp
 
+    private enum CodingKeys: String, CodingKey {
+        case word = "type"
+        case actor, reason, since
+    }
+
     package init(type: JobType, actor: String, reason: String, since: Timestamp) {
-        self.type = type
+        self.word = type.rawValue
         self.actor = actor
         self.reason = reason
         self.since = since
     }
+}
+
+extension QueuePause {
+    package var type: JobType { JobType(rawValue: self.word) ?? .unrecognized }
 }
 
 extension QueuePause: CustomStringConvertible {

@@ -73,10 +73,14 @@ package struct FleetGovernor: Sendable {
         guard reason.unicodeScalars.count <= Self.reasonLengthMax else {
             throw .invalid([FieldViolation("reason", "must have at most \(Self.reasonLengthMax) characters")])
         }
-        return try await self.say(by: caller, isValidateOnly: isValidateOnly) { control, now in
+        return try await self.say(by: caller, isValidateOnly: isValidateOnly) { control, now throws(FleetError) in
             var changed = control
             changed.observation = nil
             guard control.observation != nil else { return Said(control: changed, effect: "was active") }
+            // What has come of them since only the release that made them can find out.
+            if let unread = self.view.unfinishedJobs().jobs.first(where: \.isUnread) {
+                throw FleetError(.invalidState, "a later release has left unfinished jobs: it has to activate", jobID: unread.id)
+            }
             changed.raiseAttemptFloor(at: now)
             let restoration = Restoration(attemptFloor: changed.attemptFloor ?? 0, now: now)
             let outcome = restoration.outcome(for: self.view.unfinishedJobs().jobs) { self.view.instance($0) }

@@ -41,6 +41,7 @@ struct Restoration: Sendable {
         // Also a machine in the place of another: it may have taken that place since, and be the only one there is.
         case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage, .migrateInstance: true
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
+        case .unrecognized: false
         }
     }
 

@@ -106,6 +106,7 @@ extension FleetError {
         case .braked(let reached): self.init(.contention, "\(reached)", retryAfter: Brake.minute)
         case .paused(let pause): self.init(.contention, "\(pause)", retryAfter: Brake.minute)
         case .controlChanged: self.init(.contention, "somebody else changes the same thing; try again", retryAfter: .seconds(1))
+        case .unread(let job): self.init(unread: job)
         case .revisionTrimmed(let oldest):
             self.init(.revisionTrimmed, "the log is kept from revision \(oldest.number) on")
         case .unavailable:

@@ -111,8 +111,17 @@ package struct UpstreamFacts: Hashable, Sendable, Codable {
     }
 }
 
-/// A machine at the provider that must go and has not yet been seen gone: the second of two that one request brought about.
+/// A machine at the provider that must go and has not yet been seen gone: the second of two that one request brought about, or one of a
+/// replacement.
 package struct Debt: Hashable, Sendable, Codable {
+    /// Why a machine must go that was the record's own: its id is proof enough, whatever it is called now.
+    package enum Cause: String, Hashable, Sendable, Codable {
+        /// Another runs in its place; it has served until then.
+        case replaced
+        /// It was to take the place of another, and is not wanted any more.
+        case notTaken
+    }
+
     package var upstreamID: UpstreamID
     package var hourlyPrice: MicroUSD
     package var since: Timestamp
@@ -121,8 +130,14 @@ package struct Debt: Hashable, Sendable, Codable {
     /// No create call that we know of brought it about, as after a restored backup: somebody may be on it. It is shown and counted, and
     /// goes only when somebody deletes the instance. Nil in rows of versions that did not keep it.
     package var isUnasked: Bool?
+    /// Nil: the second of two.
+    package var cause: Cause?
 
-    package init(upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil, isUnasked: Bool? = nil) {
+    package init(
+        upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil, isUnasked: Bool? = nil,
+        cause: Cause? = nil
+    ) {
+        self.cause = cause
         self.isUnasked = isUnasked
         self.upstreamID = upstreamID
         self.hourlyPrice = hourlyPrice

@@ -9,9 +9,14 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case updateInstance
     case migrateInstance
     case saveImage
+    /// Of a later release; see `UnreadJob`.
+    case unrecognized
 }
 
 extension JobType {
+    /// What this release has jobs of.
+    package static let known = Self.allCases.filter { $0 != .unrecognized }
+
     /// What ends spending goes before everything else: a burst of creates must not keep a delete from being sent.
     package static let priorities = 0...1
 
@@ -117,6 +122,11 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var migration: Migration?
     /// Of a saved image alone.
     package var imageSave: ImageSave?
+    /// Of a move and a saved image: the provider's jobs of the kind that the machine had before the first call, none of which is this one's.
+    /// Nil before that, and in rows of releases that did not look.
+    package var upstreamJobsBefore: [UpstreamJobID]?
+    /// The same: since when the provider's jobs cannot be read; nil while they can.
+    package var blindSince: Timestamp?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -153,6 +163,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.update = nil
         self.migration = nil
         self.imageSave = nil
+        self.upstreamJobsBefore = nil
+        self.blindSince = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

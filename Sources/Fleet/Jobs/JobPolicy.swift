@@ -28,10 +28,11 @@ package struct JobQueue: Sendable, Hashable {
     /// When the first of those that nobody works at was or will be due.
     package var nextDueAt: Timestamp?
 
-    /// All queues, in a fixed order.
+    /// All queues, in a fixed order; what a later release has left comes last.
     package static func all(of jobs: [Job], control: FleetControl, settings: FleetSettings) -> [JobQueue] {
         let byType = Dictionary(grouping: jobs, by: \.type)
-        return JobType.allCases.map { type in
+        let isForeign = byType[.unrecognized] != nil || control.pause(of: .unrecognized) != nil
+        return (JobType.known + (isForeign ? [.unrecognized] : [])).map { type in
             let own = byType[type] ?? []
             return JobQueue(
                 type: type, policy: .of(type, settings), pause: control.pause(of: type),

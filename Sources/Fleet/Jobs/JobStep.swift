@@ -30,6 +30,8 @@ package enum JobStep: Hashable, Sendable, Codable {
     case confirm
     /// Nothing follows.
     case end
+    /// Of a job that this release cannot read, by the word that users see; see `UnreadJob`.
+    case unrecognized(String)
 
     /// The word that users see.
     package var name: String {
@@ -40,6 +42,7 @@ package enum JobStep: Hashable, Sendable, Codable {
         case .send: "SEND"
         case .confirm: "CONFIRM"
         case .end: "END"
+        case .unrecognized(let word): word
         }
     }
 }

@@ -63,27 +63,39 @@ extension Instance {
 
     /// A machine too many: it must go, and what it costs until then is waste. `placement`: where it is, when that is known better
     /// than its token tells.
-    mutating func owe(_ machine: Machine, placement: Placement? = nil, at now: Timestamp) {
+    mutating func owe(_ machine: Machine, placement: Placement? = nil, because cause: Debt.Cause? = nil, at now: Timestamp) {
         guard !self.debts.contains(where: { $0.upstreamID == machine.id }) else { return }
         let placement = placement ?? self.placement(ofAttempt: machine.token?.attempt)
         self.debts.append(
             Debt(
                 upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now),
-                isUnasked: self.hasAsked(for: machine) ? nil : true))
+                isUnasked: self.hasAsked(for: machine) ? nil : true, cause: cause))
     }
 
-    /// The machine has been seen gone.
-    mutating func settleDebt(_ id: UpstreamID, at now: Timestamp) {
-        guard let position = self.debts.firstIndex(where: { $0.upstreamID == id }) else { return }
+    /// The machine has been seen gone. What a replaced one has cost since is the price of replacing it, and no waste.
+    ///
+    /// - Returns: what it has cost; nil when it was not owed.
+    mutating func settleDebt(_ id: UpstreamID, at now: Timestamp) -> WastedMachine? {
+        guard let position = self.debts.firstIndex(where: { $0.upstreamID == id }) else { return nil }
         let debt = self.debts.remove(at: position)
-        let cost = debt.cost(until: now)
-        self.wastedCost = self.wastedCost + cost
-        let gone = WastedMachine(upstreamID: id, hourlyPrice: debt.hourlyPrice, since: debt.since, until: now, cost: cost)
+        let gone = WastedMachine(upstreamID: id, hourlyPrice: debt.hourlyPrice, since: debt.since, until: now, cost: debt.cost(until: now))
+        guard debt.cause != .replaced else { return gone }
+        self.wastedCost = self.wastedCost + gone.cost
         self.wastedMachines = ((self.wastedMachines ?? []) + [gone]).suffix(Self.wastedMachinesKept)
+        return gone
     }
 }
 
 extension Debt {
+    /// In capitals, for the audit log.
+    var causeWord: String {
+        switch self.cause {
+        case nil: "SECOND_MACHINE"
+        case .replaced: "REPLACED"
+        case .notTaken: "REPLACEMENT_NOT_TAKEN"
+        }
+    }
+
     /// By quoted price; each second that has begun counts.
     func cost(until now: Timestamp) -> MicroUSD {
         let seconds = max(0, ((now - self.since).wholeMicroseconds + 999_999) / 1_000_000)

@@ -37,7 +37,8 @@ extension Instance {
     /// stopped, and what somebody has called off does not come again. Every start has fresh clocks.
     func judgeNextAction(_ times: ServiceTimes = ServiceTimes()) -> NextAction? {
         guard self.desiredState != .deleted, !self.state.isFinal, !self.isOrphan else { return nil }
-        let mayStop = self.state == .running && self.desiredState == .running
+        // Whatever is wanted: a start that was given up may have come late, and what runs is billed.
+        let mayStop = self.state == .running
         let stops: [JobCause] = mayStop ? [.idle, .leaseLapsed, .schedule] : []
         let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule, .leaseLapsed]
         let actions =

@@ -56,13 +56,15 @@ package struct Reconciliation: Sendable {
 
     /// - Parameters:
     ///   - busy: instances with unfinished jobs, which look after the state of their machine themselves.
+    ///   - resting: instances that are none of this release's business, and not in `living`; see `UnreadJob`.
     ///   - believesAbsence: false leaves out what only is not in the listing.
     package func questions(
-        from listing: MachineListing, living: [Instance], busy: Set<InstanceID>, believesAbsence: Bool
+        from listing: MachineListing, living: [Instance], busy: Set<InstanceID>, resting: Set<InstanceID> = [], believesAbsence: Bool
     ) -> [ReconciliationQuestion] {
         let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
-        let fromMachines = listing.machines.compactMap { self.question(about: $0, known: known) }
+        let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
+            .compactMap { self.question(about: $0, known: known) }
         let fromRecords = living.flatMap { instance in
             self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
         }
@@ -156,19 +158,19 @@ package struct Reconciliation: Sendable {
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
         if let machine, !machine.isLeavingOrGone {
-            guard machine.isProvenOurs else { return .unproven(machine.id) }
-            let isUnasked = instance.debts.first { $0.upstreamID == machine.id }?.isUnasked ?? false
-            if isUnasked, instance.state.isFinal, !instance.isToGoAltogether {
+            let debt = instance.debts.first { $0.upstreamID == machine.id }
+            guard machine.isProvenOurs || debt?.cause != nil else { return .unproven(machine.id) }
+            if debt?.isUnasked == true, instance.state.isFinal, !instance.isToGoAltogether {
                 return self.takeUp(machine, by: instance, placement, at: now)
             }
             return self.release(machine.id, of: instance, at: now)
         }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
-        let before = instance
-        instance.settleDebt(question.upstreamID, at: now)
-        guard let gone = instance.wastedMachines?.last, gone.upstreamID == question.upstreamID else { return .nothing }
+        let (before, debt) = (instance, instance.debts.first { $0.upstreamID == question.upstreamID })
+        guard let debt, let gone = instance.settleDebt(question.upstreamID, at: now) else { return .nothing }
         let entry = AuditEntry.found(
-            "MachineGone", instance, upstream: gone.upstreamID, cause: "SECOND_MACHINE", effect: "it has cost \(gone.cost), which is waste",
+            "MachineGone", instance, upstream: gone.upstreamID, cause: debt.causeWord,
+            effect: debt.cause == .replaced ? "it has cost \(gone.cost) since it was replaced" : "it has cost \(gone.cost), which is waste",
             price: gone.hourlyPrice, at: now)
         return self.commit(instance, over: before, entry, at: now)
     }
@@ -182,7 +184,8 @@ package struct Reconciliation: Sendable {
         released.debts[position].askedAt = now
         released.updatedAt = now
         let entry = AuditEntry.found(
-            "DeleteMachine", instance, upstream: id, cause: "SECOND_MACHINE", effect: "a machine that nobody asked for is deleted",
+            "DeleteMachine", instance, upstream: id, cause: instance.debts[position].causeWord,
+            effect: "a machine that nobody \(instance.debts[position].cause == nil ? "asked for" : "wants any more") is deleted",
             price: instance.debts[position].hourlyPrice, at: now, endsAutomatically: true)
         return .release(
             id,

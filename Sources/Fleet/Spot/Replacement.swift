@@ -53,14 +53,14 @@ extension Instance {
         guard let replacement = self.replacement else { return }
         self.replacement = nil
         guard let id = replacement.upstreamID else { return }
-        self.owe(Machine(id: id, name: "", status: ""), placement: replacement.placement, at: now)
+        self.owe(Machine(id: id, name: "", status: ""), placement: replacement.placement, because: .notTaken, at: now)
     }
 
     /// The other machine runs: it is the instance's own from now on, and the one before must go.
     mutating func takeReplacement(_ machine: Machine, at now: Timestamp) {
         guard let replacement = self.replacement else { return }
         if let upstream = self.upstream {
-            self.owe(Machine(id: upstream.id, name: "", status: upstream.status), placement: self.placement, at: now)
+            self.owe(Machine(id: upstream.id, name: "", status: upstream.status), placement: self.placement, because: .replaced, at: now)
         }
         self.replacement = nil
         self.placement = replacement.placement ?? self.placement

@@ -2,7 +2,7 @@
 extension JobStepper {
     private var action: MachineAction {
         switch self.job.type {
-        case .createInstance, .startInstance, .saveImage: .start
+        case .createInstance, .startInstance, .saveImage, .unrecognized: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
@@ -46,13 +46,13 @@ extension JobStepper {
         return switch self.job.type {
         case .startInstance, .restartInstance: true
         case .updateInstance, .migrateInstance: self.instance.jobID != self.job.id
-        case .createInstance, .stopInstance, .deleteInstance, .saveImage: false
+        case .createInstance, .stopInstance, .deleteInstance, .saveImage, .unrecognized: false
         }
     }
 
-    /// What a policy asked for and is not due any more, because a sign of use has come before it was done.
+    /// What a policy asked for and is not due any more, because a sign of use has come before the provider took it, or the clock was wrong.
     private var unwanted: StepResult? {
-        guard let cause = self.job.cause, cause.isPolicy, self.job.isUncalled else { return nil }
+        guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil else { return nil }
         let dueAt = self.instance.due(self.action == .stop ? .stop : .delete, cause)
         if let dueAt, dueAt <= self.now { return nil }
         var (job, instance) = (self.job, self.instance)
@@ -74,8 +74,12 @@ extension JobStepper {
     // MARK: send
 
     /// Writes down that the call may be under way; it is made after that.
-    package func sending(_ action: MachineAction, to id: UpstreamID) -> StepResult {
+    ///
+    /// - Parameter before: of a move; see ``queryBeforeCall``.
+    package func sending(_ action: MachineAction, to id: UpstreamID, before: [UpstreamJob]? = nil) -> StepResult {
         var (job, instance) = (self.job, self.instance)
+        job.upstreamJobsBefore = self.jobsToTellApart(before)
+        job.blindSince = nil
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now
@@ -293,7 +297,7 @@ extension JobStepper {
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
         // Who only wants it back wants it still.
-        if self.action == .start, self.job.cause == nil { instance.desiredState = .stopped }
+        if self.action == .start || self.action == .migrate, self.job.cause == nil { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

@@ -5,9 +5,6 @@
 ///                                  ↓ (the provider's job has failed)
 ///     replace:                   place → settle → boot ─(it runs)→ the first machine is owed, end
 extension JobStepper {
-    /// When the provider's job of this move was begun at the earliest: its clock may be behind.
-    var migrationBegan: Timestamp { (self.job.firstSentAt ?? self.job.createdAt) - .seconds(60) }
-
     // MARK: move
 
     /// What the provider shows of the machine and of its jobs that move machines.
@@ -17,9 +14,11 @@ extension JobStepper {
         if machine.phase == .gone { return self.vanished() }
         var (job, instance) = (self.job, self.instance)
         job.absences = 0
+        job.blindSince = nil
         instance.observe(machine, because: .requested, at: self.now)
-        let move = jobs.filter { $0.machineID == machine.id && $0.createdAt.map { $0 >= self.migrationBegan } ?? true }
-            .max { ($0.createdAt ?? self.migrationBegan) < ($1.createdAt ?? self.migrationBegan) }
+        let began = self.upstreamJobBegan
+        let move = jobs.filter { $0.machineID == machine.id && !self.isOlder($0) && $0.createdAt.map { $0 >= began } ?? true }
+            .max { ($0.createdAt ?? began) < ($1.createdAt ?? began) }
         if move != nil { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
         switch (machine.phase, move?.state) {
         case (.running, _): return self.running(job, instance)
@@ -119,8 +118,14 @@ extension JobStepper {
             result.commit.audit.append(.replaced(instance, by: job, at: self.now))
             return result
         }
+        // Whether it runs nobody can say here: somebody has to look, or the provider says another word.
+        if machine.phase == .unrecognized {
+            let progress = "the other machine is \(machine.status), which is not known here: waiting for another word, or a cancel"
+            job.proceed(to: .boot, at: self.nextLook, progress: progress)
+            return self.result(job, instance)
+        }
         if self.isOverdue { return self.replacementFailed(.startupTimeout, "the other machine did not run in time", job, instance) }
-        if !machine.phase.isTransitional, machine.phase != .unrecognized {
+        if !machine.phase.isTransitional {
             return self.replacementFailed(.providerError, "the other machine does not come up: \(machine.status)", job, instance)
         }
         job.proceed(to: .boot, at: self.nextLook, progress: job.progress)
@@ -131,6 +136,7 @@ extension JobStepper {
     func replacementFailed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
         var (job, instance) = (job, instance ?? self.instance)
         instance.dropReplacement(at: self.now)
+        if job.cause == nil { instance.restWish() }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
     }

@@ -95,8 +95,10 @@ package struct JobStepper: Sendable {
         case .send: return self.planAction()
         case .confirm:
             guard self.job.migration == .move, let upstream = self.instance.upstream else { return self.planLook() }
-            return .migration(upstream.id, since: self.migrationBegan)
+            return .migration(upstream.id, since: self.upstreamJobBegan)
         case .end: return .decided(self.cutShort())
+        // Never leased.
+        case .unrecognized: return .decided(self.returned())
         }
     }
 
@@ -121,10 +123,10 @@ package struct JobStepper: Sendable {
         // It pushes a whole disk.
         case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false
         case .migrateInstance:
-            self.job.isReplacing ? self.now >= self.migrationBegan + self.settings.startupTimeout : self.isOverdueSinceSent
+            self.job.isReplacing ? self.now >= self.upstreamJobBegan + self.settings.startupTimeout : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
-        case .deleteInstance: false
+        case .deleteInstance, .unrecognized: false
         }
     }
 
@@ -178,6 +180,11 @@ package struct JobStepper: Sendable {
     package func postponed(_ error: CloudError) -> StepResult {
         var job = self.job
         job.record(error.description, at: self.now)
+        if self.followsUpstreamJob {
+            let (blinded, isLost) = self.blinded(job)
+            if isLost { return self.lost(blinded, error) }
+            job = blinded
+        }
         job.state = .waiting
         job.dueAt = self.now + max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
         return self.result(job, self.instance)

@@ -19,6 +19,13 @@ package enum StepLimits {
     package static let endpointPatience: Duration = .seconds(120)
     /// The provider has so long to push a machine's disk to a registry: tens of gigabytes.
     package static let imageSaveTimeout: Duration = .seconds(2 * 3600)
+    /// What has come of a move or a saved image cannot be read for so long: then it is no longer followed, since whoever wants the machine
+    /// started or stopped waits behind it. More than the provider's usual outages.
+    package static let blindnessMax: Duration = .seconds(900)
+    /// So far behind ours may the clock be by which the provider says when a job of its own was begun.
+    package static let upstreamClockSlack: Duration = .seconds(60)
+    /// Jobs of a machine that are remembered so as not to be taken for a new one: the newest. A machine has one at a time.
+    static let upstreamJobsBeforeMax = 64
     /// Between repeats of a failed call: doubled each time, from the first to the last.
     package static let retryDelayMin: Duration = .seconds(1)
     package static let retryDelayMax: Duration = .seconds(60)

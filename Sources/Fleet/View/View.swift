@@ -88,6 +88,16 @@ package final class View: LogFollower, Sendable {
         self.state.withLock { ($0.livingInstances, $0.revision) }
     }
 
+    /// The living ones that this release may change, oldest first; see `UnreadJob`.
+    package var workableInstances: [Instance] {
+        self.state.withLock { state in
+            state.resting.isEmpty ? state.livingInstances : state.livingInstances.filter { !state.resting.contains($0.id) }
+        }
+    }
+
+    /// The others.
+    package var restingInstances: Set<InstanceID> { self.state.withLock { $0.resting } }
+
     /// Oldest first, and the revision they are from.
     package func unfinishedJobs() -> (jobs: [Job], revision: Revision) {
         self.state.withLock { ($0.unfinishedJobs, $0.revision) }

@@ -37,6 +37,8 @@ struct ViewState {
     private var hourlySpendMicros: Int64 = 0
     private var jobs: [JobID: Job] = [:]
     private var unfinished: [InstanceID: [JobID]] = [:]
+    /// Instances with a job that this release cannot read, which no commit of this server changes.
+    private(set) var resting: Set<InstanceID> = []
     /// Jobs that wait for a machine to show another state.
     private(set) var awaitingCount = 0
     private var endedInstances = EndedQueue<InstanceID>()
@@ -127,6 +129,7 @@ struct ViewState {
             ids.append(job.id)
             ids.sort { (self.jobs[$0]?.createdAt ?? job.createdAt, $0) < (self.jobs[$1]?.createdAt ?? job.createdAt, $1) }
             self.unfinished[job.instanceID] = ids
+            if job.isUnread { self.resting.insert(job.instanceID) }
         }
     }
 

@@ -78,14 +78,14 @@ package struct FleetMetrics: MetricSource {
         return [
             MetricFamily(
                 .gauge, "novitai_jobs", "Unfinished jobs by type and state.",
-                JobType.allCases.flatMap { type in
+                JobType.known.flatMap { type in
                     JobState.allCases.filter { !$0.isFinal }.map { state in
                         let kind = JobKind(type: type, state: state)
                         return MetricFamily.Sample(Double(kinds[kind] ?? 0), labels: kind.labels)
                     }
                 }),
             MetricFamily(
-                .gauge, "novitai_jobs_unfinished", "Unfinished jobs by type.",
+                .gauge, "novitai_jobs_unfinished", "Unfinished jobs by type; UNSPECIFIED: of a later release, kept and not run.",
                 JobType.allCases.map { type in
                     MetricFamily.Sample(Double(types[type] ?? 0), labels: [.init("type", NovitaiV1.JobType(type).description)])
                 }),

@@ -75,11 +75,13 @@ package struct HealthChecks: Sendable {
         let jobs = self.backend.view.unfinishedJobs().jobs
         // Only the oldest of an instance can be at work; the others wait behind it.
         var seen: Set<InstanceID> = []
-        let first = jobs.filter { seen.insert($0.instanceID).inserted }
+        let first = jobs.filter { seen.insert($0.instanceID).inserted && !$0.isUnread }
         let overdue = first.filter { job in job.state != .running && job.dueAt.map { $0 + Self.overdueJob < now } ?? false }
         let running = self.monitor.report.runningSteps
-        let detail = "\(jobs.count) unfinished, \(running) at work, \(overdue.count) overdue"
-        self.record(overdue.isEmpty ? .healthy : .degraded, detail, of: .jobs)
+        let unread = jobs.count(where: \.isUnread)
+        var detail = "\(jobs.count) unfinished, \(running) at work, \(overdue.count) overdue"
+        if unread > 0 { detail += "; \(unread) of a later release are kept and not run, and their instances with them" }
+        self.record(overdue.isEmpty && unread == 0 ? .healthy : .degraded, detail, of: .jobs)
     }
 
     func checkUpstream() {

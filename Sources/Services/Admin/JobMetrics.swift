@@ -23,7 +23,7 @@ package final class JobMetrics: MetricSource {
     private let queueDelay = Telemetry.Histogram()
     private let attempts = Telemetry.Histogram(bounds: [0, 1, 2, 3, 5, 10, 20])
     private let durations: [JobType: Telemetry.Histogram] = Dictionary(
-        uniqueKeysWithValues: JobType.allCases.map { ($0, Telemetry.Histogram(bounds: JobMetrics.durationBounds)) })
+        uniqueKeysWithValues: JobType.known.map { ($0, Telemetry.Histogram(bounds: JobMetrics.durationBounds)) })
 
     package init() {}
 
@@ -43,7 +43,7 @@ package final class JobMetrics: MetricSource {
 
     package var families: [MetricFamily] {
         let ended = self.ended.withLock { $0 }
-        let kinds = JobType.allCases.flatMap { type in JobState.allCases.filter(\.isFinal).map { JobKind(type: type, state: $0) } }
+        let kinds = JobType.known.flatMap { type in JobState.allCases.filter(\.isFinal).map { JobKind(type: type, state: $0) } }
         return [
             MetricFamily(
                 .counter, "novitai_jobs_ended_total", "Jobs that ended, by type and final state.",
@@ -55,7 +55,7 @@ package final class JobMetrics: MetricSource {
                 .histogram, "novitai_job_attempts", "Failed or unclear provider calls of the jobs that ended.", self.attempts.samples()),
             MetricFamily(
                 .histogram, "novitai_job_duration_seconds", "From accepted to ended, by type.",
-                JobType.allCases.flatMap { type in
+                JobType.known.flatMap { type in
                     self.durations[type]?.samples(labels: [.init("type", NovitaiV1.JobType(type).description)]) ?? []
                 }),
         ]

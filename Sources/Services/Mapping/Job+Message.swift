@@ -56,7 +56,7 @@ extension NovitaiV1.QueuePause {
 extension JobType {
     /// Nil for a kind that this version does not know.
     init?(_ type: NovitaiV1.JobType) {
-        guard let known = Self.allCases.first(where: { NovitaiV1.JobType($0) == type }) else { return nil }
+        guard let known = Self.known.first(where: { NovitaiV1.JobType($0) == type }) else { return nil }
         self = known
     }
 }
@@ -82,6 +82,7 @@ extension NovitaiV1.JobType {
         case .deleteInstance: self = .deleteInstance
         case .migrateInstance: self = .migrateInstance
         case .saveImage: self = .saveImage
+        case .unrecognized: self = .unspecified
         }
     }
 }

@@ -12,6 +12,8 @@ package enum StoreError: Error, Sendable, Hashable {
     case paused(QueuePause)
     /// Somebody else has changed what is said about the fleet: read again, decide again.
     case controlChanged
+    /// A job of the instance cannot be read by this release, so that nothing of it is changed; see `UnreadJob`.
+    case unread(JobID)
     /// The wanted part of the log is no longer kept.
     case revisionTrimmed(oldest: Revision)
     /// The store cannot be reached or written; nothing was changed. Text for the log.

@@ -198,8 +198,10 @@ let package = Package(
         tests("RPCServiceConfigTests", ["RPCCore", "RPCServiceConfig"]),
         tests(
             "RPCTransportTests",
-            ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
-            exclude: ["clients"]),
+            [
+                "Compression", "HTTP2Frames", "HTTP2Session", "Handover", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioEmbedded,
+                nioPosix,
+            ], exclude: ["clients"]),
         tests(
             "ServicesTests",
             [

@@ -172,7 +172,13 @@ let package = Package(
             swiftSettings: rules),
         tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
-        tests("ConsoleTests", ["Console", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", hummingbird]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "Sidecar", "TestSupport", hummingbird, logging,
+                nioCore,
+                nioPosix,
+            ]),
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),

@@ -186,7 +186,13 @@ let package = Package(
             swiftSettings: rules),
         tests("AccessTests", ["Access"]),
         tests("CivilTimeTests", ["CivilTime"]),
-        tests("ConsoleTests", ["Console", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", hummingbird]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "Sidecar", "TestSupport", hummingbird, logging,
+                nioCore,
+                nioPosix,
+            ]),
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
@@ -212,8 +218,10 @@ let package = Package(
         tests("RPCServiceConfigTests", ["RPCCore", "RPCServiceConfig"]),
         tests(
             "RPCTransportTests",
-            ["Compression", "HTTP2Frames", "HTTP2Session", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioEmbedded, nioPosix],
-            exclude: ["clients"]),
+            [
+                "Compression", "HTTP2Frames", "HTTP2Session", "Handover", "RPCCore", "RPCTransport", "TestSupport", nioCore, nioEmbedded,
+                nioPosix,
+            ], exclude: ["clients"]),
         tests(
             "ServicesTests",
             [

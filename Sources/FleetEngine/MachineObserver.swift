@@ -20,7 +20,7 @@ final class MachineObserver: Sendable {
     private let world: World
     private let state = Mutex(State())
     /// Steps and the reconciler; more than the steps there can be.
-    private let waiters = Waiters<Void>(limit: 4096)
+    private let waiters = Waiters<Same>(limit: 4096)
 
     init(world: World) {
         self.world = world
@@ -119,12 +119,12 @@ final class MachineObserver: Sendable {
             }
         }
         if case .failure(let error) = result { self.world.upstreamAnswered(error) } else { self.world.upstreamAnswered(nil) }
-        self.waiters.wake { true }
+        self.waiters.wakeAll()
     }
 
     /// Waits for the listing under way; its failure is the follower's too, so that an outage does not cost one call each.
     private func follow(_ finished: Int) async throws(CloudError) {
-        let hasRoom = await self.waiters.wait(for: (), unless: { self.state.withLock { $0.finished > finished } })
+        let hasRoom = await self.waiters.wait(unless: { self.state.withLock { $0.finished > finished } })
         if !hasRoom { throw CloudError(.notAttempted, "too many wait for the listing") }
         if Task.isCancelled { throw CloudError(.notAttempted, "cancelled") }
         if let failure = self.state.withLock({ $0.finished > finished ? $0.failure : nil }) { throw failure }

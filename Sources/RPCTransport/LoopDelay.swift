@@ -2,7 +2,9 @@ internal import NIOCore
 
 /// How late a loop is: how long new work waits on it. Bound to its loop.
 ///
-/// Measured by one piece of work at a time while calls come, and by a timer once a second when somebody observes, whether calls come or not.
+/// Measured by one piece of work at a time while calls come. A queue is what two measurements in a row show: one alone may be a pause of the
+/// process or of the machine, which is over when it is seen, and who comes then need not wait. Whoever observes is told of every delay, and
+/// of those that a timer shows once a second, whether calls come or not.
 final class LoopDelay {
     /// What was measured longer ago says nothing about now.
     private static let validity: Duration = .seconds(1)
@@ -10,7 +12,8 @@ final class LoopDelay {
     private static let interval: Duration = .seconds(1)
 
     private let loop: any EventLoop
-    private var delay: Duration = .zero
+    private var newest: Duration = .zero
+    private var before: Duration = .zero
     private var measuredAt: ContinuousClock.Instant
     private var begunAt: ContinuousClock.Instant?
     /// The longest since the observer was told.
@@ -21,33 +24,31 @@ final class LoopDelay {
         self.measuredAt = .now
     }
 
-    /// The newest measurement, and the beginning of another.
+    /// What the last two measurements show, and the beginning of another.
     func sample(at now: ContinuousClock.Instant) -> Duration {
+        let isCurrent = self.measuredAt.duration(to: now) < Self.validity
         if self.begunAt == nil {
+            if !isCurrent { self.newest = .zero }
             self.begunAt = now
             self.loop.assumeIsolated().execute {
                 guard let begunAt = self.begunAt else { return }
                 self.begunAt = nil
-                self.measured(since: begunAt, at: .now)
+                self.measuredAt = .now
+                self.before = self.newest
+                self.newest = begunAt.duration(to: self.measuredAt)
+                self.worst = max(self.worst, self.newest)
             }
         }
-        return self.measuredAt.duration(to: now) < Self.validity ? self.delay : .zero
+        return isCurrent ? min(self.newest, self.before) : .zero
     }
 
     /// Tells about once a second how late the loop was at worst. Ends with the loop.
     func observe(_ observe: @escaping @Sendable (Duration) -> Void) {
         let due = ContinuousClock.now + Self.interval
         self.loop.assumeIsolated().scheduleTask(in: TimeAmount(Self.interval)) {
-            self.measured(since: due, at: .now)
-            observe(self.worst)
+            observe(max(self.worst, due.duration(to: .now)))
             self.worst = .zero
             self.observe(observe)
         }
-    }
-
-    private func measured(since begunAt: ContinuousClock.Instant, at now: ContinuousClock.Instant) {
-        self.delay = max(.zero, begunAt.duration(to: now))
-        self.measuredAt = now
-        self.worst = max(self.worst, self.delay)
     }
 }

@@ -20,8 +20,8 @@ package final class RPCServer: Sendable {
     private enum Phase {
         case idle
         case listening(any Channel)
-        /// No connection is accepted any more. The loops are needed until every connection has been told.
-        case draining(isAnnounced: Bool)
+        /// No connection is accepted any more, once the listener is closed: until then one may be on its way in.
+        case draining(isClosed: Bool)
     }
 
     private struct State {
@@ -94,6 +94,9 @@ package final class RPCServer: Sendable {
             return true
         }
         if isUnasked { self.beginGracefulShutdown() }
+        // What was accepted before is known now: a connection enters on the listener's own loop, or through TLS, which counts it.
+        self.state.withLock { $0.phase = .draining(isClosed: true) }
+        self.finishIfDrained()
     }
 
     /// Serves until the server is drained.
@@ -116,23 +119,25 @@ package final class RPCServer: Sendable {
             switch state.phase {
             case .draining: return nil
             case .idle:
-                state.phase = .draining(isAnnounced: false)
+                state.phase = .draining(isClosed: true)
                 return (nil, [])
             case .listening(let channel):
-                state.phase = .draining(isAnnounced: false)
+                state.phase = .draining(isClosed: false)
                 return (channel, Array(state.connections.values))
             }
         }
         guard let (channel, connections) = drained else { return }
-        channel?.close(promise: nil)
+        let loop = self.group.next()
+        // Before the listener closes: without a connection, the loops end then.
+        loop.scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
+        // Who is not through TLS yet has to be, to be told anything; who does not get on with it is not waited for.
+        if let tls = self.tls { loop.scheduleTask(in: TimeAmount(self.shared.configuration.goAwayDelay)) { tls.abort() } }
         for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
-        // Even without a connection now: one may be on its way in.
-        self.group.next().scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
-        self.state.withLock { $0.phase = .draining(isAnnounced: true) }
-        self.finishIfDrained()
+        channel?.close(promise: nil)
     }
 
     private func abortConnections() {
+        self.tls?.abort()
         for connection in self.state.withLock({ Array($0.connections.values) }) {
             connection.eventLoop.execute { connection.value.abort() }
         }
@@ -147,7 +152,9 @@ package final class RPCServer: Sendable {
 
     private func finishIfDrained() {
         let waiting = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            guard case .draining(isAnnounced: true) = state.phase, state.connections.isEmpty else { return [] }
+            guard case .draining(isClosed: true) = state.phase, state.connections.isEmpty, self.tls?.countInProgress ?? 0 == 0 else {
+                return []
+            }
             defer { state.drained = [] }
             return state.drained
         }
@@ -201,7 +208,11 @@ package final class RPCServer: Sendable {
         let peer = process?.text ?? Self.peer(of: channel)
         let proven = process.map { PeerIdentity.process($0) }
         guard let tls = self.tls else { return try self.serve(channel, peer, proven) }
-        try tls.accept(channel) { channel, certificate in try self.serve(channel, peer, certificate.map { .certificate($0) } ?? proven) }
+        try tls.accept(channel) { channel, certificate in
+            try self.serve(channel, peer, certificate.map { .certificate($0) } ?? proven)
+        } onEnd: {
+            self.finishIfDrained()
+        }
     }
 
     private func serve(_ channel: any Channel, _ peer: String, _ identity: PeerIdentity?) throws {

@@ -77,7 +77,8 @@ package struct RPCServerConfiguration: Sendable {
     package var handshakesMax = 1000
     /// From the beginning of a graceful shutdown to its end, running calls or not.
     package var shutdownGrace: Duration = .seconds(30)
-    /// How long the first GOAWAY is given to arrive before the second, when its PING is not answered.
+    /// How long the first GOAWAY is given to arrive before the second, when its PING is not answered; and how long a client that has not got
+    /// through TLS when the server ends is given to do so, and to be told.
     package var goAwayDelay: Duration = .seconds(5)
     /// How long a peer that is sent away may take to read why.
     package var lingerTimeout: Duration = .seconds(1)

@@ -28,6 +28,8 @@ package struct TraceSettings: Sendable {
     package let queueMax: Int
     package let batchMax: Int
     package let delay: Duration
+    /// Of one batch, with the attempts after failures.
+    package let exportTime: Duration
 
     /// nil without an endpoint.
     init?(reading reader: inout SettingsReader) {
@@ -39,6 +41,7 @@ package struct TraceSettings: Sendable {
         self.sampler = reader.read(Self.samplerOption)
         self.share = reader.read(Self.shareOption)
         self.delay = reader.read(Self.delayOption)
+        self.exportTime = reader.read(Self.exportTimeOption)
         self.queueMax = reader.read(Self.queueOption)
         self.batchMax = reader.read(Self.batchOption)
         if self.batchMax > self.queueMax {
@@ -79,6 +82,9 @@ extension TraceSettings {
     private static let delayOption = Option(
         "OTEL_BSP_SCHEDULE_DELAY", .duration(10...600_000, in: .milliseconds), default: .seconds(5),
         "how long a span waits at most for others to be sent with")
+    private static let exportTimeOption = Option(
+        "OTEL_BSP_EXPORT_TIMEOUT", .duration(100...600_000, in: .milliseconds), default: .seconds(30),
+        "from a batch's first export to the end of its last, however many fail; then its spans are given up")
     private static let queueOption = Option(
         "OTEL_BSP_MAX_QUEUE_SIZE", .integer(1...1_000_000), default: 2048, "spans that may wait for export; more are dropped and counted")
     private static let batchOption = Option(

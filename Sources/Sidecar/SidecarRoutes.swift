@@ -16,7 +16,7 @@ package struct SidecarRoutes: Sendable {
     private let options: CallOptions
     private let channel: any RPCChannel
     private let isLoopback: Bool
-    private let metrics = SidecarMetrics()
+    let metrics = SidecarMetrics()
 
     /// - Parameters:
     ///   - token: the bearer token for the server, if it wants one.

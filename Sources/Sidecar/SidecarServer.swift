@@ -7,15 +7,20 @@ internal import ServiceLifecycle
 package struct SidecarServer: Service {
     private let routes: SidecarRoutes
     private let address: BindAddress
+    private let unreadTime: Duration
     private let logger: Logger
     private let onListening: @Sendable (SocketAddressText) -> Void
 
-    /// - Parameter onListening: told the real address once requests are taken, with the port that was picked for 0.
+    /// - Parameters:
+    ///   - unreadTime: how long a client may take nothing of what waits for it; nil: as long as is usual.
+    ///   - onListening: told the real address once requests are taken, with the port that was picked for 0.
     package init(
-        routes: SidecarRoutes, address: BindAddress, logger: Logger, onListening: @escaping @Sendable (SocketAddressText) -> Void
+        routes: SidecarRoutes, address: BindAddress, unreadTime: Duration? = nil, logger: Logger,
+        onListening: @escaping @Sendable (SocketAddressText) -> Void
     ) {
         self.routes = routes
         self.address = address
+        self.unreadTime = unreadTime ?? SlowReaderHandler.unreadTime
         self.logger = logger
         self.onListening = onListening
     }
@@ -23,6 +28,10 @@ package struct SidecarServer: Service {
     package func run() async throws {
         let application = Application(
             router: self.routes.router(),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [
+                    SlowReaderHandler(unreadTime: self.unreadTime, onClose: self.routes.metrics.countSlowReader)
+                ])),
             configuration: ApplicationConfiguration(address: self.address, serverName: "novitai-sidecar"),
             onServerRunning: { channel in self.onListening(SocketAddressText(channel.localAddress)) }, logger: self.logger)
         try await application.run()

@@ -4,12 +4,16 @@ package import RPCCore
 
 /// The attempts to deliver one batch: whether there is another, and when. By the rules of OTLP/gRPC.
 package struct BatchAttempts {
-    private let firstAt: Timestamp
+    private let end: Timestamp
     private var failures = 0
 
-    package init(firstAt: Timestamp) {
-        self.firstAt = firstAt
+    /// - Parameter end: nothing is begun after it, and what runs then is over.
+    package init(until end: Timestamp) {
+        self.end = end
     }
+
+    /// What is left for an attempt.
+    package func timeLeft(at now: Timestamp) -> Duration { self.end - now }
 
     /// The pause before the next attempt; nil when the batch is given up.
     ///
@@ -19,7 +23,7 @@ package struct BatchAttempts {
         let asked = Self.askedPause(error)
         guard Self.isPassing(error.code, isPauseAsked: asked != nil) else { return nil }
         let pause = max(TraceExportLimits.backoff.delay(afterFailures: self.failures, random: random), asked ?? .zero)
-        return now + pause - self.firstAt <= TraceExportLimits.retryTime ? pause : nil
+        return now + pause < self.end ? pause : nil
     }
 
     /// A collector that is out of something says when it will not be, or it means for good.

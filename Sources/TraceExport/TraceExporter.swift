@@ -21,6 +21,7 @@ package final class TraceExporter: Sendable {
     private let resource: TraceResource
     private let delay: Duration
     private let timeout: Duration
+    private let exportTime: Duration
     private let clock: any Clock
     private let random: RandomSource
     private let log: Logger
@@ -31,15 +32,17 @@ package final class TraceExporter: Sendable {
     /// - Parameters:
     ///   - delay: a span waits at most about so long for others to go with.
     ///   - timeout: one export call.
+    ///   - exportTime: all export calls of one batch, with the pauses between them.
     package init(
-        queue: SpanQueue, resource: TraceResource, delay: Duration, timeout: Duration, clock: any Clock, random: RandomSource, log: Logger,
-        send: @escaping Send
+        queue: SpanQueue, resource: TraceResource, delay: Duration, timeout: Duration, exportTime: Duration, clock: any Clock,
+        random: RandomSource, log: Logger, send: @escaping Send
     ) {
         self.queue = queue
         self.metrics = TraceMetrics(queue: queue)
         self.resource = resource
         self.delay = delay
         self.timeout = timeout
+        self.exportTime = exportTime
         self.clock = clock
         self.random = random
         self.log = log
@@ -100,9 +103,9 @@ package final class TraceExporter: Sendable {
 
     private func deliver(_ spans: [SpanRecord]) async {
         let request = ExportRequest(spans, of: self.resource)
-        var attempts = BatchAttempts(firstAt: self.clock.now)
+        var attempts = BatchAttempts(until: self.clock.now + self.exportTime)
         while true {
-            switch await self.send(request, self.timeout) {
+            switch await self.send(request, min(self.timeout, attempts.timeLeft(at: self.clock.now))) {
             case .success(let response): return self.delivered(spans.count, response)
             case .failure(let error):
                 self.metrics.note(failure: error.code)

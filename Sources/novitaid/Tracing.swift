@@ -28,7 +28,7 @@ struct Tracing {
             queue: queue,
             resource: TraceResource(
                 serviceName: settings.serviceName, serviceVersion: ServerFacts.version, serviceInstance: String(random.next(), radix: 36)),
-            delay: settings.delay, timeout: settings.timeout, clock: clock, random: random, log: log
+            delay: settings.delay, timeout: settings.timeout, exportTime: settings.exportTime, clock: clock, random: random, log: log
         ) { request, timeout in
             do throws(RPCError) {
                 return .success(try await client.export(request, options: CallOptions(timeout: timeout, metadata: metadata)))

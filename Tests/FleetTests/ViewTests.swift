@@ -145,21 +145,4 @@ struct ViewTests {
             await #expect(throws: CancellationError.self) { try await group.next() }
         }
     }
-
-    @Test("No more than so many wait; a place that became free can be taken")
-    func bounded() async throws {
-        let waiters = Waiters<Int>(limit: 1)
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask { await waiters.wait(for: 1) { false } }
-            try await eventually("one waits") { waiters.count == 1 }
-            #expect(await !waiters.wait(for: 2) { false }, "full")
-            #expect(waiters.count == 1)
-            waiters.wake { $0 == 2 }
-            #expect(waiters.count == 1, "not meant")
-            waiters.wake { $0 == 1 }
-            #expect(try await group.next() == true)
-            #expect(await waiters.wait(for: 3) { true }, "what has happened already is not waited for")
-            #expect(waiters.count == 0)
-        }
-    }
 }

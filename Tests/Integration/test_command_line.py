@@ -92,3 +92,9 @@ def test_several_servers_are_tried_in_turn(api):
         assert novitai(f"unix:/nowhere,127.0.0.1:1,{address}", "instances", "list").returncode == 0
     wrong = novitai("127.0.0.1:1,nonsense", "instances", "list")
     assert wrong.returncode == 78 and "nonsense: not host:port or unix:PATH" in wrong.stderr
+
+
+def test_queues_show_what_is_taken_first(server):
+    rows = [line.split() for line in novitai(server.address, "queues", "list").stdout.splitlines()]
+    priorities = {row[0]: row[rows[0].index("PRIORITY")] for row in rows[1:]}
+    assert priorities["DELETE_INSTANCE"] == priorities["STOP_INSTANCE"] == "0" and priorities["CREATE_INSTANCE"] == "1"

@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
 import time
 
 import grpc
@@ -252,17 +253,21 @@ def not_attempted(scene):
 
 
 def overloaded(scene):
-    """The server stands still for a while, and then refuses what it finds until it sees that it is in time again."""
-    scene.serve(RATE_LIMIT_PER_SECOND="100000", RATE_LIMIT_BURST="100000")
+    """More callers at once than are answered in the time that this one has."""
+    scene.serve(RATE_LIMIT_PER_SECOND="1000000", RATE_LIMIT_BURST="1000000")
     request = scene.api.instance.ListInstancesRequest()
-    for _ in range(3):
-        scene.client.instances.ListInstances(request, timeout=10)
-        scene.server.send(signal.SIGSTOP)
-        time.sleep(2.6)
-        scene.server.send(signal.SIGCONT)
-        until = time.monotonic() + 0.5
+    (scene.folder / "request").write_bytes(bytes(5))
+    load = subprocess.Popen(
+        ["h2load", "--requests=1000000", "--clients=20", "--max-concurrent-streams=100", f"--data={scene.folder / 'request'}",
+         "--header=content-type: application/grpc", "--header=te: trailers",
+         f"http://{scene.server.address}/novitai.v1.InstanceService/ListInstances"], stdout=subprocess.DEVNULL)  # fmt: skip
+    try:
+        until = time.monotonic() + 20
         while time.monotonic() < until:
-            first_of(scene, [scene.client.instances.ListInstances.future(request, timeout=10) for _ in range(4)], "OVERLOADED")
+            first_of(scene, [scene.client.instances.ListInstances.future(request, timeout=0.5) for _ in range(4)], "OVERLOADED")
+    finally:
+        load.kill()
+        load.wait()
 
 
 def draining(scene):

@@ -292,6 +292,7 @@ CASES = {
     "OTEL_TRACES_SAMPLER": "test_tracing.py::test_failures_and_who_decides_what_is_kept",
     "OTEL_TRACES_SAMPLER_ARG": "TracerTests/share",
     "OTEL_BSP_SCHEDULE_DELAY": "test_tracing.py::test_a_collector_that_comes_back_gets_what_was_kept_and_the_rest_at_the_end",
+    "OTEL_BSP_EXPORT_TIMEOUT": "TraceExporterTests/exportTime",
     "OTEL_BSP_MAX_QUEUE_SIZE": "test_tracing.py::test_an_unreachable_collector_disturbs_nothing",
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "TraceExporterTests/batches",
 }

@@ -88,7 +88,7 @@ struct FetchCacheTests {
     /// A fetch that is under way until told to end.
     private final class Fetch: Sendable {
         private let started = AsyncStream<Void>.makeStream()
-        private let gate = Waiters<Void>(limit: 100)
+        private let gate = Waiters<Same>(limit: 100)
         private let state = Mutex((count: 0, isOpen: false))
 
         var count: Int { self.state.withLock { $0.count } }
@@ -96,7 +96,7 @@ struct FetchCacheTests {
         func callAsFunction(_ result: Result<Catalogue, CallFailure>) async throws(CallFailure) -> Catalogue {
             self.state.withLock { $0.count += 1 }
             self.started.continuation.yield()
-            _ = await self.gate.wait(for: (), unless: { self.state.withLock { $0.isOpen } })
+            _ = await self.gate.wait(unless: { self.state.withLock { $0.isOpen } })
             if Task.isCancelled { throw .notAttempted("cancelled") }
             return try result.get()
         }
@@ -105,7 +105,7 @@ struct FetchCacheTests {
 
         func end() {
             self.state.withLock { $0.isOpen = true }
-            self.gate.wake { _ in true }
+            self.gate.wakeAll()
         }
     }
 

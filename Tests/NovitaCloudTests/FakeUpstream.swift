@@ -76,13 +76,13 @@ final class JumpingClock: Clock {
 
 /// A clock that stands still: whoever sleeps does so until cancelled.
 final class StandingClock: Clock {
-    private let sleepers = Waiters<Void>(limit: 1000)
+    private let sleepers = Waiters<Same>(limit: 1000)
 
     let now = Timestamp(seconds: 1_767_225_600)
 
     func sleep(until time: Timestamp) async {
         guard time > self.now else { return }
-        _ = await self.sleepers.wait(for: (), unless: { false })
+        _ = await self.sleepers.wait(unless: { false })
     }
 }
 

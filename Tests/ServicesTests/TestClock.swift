@@ -5,7 +5,7 @@ import Synchronization
 final class TestClock: Clock, Sendable {
     private let time = Mutex(Timestamp(seconds: 1_800_000_000))
     private let sleepers = Waiters<Timestamp>(limit: 10_000)
-    private let arrivals = Waiters<Void>(limit: 100)
+    private let arrivals = Waiters<Same>(limit: 100)
 
     var now: Timestamp { self.time.withLock { $0 } }
 
@@ -14,7 +14,7 @@ final class TestClock: Clock, Sendable {
         _ = await self.sleepers.wait(
             for: time,
             unless: {
-                self.arrivals.wake { true }
+                self.arrivals.wakeAll()
                 return self.now >= time
             })
     }
@@ -30,7 +30,7 @@ final class TestClock: Clock, Sendable {
     /// Returns once so many tasks sleep.
     func untilSleeping(_ count: Int) async {
         while self.sleepers.count < count {
-            _ = await self.arrivals.wait(for: (), unless: { self.sleepers.count >= count })
+            _ = await self.arrivals.wait(unless: { self.sleepers.count >= count })
         }
     }
 }

@@ -10,10 +10,10 @@ final class TestSink: MessageSink, Sendable {
     }
 
     private let written = Mutex<[[UInt8]]>([])
-    private let waiters = Waiters<Void>(limit: 10)
+    private let waiters = Waiters<Same>(limit: 10)
     /// The message after which there is no room: its sender waits until it is cancelled.
     private let lastWithRoom: Int?
-    private let blocked = Waiters<Void>(limit: 10)
+    private let blocked = Waiters<Same>(limit: 10)
 
     let home: (any CallHome)?
 
@@ -27,7 +27,7 @@ final class TestSink: MessageSink, Sendable {
 
     func sendNow(_ message: [UInt8]) -> Bool {
         self.written.withLock { $0.append(Array(message.dropFirst(5))) }
-        self.waiters.wake { true }
+        self.waiters.wakeAll()
         return true
     }
 
@@ -36,9 +36,9 @@ final class TestSink: MessageSink, Sendable {
             written.append(Array(message.dropFirst(5)))
             return written.count - 1
         }
-        self.waiters.wake { true }
+        self.waiters.wakeAll()
         guard index == self.lastWithRoom else { return }
-        _ = await self.blocked.wait(for: (), unless: { false })
+        _ = await self.blocked.wait(unless: { false })
         throw RPCError(code: .cancelled, message: "the task was cancelled")
     }
 
@@ -50,7 +50,7 @@ final class TestSink: MessageSink, Sendable {
     /// The message at `index`, once it has been written.
     func message<Message: RPCMessage>(_ index: Int, as type: Message.Type = Message.self) async throws -> Message {
         while self.count <= index {
-            _ = await self.waiters.wait(for: (), unless: { self.count > index })
+            _ = await self.waiters.wait(unless: { self.count > index })
             try Task.checkCancellation()
         }
         return try Message(decoding: self.written.withLock { $0[index] })

@@ -27,6 +27,7 @@ struct TraceSettingsTests {
         #expect((settings.host, settings.port, settings.isSecure) == ("collector", 4317, false))
         #expect((settings.serviceName, settings.sampler, settings.share) == ("novitaid", .parentOrOn, 1))
         #expect((settings.queueMax, settings.batchMax, settings.delay, settings.timeout) == (2048, 512, .seconds(5), .seconds(10)))
+        #expect(settings.exportTime == .seconds(30))
         #expect(settings.headers.fields.isEmpty && settings.authoritiesFile == nil)
     }
 

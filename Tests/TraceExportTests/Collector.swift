@@ -62,6 +62,7 @@ final class Collector: Sendable {
     private struct State {
         var answers: [Result<ExportResponse, RPCError>]
         var batches: [[String]] = []
+        var timeouts: [Duration] = []
         var lines: [String] = []
     }
     private let state: Mutex<State>
@@ -72,22 +73,26 @@ final class Collector: Sendable {
 
     /// The names of the spans of each call.
     var batches: [[String]] { self.state.withLock { $0.batches } }
+    /// What each call was given.
+    var timeouts: [Duration] { self.state.withLock { $0.timeouts } }
     /// What was logged.
     var lines: [String] { self.state.withLock { $0.lines } }
 
     func take(_ request: ExportRequest, _ timeout: Duration) -> Result<ExportResponse, RPCError> {
         self.state.withLock { state in
+            state.timeouts.append(timeout)
             state.batches.append(request.resourceSpans.flatMap { $0.scopeSpans.flatMap { $0.spans.map(\.name) } })
             return state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0]
         }
     }
 
-    func exporter(queue: SpanQueue, clock: VirtualClock, delay: Duration = .seconds(5)) -> TraceExporter {
+    func exporter(queue: SpanQueue, clock: VirtualClock, exportTime: Duration = .seconds(30)) -> TraceExporter {
         var log = Logger(label: "test") { _ in Lines(collector: self) }
         log.logLevel = .trace
         return TraceExporter(
-            queue: queue, resource: TraceResource(serviceName: "s", serviceVersion: "1", serviceInstance: "i"), delay: delay,
-            timeout: .seconds(10), clock: clock, random: RandomSource(Zeros()), log: log, send: { self.take($0, $1) })
+            queue: queue, resource: TraceResource(serviceName: "s", serviceVersion: "1", serviceInstance: "i"), delay: .seconds(5),
+            timeout: .seconds(10), exportTime: exportTime, clock: clock, random: RandomSource(Zeros()), log: log,
+            send: { self.take($0, $1) })
     }
 
     private struct Zeros: RandomNumberGenerator, Sendable {

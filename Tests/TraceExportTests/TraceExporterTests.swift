@@ -57,6 +57,24 @@ struct TraceExporterTests {
         #expect(exporter.metrics.values == ["exported": 1, "rejected": 0, "lost": 0, "dropped": 0])
     }
 
+    @Test("a batch has its time, and no export of it lasts longer; then the next one gets its turn")
+    func exportTime() async throws {
+        let collector = Collector(Self.unavailable, Self.unavailable, Self.unavailable, Self.unavailable, .success(ExportResponse()))
+        let (clock, queue) = (VirtualClock(), SpanQueue(limit: 10, batchSize: 1))
+        let exporter = collector.exporter(queue: queue, clock: clock, exportTime: .seconds(12))
+        try await Self.run(exporter) {
+            for name in ["a", "b"] { queue.append(span(name)) }
+            for pause in [1, 2, 4] as [Int64] {
+                await Self.until { clock.nextWaking == clock.now + .seconds(pause) }
+                clock.advance(by: .seconds(pause))
+            }
+            await Self.until { collector.batches.count == 5 }
+        }
+        #expect(collector.batches == [["a"], ["a"], ["a"], ["a"], ["b"]])
+        #expect(collector.timeouts == [.seconds(10), .seconds(10), .seconds(9), .seconds(5), .seconds(10)])
+        #expect(exporter.metrics.values == ["exported": 1, "rejected": 0, "lost": 1, "dropped": 0])
+    }
+
     @Test("what the collector refuses of a batch is counted")
     func partial() async throws {
         var response = ExportResponse()
@@ -108,7 +126,8 @@ struct TraceExporterTests {
         let (clock, queue) = (VirtualClock(), SpanQueue(limit: 10, batchSize: 1))
         let exporter = TraceExporter(
             queue: queue, resource: TraceResource(serviceName: "s", serviceVersion: "1", serviceInstance: "i"), delay: .seconds(5),
-            timeout: .seconds(10), clock: clock, random: RandomSource(SystemRandomNumberGenerator()), log: .init(label: "test")
+            timeout: .seconds(10), exportTime: .seconds(30), clock: clock, random: RandomSource(SystemRandomNumberGenerator()),
+            log: .init(label: "test")
         ) { _, _ in
             await clock.sleep(until: clock.now + .seconds(3600))
             return Self.unavailable

@@ -6,7 +6,7 @@ package final class Signal: Sendable {
     package static let waitersMax = 64
 
     private let raised = Mutex(UInt64(0))
-    private let waiters = Waiters<Void>(limit: Signal.waitersMax)
+    private let waiters = Waiters<Same>(limit: Signal.waitersMax)
 
     package init() {}
 
@@ -15,7 +15,7 @@ package final class Signal: Sendable {
 
     package func raise() {
         self.raised.withLock { $0 += 1 }
-        self.waiters.wake { true }
+        self.waiters.wakeAll()
     }
 
     /// Returns once it has been raised more often than `seen`, when the task is cancelled, or at `deadline`; nil is no deadline.
@@ -31,7 +31,7 @@ package final class Signal: Sendable {
 
     private func wait(after seen: UInt64) async {
         while self.count <= seen, !Task.isCancelled {
-            guard await self.waiters.wait(for: (), unless: { self.count > seen }) else { return }
+            guard await self.waiters.wait(unless: { self.count > seen }) else { return }
         }
     }
 }

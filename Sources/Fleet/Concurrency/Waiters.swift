@@ -1,18 +1,43 @@
 internal import Synchronization
 
+/// The key where all wait for the same.
+package struct Same: Hashable, Sendable {}
+
 /// Tasks that wait for something to happen, each for what its key says. Bounded; waking is in order of arrival.
-package final class Waiters<Key: Sendable>: Sendable {
+///
+/// Thousands wait at a time, for hundreds of things a second: waking those of one key, or one that is cancelled, costs nothing for the others.
+package final class Waiters<Key: Hashable & Sendable>: Sendable {
     private struct Waiter {
         var id: UInt64
-        var key: Key
+        /// When its wait is over; nil when somebody else keeps the time.
+        var deadline: Timestamp?
         var continuation: CheckedContinuation<Void, Never>
     }
 
     private struct State {
         var nextID: UInt64 = 0
-        var waiting: [Waiter] = []
+        var waiting: [Key: [UInt64: Waiter]] = [:]
+        var count = 0
         /// Cancelled before they could be entered in `waiting`.
         var cancelled: Set<UInt64> = []
+
+        mutating func enter(_ waiter: Waiter, for key: Key) {
+            self.waiting[key, default: [:]][waiter.id] = waiter
+            self.count += 1
+        }
+
+        mutating func take(_ id: UInt64, of key: Key) -> Waiter? {
+            guard let waiter = self.waiting[key]?.removeValue(forKey: id) else { return nil }
+            if self.waiting[key]?.isEmpty == true { self.waiting[key] = nil }
+            self.count -= 1
+            return waiter
+        }
+
+        mutating func takeAll(of key: Key) -> [Waiter] {
+            let waiters = self.waiting.removeValue(forKey: key) ?? [:]
+            self.count -= waiters.count
+            return Array(waiters.values)
+        }
     }
 
     private let state = Mutex(State())
@@ -23,11 +48,13 @@ package final class Waiters<Key: Sendable>: Sendable {
         self.limit = limit
     }
 
-    package var count: Int { self.state.withLock { $0.waiting.count } }
+    package var count: Int { self.state.withLock { $0.count } }
 
     /// Returns when woken, when the task is cancelled, or at once when `isDone` is true: that is asked after the task can be woken,
     /// so that nothing is missed in between. False when too many wait already.
-    package func wait(for key: Key, unless isDone: () -> Bool) async -> Bool {
+    ///
+    /// - Parameter deadline: for `wakeDue` and `wakeEarliest`; nothing here looks at a clock.
+    package func wait(for key: Key, until deadline: Timestamp? = nil, unless isDone: () -> Bool) async -> Bool {
         let id = self.state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -36,67 +63,83 @@ package final class Waiters<Key: Sendable>: Sendable {
         var hasRoom = true
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                hasRoom = self.enter(Waiter(id: id, key: key, continuation: continuation))
-                if hasRoom, isDone() { self.leave(id) }
+                hasRoom = self.enter(Waiter(id: id, deadline: deadline, continuation: continuation), for: key)
+                if hasRoom, isDone() { self.leave(id, key) }
             }
         } onCancel: {
-            self.cancel(id)
+            self.cancel(id, key)
         }
         return hasRoom
     }
 
-    /// Wakes those whose key fits.
-    package func wake(where fits: (Key) -> Bool) {
-        let woken = self.state.withLock { state in
-            let woken = state.waiting.filter { fits($0.key) }
-            if !woken.isEmpty { state.waiting.removeAll { fits($0.key) } }
-            return woken
-        }
-        for waiter in woken { waiter.continuation.resume() }
+    /// Wakes those of these keys.
+    package func wake(_ keys: some Sequence<Key>) {
+        self.resume { state in keys.flatMap { state.takeAll(of: $0) } }
     }
 
-    /// Wakes the one whose key comes first in the given order, of those that have a place in it.
-    package func wakeFirst(by order: (Key) -> (some Comparable)?) {
-        let woken = self.state.withLock { state -> Waiter? in
-            let places = state.waiting.indices.compactMap { index in order(state.waiting[index].key).map { (index, $0) } }
-            return places.min { $0.1 < $1.1 }.map { state.waiting.remove(at: $0.0) }
+    package func wake(_ key: Key) { self.wake(CollectionOfOne(key)) }
+
+    /// Wakes those whose key fits.
+    package func wake(where fits: (Key) -> Bool) {
+        self.resume { state in state.waiting.keys.filter(fits).flatMap { state.takeAll(of: $0) } }
+    }
+
+    package func wakeAll() { self.wake { _ in true } }
+
+    /// Wakes those whose deadline has come.
+    package func wakeDue(at now: Timestamp) {
+        self.resume { state in
+            let due = state.waiting.flatMap { key, waiters in
+                waiters.values.filter { $0.deadline.map { $0 <= now } ?? false }.map { (key, $0.id) }
+            }
+            return due.compactMap { key, id in state.take(id, of: key) }
         }
-        woken?.continuation.resume()
+    }
+
+    /// Wakes the one whose deadline comes first.
+    package func wakeEarliest() {
+        self.resume { state in
+            let places = state.waiting.flatMap { key, waiters in
+                waiters.values.compactMap { waiter in waiter.deadline.map { (deadline: $0, id: waiter.id, key: key) } }
+            }
+            return places.min { ($0.deadline, $0.id) < ($1.deadline, $1.id) }.flatMap { state.take($0.id, of: $0.key) }.map { [$0] } ?? []
+        }
+    }
+
+    private func resume(_ take: (inout State) -> [Waiter]) {
+        let woken = self.state.withLock { take(&$0) }
+        for waiter in woken.sorted(by: { $0.id < $1.id }) { waiter.continuation.resume() }
     }
 
     private enum Entry {
         case entered, full, cancelled
     }
 
-    private func enter(_ waiter: Waiter) -> Bool {
+    private func enter(_ waiter: Waiter, for key: Key) -> Bool {
         let entry: Entry = self.state.withLock { state in
             if state.cancelled.contains(waiter.id) { return .cancelled }
-            guard state.waiting.count < self.limit else { return .full }
-            state.waiting.append(waiter)
+            guard state.count < self.limit else { return .full }
+            state.enter(waiter, for: key)
             return .entered
         }
         if entry != .entered { waiter.continuation.resume() }
         return entry != .full
     }
 
-    private func leave(_ id: UInt64) {
-        self.take(id)?.continuation.resume()
+    private func leave(_ id: UInt64, _ key: Key) {
+        self.state.withLock { $0.take(id, of: key) }?.continuation.resume()
     }
 
-    private func cancel(_ id: UInt64) {
-        let waiter: Waiter? = self.state.withLock { state in
-            guard let position = state.waiting.firstIndex(where: { $0.id == id }) else {
-                state.cancelled.insert(id)
-                return nil
-            }
-            return state.waiting.remove(at: position)
+    private func cancel(_ id: UInt64, _ key: Key) {
+        let waiter = self.state.withLock { state in
+            let waiter = state.take(id, of: key)
+            if waiter == nil { state.cancelled.insert(id) }
+            return waiter
         }
         waiter?.continuation.resume()
     }
+}
 
-    private func take(_ id: UInt64) -> Waiter? {
-        self.state.withLock { state in
-            state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-        }
-    }
+extension Waiters<Same> {
+    package func wait(unless isDone: () -> Bool) async -> Bool { await self.wait(for: Same(), unless: isDone) }
 }

@@ -77,13 +77,11 @@ extension View {
 
     /// Wakes those who wait under these names.
     package func call(_ ids: Set<ObjectIdentifier>) {
-        self.waiters.wake { wait in
-            if case .call(let id) = wait.interest { ids.contains(id) } else { false }
-        }
+        self.waiters.wake(ids.map { .call($0) })
     }
 
     private func wait(for interest: Interest, until deadline: Timestamp? = nil, unless isDone: () -> Bool) async throws {
-        guard await self.waiters.wait(for: Wait(interest: interest, deadline: deadline), unless: isDone) else { throw Self.tooManyWaiters }
+        guard await self.waiters.wait(for: interest, until: deadline, unless: isDone) else { throw Self.tooManyWaiters }
     }
 
     /// Thousands wait at a time, so they share a timer: one of them keeps the time for all whose deadlines are not earlier than its own.
@@ -106,9 +104,8 @@ extension View {
         defer {
             self.keptDeadline.withLock { if $0 == deadline { $0 = nil } }
             // Those whose time it is, and the one who is to look after the next deadline.
-            let now = clock.now
-            self.waiters.wake { $0.deadline.map { $0 <= now } ?? false }
-            self.waiters.wakeFirst { $0.deadline }
+            self.waiters.wakeDue(at: clock.now)
+            self.waiters.wakeEarliest()
         }
         try await withTimeLimit(deadline, clock: clock) { try await self.wait(for: interest, unless: isDone) }
     }

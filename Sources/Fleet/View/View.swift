@@ -6,24 +6,18 @@ package final class View: LogFollower, Sendable {
     /// Tasks that may wait at a time, over all watches and job waits.
     package static let waitersMax = 10_000
 
-    enum Interest: Sendable {
+    enum Interest: Hashable, Sendable {
         case anything
         case job(JobID)
         /// Being called by name.
         case call(ObjectIdentifier)
     }
 
-    struct Wait: Sendable {
-        var interest: Interest
-        /// When it is over; nil when somebody else keeps the time.
-        var deadline: Timestamp?
-    }
-
     /// Is told of the events of a commit, which brings whoever has everything up to `start` up to `end`.
     package typealias Listener = @Sendable (_ events: [Event], _ start: Revision, _ end: Revision) -> Void
 
     let state: Mutex<ViewState>
-    let waiters = Waiters<Wait>(limit: View.waitersMax)
+    let waiters = Waiters<Interest>(limit: View.waitersMax)
     /// As many as there are kinds of watches.
     private let listeners = Mutex<[Listener]>([])
     /// The deadline that one of the waiters looks after, for itself and for those whose deadlines are not earlier.
@@ -142,19 +136,14 @@ package final class View: LogFollower, Sendable {
             state = ViewState(snapshot)
             for event in events where event.revision > state.revision { state.apply(event) }
         }
-        self.waiters.wake { _ in true }
+        self.waiters.wakeAll()
         self.jobsChanged.raise()
     }
 
     private func wakeWaiters(for events: [Event]) {
-        self.waiters.wake { wait in
-            switch wait.interest {
-            case .anything: true
-            case .job(let id): events.contains { $0.object.jobID == id }
-            case .call: false
-            }
-        }
-        if events.contains(where: { $0.object.jobID != nil }) { self.jobsChanged.raise() }
+        let jobs = Set(events.compactMap { $0.object.jobID })
+        self.waiters.wake([.anything] + jobs.map { .job($0) })
+        if !jobs.isEmpty { self.jobsChanged.raise() }
     }
 }
 

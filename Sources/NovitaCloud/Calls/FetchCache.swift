@@ -103,7 +103,7 @@ final class FetchCache<Value: Sendable>: Sendable {
             state.isFetching = false
             state.round += 1
         }
-        self.waiters.wake { _ in true }
+        self.waiters.wakeAll()
     }
 
     /// What the others' fetch brought; nil when it was cancelled.

@@ -7,6 +7,7 @@ struct HandshakesInProgress {
     private var lastNumber: UInt64 = 0
 
     var count: Int { self.channels.count }
+    var all: [any Channel] { Array(self.channels.values) }
 
     /// - Returns: the number under which it is removed, and what has to go for it.
     mutating func add(_ channel: any Channel, atMost limit: Int) -> (number: UInt64, evicted: (any Channel)?) {

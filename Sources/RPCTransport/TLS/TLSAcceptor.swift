@@ -21,18 +21,29 @@ final class TLSAcceptor: Sendable {
 
     var countInProgress: Int { self.inProgress.withLock { $0.count } }
 
-    /// - Parameter serve: takes over a connection that is encrypted, with the client's certificate if it has shown one.
-    func accept(_ channel: any Channel, then serve: @escaping @Sendable (any Channel, PeerCertificate?) throws -> Void) throws {
+    /// - Parameters:
+    ///   - serve: takes over a connection that is encrypted, with the client's certificate if it has shown one.
+    ///   - onEnd: told when it is no longer counted here, whatever has become of it: after it was taken over.
+    func accept(
+        _ channel: any Channel, then serve: @escaping @Sendable (any Channel, PeerCertificate?) throws -> Void,
+        onEnd: @escaping @Sendable () -> Void
+    ) throws {
         let (number, evicted) = self.inProgress.withLock { $0.add(channel, atMost: self.limit) }
         evicted?.close(promise: nil)
         let handshake = TLSHandshake(timeout: self.timeout) { channel, result in
-            self.inProgress.withLock { $0.remove(number) }
             self.finish(channel, result, then: serve)
+            self.inProgress.withLock { $0.remove(number) }
+            onEnd()
         }
         let gate = ClientHelloGate { gate, channel in
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: self.tls.context), position: .after(gate))
         }
         try channel.pipeline.syncOperations.addHandlers([gate, handshake])
+    }
+
+    /// Gives up what is not through.
+    func abort() {
+        for channel in self.inProgress.withLock({ $0.all }) { channel.close(promise: nil) }
     }
 
     private func finish(

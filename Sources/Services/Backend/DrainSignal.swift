@@ -4,7 +4,7 @@ internal import Synchronization
 /// Says that the server is going away, to what works beside the calls: those learn of it from their connections.
 package final class DrainSignal: Sendable {
     /// More than may wait for anything else, so that nobody is turned away here.
-    private let raised = Waiters<Void>(limit: 2 * View.waitersMax)
+    private let raised = Waiters<Same>(limit: 2 * View.waitersMax)
     private let state = Mutex(false)
 
     package init() {}
@@ -14,13 +14,13 @@ package final class DrainSignal: Sendable {
     /// Idempotent.
     package func begin() {
         self.state.withLock { $0 = true }
-        self.raised.wake { true }
+        self.raised.wakeAll()
     }
 
     /// Returns once it has begun, or when the task is cancelled.
     func wait() async {
         while !self.isDraining, !Task.isCancelled {
-            guard await self.raised.wait(for: (), unless: { self.isDraining }) else { return }
+            guard await self.raised.wait(unless: { self.isDraining }) else { return }
         }
     }
 

@@ -114,6 +114,6 @@ final class ResourceMaker: Sendable {
 
     private func leave(_ key: String) {
         self.busy.withLock { _ = $0.remove(key) }
-        self.waiters.wake { $0 == key }
+        self.waiters.wake(key)
     }
 }

@@ -56,7 +56,7 @@ package final class HealthRegistry: Sendable {
     package func shutDown() {
         self.setAll(.notServing)
         self.state.withLock { $0.isShutDown = true }
-        self.waiters.wake { _ in true }
+        self.waiters.wakeAll()
     }
 
     private func change(_ change: (inout [String: Status]) -> Void) {
@@ -66,7 +66,7 @@ package final class HealthRegistry: Sendable {
             change(&state.statuses)
             return Set(state.statuses.filter { before[$0.key] != $0.value }.keys)
         }
-        if !changed.isEmpty { self.waiters.wake { changed.contains($0) } }
+        if !changed.isEmpty { self.waiters.wake(changed) }
     }
 
     /// Tells the status at once and then each change, until the task is cancelled; nil is a service that is not known (yet). What

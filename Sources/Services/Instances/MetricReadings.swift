@@ -94,7 +94,7 @@ final class MetricReadings: Sendable {
         case .failure: entry = .known(result, until: clock.now + Self.failureTimeToLive)
         }
         self.entries.withLock { $0[key] = entry }
-        self.waiters.wake { $0 == key }
+        self.waiters.wake(key)
         return try result.get()
     }
 }

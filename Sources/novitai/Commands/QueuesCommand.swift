@@ -75,12 +75,12 @@ struct QueueOptions: ParsableArguments {
 }
 
 private func table(_ queues: [NovitaiV1.Queue]) -> String {
-    var table = Table("QUEUE", "READY", "RUNNING", "WAITING", "NEXT DUE", "DEADLINE", "STATE")
+    var table = Table("QUEUE", "PRIORITY", "READY", "RUNNING", "WAITING", "NEXT DUE", "DEADLINE", "STATE")
     for queue in queues {
         let state = queue.pause.map { "paused since \($0.since.text) by \($0.actor): \($0.reason)" } ?? "open"
         table.add(
-            queue.type.word, String(queue.ready), String(queue.running), String(queue.waiting), queue.nextDueTime.text,
-            queue.deadline.map { "\($0.seconds) s" } ?? "-", state)
+            queue.type.word, String(queue.priority), String(queue.ready), String(queue.running), String(queue.waiting),
+            queue.nextDueTime.text, queue.deadline.map { "\($0.seconds) s" } ?? "-", state)
     }
     return table.text
 }

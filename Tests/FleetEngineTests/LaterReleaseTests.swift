@@ -3,6 +3,8 @@ import NovitaSimulator
 import SQLiteStore
 import Testing
 
+@testable import FleetSimulation
+
 @Suite("After a later release was taken back")
 struct LaterReleaseTests {
     /// A job of a kind that nobody here knows, written by whoever ran before.

@@ -20,6 +20,8 @@ SPEED = 20
 SETTLE_SECONDS = 60
 # From the last fault to rest: a create that is to be proven absent, one that comes later than it may, and the sweeps behind it.
 REST_SECONDS = 4 * SETTLE_SECONDS
+# Between two looks at whether all is at rest: many storms go on at a time.
+LOOK_SECONDS = 0.5
 # Within which customers come, change their minds and servers die.
 STORM_SECONDS = 10
 # How long both of two machines may be billed when the provider was later than it may be: a sweep, proof, and a killed server before it.
@@ -156,6 +158,7 @@ class Deployment:
 
     def is_at_rest(self):
         api = self.storm.api
+        self.storm.pause(LOOK_SECONDS)
         jobs = self.call(self.client.jobs.ListJobs, api.job.ListJobsRequest(page_size=1000)).jobs
         if any(api.job.JobState.Name(job.state).removeprefix("JOB_STATE_") not in FINAL for job in jobs):
             return False
@@ -212,7 +215,7 @@ class Storm:
         self.clear_faults()
         try:
             wait_for(lambda: all(deployment.is_at_rest() for deployment in deployments), REST_SECONDS, "all is at rest")
-            wait_for(lambda: not self.found_in_ledger(deployments), SETTLE_SECONDS, "the ledger agrees")
+            wait_for(lambda: not self.found_in_ledger(deployments) or self.pause(LOOK_SECONDS), SETTLE_SECONDS, "the ledger agrees")
         except AssertionError as error:
             return [str(error), *self.found(deployments)]
         return self.found(deployments)

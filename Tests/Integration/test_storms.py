@@ -9,7 +9,7 @@ from storms import Storm
 ONLY = os.environ.get("NOVITAI_STORM")
 SEEDS = [int(ONLY)] if ONLY else list(range(1, 1 + int(os.environ.get("NOVITAI_STORMS", 20))))
 # They mostly wait: for a window to be over, for a machine to come up.
-AT_ONCE = int(os.environ.get("NOVITAI_STORMS_AT_ONCE", 10))
+AT_ONCE = int(os.environ.get("NOVITAI_STORMS_AT_ONCE", 20))
 SECONDS_OF_ONE = 600
 
 

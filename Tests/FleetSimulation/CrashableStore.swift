@@ -44,11 +44,13 @@ struct CrashableStore: Store {
     }
 
     /// What was decided is written down a moment later, or much later: the world may have changed by then. Looks at machines in transition
-    /// are seconds apart.
+    /// are seconds apart. Deletes come most often while something is under way.
     private func delayRequest(_ commit: Commit) async {
-        guard commit.request != nil, self.scenario.storeDelayMax > 0, self.dice.chance(0.5) else { return }
-        let delay = self.dice.chance(0.5) ? self.dice.milliseconds(0...400) : self.dice.seconds(1...20)
-        await self.clock.sleep(until: self.clock.now + delay)
+        guard let request = commit.request else { return }
+        let isDelete = request.key.method == "delete"
+        guard isDelete ? self.dice.chance(0.6) : self.scenario.storeDelayMax > 0 && self.dice.chance(0.5) else { return }
+        let isLong = isDelete || self.dice.chance(0.5)
+        await self.clock.sleep(until: self.clock.now + (isLong ? self.dice.seconds(1...30) : self.dice.milliseconds(0...400)))
     }
 
     /// A worker that is stopped before its call, and goes on much later, when nobody believes it to live any more.

@@ -146,10 +146,13 @@ package struct MachineListing: Sendable, Hashable {
     package var machines: [Machine]
     /// When its first page was asked for.
     package var begunAt: Timestamp
+    /// Calls that one reading of it takes.
+    package var calls: Int
 
-    package init(machines: [Machine], begunAt: Timestamp) {
+    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1) {
         self.machines = machines
         self.begunAt = begunAt
+        self.calls = calls
     }
 }
 

@@ -78,7 +78,8 @@ final class WebhookRunner: Sendable {
         guard let history = self.world.view.deployment?.history, !Task.isCancelled else { return false }
         guard let position = try await self.position(&place) else {
             // What was before the first target is nobody's business.
-            try await self.write(WebhookAdvance(position: self.world.view.revision), &place)
+            let (instances, revision) = self.world.view.livingInstances()
+            try await self.write(WebhookAdvance(position: revision, marks: Self.marks(of: instances)), &place)
             return false
         }
         let events: [Event]
@@ -87,7 +88,7 @@ final class WebhookRunner: Sendable {
         } catch {
             guard case .revisionTrimmed(let oldest) = error else { throw error }
             self.world.report(.webhooksSkipped(from: position, to: oldest))
-            try await self.write(WebhookAdvance(position: Revision(oldest.number - 1)), &place)
+            try await self.skip(to: Revision(oldest.number - 1), &place)
             return true
         }
         guard let last = events.last else { return false }
@@ -96,6 +97,18 @@ final class WebhookRunner: Sendable {
         place.read = last.revision
         if !advance.deliveries.isEmpty { self.webhooks.asked.raise() }
         return true
+    }
+
+    /// Changes that are no longer in the log are told nobody; what has not changed since is known to have been as it is.
+    private func skip(to position: Revision, _ place: inout Place) async throws(StoreError) {
+        let unchanged = self.world.view.livingInstances().instances.filter { $0.revision <= position }
+        let known = try await self.webhooks.store.webhookMarks(of: unchanged.map(\.id))
+        let untold = unchanged.filter { known[$0.id] == nil }
+        try await self.write(WebhookAdvance(position: position, marks: Self.marks(of: untold)), &place)
+    }
+
+    private static func marks(of instances: [Instance]) -> [InstanceID: WebhookMark] {
+        Dictionary(instances.map { ($0.id, WebhookMark(asFound: $0)) }) { first, _ in first }
     }
 
     private func position(_ place: inout Place) async throws(StoreError) -> Revision? {

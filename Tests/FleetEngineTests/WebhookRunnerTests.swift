@@ -17,8 +17,12 @@ struct WebhookRunnerTests {
         let begunAt = try #require(receiver.begunAt)
         var marks: [InstanceID: WebhookMark] = [:]
         var wanted: Set<SimulatedReceiver.Taken> = []
-        for event in finding.events where event.revision > begunAt {
+        for event in finding.events {
             guard case .instance(let instance) = event.object else { continue }
+            guard event.revision > begunAt else {
+                marks[instance.id] = WebhookMark(asFound: instance)
+                continue
+            }
             for event in marks[instance.id, default: WebhookMark()].events(of: instance, history: HistoryID(rawValue: "h")) {
                 wanted.insert(SimulatedReceiver.Taken(instance: instance.id, sequence: event.sequence, type: event.type))
             }

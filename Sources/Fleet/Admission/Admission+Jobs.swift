@@ -26,8 +26,12 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the move has been asked of the provider: it ends when it is known what has come of it",
                 instanceID: subject.instance.id, jobID: id)
+        case .changeBilling where job.billing?.months != nil && !job.isUncalled:
+            throw FleetError(
+                .invalidState, "the months have been asked of the provider: it ends when it is known whether they are paid",
+                instanceID: subject.instance.id, jobID: job.id)
         case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance,
-            .saveImage:
+            .saveImage, .changeBilling:
             return self.cancelChange(job, subject, on: occasion)
         }
     }
@@ -134,12 +138,17 @@ extension Admission.Admitted {
 
 extension JobType {
     /// It is about what is wanted of the machine: that it runs, stops or goes.
-    fileprivate var changesWish: Bool { self != .updateInstance && self != .migrateInstance && self != .saveImage }
+    fileprivate var changesWish: Bool {
+        switch self {
+        case .createInstance, .startInstance, .stopInstance, .restartInstance, .deleteInstance: true
+        case .updateInstance, .migrateInstance, .saveImage, .changeBilling: false
+        }
+    }
 
-    /// Never asked of a create, an update or a migration.
+    /// Never asked of a create, nor of what changes no wish.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage: .start
+        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage, .changeBilling: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete

@@ -89,6 +89,20 @@ package struct Mutations: Sendable {
         }
     }
 
+    /// How it is paid for; see `Admission.changeBilling`.
+    package func changeBilling(
+        _ change: BillingChange, of instanceID: InstanceID, price: MicroUSD?, expectedRevision: Revision? = nil, request: RequestKey,
+        payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            var occasion = occasion
+            occasion.funds = self.funds()
+            occasion.hourlySpend = self.view.hourlySpend
+            return try admission.changeBilling(change, subject, price: price, expectedRevision: expectedRevision, on: occasion)
+        }
+    }
+
     /// To another machine; see `Admission.migrate`.
     package func migrate(
         _ way: Migration, _ instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],

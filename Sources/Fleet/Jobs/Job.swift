@@ -9,6 +9,7 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case updateInstance
     case migrateInstance
     case saveImage
+    case changeBilling
 }
 
 extension JobType {
@@ -117,6 +118,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var migration: Migration?
     /// Of a saved image alone.
     package var imageSave: ImageSave?
+    /// Of a change of billing alone.
+    package var billing: BillingChange?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -153,6 +156,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.update = nil
         self.migration = nil
         self.imageSave = nil
+        self.billing = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

@@ -30,6 +30,9 @@ typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
 typedef struct Novitai__V1__Instance Novitai__V1__Instance;
 typedef struct Novitai__V1__Instance__LabelsEntry Novitai__V1__Instance__LabelsEntry;
+typedef struct Novitai__V1__InstanceBilling Novitai__V1__InstanceBilling;
+typedef struct Novitai__V1__AutoRenewal Novitai__V1__AutoRenewal;
+typedef struct Novitai__V1__AutoMigration Novitai__V1__AutoMigration;
 typedef struct Novitai__V1__SpotFacts Novitai__V1__SpotFacts;
 typedef struct Novitai__V1__Replacement Novitai__V1__Replacement;
 typedef struct Novitai__V1__InstancePolicies Novitai__V1__InstancePolicies;
@@ -77,6 +80,8 @@ typedef struct Novitai__V1__MigrateInstanceRequest Novitai__V1__MigrateInstanceR
 typedef struct Novitai__V1__MigrateInstanceResponse Novitai__V1__MigrateInstanceResponse;
 typedef struct Novitai__V1__SaveInstanceImageRequest Novitai__V1__SaveInstanceImageRequest;
 typedef struct Novitai__V1__SaveInstanceImageResponse Novitai__V1__SaveInstanceImageResponse;
+typedef struct Novitai__V1__ChangeInstanceBillingRequest Novitai__V1__ChangeInstanceBillingRequest;
+typedef struct Novitai__V1__ChangeInstanceBillingResponse Novitai__V1__ChangeInstanceBillingResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
 typedef struct Novitai__V1__DeleteInstanceResponse Novitai__V1__DeleteInstanceResponse;
 typedef struct Novitai__V1__WatchInstancesRequest Novitai__V1__WatchInstancesRequest;
@@ -280,10 +285,44 @@ struct  Novitai__V1__Instance
   size_t n_recovery_times;
   Google__Protobuf__Timestamp **recovery_times;
   Novitai__V1__Replacement *replacement;
+  Novitai__V1__InstanceBilling *billing;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL, NULL, 0,NULL, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL, NULL, 0,NULL, NULL, NULL }
+
+
+struct  Novitai__V1__InstanceBilling
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *paid_until_time;
+  Novitai__V1__AutoRenewal *auto_renew;
+  Novitai__V1__AutoMigration *auto_migration;
+};
+#define NOVITAI__V1__INSTANCE_BILLING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_billing__descriptor) \
+    , NULL, NULL, NULL }
+
+
+struct  Novitai__V1__AutoRenewal
+{
+  ProtobufCMessage base;
+  uint32_t months;
+};
+#define NOVITAI__V1__AUTO_RENEWAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__auto_renewal__descriptor) \
+    , 0 }
+
+
+struct  Novitai__V1__AutoMigration
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean enabled;
+  protobuf_c_boolean include_system_disk;
+};
+#define NOVITAI__V1__AUTO_MIGRATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__auto_migration__descriptor) \
+    , 0, 0 }
 
 
 struct  Novitai__V1__SpotFacts
@@ -962,6 +1001,35 @@ struct  Novitai__V1__SaveInstanceImageResponse
     , NULL, NULL, {0,NULL} }
 
 
+struct  Novitai__V1__ChangeInstanceBillingRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  int64_t expected_revision;
+  uint32_t months;
+  Novitai__V1__Money *max_price;
+  Novitai__V1__AutoRenewal *auto_renew;
+  Novitai__V1__AutoMigration *auto_migration;
+};
+#define NOVITAI__V1__CHANGE_INSTANCE_BILLING_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__change_instance_billing_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, 0, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__ChangeInstanceBillingResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Instance *instance;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__CHANGE_INSTANCE_BILLING_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__change_instance_billing_response__descriptor) \
+    , NULL, NULL, {0,NULL} }
+
+
 struct  Novitai__V1__DeleteInstanceRequest
 {
   ProtobufCMessage base;
@@ -1062,6 +1130,15 @@ void   novitai__v1__instance__labels_entry__init
 /* Novitai__V1__Instance methods */
 void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message);
+/* Novitai__V1__InstanceBilling methods */
+void   novitai__v1__instance_billing__init
+                     (Novitai__V1__InstanceBilling         *message);
+/* Novitai__V1__AutoRenewal methods */
+void   novitai__v1__auto_renewal__init
+                     (Novitai__V1__AutoRenewal         *message);
+/* Novitai__V1__AutoMigration methods */
+void   novitai__v1__auto_migration__init
+                     (Novitai__V1__AutoMigration         *message);
 /* Novitai__V1__SpotFacts methods */
 void   novitai__v1__spot_facts__init
                      (Novitai__V1__SpotFacts         *message);
@@ -1203,6 +1280,12 @@ void   novitai__v1__save_instance_image_request__init
 /* Novitai__V1__SaveInstanceImageResponse methods */
 void   novitai__v1__save_instance_image_response__init
                      (Novitai__V1__SaveInstanceImageResponse         *message);
+/* Novitai__V1__ChangeInstanceBillingRequest methods */
+void   novitai__v1__change_instance_billing_request__init
+                     (Novitai__V1__ChangeInstanceBillingRequest         *message);
+/* Novitai__V1__ChangeInstanceBillingResponse methods */
+void   novitai__v1__change_instance_billing_response__init
+                     (Novitai__V1__ChangeInstanceBillingResponse         *message);
 /* Novitai__V1__DeleteInstanceRequest methods */
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message);
@@ -1252,6 +1335,15 @@ typedef void (*Novitai__V1__Instance__LabelsEntry_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__Instance_Closure)
                  (const Novitai__V1__Instance *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__InstanceBilling_Closure)
+                 (const Novitai__V1__InstanceBilling *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__AutoRenewal_Closure)
+                 (const Novitai__V1__AutoRenewal *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__AutoMigration_Closure)
+                 (const Novitai__V1__AutoMigration *message,
                   void *closure_data);
 typedef void (*Novitai__V1__SpotFacts_Closure)
                  (const Novitai__V1__SpotFacts *message,
@@ -1394,6 +1486,12 @@ typedef void (*Novitai__V1__SaveInstanceImageRequest_Closure)
 typedef void (*Novitai__V1__SaveInstanceImageResponse_Closure)
                  (const Novitai__V1__SaveInstanceImageResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__ChangeInstanceBillingRequest_Closure)
+                 (const Novitai__V1__ChangeInstanceBillingRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ChangeInstanceBillingResponse_Closure)
+                 (const Novitai__V1__ChangeInstanceBillingResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteInstanceRequest_Closure)
                  (const Novitai__V1__DeleteInstanceRequest *message,
                   void *closure_data);
@@ -1426,6 +1524,9 @@ extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__instance_billing__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__auto_renewal__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__auto_migration__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__spot_facts__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor;
@@ -1473,6 +1574,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_request__d
 extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__watch_instances_request__descriptor;

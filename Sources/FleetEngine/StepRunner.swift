@@ -237,7 +237,7 @@ struct StepRunner: Sendable {
             id,
             MachineUpgrade(
                 token: token, mark: mark, image: spec.image, registryCredentialID: spec.registryCredentialID, environment: environment,
-                command: spec.command, entrypoint: spec.entrypoint),
+                command: spec.command, entrypoint: spec.entrypoint, volumes: spec.volumes ?? []),
             call: call)
     }
 

@@ -172,6 +172,8 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.ReadinessRule.self,
     NovitaiV1.ProbeResult.self,
     NovitaiV1.InstanceSpec.self,
+    NovitaiV1.ProductRequirements.self,
+    NovitaiV1.VolumeMount.self,
     NovitaiV1.Endpoint.self,
     NovitaiV1.Placement.self,
     NovitaiV1.Upstream.self,

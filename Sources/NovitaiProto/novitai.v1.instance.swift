@@ -461,6 +461,17 @@ extension NovitaiV1 {
         /// Lowest CUDA version, as "12.4".
         package var minCudaVersion: String = ""
         package var readinessRule: NovitaiV1.ReadinessRule?
+        /// Instead of products, in requests only: the cheapest 16 products on offer that have so much, as they are when the request is accepted.
+        /// An answer shows them as `products`.
+        package var requirements: NovitaiV1.ProductRequirements?
+        /// Id of a template, in requests only: what is not given here is taken from it as it is when the request is accepted. That is image with
+        /// its registry credential, command, environment (variable by variable), ports, disk_gb and min_cuda_version.
+        package var templateId: String = ""
+        /// Network volumes in the container, at most 30; the machine then stands in their region. Volumes are the account's, so that only an admin
+        /// may have them mounted.
+        package var volumes: [NovitaiV1.VolumeMount] = []
+        /// Id of a private network of the account; the machine then stands in its region. For admins alone, as volumes are.
+        package var networkId: String = ""
         package init() {}
     }
 }
@@ -493,6 +504,10 @@ extension NovitaiV1.InstanceSpec {
         self.maxHourlyPrice = try unsafe c.pointee._max_hourly_price_case.rawValue == 12 ? Wire.message(c.pointee.max_hourly_price, NovitaiV1.Money.init(reading:)) : nil
         self.minCudaVersion = try unsafe c.pointee.min_cuda_version.string("InstanceSpec.min_cuda_version")
         self.readinessRule = try unsafe Wire.message(c.pointee.readiness_rule, NovitaiV1.ReadinessRule.init(reading:))
+        self.requirements = try unsafe Wire.message(c.pointee.requirements, NovitaiV1.ProductRequirements.init(reading:))
+        self.templateId = try unsafe c.pointee.template_id.string("InstanceSpec.template_id")
+        self.volumes = try unsafe Wire.messages(c.pointee.volumes, c.pointee.n_volumes, NovitaiV1.VolumeMount.init(reading:))
+        self.networkId = try unsafe c.pointee.network_id.string("InstanceSpec.network_id")
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceSpec> {
@@ -517,6 +532,86 @@ extension NovitaiV1.InstanceSpec {
         }
         try unsafe c.pointee.min_cuda_version = .init(arena.string(self.minCudaVersion))
         if let value = self.readinessRule { try unsafe c.pointee.readiness_rule = value.write(in: arena) }
+        if let value = self.requirements { try unsafe c.pointee.requirements = value.write(in: arena) }
+        try unsafe c.pointee.template_id = .init(arena.string(self.templateId))
+        try unsafe (c.pointee.volumes, c.pointee.n_volumes) = arena.list(self.volumes) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.network_id = .init(arena.string(self.networkId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What each GPU of a product has, or comes with.
+    package struct ProductRequirements: ProtobufMessage {
+        /// GB of memory of its own, as the product's name says.
+        package var minVramGb: UInt32 = 0
+        /// Cores beside it.
+        package var minCpuCount: UInt32 = 0
+        /// GB of memory beside it.
+        package var minMemoryGb: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ProductRequirements {
+    package static var protobufName: String { "novitai.v1.ProductRequirements" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__product_requirements__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ProductRequirements>) throws(WireError) {
+        self.minVramGb = unsafe c.pointee.min_vram_gb
+        self.minCpuCount = unsafe c.pointee.min_cpu_count
+        self.minMemoryGb = unsafe c.pointee.min_memory_gb
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ProductRequirements> {
+        let c = try unsafe arena.make(novitai__v1__product_requirements__init)
+        unsafe c.pointee.min_vram_gb = self.minVramGb
+        unsafe c.pointee.min_cpu_count = self.minCpuCount
+        unsafe c.pointee.min_memory_gb = self.minMemoryGb
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct VolumeMount: ProtobufMessage {
+        package var volumeId: String = ""
+        /// Where it stands in the container, an absolute path of at most 4095 characters.
+        package var mountPath: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.VolumeMount {
+    package static var protobufName: String { "novitai.v1.VolumeMount" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__volume_mount__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__VolumeMount>) throws(WireError) {
+        self.volumeId = try unsafe c.pointee.volume_id.string("VolumeMount.volume_id")
+        self.mountPath = try unsafe c.pointee.mount_path.string("VolumeMount.mount_path")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__VolumeMount> {
+        let c = try unsafe arena.make(novitai__v1__volume_mount__init)
+        try unsafe c.pointee.volume_id = .init(arena.string(self.volumeId))
+        try unsafe c.pointee.mount_path = .init(arena.string(self.mountPath))
         return unsafe c
     }
 }

@@ -217,7 +217,7 @@ package struct Mutations: Sendable {
         }
     }
 
-    private func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
+    package func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
         guard let record = try await self.record(of: request) else { return nil }
         return try await self.reply(to: record, payloadDigest: payloadDigest)
     }

@@ -58,7 +58,8 @@ package struct BillingChange: Hashable, Sendable, Codable {
     package var effect: String {
         if let months, let maxPrice { return "\(months) months are to be paid ahead, for at most \(maxPrice)" }
         if let autoRenewMonths {
-            return autoRenewMonths == 0 ? "it is no longer to be renewed by itself" : "it is to be renewed by itself for \(autoRenewMonths) months"
+            return autoRenewMonths == 0
+                ? "it is no longer to be renewed by itself" : "it is to be renewed by itself for \(autoRenewMonths) months"
         }
         return "the provider is \(self.autoMigration?.isOn == true ? "" : "no longer ")to move it by itself"
     }

@@ -27,7 +27,9 @@ extension JobStepper {
     ///   - machine: as it was just read.
     ///   - price: of the months, by the catalogue.
     package func orderingTerms(_ machine: Machine?, price: MicroUSD?) -> StepResult {
-        guard let machine, machine.phase != .gone else { return self.billingFailed(.providerError, "the provider does not show the machine") }
+        guard let machine, machine.phase != .gone else {
+            return self.billingFailed(.providerError, "the provider does not show the machine")
+        }
         if let months = self.job.billing?.months {
             guard machine.billingMode != .spot else { return self.billingFailed(.refused, "a spot machine is not paid by the month") }
             guard let price, price <= self.job.billing?.maxPrice ?? .zero else {

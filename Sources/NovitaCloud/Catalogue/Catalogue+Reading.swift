@@ -37,7 +37,8 @@ struct ProductListings {
             maxDiskGB: json["maxRootFS"].integer ?? 0,
             onDemandPrice: isOffered(onDemand) ? self.price("price", .onDemand, onDemand) : nil,
             spotPrice: isOffered(spot) ? self.price("spotPrice", .spot, spot) : nil,
-            monthlyPrices: self.monthlyPrices(onDemand), clusterIDs: self.clusterIDs(json, in: clusters), stock: (offered.first ?? json)["inventoryState"].string,
+            monthlyPrices: self.monthlyPrices(onDemand), clusterIDs: self.clusterIDs(json, in: clusters),
+            stock: (offered.first ?? json)["inventoryState"].string,
             isAvailable: !offered.isEmpty)
     }
 

@@ -231,7 +231,8 @@ extension SimulatedProvider {
                     id: offer.product.id, name: offer.product.name, cpuCount: offer.product.cpuPerGPU, memoryGB: offer.product.memoryPerGPU,
                     minDiskGB: 10, maxDiskGB: offer.product.maxRootFS, onDemandPrice: MicroUSD(micros: offer.product.price * 10),
                     spotPrice: offer.product.spotPrice.map { MicroUSD(micros: $0 * 10) },
-                    monthlyPrices: offer.product.monthlyPrice.map { [1: MicroUSD(micros: $0 * 10)] } ?? [:], clusterIDs: offer.product.clusterIDs,
+                    monthlyPrices: offer.product.monthlyPrice.map { [1: MicroUSD(micros: $0 * 10)] } ?? [:],
+                    clusterIDs: offer.product.clusterIDs,
                     stock: offer.inventory.rawValue, isAvailable: offer.isDeployable)
             }
             return Fleet.Catalogue(products: products, clusters: clusters, fetchedAt: now)

@@ -43,6 +43,18 @@ void   novitai__v1__instance_spec__init
   static const Novitai__V1__InstanceSpec init_value = NOVITAI__V1__INSTANCE_SPEC__INIT;
   *message = init_value;
 }
+void   novitai__v1__product_requirements__init
+                     (Novitai__V1__ProductRequirements         *message)
+{
+  static const Novitai__V1__ProductRequirements init_value = NOVITAI__V1__PRODUCT_REQUIREMENTS__INIT;
+  *message = init_value;
+}
+void   novitai__v1__volume_mount__init
+                     (Novitai__V1__VolumeMount         *message)
+{
+  static const Novitai__V1__VolumeMount init_value = NOVITAI__V1__VOLUME_MOUNT__INIT;
+  *message = init_value;
+}
 void   novitai__v1__endpoint__init
                      (Novitai__V1__Endpoint         *message)
 {
@@ -748,7 +760,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__
   (ProtobufCMessageInit) novitai__v1__instance_spec__environment_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[14] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[18] =
 {
   {
     "products",
@@ -918,6 +930,54 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "requirements",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, requirements),
+    &novitai__v1__product_requirements__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "template_id",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, template_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "volumes",
+    17,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__InstanceSpec, n_volumes),
+    offsetof(Novitai__V1__InstanceSpec, volumes),
+    &novitai__v1__volume_mount__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "network_id",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, network_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   10,   /* field[10] = billing_mode */
@@ -929,16 +989,20 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   3,   /* field[3] = image */
   11,   /* field[11] = max_hourly_price */
   12,   /* field[12] = min_cuda_version */
+  17,   /* field[17] = network_id */
   8,   /* field[8] = ports */
   0,   /* field[0] = products */
   13,   /* field[13] = readiness_rule */
   2,   /* field[2] = regions */
   4,   /* field[4] = registry_credential_id */
+  14,   /* field[14] = requirements */
+  15,   /* field[15] = template_id */
+  16,   /* field[16] = volumes */
 };
 static const ProtobufCIntRange novitai__v1__instance_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
 {
@@ -948,11 +1012,126 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
   "Novitai__V1__InstanceSpec",
   "novitai.v1",
   sizeof(Novitai__V1__InstanceSpec),
-  14,
+  18,
   novitai__v1__instance_spec__field_descriptors,
   novitai__v1__instance_spec__field_indices_by_name,
   1,  novitai__v1__instance_spec__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance_spec__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__product_requirements__field_descriptors[3] =
+{
+  {
+    "min_vram_gb",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_vram_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_cpu_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_cpu_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_memory_gb",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_memory_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__product_requirements__field_indices_by_name[] = {
+  1,   /* field[1] = min_cpu_count */
+  2,   /* field[2] = min_memory_gb */
+  0,   /* field[0] = min_vram_gb */
+};
+static const ProtobufCIntRange novitai__v1__product_requirements__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__product_requirements__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ProductRequirements",
+  "ProductRequirements",
+  "Novitai__V1__ProductRequirements",
+  "novitai.v1",
+  sizeof(Novitai__V1__ProductRequirements),
+  3,
+  novitai__v1__product_requirements__field_descriptors,
+  novitai__v1__product_requirements__field_indices_by_name,
+  1,  novitai__v1__product_requirements__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__product_requirements__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__volume_mount__field_descriptors[2] =
+{
+  {
+    "volume_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__VolumeMount, volume_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mount_path",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__VolumeMount, mount_path),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__volume_mount__field_indices_by_name[] = {
+  1,   /* field[1] = mount_path */
+  0,   /* field[0] = volume_id */
+};
+static const ProtobufCIntRange novitai__v1__volume_mount__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__volume_mount__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.VolumeMount",
+  "VolumeMount",
+  "Novitai__V1__VolumeMount",
+  "novitai.v1",
+  sizeof(Novitai__V1__VolumeMount),
+  2,
+  novitai__v1__volume_mount__field_descriptors,
+  novitai__v1__volume_mount__field_indices_by_name,
+  1,  novitai__v1__volume_mount__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__volume_mount__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__endpoint__field_descriptors[3] =

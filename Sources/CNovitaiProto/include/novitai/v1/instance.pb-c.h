@@ -25,6 +25,8 @@ typedef struct Novitai__V1__ReadinessRule Novitai__V1__ReadinessRule;
 typedef struct Novitai__V1__ProbeResult Novitai__V1__ProbeResult;
 typedef struct Novitai__V1__InstanceSpec Novitai__V1__InstanceSpec;
 typedef struct Novitai__V1__InstanceSpec__EnvironmentEntry Novitai__V1__InstanceSpec__EnvironmentEntry;
+typedef struct Novitai__V1__ProductRequirements Novitai__V1__ProductRequirements;
+typedef struct Novitai__V1__VolumeMount Novitai__V1__VolumeMount;
 typedef struct Novitai__V1__Endpoint Novitai__V1__Endpoint;
 typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
@@ -182,6 +184,11 @@ struct  Novitai__V1__InstanceSpec
   int32_t billing_mode;
   ProtobufCBinaryData min_cuda_version;
   Novitai__V1__ReadinessRule *readiness_rule;
+  Novitai__V1__ProductRequirements *requirements;
+  ProtobufCBinaryData template_id;
+  size_t n_volumes;
+  Novitai__V1__VolumeMount **volumes;
+  ProtobufCBinaryData network_id;
   Novitai__V1__InstanceSpec__MaxHourlyPriceCase _max_hourly_price_case;
   union {
     Novitai__V1__Money *max_hourly_price;
@@ -189,7 +196,30 @@ struct  Novitai__V1__InstanceSpec
 };
 #define NOVITAI__V1__INSTANCE_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_spec__descriptor) \
-    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+
+
+struct  Novitai__V1__ProductRequirements
+{
+  ProtobufCMessage base;
+  uint32_t min_vram_gb;
+  uint32_t min_cpu_count;
+  uint32_t min_memory_gb;
+};
+#define NOVITAI__V1__PRODUCT_REQUIREMENTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__product_requirements__descriptor) \
+    , 0, 0, 0 }
+
+
+struct  Novitai__V1__VolumeMount
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData volume_id;
+  ProtobufCBinaryData mount_path;
+};
+#define NOVITAI__V1__VOLUME_MOUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__volume_mount__descriptor) \
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__Endpoint
@@ -1115,6 +1145,12 @@ void   novitai__v1__instance_spec__environment_entry__init
 /* Novitai__V1__InstanceSpec methods */
 void   novitai__v1__instance_spec__init
                      (Novitai__V1__InstanceSpec         *message);
+/* Novitai__V1__ProductRequirements methods */
+void   novitai__v1__product_requirements__init
+                     (Novitai__V1__ProductRequirements         *message);
+/* Novitai__V1__VolumeMount methods */
+void   novitai__v1__volume_mount__init
+                     (Novitai__V1__VolumeMount         *message);
 /* Novitai__V1__Endpoint methods */
 void   novitai__v1__endpoint__init
                      (Novitai__V1__Endpoint         *message);
@@ -1321,6 +1357,12 @@ typedef void (*Novitai__V1__InstanceSpec__EnvironmentEntry_Closure)
 typedef void (*Novitai__V1__InstanceSpec_Closure)
                  (const Novitai__V1__InstanceSpec *message,
                   void *closure_data);
+typedef void (*Novitai__V1__ProductRequirements_Closure)
+                 (const Novitai__V1__ProductRequirements *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__VolumeMount_Closure)
+                 (const Novitai__V1__VolumeMount *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__Endpoint_Closure)
                  (const Novitai__V1__Endpoint *message,
                   void *closure_data);
@@ -1519,6 +1561,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__readiness_rule__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__probe_result__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__product_requirements__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__volume_mount__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__endpoint__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;

@@ -238,7 +238,7 @@ class Fleet:
             time.sleep(max(0.0, begun + moment - time.monotonic()))
             self.stop_behind(upstream)
             changed = time.monotonic()
-            while self.instances.GetInstance(request, timeout=20).state == self.api.types.INSTANCE_STATE_RUNNING:
+            while self.instances.GetInstance(request, timeout=20).state == self.api.instance.INSTANCE_STATE_RUNNING:
                 if time.monotonic() - changed > 900:
                     return float("inf")
                 time.sleep(LOOK_SECONDS)

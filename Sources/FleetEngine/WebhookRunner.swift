@@ -7,8 +7,11 @@ final class WebhookRunner: Sendable {
     private let world: World
     private let webhooks: Webhooks
     private let shutdown = Signal()
+    /// Before anybody can have asked this server for anything.
+    private let madeAt: Timestamp
 
     init(world: World, webhooks: Webhooks) {
+        self.madeAt = world.clock.now
         self.world = world
         self.webhooks = webhooks
     }
@@ -66,10 +69,11 @@ final class WebhookRunner: Sendable {
     /// read again after a crash, and tells nothing again.
     private struct Place {
         var read: Revision?
-        var written = Revision.zero
+        /// Nil: not known, or nothing yet. An empty log is a place too: what is changed first is told.
+        var written: Revision?
 
         func isFarAhead(at position: Revision) -> Bool {
-            position.number - self.written.number >= EngineLimits.webhookRevisionsReadAgainMax
+            position.number - (self.written ?? .zero).number >= EngineLimits.webhookRevisionsReadAgainMax
         }
     }
 
@@ -77,9 +81,10 @@ final class WebhookRunner: Sendable {
     private func readPage(_ place: inout Place) async throws(StoreError) -> Bool {
         guard let history = self.world.view.deployment?.history, !Task.isCancelled else { return false }
         guard let position = try await self.position(&place) else {
-            // What was before the first target is nobody's business.
+            // What was before the first target is nobody's business; what has been asked for since is told from its next change on.
             let (instances, revision) = self.world.view.livingInstances()
-            try await self.write(WebhookAdvance(position: revision, marks: Self.marks(of: instances)), &place)
+            let found = instances.filter { $0.createdAt < self.madeAt }
+            try await self.write(WebhookAdvance(position: revision, marks: Self.marks(of: found)), &place)
             return false
         }
         let events: [Event]
@@ -119,7 +124,7 @@ final class WebhookRunner: Sendable {
     }
 
     private func write(_ advance: WebhookAdvance, _ place: inout Place) async throws(StoreError) {
-        guard advance.position > place.written || !advance.marks.isEmpty else { return }
+        if let written = place.written, advance.position <= written, advance.marks.isEmpty { return }
         try await self.webhooks.store.advanceWebhooks(advance)
         (place.read, place.written) = (advance.position, advance.position)
     }

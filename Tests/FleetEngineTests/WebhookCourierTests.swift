@@ -29,6 +29,8 @@ struct WebhookCourierTests {
         let receiver = SimulatedReceiver()
         receiver.hangsOver = "instance.provisioning"
         try Universe.play(receiver: receiver) { universe in
+            // What is made before the log is first read is no event.
+            for _ in 0..<60 where receiver.begunAt == nil { await universe.sleep(.seconds(1)) }
             let instance = try await universe.ready()
             await universe.sleep(.seconds(30))
             let types = Set(receiver.taken.values.filter { $0.instance == instance.id }.map(\.type))

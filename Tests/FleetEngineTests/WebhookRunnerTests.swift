@@ -15,14 +15,10 @@ struct WebhookRunnerTests {
         let finding = try Universe(Scenario(seed: seed), directory: directory, receiver: receiver).run()
         #expect(finding.violations.isEmpty)
         let begunAt = try #require(receiver.begunAt)
-        var marks: [InstanceID: WebhookMark] = [:]
+        var marks = receiver.begunWith
         var wanted: Set<SimulatedReceiver.Taken> = []
-        for event in finding.events {
+        for event in finding.events where event.revision > begunAt {
             guard case .instance(let instance) = event.object else { continue }
-            guard event.revision > begunAt else {
-                marks[instance.id] = WebhookMark(asFound: instance)
-                continue
-            }
             for event in marks[instance.id, default: WebhookMark()].events(of: instance, history: HistoryID(rawValue: "h")) {
                 wanted.insert(SimulatedReceiver.Taken(instance: instance.id, sequence: event.sequence, type: event.type))
             }

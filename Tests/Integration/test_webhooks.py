@@ -216,7 +216,7 @@ def test_what_was_there_before_the_first_target_is_no_event(api, start, connect,
     server = start(Server(tmp_path, simulator))
     instance = run(api, connect(server), "old")
     server.stop()
-    client = connect(start(Server(tmp_path, simulator, WEBHOOK_URL=hooks.url)))
+    client = connect(start(Server(tmp_path, simulator, WEBHOOK_URL=hooks.url, WEBHOOK_SECRET=SECRET)))
     client.instances.UpdateInstance(api.instance.UpdateInstanceRequest(id=instance, name="renamed"), timeout=10)
     run(api, client, "new")
     wait_for(lambda: "instance.ready" in hooks.types(), 40, "the new one to be told")

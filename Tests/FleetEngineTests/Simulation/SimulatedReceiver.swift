@@ -20,6 +20,7 @@ final class SimulatedReceiver: Sendable {
         var takenAgain = 0
         var failures: [String: Int] = [:]
         var begunAt: Revision?
+        var begunWith: [InstanceID: WebhookMark] = [:]
         var sent: [String: Int] = [:]
         var isUnwritable = false
         var hangsOver: String?
@@ -48,7 +49,15 @@ final class SimulatedReceiver: Sendable {
 
     fileprivate func arrived(_ delivery: WebhookDelivery) { self.state.withLock { $0.sent[delivery.id, default: 0] += 1 } }
 
-    func reads(from position: Revision) { self.state.withLock { $0.begunAt = $0.begunAt ?? position } }
+    /// What was known then, and is told only as it changes.
+    var begunWith: [InstanceID: WebhookMark] { self.state.withLock { $0.begunWith } }
+
+    func reads(from advance: WebhookAdvance) {
+        self.state.withLock { state in
+            guard state.begunAt == nil else { return }
+            (state.begunAt, state.begunWith) = (advance.position, advance.marks)
+        }
+    }
 
     fileprivate func answer(_ delivery: WebhookDelivery, fails: Bool, takesBefore: Bool) -> WebhookAnswer {
         self.state.withLock { state in
@@ -100,7 +109,7 @@ struct CrashableWebhooks: WebhookStore {
     func advanceWebhooks(_ advance: WebhookAdvance) async throws(StoreError) {
         try await self.store.perform { () async throws(StoreError) in
             try await self.store.inner.advanceWebhooks(advance)
-            self.receiver.reads(from: advance.position)
+            self.receiver.reads(from: advance)
         }
     }
 

@@ -43,7 +43,8 @@ package enum EngineLimits {
     static let webhookEventsAtOnceMax = 256
     /// Revisions without anything to tell that are read again after a restart: reading them takes milliseconds.
     static let webhookRevisionsReadAgainMax: Int64 = 2048
-    /// Deliveries that are under way to one target at a time: a slow receiver keeps its own waiting, and nobody else's.
+    /// Deliveries that are under way to one target at a time, or wait for their outcome to be written: a slow receiver keeps its own waiting,
+    /// and nobody else's.
     package static let webhooksAtOnceMax = 4
     /// On their way to one target; what comes beyond is left alone at once, and can be redelivered. A receiver that has been away for a day
     /// must not fill the disk: about 1.5 KiB each.

@@ -29,7 +29,7 @@ final class MachineObserver: Sendable {
     /// How machines in transition are looked at now.
     var pace: PollPace {
         PollPace(
-            inTransition: self.world.view.machinesAwaited, accountMachines: self.accountMachines,
+            inTransition: self.world.view.machinesAwaited, listingCalls: self.state.withLock { $0.latest?.listing.calls ?? 1 },
             requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
     }
 

@@ -29,11 +29,8 @@ final class Reconciler: Sendable {
     func run() async {
         while !self.isShuttingDown {
             let begunAt = self.world.clock.now
-            let machines = await self.sweep()
-            let interval = PollPace.sweepInterval(
-                configured: self.world.settings.pollInterval, accountMachines: machines,
-                requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
-            await self.world.clock.sleep(until: begunAt + interval)
+            let pace = await self.sweep()
+            await self.world.clock.sleep(until: begunAt + pace.interval)
         }
     }
 
@@ -51,16 +48,25 @@ final class Reconciler: Sendable {
         return await self.compare(listing, isDryRun: isDryRun, isCommanded: true)
     }
 
-    /// Answers how many machines the account has; 0 when that could not be learnt.
-    private func sweep() async -> Int {
+    /// Answers when to sweep again.
+    private func sweep() async -> SweepPace {
         for event in self.debts.look(at: self.world.view.livingInstances().instances, at: self.world.clock.now) { self.world.report(event) }
         do throws(CloudError) {
             let listing = try await self.observer.listing(since: self.world.clock.now, priority: .sweep, requestID: "sweep")
-            return await self.compare(listing, isDryRun: false, isCommanded: false).machines
+            let pace = self.pace(calls: listing.calls, took: self.world.clock.now - listing.begunAt)
+            self.world.monitor.update { $0.sweepPace = pace }
+            _ = await self.compare(listing, isDryRun: false, isCommanded: false)
+            return pace
         } catch {
             self.world.report(.sweepFailed(error.description))
-            return 0
+            return self.pace(calls: 1, took: .zero)
         }
+    }
+
+    private func pace(calls: Int, took: Duration) -> SweepPace {
+        SweepPace(
+            configured: self.world.settings.pollInterval, calls: calls, took: took,
+            requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
     }
 
     private func compare(_ listing: MachineListing, isDryRun: Bool, isCommanded: Bool) async -> ReconciliationReport {

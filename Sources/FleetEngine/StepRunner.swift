@@ -54,6 +54,7 @@ struct StepRunner: Sendable {
         case .migration(let id, let since): try await self.lookAtMigration(job, lease, of: id, since: since)
         case .imageJobs(let query): try await self.lookAtImageJobs(job, lease, query)
         case .saveImage: try await self.saveImage(job, lease, of: instance)
+        case .billing(let id): try await self.changeBilling(job, lease, of: id)
         case .act: try await self.act(job, lease, of: instance)
         }
     }
@@ -239,7 +240,7 @@ struct StepRunner: Sendable {
             id,
             MachineUpgrade(
                 token: token, mark: mark, image: spec.image, registryCredentialID: spec.registryCredentialID, environment: environment,
-                command: spec.command, entrypoint: spec.entrypoint),
+                command: spec.command, entrypoint: spec.entrypoint, volumes: spec.volumes ?? []),
             call: call)
     }
 

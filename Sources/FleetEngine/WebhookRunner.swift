@@ -6,8 +6,11 @@ internal import Fleet
 final class WebhookRunner: Sendable {
     private let world: World
     private let webhooks: Webhooks
+    /// Before anybody can have asked this server for anything.
+    private let madeAt: Timestamp
 
     init(world: World, webhooks: Webhooks) {
+        self.madeAt = world.clock.now
         self.world = world
         self.webhooks = webhooks
     }
@@ -54,10 +57,11 @@ final class WebhookRunner: Sendable {
     /// read again after a crash, and tells nothing again.
     private struct Place {
         var read: Revision?
-        var written = Revision.zero
+        /// Nil: not known, or nothing yet. An empty log is a place too: what is changed first is told.
+        var written: Revision?
 
         func isFarAhead(at position: Revision) -> Bool {
-            position.number - self.written.number >= EngineLimits.webhookRevisionsReadAgainMax
+            position.number - (self.written ?? .zero).number >= EngineLimits.webhookRevisionsReadAgainMax
         }
     }
 
@@ -65,8 +69,10 @@ final class WebhookRunner: Sendable {
     private func readPage(_ place: inout Place) async throws(StoreError) -> Bool {
         guard let history = self.world.view.deployment?.history, !Task.isCancelled else { return false }
         guard let position = try await self.position(&place) else {
-            // What was before the first target is nobody's business.
-            try await self.write(WebhookAdvance(position: self.world.view.revision), &place)
+            // What was before the first target is nobody's business; what has been asked for since is told from its next change on.
+            let (instances, revision) = self.world.view.livingInstances()
+            let found = instances.filter { $0.createdAt < self.madeAt }
+            try await self.write(WebhookAdvance(position: revision, marks: Self.marks(of: found)), &place)
             return false
         }
         let events: [Event]
@@ -75,7 +81,7 @@ final class WebhookRunner: Sendable {
         } catch {
             guard case .revisionTrimmed(let oldest) = error else { throw error }
             self.world.report(.webhooksSkipped(from: position, to: oldest))
-            try await self.write(WebhookAdvance(position: Revision(oldest.number - 1)), &place)
+            try await self.skip(to: Revision(oldest.number - 1), &place)
             return true
         }
         guard let last = events.last else { return false }
@@ -86,6 +92,18 @@ final class WebhookRunner: Sendable {
         return true
     }
 
+    /// Changes that are no longer in the log are told nobody; what has not changed since is known to have been as it is.
+    private func skip(to position: Revision, _ place: inout Place) async throws(StoreError) {
+        let unchanged = self.world.view.livingInstances().instances.filter { $0.revision <= position }
+        let known = try await self.webhooks.store.webhookMarks(of: unchanged.map(\.id))
+        let untold = unchanged.filter { known[$0.id] == nil }
+        try await self.write(WebhookAdvance(position: position, marks: Self.marks(of: untold)), &place)
+    }
+
+    private static func marks(of instances: [Instance]) -> [InstanceID: WebhookMark] {
+        Dictionary(instances.map { ($0.id, WebhookMark(asFound: $0)) }) { first, _ in first }
+    }
+
     private func position(_ place: inout Place) async throws(StoreError) -> Revision? {
         if let read = place.read { return read }
         guard let written = try await self.webhooks.store.webhookPosition() else { return nil }
@@ -94,7 +112,7 @@ final class WebhookRunner: Sendable {
     }
 
     private func write(_ advance: WebhookAdvance, _ place: inout Place) async throws(StoreError) {
-        guard advance.position > place.written || !advance.marks.isEmpty else { return }
+        if let written = place.written, advance.position <= written, advance.marks.isEmpty { return }
         try await self.webhooks.store.advanceWebhooks(advance)
         (place.read, place.written) = (advance.position, advance.position)
     }

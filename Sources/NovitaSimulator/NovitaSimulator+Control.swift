@@ -50,6 +50,13 @@ extension NovitaSimulator {
         if let spotPrice { self.catalogue.products[index].spotPrice = spotPrice }
     }
 
+    // MARK: Lists
+
+    /// Cuts pages of lists to this from now on.
+    package mutating func setPageSizeMax(_ size: Int) {
+        self.configuration.pageSizeMax = size
+    }
+
     // MARK: Machines
 
     /// Announces a reclaim: by default after the usual notice, and not before the guaranteed run is over. Returns the planned time.

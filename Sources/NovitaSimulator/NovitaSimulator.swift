@@ -19,7 +19,7 @@ package struct NovitaSimulator: Sendable {
     /// The furthest that a list can lag behind. A machine's record is kept so long after its end.
     package static let listLagMax = Duration.seconds(3600)
 
-    package let configuration: SimulatorConfiguration
+    package internal(set) var configuration: SimulatorConfiguration
     package internal(set) var now: SimulatorTime
     package internal(set) var requests = RequestLog()
 

@@ -26,6 +26,7 @@ struct ControlResponder: Sendable {
         self.post("faults", on: controls) { body, _ throws(APIError) in try self.armFault(body) }
         self.post("stock", on: controls) { body, _ throws(APIError) in try self.setStock(body) }
         self.post("prices", on: controls) { body, _ throws(APIError) in try self.setPrice(body) }
+        self.post("lists", on: controls) { body, _ throws(APIError) in try self.setPageCap(body) }
         self.post("clock", on: controls) { body, _ throws(APIError) in try self.adjustClock(body) }
         self.post("reset", on: controls) { body, _ throws(APIError) in try self.reset(body) }
         self.post("spot/:id/notify", on: controls, self.notifySpot)
@@ -186,6 +187,15 @@ struct ControlResponder: Sendable {
         try self.host.withSimulator { simulator, _ throws(APIError) in
             try simulator.setPrice(ofProduct: product, price: price, spotPrice: spotPrice)
         }
+        return [:]
+    }
+
+    // MARK: Lists
+
+    private func setPageCap(_ body: FieldReader) throws(APIError) -> JSONValue {
+        try body.expectOnly(["page_cap"])
+        guard let cap = try body.integer("page_cap", in: 1...10_000) else { throw .invalid("page_cap", "required") }
+        self.host.withSimulator { simulator, _ in simulator.setPageSizeMax(cap) }
         return [:]
     }
 

@@ -461,6 +461,17 @@ extension NovitaiV1 {
         /// Lowest CUDA version, as "12.4".
         package var minCudaVersion: String = ""
         package var readinessRule: NovitaiV1.ReadinessRule?
+        /// Instead of products, in requests only: the cheapest 16 products on offer that have so much, as they are when the request is accepted.
+        /// An answer shows them as `products`.
+        package var requirements: NovitaiV1.ProductRequirements?
+        /// Id of a template, in requests only: what is not given here is taken from it as it is when the request is accepted. That is image with
+        /// its registry credential, command, environment (variable by variable), ports, disk_gb and min_cuda_version.
+        package var templateId: String = ""
+        /// Network volumes in the container, at most 30; the machine then stands in their region. Volumes are the account's, so that only an admin
+        /// may have them mounted.
+        package var volumes: [NovitaiV1.VolumeMount] = []
+        /// Id of a private network of the account; the machine then stands in its region. For admins alone, as volumes are.
+        package var networkId: String = ""
         package init() {}
     }
 }
@@ -493,6 +504,10 @@ extension NovitaiV1.InstanceSpec {
         self.maxHourlyPrice = try unsafe c.pointee._max_hourly_price_case.rawValue == 12 ? Wire.message(c.pointee.max_hourly_price, NovitaiV1.Money.init(reading:)) : nil
         self.minCudaVersion = try unsafe c.pointee.min_cuda_version.string("InstanceSpec.min_cuda_version")
         self.readinessRule = try unsafe Wire.message(c.pointee.readiness_rule, NovitaiV1.ReadinessRule.init(reading:))
+        self.requirements = try unsafe Wire.message(c.pointee.requirements, NovitaiV1.ProductRequirements.init(reading:))
+        self.templateId = try unsafe c.pointee.template_id.string("InstanceSpec.template_id")
+        self.volumes = try unsafe Wire.messages(c.pointee.volumes, c.pointee.n_volumes, NovitaiV1.VolumeMount.init(reading:))
+        self.networkId = try unsafe c.pointee.network_id.string("InstanceSpec.network_id")
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceSpec> {
@@ -517,6 +532,86 @@ extension NovitaiV1.InstanceSpec {
         }
         try unsafe c.pointee.min_cuda_version = .init(arena.string(self.minCudaVersion))
         if let value = self.readinessRule { try unsafe c.pointee.readiness_rule = value.write(in: arena) }
+        if let value = self.requirements { try unsafe c.pointee.requirements = value.write(in: arena) }
+        try unsafe c.pointee.template_id = .init(arena.string(self.templateId))
+        try unsafe (c.pointee.volumes, c.pointee.n_volumes) = arena.list(self.volumes) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.network_id = .init(arena.string(self.networkId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// What each GPU of a product has, or comes with.
+    package struct ProductRequirements: ProtobufMessage {
+        /// GB of memory of its own, as the product's name says.
+        package var minVramGb: UInt32 = 0
+        /// Cores beside it.
+        package var minCpuCount: UInt32 = 0
+        /// GB of memory beside it.
+        package var minMemoryGb: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ProductRequirements {
+    package static var protobufName: String { "novitai.v1.ProductRequirements" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__product_requirements__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ProductRequirements>) throws(WireError) {
+        self.minVramGb = unsafe c.pointee.min_vram_gb
+        self.minCpuCount = unsafe c.pointee.min_cpu_count
+        self.minMemoryGb = unsafe c.pointee.min_memory_gb
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ProductRequirements> {
+        let c = try unsafe arena.make(novitai__v1__product_requirements__init)
+        unsafe c.pointee.min_vram_gb = self.minVramGb
+        unsafe c.pointee.min_cpu_count = self.minCpuCount
+        unsafe c.pointee.min_memory_gb = self.minMemoryGb
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct VolumeMount: ProtobufMessage {
+        package var volumeId: String = ""
+        /// Where it stands in the container, an absolute path of at most 4095 characters.
+        package var mountPath: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.VolumeMount {
+    package static var protobufName: String { "novitai.v1.VolumeMount" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__volume_mount__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__VolumeMount>) throws(WireError) {
+        self.volumeId = try unsafe c.pointee.volume_id.string("VolumeMount.volume_id")
+        self.mountPath = try unsafe c.pointee.mount_path.string("VolumeMount.mount_path")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__VolumeMount> {
+        let c = try unsafe arena.make(novitai__v1__volume_mount__init)
+        try unsafe c.pointee.volume_id = .init(arena.string(self.volumeId))
+        try unsafe c.pointee.mount_path = .init(arena.string(self.mountPath))
         return unsafe c
     }
 }
@@ -701,6 +796,8 @@ extension NovitaiV1 {
         package var recoveryTimes: [GoogleProtobuf.Timestamp] = []
         /// A machine that is being made to take its place.
         package var replacement: NovitaiV1.Replacement?
+        /// How it is paid for beyond its price per hour. Absent: nothing is known of it.
+        package var billing: NovitaiV1.InstanceBilling?
         package init() {}
     }
 }
@@ -751,6 +848,7 @@ extension NovitaiV1.Instance {
         self.spot = try unsafe Wire.message(c.pointee.spot, NovitaiV1.SpotFacts.init(reading:))
         self.recoveryTimes = try unsafe Wire.messages(c.pointee.recovery_times, c.pointee.n_recovery_times, GoogleProtobuf.Timestamp.init(reading:))
         self.replacement = try unsafe Wire.message(c.pointee.replacement, NovitaiV1.Replacement.init(reading:))
+        self.billing = try unsafe Wire.message(c.pointee.billing, NovitaiV1.InstanceBilling.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Instance> {
@@ -790,6 +888,114 @@ extension NovitaiV1.Instance {
         if let value = self.spot { try unsafe c.pointee.spot = value.write(in: arena) }
         try unsafe (c.pointee.recovery_times, c.pointee.n_recovery_times) = arena.list(self.recoveryTimes) { value throws(WireError) in try unsafe value.write(in: arena) }
         if let value = self.replacement { try unsafe c.pointee.replacement = value.write(in: arena) }
+        if let value = self.billing { try unsafe c.pointee.billing = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct InstanceBilling: ProtobufMessage {
+        /// It is paid by the month, until then. Absent: it is not.
+        package var paidUntilTime: GoogleProtobuf.Timestamp?
+        /// As last asked for by ChangeInstanceBilling; absent: never.
+        package var autoRenew: NovitaiV1.AutoRenewal?
+        /// As last asked for by ChangeInstanceBilling; absent: never.
+        package var autoMigration: NovitaiV1.AutoMigration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.InstanceBilling {
+    package static var protobufName: String { "novitai.v1.InstanceBilling" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__instance_billing__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__InstanceBilling>) throws(WireError) {
+        self.paidUntilTime = try unsafe Wire.message(c.pointee.paid_until_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.autoRenew = try unsafe Wire.message(c.pointee.auto_renew, NovitaiV1.AutoRenewal.init(reading:))
+        self.autoMigration = try unsafe Wire.message(c.pointee.auto_migration, NovitaiV1.AutoMigration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceBilling> {
+        let c = try unsafe arena.make(novitai__v1__instance_billing__init)
+        if let value = self.paidUntilTime { try unsafe c.pointee.paid_until_time = value.write(in: arena) }
+        if let value = self.autoRenew { try unsafe c.pointee.auto_renew = value.write(in: arena) }
+        if let value = self.autoMigration { try unsafe c.pointee.auto_migration = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct AutoRenewal: ProtobufMessage {
+        /// 1-12, each time; 0: no longer.
+        package var months: UInt32 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.AutoRenewal {
+    package static var protobufName: String { "novitai.v1.AutoRenewal" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__auto_renewal__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__AutoRenewal>) throws(WireError) {
+        self.months = unsafe c.pointee.months
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__AutoRenewal> {
+        let c = try unsafe arena.make(novitai__v1__auto_renewal__init)
+        unsafe c.pointee.months = self.months
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    /// Whether the provider moves a machine by itself when its node fails.
+    package struct AutoMigration: ProtobufMessage {
+        package var enabled: Bool = false
+        package var includeSystemDisk: Bool = false
+        package init() {}
+    }
+}
+
+extension NovitaiV1.AutoMigration {
+    package static var protobufName: String { "novitai.v1.AutoMigration" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__auto_migration__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__AutoMigration>) throws(WireError) {
+        self.enabled = unsafe c.pointee.enabled != 0
+        self.includeSystemDisk = unsafe c.pointee.include_system_disk != 0
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__AutoMigration> {
+        let c = try unsafe arena.make(novitai__v1__auto_migration__init)
+        unsafe c.pointee.enabled = self.enabled ? 1 : 0
+        unsafe c.pointee.include_system_disk = self.includeSystemDisk ? 1 : 0
         return unsafe c
     }
 }
@@ -2603,6 +2809,99 @@ extension NovitaiV1.SaveInstanceImageResponse {
 }
 
 extension NovitaiV1 {
+    /// One of months, auto_renew and auto_migration.
+    package struct ChangeInstanceBillingRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        package var expectedRevision: Int64 = 0
+        /// 1-12 months, paid ahead: a machine by the hour becomes one by the month, one by the month goes on for so much longer.
+        package var months: UInt32 = 0
+        /// Required with months: the most that they may cost, all together. A call with validate_only and a small sum is told what they cost.
+        package var maxPrice: NovitaiV1.Money?
+        package var autoRenew: NovitaiV1.AutoRenewal?
+        package var autoMigration: NovitaiV1.AutoMigration?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ChangeInstanceBillingRequest {
+    package static var protobufName: String { "novitai.v1.ChangeInstanceBillingRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__change_instance_billing_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ChangeInstanceBillingRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("ChangeInstanceBillingRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("ChangeInstanceBillingRequest.id")
+        self.expectedRevision = unsafe c.pointee.expected_revision
+        self.months = unsafe c.pointee.months
+        self.maxPrice = try unsafe Wire.message(c.pointee.max_price, NovitaiV1.Money.init(reading:))
+        self.autoRenew = try unsafe Wire.message(c.pointee.auto_renew, NovitaiV1.AutoRenewal.init(reading:))
+        self.autoMigration = try unsafe Wire.message(c.pointee.auto_migration, NovitaiV1.AutoMigration.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ChangeInstanceBillingRequest> {
+        let c = try unsafe arena.make(novitai__v1__change_instance_billing_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        unsafe c.pointee.expected_revision = self.expectedRevision
+        unsafe c.pointee.months = self.months
+        if let value = self.maxPrice { try unsafe c.pointee.max_price = value.write(in: arena) }
+        if let value = self.autoRenew { try unsafe c.pointee.auto_renew = value.write(in: arena) }
+        if let value = self.autoMigration { try unsafe c.pointee.auto_migration = value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ChangeInstanceBillingResponse: ProtobufMessage {
+        package var instance: NovitaiV1.Instance?
+        /// Succeeds when the provider has taken it. A job that failed is not tried again: who still wants the months asks anew.
+        package var job: NovitaiV1.Job?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ChangeInstanceBillingResponse {
+    package static var protobufName: String { "novitai.v1.ChangeInstanceBillingResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__change_instance_billing_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ChangeInstanceBillingResponse>) throws(WireError) {
+        self.instance = try unsafe Wire.message(c.pointee.instance, NovitaiV1.Instance.init(reading:))
+        self.job = try unsafe Wire.message(c.pointee.job, NovitaiV1.Job.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("ChangeInstanceBillingResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ChangeInstanceBillingResponse> {
+        let c = try unsafe arena.make(novitai__v1__change_instance_billing_response__init)
+        if let value = self.instance { try unsafe c.pointee.instance = value.write(in: arena) }
+        if let value = self.job { try unsafe c.pointee.job = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     package struct DeleteInstanceRequest: ProtobufMessage {
         package var requestId: String = ""
         package var validateOnly: Bool = false
@@ -2846,6 +3145,9 @@ extension NovitaiV1 {
         /// Pushes a machine's container disk to a registry as an image; volumes are not in it. For a consistent image stop the machine before.
         /// Meanwhile nothing else is changed of it, but for a delete.
         package static let saveInstanceImage = MethodDescriptor(service: name, method: "SaveInstanceImage", kind: .unary)
+        /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        package static let changeInstanceBilling = MethodDescriptor(service: name, method: "ChangeInstanceBilling", kind: .unary)
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
@@ -2856,7 +3158,7 @@ extension NovitaiV1 {
         package static let getInstanceMetrics = MethodDescriptor(service: name, method: "GetInstanceMetrics", kind: .unary)
         /// The instances as they are now, then every change, in order per instance. Resumable by the token of any response.
         package static let watchInstances = MethodDescriptor(service: name, method: "WatchInstances", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, saveInstanceImage, deleteInstance, touchInstance, getInstanceAccess, getInstanceMetrics, watchInstances]
+        package static let methods: [MethodDescriptor] = [planInstance, createInstance, getInstance, batchGetInstances, listInstances, startInstance, stopInstance, batchStopInstances, restartInstance, updateInstance, migrateInstance, saveInstanceImage, changeInstanceBilling, deleteInstance, touchInstance, getInstanceAccess, getInstanceMetrics, watchInstances]
     }
 
     /// GPU machines: plan, create, follow, start, stop, restart, delete.
@@ -2891,6 +3193,9 @@ extension NovitaiV1 {
         /// Pushes a machine's container disk to a registry as an image; volumes are not in it. For a consistent image stop the machine before.
         /// Meanwhile nothing else is changed of it, but for a delete.
         func saveInstanceImage(_ request: NovitaiV1.SaveInstanceImageRequest, context: ServerContext) async throws -> NovitaiV1.SaveInstanceImageResponse
+        /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        func changeInstanceBilling(_ request: NovitaiV1.ChangeInstanceBillingRequest, context: ServerContext) async throws -> NovitaiV1.ChangeInstanceBillingResponse
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
         /// It is in use: its idle time and its lease begin anew. To be called as often as every few seconds; nothing else is changed.
@@ -2999,6 +3304,14 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: InstanceService.saveInstanceImage, options: options)
         }
 
+        /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        package nonisolated(nonsending) func changeInstanceBilling(
+            _ request: NovitaiV1.ChangeInstanceBillingRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ChangeInstanceBillingResponse {
+            try await self.channel.unary(request, method: InstanceService.changeInstanceBilling, options: options)
+        }
+
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package nonisolated(nonsending) func deleteInstance(
             _ request: NovitaiV1.DeleteInstanceRequest, options: CallOptions = CallOptions()
@@ -3051,6 +3364,7 @@ extension NovitaiV1.InstanceServiceProtocol {
         router.register(unary: NovitaiV1.InstanceService.updateInstance) { try await self.updateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.migrateInstance) { try await self.migrateInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.saveInstanceImage) { try await self.saveInstanceImage($0, context: $1) }
+        router.register(unary: NovitaiV1.InstanceService.changeInstanceBilling) { try await self.changeInstanceBilling($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.deleteInstance) { try await self.deleteInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.touchInstance) { try await self.touchInstance($0, context: $1) }
         router.register(unary: NovitaiV1.InstanceService.getInstanceAccess) { try await self.getInstanceAccess($0, context: $1) }

@@ -19,6 +19,7 @@ extension NovitaiV1 {
         package static var updateInstance: Self { Self(rawValue: 6) }
         package static var migrateInstance: Self { Self(rawValue: 7) }
         package static var saveImage: Self { Self(rawValue: 8) }
+        package static var changeBilling: Self { Self(rawValue: 9) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "JOB_TYPE_UNSPECIFIED"),
@@ -30,6 +31,7 @@ extension NovitaiV1 {
                 (.updateInstance, "JOB_TYPE_UPDATE_INSTANCE"),
                 (.migrateInstance, "JOB_TYPE_MIGRATE_INSTANCE"),
                 (.saveImage, "JOB_TYPE_SAVE_IMAGE"),
+                (.changeBilling, "JOB_TYPE_CHANGE_BILLING"),
             ]
         }
     }

@@ -9,6 +9,18 @@ package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomReflec
     /// Hands the secret out, for the one place that needs it.
     package func reveal() -> String { self.value }
 
+    /// What stands between commas, without the white space around it.
+    package var parts: [Secret] {
+        self.value.split(separator: ",", omittingEmptySubsequences: false).map { Secret(Self.trimmed($0)) }
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        guard let first = text.firstIndex(where: { !$0.isWhitespace }), let last = text.lastIndex(where: { !$0.isWhitespace }) else {
+            return ""
+        }
+        return String(text[first...last])
+    }
+
     package var description: String { "Secret(redacted)" }
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -84,7 +84,10 @@ enum ServerOptions {
         "WEBHOOK_URL", Form<[WebhookTargetSetting]>.webhookTargets, default: [], isSecret: true,
         "where events are delivered; several targets with blanks between them, each with the types of its events behind a #")
     static let webhookSecret = Option(
-        "WEBHOOK_SECRET", Form<Secret>.secret("1 to 1024 characters") { (1...1024).contains($0.count) }.optional, default: nil,
+        "WEBHOOK_SECRET",
+        Form<Secret>.secret("1 to 1024 characters, none empty between commas") { text in
+            (1...1024).contains(text.count) && Secret(text).parts.allSatisfy { !$0.reveal().isEmpty }
+        }.optional, default: nil,
         isSecret: true, "signs deliveries; while it is replaced the new one, a comma, and the old one")
     static let webhookTimeout = Option(
         "WEBHOOK_TIMEOUT", .duration(1000...120_000, in: .milliseconds), default: .seconds(10), "one delivery")

@@ -19,6 +19,7 @@ struct NovitaSim: AsyncParsableCommand {
               POST /_sim/faults     arm a fault: {"path": "/gpu/instance/create", "kind": "drop_after", "times": 1}
               POST /_sim/clock      {"advance_seconds": 60} or {"speed": 10}
               POST /_sim/stock      {"product_id": "4090.16c62g", "free": 0}
+              POST /_sim/lists      {"page_cap": 100}: the largest page of a list
               POST /_sim/mishaps    {"kind": "stuck_pull"}: what goes wrong with a machine itself
               POST /_sim/spot/ID/notify, /_sim/spot/ID/reclaim, /_sim/instances/ID/fail, /_sim/instances/ID/load, /_sim/reset
 

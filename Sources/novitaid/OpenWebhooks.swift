@@ -19,7 +19,7 @@ struct OpenWebhooks {
                 tenant: target.tenant.map { TenantID(rawValue: $0) }, types: Set(target.types))
         }
         // The new one, a comma, and the old one.
-        let keys = (settings.webhookSecrets?.reveal() ?? "").split(separator: ",").map { WebhookKey(String($0)) }
+        let keys = (settings.webhookSecrets?.parts ?? []).map { WebhookKey($0.reveal()) }
         // On this machine only when the provider is simulated on it.
         self.client = try HTTPClient(OutboundWebhookSender.configuration(allowsLoopback: settings.apiBaseURL.isLoopback))
         let sender = OutboundWebhookSender(self.client, keys: keys, timeout: settings.webhookTimeout)

@@ -13,7 +13,7 @@ struct WebhookRunnerTests {
         let finding = try withTemporaryDirectory { try Universe(Scenario(seed: seed), directory: $0, receiver: receiver).run() }
         #expect(finding.violations.isEmpty)
         let begunAt = try #require(receiver.begunAt)
-        var marks: [InstanceID: WebhookMark] = [:]
+        var marks = receiver.begunWith
         var wanted: Set<SimulatedReceiver.Taken> = []
         for event in finding.events where event.revision > begunAt {
             guard case .instance(let instance) = event.object else { continue }

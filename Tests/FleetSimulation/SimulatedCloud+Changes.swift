@@ -32,7 +32,13 @@ extension SimulatedCloud {
             case .automaticRenewal(let months): .autoRenew(ids: [id.rawValue], months: months)
             case .automaticMigration(let isOn, let disk): .autoMigrate(id: id.rawValue, isOn: isOn, includesSystemDisk: disk)
             }
-        _ = try await self.exchange(.changeTerms(request), call)
+        do throws(CloudError) {
+            _ = try await self.exchange(.changeTerms(request), call)
+        } catch {
+            var error = error
+            error.mayHaveTakenEffect = error.code == .transport || error.code == .unavailable
+            throw error
+        }
     }
 
     func saveImage(

@@ -188,7 +188,8 @@ extension SimulatedCloud {
             spotStatus: machine.spot?.status.rawValue ?? "",
             spotReclaimAt: machine.spot?.reclaimTime.map { Timestamp(microseconds: $0.microseconds) },
             createdAt: Timestamp(seconds: machine.createdAt.unixSeconds),
-            updateMark: machine.request.environment.first { $0.key == OwnershipToken.updateEnvironmentName }?.value ?? "")
+            updateMark: machine.request.environment.first { $0.key == OwnershipToken.updateEnvironmentName }?.value ?? "",
+            paidUntil: machine.endTime.map { Timestamp(microseconds: $0.microseconds) })
     }
 
     /// The environment's before the name's, as `NovitaCloud` does.
@@ -229,7 +230,9 @@ extension SimulatedProvider {
                 Fleet.Product(
                     id: offer.product.id, name: offer.product.name, cpuCount: offer.product.cpuPerGPU, memoryGB: offer.product.memoryPerGPU,
                     minDiskGB: 10, maxDiskGB: offer.product.maxRootFS, onDemandPrice: MicroUSD(micros: offer.product.price * 10),
-                    spotPrice: offer.product.spotPrice.map { MicroUSD(micros: $0 * 10) }, clusterIDs: offer.product.clusterIDs,
+                    spotPrice: offer.product.spotPrice.map { MicroUSD(micros: $0 * 10) },
+                    monthlyPrices: offer.product.monthlyPrice.map { [1: MicroUSD(micros: $0 * 10)] } ?? [:],
+                    clusterIDs: offer.product.clusterIDs,
                     stock: offer.inventory.rawValue, isAvailable: offer.isDeployable)
             }
             return Fleet.Catalogue(products: products, clusters: clusters, fetchedAt: now)

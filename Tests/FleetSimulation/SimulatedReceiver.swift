@@ -20,6 +20,10 @@ final class SimulatedReceiver: Sendable {
         var takenAgain = 0
         var failures: [String: Int] = [:]
         var begunAt: Revision?
+        var begunWith: [InstanceID: WebhookMark] = [:]
+        var sent: [String: Int] = [:]
+        var isUnwritable = false
+        var hangsOver: String?
     }
 
     private let state = Mutex(State())
@@ -30,7 +34,30 @@ final class SimulatedReceiver: Sendable {
     /// From where the log was read.
     var begunAt: Revision? { self.state.withLock { $0.begunAt } }
 
-    func reads(from position: Revision) { self.state.withLock { $0.begunAt = $0.begunAt ?? position } }
+    /// Attempts by delivery.
+    var sent: [String: Int] { self.state.withLock { $0.sent } }
+    /// The store takes no outcome of an attempt.
+    var isUnwritable: Bool {
+        get { self.state.withLock { $0.isUnwritable } }
+        set { self.state.withLock { $0.isUnwritable = newValue } }
+    }
+    /// Events of this type are not answered for a long time; nil: all are.
+    var hangsOver: String? {
+        get { self.state.withLock { $0.hangsOver } }
+        set { self.state.withLock { $0.hangsOver = newValue } }
+    }
+
+    fileprivate func arrived(_ delivery: WebhookDelivery) { self.state.withLock { $0.sent[delivery.id, default: 0] += 1 } }
+
+    /// What was known then, and is told only as it changes.
+    var begunWith: [InstanceID: WebhookMark] { self.state.withLock { $0.begunWith } }
+
+    func reads(from advance: WebhookAdvance) {
+        self.state.withLock { state in
+            guard state.begunAt == nil else { return }
+            (state.begunAt, state.begunWith) = (advance.position, advance.marks)
+        }
+    }
 
     fileprivate func answer(_ delivery: WebhookDelivery, fails: Bool, takesBefore: Bool) -> WebhookAnswer {
         self.state.withLock { state in
@@ -57,6 +84,8 @@ struct ReceiverLine: WebhookSender {
             await self.clock.sleep(until: self.clock.now + .seconds(10))
             return WebhookAnswer(status: nil, error: "no answer in time")
         }
+        self.receiver.arrived(delivery)
+        if delivery.type == self.receiver.hangsOver { await self.clock.sleep(until: self.clock.now + .seconds(600)) }
         await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(1...800))
         let (fails, takesBefore) = (self.dice.chance(0.3), self.dice.chance(0.5))
         guard self.life.isAlive else { return WebhookAnswer(status: nil, error: "crashed") }
@@ -80,7 +109,7 @@ struct CrashableWebhooks: WebhookStore {
     func advanceWebhooks(_ advance: WebhookAdvance) async throws(StoreError) {
         try await self.store.perform { () async throws(StoreError) in
             try await self.store.inner.advanceWebhooks(advance)
-            self.receiver.reads(from: advance.position)
+            self.receiver.reads(from: advance)
         }
     }
 
@@ -105,6 +134,7 @@ struct CrashableWebhooks: WebhookStore {
     }
 
     func settle(_ delivery: WebhookDelivery) async throws(StoreError) {
+        if self.receiver.isUnwritable { throw .unavailable("read-only file system") }
         try await self.store.perform { () async throws(StoreError) in try await self.store.inner.settle(delivery) }
     }
 

@@ -85,3 +85,41 @@ struct PlannerTests {
                 == ["spec.products[1]", "spec.regions[0]"])
     }
 }
+
+@Suite("Requirements instead of products")
+struct ProductRequirementsTests {
+    @Test(
+        "The memory of a GPU stands in the product's name",
+        arguments: [
+            ("RTX 4090 24GB", 24), ("A100 SXM 80GB", 80), ("h100 80gb SXM", 80), ("RTX 4090", nil), ("24GB 48GB", 48), ("", nil),
+            ("GB", nil),
+        ] as [(String, Int?)])
+    func memory(_ name: String, _ expected: Int?) {
+        #expect(Product.sample("p", name).vramGB == expected)
+    }
+
+    @Test("What has less, or no price in the mode, or does not say how much it has, is left out; the rest goes by price")
+    func products() {
+        let catalogue = Catalogue(
+            products: [
+                .sample("dear", "A 80GB", price: 900_000), .sample("cheap", "B 24GB", price: 100_000, spotPrice: 50_000),
+                .sample("small", "C 16GB", price: 50_000), .sample("unpriced", "D 80GB", price: nil),
+                .sample("unknown", "E", price: 10_000),
+            ], clusters: [], fetchedAt: noon)
+        #expect(catalogue.products(meeting: ProductRequirements(vramGB: 24), billedAs: .onDemand) == ["cheap", "dear"])
+        #expect(catalogue.products(meeting: ProductRequirements(vramGB: 24), billedAs: .spot) == ["cheap"])
+        #expect(catalogue.products(meeting: ProductRequirements(memoryGB: 61), billedAs: .onDemand).isEmpty)
+        #expect(catalogue.products(meeting: ProductRequirements(), billedAs: .onDemand) == ["unknown", "small", "cheap", "dear"])
+    }
+
+    @Test("Months are priced by the month, the dearer of what the provider's number may mean")
+    func months() {
+        var product = Product.sample("p", "P 24GB")
+        product.monthlyPrices = [1: .dollars(100), 3: .dollars(90)]
+        let catalogue = Catalogue(products: [product, .sample("q", "Q")], clusters: [], fetchedAt: noon)
+        #expect(catalogue.price(ofMonths: 1, product: "p", gpuCount: 1) == .dollars(100))
+        #expect(catalogue.price(ofMonths: 3, product: "p", gpuCount: 2) == .dollars(540))
+        #expect(catalogue.price(ofMonths: 2, product: "p", gpuCount: 1) == .dollars(200))
+        #expect(catalogue.price(ofMonths: 1, product: "q", gpuCount: 1) == nil)
+    }
+}

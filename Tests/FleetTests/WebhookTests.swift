@@ -25,6 +25,20 @@ struct WebhookTests {
         #expect(mark.events(of: instance, history: Self.history).map(\.type) == ["instance.policy_warning"])
     }
 
+    @Test("Of an instance that was there before there was anybody to tell, only what changes is told")
+    func asFound() {
+        var instance = Instance.sample(.running)
+        instance.readiness = .ready
+        var mark = WebhookMark(asFound: instance)
+        instance.name = "renamed"
+        #expect(mark.events(of: instance, history: Self.history).isEmpty)
+        instance.readiness = .notReady
+        let first = mark.events(of: instance, history: Self.history)
+        #expect(first.map(\.type) == ["instance.unready"] && first.map(\.sequence) == [1])
+        instance.state = .stopped
+        #expect(mark.events(of: instance, history: Self.history).map(\.type) == ["instance.stopped"])
+    }
+
     @Test("The body is JSON, whatever the texts in it hold")
     func body() {
         var mark = WebhookMark()
@@ -52,6 +66,14 @@ struct WebhookTests {
         #expect(Self.delivery.answered(WebhookAnswer(status: 410), at: noon).state == .failed)
         #expect(Self.delivery.answered(WebhookAnswer(status: 302), at: noon).state == .pending)
         #expect(Self.delivery.answered(WebhookAnswer(status: 204), at: noon).state == .delivered)
+    }
+
+    @Test("The day begins with the first attempt: a server that was away for longer does not cost a receiver its events")
+    func patience() {
+        let late = noon + .seconds(2 * 86_400)
+        let first = Self.delivery.answered(WebhookAnswer(status: 503), at: late)
+        #expect(first.state == .pending && first.dueAt == late + .seconds(5))
+        #expect(first.answered(WebhookAnswer(status: 503), at: late + WebhookDelivery.patience).state == .failed)
     }
 
     @Test("What has ended is delivered once more when somebody asks, and not again for the same request")

@@ -199,6 +199,35 @@ def test_a_test_and_a_redelivery_are_sent_when_they_are_asked_for(api, start, co
     assert again.returncode == 0 and made.delivery.id in again.stdout, again.stderr
 
 
+def test_a_tenant_can_send_only_so_many_tests_in_a_minute(api, start, connect, simulator, tmp_path, hooks):
+    client = connect(start(Server(tmp_path, simulator, WEBHOOK_URL=hooks.url)))
+    refused = None
+    for _ in range(30):
+        try:
+            client.webhooks.TestWebhook(api.webhook.TestWebhookRequest(), timeout=10)
+        except grpc.RpcError as error:
+            refused = error
+            break
+    assert refused is not None and refused.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "20 tests" in refused.details()
+    assert len(deliveries(api, client)) == 20
+
+
+def test_what_was_there_before_the_first_target_is_no_event(api, start, connect, simulator, tmp_path, hooks):
+    server = start(Server(tmp_path, simulator))
+    instance = run(api, connect(server), "old")
+    server.stop()
+    client = connect(start(Server(tmp_path, simulator, WEBHOOK_URL=hooks.url, WEBHOOK_SECRET=SECRET)))
+    client.instances.UpdateInstance(api.instance.UpdateInstanceRequest(id=instance, name="renamed"), timeout=10)
+    run(api, client, "new")
+    wait_for(lambda: "instance.ready" in hooks.types(), 40, "the new one to be told")
+    job = client.instances.StopInstance(api.instance.StopInstanceRequest(id=instance), timeout=10).job
+    client.jobs.WaitJob(api.job.WaitJobRequest(id=job.id), timeout=60)
+    wait_for(lambda: "instance.stopped" in hooks.types(), 40, "the stop to be told")
+    told = [event for event in hooks.events if event["instance_id"] == instance]
+    assert sorted(event["sequence"] for event in told) == list(range(1, len(told) + 1)), told
+    assert {event["type"] for event in told} <= {"instance.stopping", "instance.unready", "instance.stopped"}, told
+
+
 def test_a_tenant_sees_and_sends_its_own_alone(api, start, connect, simulator, tmp_path, hooks):
     tokens = [
         {"id": tenant, "tenant": tenant, "role": "admin", "sha256": hashlib.sha256(f"token-of-{tenant}".encode()).hexdigest()} for tenant in "ab"

@@ -52,7 +52,7 @@ struct ListingTests {
 
     @Test(
         "every machine is listed once, however the provider pages",
-        arguments: [0, 1, 100, 101, 250], PagedFleet.variants)
+        arguments: [0, 1, 100, 101, 250, 2100], PagedFleet.variants)
     fileprivate func complete(count: Int, variant: PagedFleet) async throws {
         var fleet = variant
         fleet.count = count
@@ -80,6 +80,32 @@ struct ListingTests {
         }
     }
 
+    @Test(
+        "pages are as large as the provider grants them",
+        arguments: [(5000, 3, "1000"), (1000, 3, "1000"), (300, 7, "300"), (100, 21, "100"), (nil, 21, "100")] as [(Int?, Int, String)])
+    func granted(cap: Int?, calls: Int, size: String) async throws {
+        let fleet = PagedFleet(count: 2090, cap: cap)
+        let upstream = FakeUpstream { request, _ in fleet.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        _ = try await self.list(cloud)
+        let before = upstream.requests.count
+        let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
+        #expect(listing.machines.count == 2090 && listing.calls == calls)
+        #expect(upstream.requests.dropFirst(before).compactMap { $0.parameter("pageSize") } == Array(repeating: size, count: calls))
+    }
+
+    @Test("a large page that comes short once leaves later ones as large")
+    func shortLargePage() async throws {
+        let fleet = PagedFleet(count: 2090, cap: 1000)
+        let upstream = FakeUpstream { request, number in
+            guard number == 5 else { return fleet.answer(request) }
+            return .reply(200, PagedFleet.page((1000..<1500).map(PagedFleet.id), total: .number, count: 2090))
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        for _ in 0..<3 { #expect(try await self.list(cloud).count == 2090) }
+        #expect(upstream.requests.allSatisfy { $0.parameter("pageSize") == "1000" })
+    }
+
     @Test("a machine that moves from page to page while they are read is listed once, and does not change what was learned")
     func shifting() {
         var knowledge = PagingKnowledge()
@@ -96,7 +122,7 @@ struct ListingTests {
     func shortPageOnce() async throws {
         let fleet = PagedFleet(count: 250)
         let upstream = FakeUpstream { request, number in
-            guard number == 4 else { return fleet.answer(request) }
+            guard number == 5 else { return fleet.answer(request) }
             return .reply(200, PagedFleet.page((100..<150).map(PagedFleet.id), total: .number, count: 250))
         }
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
@@ -164,7 +190,7 @@ extension PagedFleet {
             for cap in [nil, 100] as [Int?] {
                 for total in Total.allCases { variants.append(PagedFleet(count: 0, firstPage: firstPage, cap: cap, total: total)) }
             }
-            for cap in [40, 1000] { variants.append(PagedFleet(count: 0, firstPage: firstPage, cap: cap)) }
+            for cap in [40, 300, 1000, 5000] { variants.append(PagedFleet(count: 0, firstPage: firstPage, cap: cap)) }
         }
         for cap in [nil, 100] as [Int?] { variants.append(PagedFleet(count: 0, cap: cap, refusesPageZero: true)) }
         variants.append(PagedFleet(count: 0, firstPage: 1, cap: 100, countsByAskedSize: true))

@@ -47,6 +47,19 @@ import Testing
         }
     }
 
+    @Test("the largest page of a list can be changed while it runs")
+    func pageCap() async throws {
+        try await RunningSimulator.serve { simulator in
+            for _ in 0..<3 { _ = try await simulator.createdID() }
+            #expect(try await simulator.post("/_sim/lists", #"{"page_cap": 2}"#).status == 200)
+            let page = try #require(try await simulator.get(RunningSimulator.v1 + "/gpu/instances?pageSize=100&pageNum=1").json)
+            guard case .array(let machines)? = page["instances"] else { return #expect(Bool(false), "no list") }
+            #expect(machines.count == 2)
+            #expect(try await simulator.post("/_sim/lists", "{}").status == 400)
+            #expect(try await simulator.post("/_sim/lists", #"{"page_cap": 0}"#).status == 400)
+        }
+    }
+
     @Test("an instance fails, sticks or vanishes")
     func failures() async throws {
         try await RunningSimulator.serve { simulator in

@@ -129,6 +129,13 @@ struct ServerSettingsTests {
         #expect(settings.effective.first { $0.name == "NOVITA_API_KEY" }?.value == "(set)")
     }
 
+    @Test("several secrets of webhooks may have blanks around their commas, and none may be empty")
+    func webhookSecrets() throws {
+        let settings = try settings(["WEBHOOK_SECRET": "the new one , the old one"])
+        #expect(settings.webhookSecrets?.parts.map { $0.reveal() } == ["the new one", "the old one"])
+        for text in [",", "a,", "a, ,b"] { #expect(violations(["WEBHOOK_SECRET": text]) == ["WEBHOOK_SECRET"], "\(text)") }
+    }
+
     @Test("a key is required unless the upstream is on loopback")
     func keyRequired() throws {
         #expect(violations(["NOVITA_API_BASE_URL": "https://api.novita.ai"]) == ["NOVITA_API_KEY"])

@@ -27,8 +27,12 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the move has been asked of the provider: it ends when it is known what has come of it",
                 instanceID: subject.instance.id, jobID: id)
+        case .changeBilling where job.billing?.months != nil && !job.isUncalled:
+            throw FleetError(
+                .invalidState, "the months have been asked of the provider: it ends when it is known whether they are paid",
+                instanceID: subject.instance.id, jobID: job.id)
         case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance,
-            .saveImage, .unrecognized:
+            .saveImage, .changeBilling, .unrecognized:
             return self.cancelChange(job, subject, on: occasion)
         }
     }
@@ -141,14 +145,14 @@ extension JobType {
     fileprivate var changesWish: Bool {
         switch self {
         case .createInstance, .startInstance, .stopInstance, .restartInstance, .deleteInstance: true
-        case .updateInstance, .migrateInstance, .saveImage, .unrecognized: false
+        case .updateInstance, .migrateInstance, .saveImage, .changeBilling, .unrecognized: false
         }
     }
 
-    /// Never asked of a create, an update or a migration.
+    /// Never asked of a create, nor of what changes no wish.
     fileprivate var change: Admission.Change {
         switch self {
-        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage, .unrecognized: .start
+        case .createInstance, .startInstance, .updateInstance, .migrateInstance, .saveImage, .changeBilling, .unrecognized: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete

@@ -89,6 +89,20 @@ package struct Mutations: Sendable {
         }
     }
 
+    /// How it is paid for; see `Admission.changeBilling`.
+    package func changeBilling(
+        _ change: BillingChange, of instanceID: InstanceID, price: MicroUSD?, expectedRevision: Revision? = nil, request: RequestKey,
+        payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+    ) async throws(FleetError) -> Reply {
+        try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
+            admission, subject, occasion throws(FleetError) in
+            var occasion = occasion
+            occasion.funds = self.funds()
+            occasion.hourlySpend = self.view.hourlySpend
+            return try admission.changeBilling(change, subject, price: price, expectedRevision: expectedRevision, on: occasion)
+        }
+    }
+
     /// To another machine; see `Admission.migrate`.
     package func migrate(
         _ way: Migration, _ instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],
@@ -203,7 +217,7 @@ package struct Mutations: Sendable {
         }
     }
 
-    private func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
+    package func earlierReply(to request: RequestKey, payloadDigest: [UInt8]) async throws(FleetError) -> Reply? {
         guard let record = try await self.record(of: request) else { return nil }
         return try await self.reply(to: record, payloadDigest: payloadDigest)
     }

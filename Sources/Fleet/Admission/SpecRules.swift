@@ -24,6 +24,9 @@ package enum SpecRules {
     package static let probePathLengthMax = 1024
     /// Ours, like `productsMax`.
     package static let expectedStatusesMax = 16
+    package static let volumesMax = 30
+    /// Characters.
+    package static let mountPathLengthMax = 4095
     /// GB.
     package static let diskSizes = 10...6144
     /// Ours, as in the public protocol.
@@ -59,7 +62,7 @@ package enum SpecRules {
                 "must be \(self.consecutiveSuccesses.words)")
             require((1...100).contains(rule.thresholdPercent), "readiness_rule.threshold_percent", "must be 1 to 100")
         }
-        return found + self.violations(ofPorts: spec.ports)
+        return found + self.violations(ofPorts: spec.ports) + self.violations(ofVolumes: spec.volumes ?? [])
     }
 
     package static func violations(of environment: InstanceEnvironment) -> [FieldViolation] {
@@ -115,6 +118,23 @@ package enum SpecRules {
             self.requestIDLengths.contains(requestID.unicodeScalars.count)
             && requestID.unicodeScalars.allSatisfy { (0x20...0x7e).contains($0.value) }
         return isValid ? [] : [FieldViolation("request_id", "must have \(self.requestIDLengths.words) printable ASCII characters")]
+    }
+
+    private static func violations(ofVolumes volumes: [VolumeMount]) -> [FieldViolation] {
+        var found: [FieldViolation] = []
+        if volumes.count > self.volumesMax { found.append(FieldViolation("spec.volumes", "must be at most \(self.volumesMax)")) }
+        var paths: Set<String> = []
+        for (position, volume) in volumes.prefix(self.volumesMax).enumerated() {
+            let field = "spec.volumes[\(position)].mount_path"
+            let isPath =
+                volume.mountPath.hasPrefix("/") && volume.mountPath.utf8.count > 1
+                && volume.mountPath.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f }
+            if !isPath || volume.mountPath.unicodeScalars.count > self.mountPathLengthMax {
+                found.append(FieldViolation(field, "must be an absolute path of at most \(self.mountPathLengthMax) characters"))
+            }
+            if !paths.insert(volume.mountPath).inserted { found.append(FieldViolation(field, "\(volume.mountPath) is named twice")) }
+        }
+        return found
     }
 
     private static func violations(ofPorts ports: [PortSpec]) -> [FieldViolation] {

@@ -11,6 +11,8 @@ package struct Product: Hashable, Sendable, Codable {
     /// Per GPU and hour. Nil: not sold that way; the provider's zero is no price.
     package var onDemandPrice: MicroUSD?
     package var spotPrice: MicroUSD?
+    /// Per GPU, by the number of months that are paid ahead.
+    package var monthlyPrices: [Int: MicroUSD]
     /// Empty: every cluster.
     package var clusterIDs: [String]
     /// The provider's word: none, low, normal, high, or empty.
@@ -19,7 +21,7 @@ package struct Product: Hashable, Sendable, Codable {
 
     package init(
         id: String, name: String, cpuCount: Int, memoryGB: Int, minDiskGB: Int, maxDiskGB: Int, onDemandPrice: MicroUSD?,
-        spotPrice: MicroUSD?, clusterIDs: [String], stock: String, isAvailable: Bool
+        spotPrice: MicroUSD?, monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool
     ) {
         self.id = id
         self.name = name
@@ -29,6 +31,7 @@ package struct Product: Hashable, Sendable, Codable {
         self.maxDiskGB = maxDiskGB
         self.onDemandPrice = onDemandPrice
         self.spotPrice = spotPrice
+        self.monthlyPrices = monthlyPrices
         self.clusterIDs = clusterIDs
         self.stock = stock
         self.isAvailable = isAvailable

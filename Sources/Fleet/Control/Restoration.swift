@@ -39,7 +39,7 @@ struct Restoration: Sendable {
         // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
         case .createInstance: job.step == .boot
         // Also a machine in the place of another: it may have taken that place since, and be the only one there is.
-        case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage, .migrateInstance: true
+        case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage, .migrateInstance, .changeBilling: true
         case .deleteInstance: job.cause != nil && job.firstSentAt == nil
         case .unrecognized: false
         }

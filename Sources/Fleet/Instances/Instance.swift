@@ -224,6 +224,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var recoveries: [Timestamp]?
     /// Nil: none is being made.
     package var replacement: Replacement?
+    /// Nil: by its price per hour, and nothing else has been said.
+    package var billing: BillingFacts?
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
     package var runningSince: Timestamp?
@@ -271,6 +273,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.spot = nil
         self.recoveries = nil
         self.replacement = nil
+        self.billing = nil
         self.createdAt = createdAt
         self.updatedAt = createdAt
         self.runningSince = nil

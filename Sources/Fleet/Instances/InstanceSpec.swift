@@ -43,12 +43,16 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
     package var minCUDAVersion: String
     /// Nil: `ReadinessRule.standard`.
     package var readiness: ReadinessRule?
+    /// Nil: none.
+    package var volumes: [VolumeMount]?
+    /// Nil: none.
+    package var networkID: String?
 
     package init(
         products: [String], gpuCount: Int = 1, regions: [String] = [], image: String, registryCredentialID: String = "",
         command: String = "", entrypoint: String = "", environmentNames: [String] = [], ports: [PortSpec] = [], diskGB: Int = 60,
         billingMode: BillingMode = .onDemand, maxHourlyPrice: MicroUSD? = nil, minCUDAVersion: String = "",
-        readiness: ReadinessRule? = nil
+        readiness: ReadinessRule? = nil, volumes: [VolumeMount]? = nil, networkID: String? = nil
     ) {
         self.products = products
         self.gpuCount = gpuCount
@@ -64,6 +68,8 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
         self.maxHourlyPrice = maxHourlyPrice
         self.minCUDAVersion = minCUDAVersion
         self.readiness = readiness
+        self.volumes = volumes
+        self.networkID = networkID
     }
 }
 

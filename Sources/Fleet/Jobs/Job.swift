@@ -9,6 +9,7 @@ package enum JobType: String, Hashable, Sendable, Codable, CaseIterable {
     case updateInstance
     case migrateInstance
     case saveImage
+    case changeBilling
     /// Of a later release; see `UnreadJob`.
     case unrecognized
 }
@@ -122,6 +123,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var migration: Migration?
     /// Of a saved image alone.
     package var imageSave: ImageSave?
+    /// Of a change of billing alone.
+    package var billing: BillingChange?
     /// Of a move and a saved image: the provider's jobs of the kind that the machine had before the first call, none of which is this one's.
     /// Nil before that, and in rows of releases that did not look.
     package var upstreamJobsBefore: [UpstreamJobID]?
@@ -163,6 +166,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.update = nil
         self.migration = nil
         self.imageSave = nil
+        self.billing = nil
         self.upstreamJobsBefore = nil
         self.blindSince = nil
         self.retryOf = nil

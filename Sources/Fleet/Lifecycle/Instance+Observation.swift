@@ -8,6 +8,7 @@ extension Instance {
         // What was said of the run before is over.
         if state == .running, self.state != .running { self.spot = nil }
         self.observeSpot(of: machine)
+        self.observeBilling(of: machine)
         if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
         let isUnasked = self.orphanedSince != nil
         let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason

@@ -11,6 +11,8 @@ package final class FleetMonitor: Sendable {
         /// Create calls made.
         package var createCalls = 0
         package var lastSweep: Sweep?
+        /// How sweeps follow each other since the last one; nil before the first.
+        package var sweepPace: SweepPace?
         /// The last failure of a call to the provider, and the last success of one.
         package var lastUpstreamError: Failure?
         package var lastUpstreamSuccessAt: Timestamp?

@@ -116,12 +116,15 @@ package struct Machine: Sendable, Hashable, Identifiable {
     package var createdAt: Timestamp?
     /// The job that last gave it a new container, empty for none; nil when the reply does not show the environment.
     package var updateMark: String?
+    /// Until when it is paid by the month; nil for one that is not.
+    package var paidUntil: Timestamp?
 
     package init(
         id: UpstreamID, name: String, status: String, statusError: String = "", token: OwnershipToken? = nil, clusterID: String = "",
         productID: String = "", gpuCount: Int? = nil, diskGB: Int? = nil, billingMode: BillingMode? = nil, endpoints: [Endpoint] = [],
         spotStatus: String = "",
-        spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil, updateMark: String? = nil
+        spotReclaimAt: Timestamp? = nil, createdAt: Timestamp? = nil, updateMark: String? = nil,
+        paidUntil: Timestamp? = nil
     ) {
         self.id = id
         self.name = name
@@ -138,6 +141,7 @@ package struct Machine: Sendable, Hashable, Identifiable {
         self.spotReclaimAt = spotReclaimAt
         self.createdAt = createdAt
         self.updateMark = updateMark
+        self.paidUntil = paidUntil
     }
 }
 
@@ -146,10 +150,13 @@ package struct MachineListing: Sendable, Hashable {
     package var machines: [Machine]
     /// When its first page was asked for.
     package var begunAt: Timestamp
+    /// Calls that one reading of it takes.
+    package var calls: Int
 
-    package init(machines: [Machine], begunAt: Timestamp) {
+    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1) {
         self.machines = machines
         self.begunAt = begunAt
+        self.calls = calls
     }
 }
 

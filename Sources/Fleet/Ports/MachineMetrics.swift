@@ -15,6 +15,8 @@ package struct GPUMetrics: Sendable, Hashable {
     /// By the provider's number of the GPU.
     package var byGPU: [String: [MetricPoint]]
 
+    package var pointCount: Int { self.average.count + self.byGPU.values.reduce(0) { $0 + $1.count } }
+
     package init(average: [MetricPoint] = [], byGPU: [String: [MetricPoint]] = [:]) {
         self.average = average
         self.byGPU = byGPU
@@ -28,6 +30,10 @@ package struct MachineMetrics: Sendable, Hashable {
     package var rootDisk: [MetricPoint]
     package var gpu: GPUMetrics
     package var gpuMemory: GPUMetrics
+
+    package var pointCount: Int {
+        self.cpu.count + self.memory.count + self.rootDisk.count + self.gpu.pointCount + self.gpuMemory.pointCount
+    }
 
     package init(
         cpu: [MetricPoint] = [], memory: [MetricPoint] = [], rootDisk: [MetricPoint] = [], gpu: GPUMetrics = GPUMetrics(),

@@ -2,7 +2,7 @@
 extension JobStepper {
     private var action: MachineAction {
         switch self.job.type {
-        case .createInstance, .startInstance, .saveImage, .unrecognized: .start
+        case .createInstance, .startInstance, .saveImage, .changeBilling, .unrecognized: .start
         case .stopInstance: .stop
         case .restartInstance: .restart
         case .deleteInstance: .delete
@@ -46,7 +46,7 @@ extension JobStepper {
         return switch self.job.type {
         case .startInstance, .restartInstance: true
         case .updateInstance, .migrateInstance: self.instance.jobID != self.job.id
-        case .createInstance, .stopInstance, .deleteInstance, .saveImage, .unrecognized: false
+        case .createInstance, .stopInstance, .deleteInstance, .saveImage, .changeBilling, .unrecognized: false
         }
     }
 

@@ -27,6 +27,8 @@ package enum StepPlan: Sendable {
     case imageJobs(UpstreamJobQuery)
     /// Nothing, but the result asks for the call that begins one.
     case saveImage(UpstreamID)
+    /// The machine as a direct read shows it, and what its months cost.
+    case billing(UpstreamID)
     /// Nothing, but the result asks for a call that is made once it is committed.
     case act(MachineAction, UpstreamID)
 }
@@ -37,6 +39,7 @@ package struct StepResult: Sendable {
         case create(CreateAttempt)
         case machine(MachineAction, UpstreamID)
         case saveImage(UpstreamID)
+        case billing(MachineTerms, UpstreamID)
     }
 
     package var commit: Commit
@@ -88,6 +91,7 @@ package struct JobStepper: Sendable {
     package func plan() -> StepPlan {
         if self.instance.state.isFinal || (self.isSuperseded && !self.job.step.isSettling) { return .decided(self.cutShort()) }
         if self.job.type == .saveImage, self.job.step != .end { return self.planImageSave() }
+        if self.job.type == .changeBilling, self.job.step != .end { return self.planBilling() }
         switch self.job.step {
         case .place: return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
         case .settle(let attempt, _): return .listing(attempt)
@@ -118,7 +122,8 @@ package struct JobStepper: Sendable {
     var isOverdue: Bool {
         guard self.believesClock else { return false }
         return switch self.job.type {
-        case .createInstance: self.now >= self.job.createdAt + self.settings.startupTimeout
+        // Months that were asked for are looked for as long as they may still show.
+        case .createInstance, .changeBilling: self.now >= self.job.createdAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
         // It pushes a whole disk.
         case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false

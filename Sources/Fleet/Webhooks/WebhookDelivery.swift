@@ -40,7 +40,7 @@ package struct WebhookDelivery: Hashable, Sendable, Codable, Identifiable {
     package var state: State
     package var attempts: [Attempt]
     package var attemptCount: Int
-    /// Since when it is tried; begins anew with a redelivery.
+    /// Since when it is tried: the first attempt, also of a redelivery; before it, when it was made or asked for.
     package var triedSince: Timestamp
     /// Nil once it has ended.
     package var dueAt: Timestamp?
@@ -70,6 +70,8 @@ package struct WebhookDelivery: Hashable, Sendable, Codable, Identifiable {
     /// As it is after one attempt.
     package func answered(_ answer: WebhookAnswer, at now: Timestamp) -> WebhookDelivery {
         var copy = self
+        // A server that was away for a day is not the receiver's fault.
+        if copy.attemptCount == 0 { copy.triedSince = now }
         copy.attemptCount += 1
         copy.attempts = (copy.attempts + [Attempt(at: now, status: answer.status, error: answer.error)]).suffix(Self.attemptsKept)
         let delay = min(Self.retryDelayMax, Self.retryDelayMin * (1 << min(copy.attemptCount - 1, 16)))

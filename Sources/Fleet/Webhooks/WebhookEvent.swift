@@ -30,12 +30,24 @@ package struct WebhookMark: Hashable, Sendable, Codable {
     package var state: InstanceState
     package var isReady: Bool
     package var warnedOf: NextAction?
+    /// The instance was there before anybody was to be told of it, and nothing has been told yet; nil: not so.
+    package var isAsFound: Bool?
 
     package init() {
         self.sequence = 0
         self.state = .pending
         self.isReady = false
         self.warnedOf = nil
+        self.isAsFound = nil
+    }
+
+    /// Of an instance that nobody was told of: only what becomes of it from now on is an event.
+    package init(asFound instance: Instance) {
+        self.sequence = 0
+        self.state = instance.state
+        self.isReady = instance.readiness == .ready
+        self.warnedOf = instance.warnedOf
+        self.isAsFound = true
     }
 
     /// The events that bring a receiver from what it knows to the instance as it is now: of its state (`instance.running`), of the
@@ -43,7 +55,8 @@ package struct WebhookMark: Hashable, Sendable, Codable {
     package mutating func events(of instance: Instance, history: HistoryID) -> [WebhookEvent] {
         var types: [String] = []
         let isReady = instance.readiness == .ready
-        if instance.state != self.state || self.sequence == 0 { types.append(WebhookEvent.type(of: instance.state)) }
+        let isNew = self.sequence == 0 && self.isAsFound == nil
+        if instance.state != self.state || isNew { types.append(WebhookEvent.type(of: instance.state)) }
         if isReady != self.isReady { types.append(WebhookEvent.type(ofReadiness: isReady)) }
         if let warning = instance.warnedOf, warning != self.warnedOf { types.append(WebhookEvent.policyWarning) }
         (self.state, self.isReady, self.warnedOf) = (instance.state, isReady, instance.warnedOf)

@@ -37,7 +37,8 @@ struct ProductListings {
             maxDiskGB: json["maxRootFS"].integer ?? 0,
             onDemandPrice: isOffered(onDemand) ? self.price("price", .onDemand, onDemand) : nil,
             spotPrice: isOffered(spot) ? self.price("spotPrice", .spot, spot) : nil,
-            clusterIDs: self.clusterIDs(json, in: clusters), stock: (offered.first ?? json)["inventoryState"].string,
+            monthlyPrices: self.monthlyPrices(onDemand), clusterIDs: self.clusterIDs(json, in: clusters),
+            stock: (offered.first ?? json)["inventoryState"].string,
             isAvailable: !offered.isEmpty)
     }
 
@@ -46,6 +47,17 @@ struct ProductListings {
         guard let listing else { return nil }
         let methods = listing["billingMethods"].elements.map(\.string)
         return methods.isEmpty || methods.contains(mode.rawValue) ? listing[key].price : nil
+    }
+
+    /// Nothing when the product says that it is not sold this way.
+    private static func monthlyPrices(_ listing: JSON?) -> [Int: MicroUSD] {
+        let methods = listing?["billingMethods"].elements.map(\.string) ?? []
+        guard let listing, methods.isEmpty || methods.contains("monthly") else { return [:] }
+        let prices = listing["monthlyPrice"].elements.compactMap { item -> (Int, MicroUSD)? in
+            guard let months = item["month"].integer, let price = item["price"].price else { return nil }
+            return (months, price)
+        }
+        return Dictionary(prices) { first, second in max(first, second) }
     }
 
     /// Products name their clusters, with or without the place in brackets. A name that is not known is kept as it is: an empty list

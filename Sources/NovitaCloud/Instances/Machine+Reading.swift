@@ -13,7 +13,7 @@ extension Machine {
             billingMode: BillingMode(rawValue: json["billingMode"].string),
             endpoints: json["portMappings"].elements.compactMap(Endpoint.init), spotStatus: json["spotStatus"].string,
             spotReclaimAt: json["spotReclaimTime"].timestamp, createdAt: json["createdAt"].timestamp,
-            updateMark: Self.updateMark(json))
+            updateMark: Self.updateMark(json), paidUntil: json["endTime"].timestamp)
     }
 
     /// An environment that is shown holds at least our own variable.

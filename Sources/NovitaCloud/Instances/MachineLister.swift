@@ -36,11 +36,11 @@ final class MachineLister: Sendable {
     func list(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
         let first = try await self.pass(filter, call: call)
-        guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt) }
+        guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt, calls: first.pages) }
         let second = try await self.pass(filter, call: call)
         let both = first.merged(with: second)
         guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }
-        return MachineListing(machines: both.machines, begunAt: begunAt)
+        return MachineListing(machines: both.machines, begunAt: begunAt, calls: first.pages)
     }
 
     /// The machines whose name holds the text. They fit on one page, and a listing that stays short of the provider's own total is
@@ -57,7 +57,10 @@ final class MachineLister: Sendable {
         while true {
             let knowledge = self.knowledge.withLock { $0 }
             do throws(CallFailure) {
-                return try await self.pass(filter, knowledge: knowledge, call: call)
+                switch try await self.pass(filter, knowledge: knowledge, call: call) {
+                case .complete(let collector): return collector
+                case .cut(let granted): _ = self.knowledge.withLock { $0.shrink(from: knowledge.pageSize, to: granted) }
+                }
             } catch {
                 let isAboutSize = error.isReplyTooLarge || error.error.code == .invalidRequest
                 guard isAboutSize, self.knowledge.withLock({ $0.shrink(from: knowledge.pageSize) }) else { throw error }
@@ -65,7 +68,13 @@ final class MachineLister: Sendable {
         }
     }
 
-    private func pass(_ filter: MachineFilter, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> PageCollector {
+    private enum Pass {
+        case complete(PageCollector)
+        /// The provider cuts pages of the size that was asked for to so many machines.
+        case cut(to: Int)
+    }
+
+    private func pass(_ filter: MachineFilter, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> Pass {
         let size = knowledge.pageSize
         var collector = PageCollector()
         var number = knowledge.firstPage ?? 1
@@ -73,13 +82,19 @@ final class MachineLister: Sendable {
             collector.add(try await self.pageZero(filter, size: size, call: call))
         }
         while true {
-            let page = try await self.page(number, filter, size: size, call: call)
-            if PagingKnowledge.isCut(page, pageSize: size) { throw .pageCut }
+            var page = try await self.page(number, filter, size: size, call: call)
+            let pagesBefore = max(0, number - (knowledge.firstPage ?? 1))
+            if PagingKnowledge.isCut(page, pageSize: size, pagesBefore: pagesBefore, collected: collector.count(with: page)) {
+                // Asked for once more: one page that came short must not make all later listings slower.
+                page = try await self.page(number, filter, size: size, call: call)
+                let isCut = PagingKnowledge.isCut(page, pageSize: size, pagesBefore: pagesBefore, collected: collector.count(with: page))
+                if isCut { return .cut(to: page.machines.count) }
+            }
             // Page 1 may bring nothing new where page 0 was the same.
             let isProbed = knowledge.firstPage == nil && number == 1
             if isProbed { self.knowledge.withLock { $0.learn(page0: collector.ids, page1: page.machines.map(\.id)) } }
             let hasNews = collector.add(page) || isProbed
-            if !hasNews || collector.isComplete(after: page, pageSize: size) { return collector }
+            if !hasNews || collector.isComplete(after: page, pageSize: size) { return .complete(collector) }
             number += 1
             guard number < Self.pagesMax else { throw .malformedReply("the listing has no end") }
         }
@@ -108,10 +123,5 @@ final class MachineLister: Sendable {
 extension CallFailure {
     fileprivate static func short(_ listing: PageCollector) -> Self {
         .malformedReply("the listing has \(listing.machines.count) machines, the provider says \(listing.total ?? 0)")
-    }
-
-    /// The page has fewer machines than asked for, and the provider has more.
-    fileprivate static var pageCut: Self {
-        CallFailure(.invalidRequest, "the provider cuts pages", mayHaveBeenProcessed: false)
     }
 }

@@ -13,8 +13,13 @@ extension MachineOrder {
         let optional = [
             ("clusterId", self.placement.clusterID), ("imageAuthId", self.spec.registryCredentialID), ("command", self.spec.command),
             ("entrypoint", self.spec.entrypoint), ("minCudaVersion", self.spec.minCUDAVersion), ("ports", self.ports),
+            ("networkId", self.spec.networkID ?? ""),
         ]
         members += optional.filter { !$0.1.isEmpty }.map { .init($0.0, .string($0.1)) }
+        if let volumes = self.spec.volumes, !volumes.isEmpty {
+            let mounts = volumes.map { JSON.object([.init("Id", .string($0.volumeID)), .init("mountPoint", .string($0.mountPath))]) }
+            members.append(.init("networkStorages", .array(mounts)))
+        }
         return .object(members)
     }
 

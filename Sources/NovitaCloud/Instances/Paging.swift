@@ -3,7 +3,7 @@ internal import Fleet
 /// What has been learned about the provider's paging, which its documentation leaves open.
 struct PagingKnowledge: Sendable, Equatable {
     /// Asked for first; a page of this size keeps a sweep over 10 000 machines short, should the provider allow it.
-    private static let pageSizeWished = 500
+    private static let pageSizeWished = 1000
     /// The size that is known to be accepted.
     private static let pageSizeUsual = 100
     private static let pageSizeMin = 10
@@ -12,16 +12,23 @@ struct PagingKnowledge: Sendable, Equatable {
     /// 0 or 1; nil as long as nothing has been listed that would tell.
     private(set) var firstPage: Int?
 
-    /// The provider cuts pages without a word. Whether it then counts by the size asked for or by its own nobody knows, so that only
-    /// a size that it grants is safe.
-    static func isCut(_ page: MachinePage, pageSize: Int) -> Bool {
-        pageSize > Self.pageSizeUsual && page.machines.count < pageSize && page.total.map { $0 > page.machines.count } ?? true
+    /// Whether the page has fewer machines than asked for although more come behind it: the provider cuts pages without a word. Whether it
+    /// then counts by the size asked for or by its own nobody knows, so that only a size that it grants is safe.
+    ///
+    /// - Parameters:
+    ///   - pagesBefore: at least so many; fewer than there were only makes a last page look cut.
+    ///   - collected: machines seen so far, with those of this page.
+    static func isCut(_ page: MachinePage, pageSize: Int, pagesBefore: Int, collected: Int) -> Bool {
+        guard pageSize > Self.pageSizeUsual, page.machines.count < pageSize else { return false }
+        return page.total.map { $0 > collected && $0 > pagesBefore * pageSize + page.machines.count } ?? true
     }
 
     /// A page of this size was refused, cut, or too large to read: smaller ones from now on. False when there is none.
-    mutating func shrink(from size: Int) -> Bool {
+    ///
+    /// - Parameter granted: machines on the page that was cut, which is what the provider grants; nil when it granted none.
+    mutating func shrink(from size: Int, to granted: Int? = nil) -> Bool {
         guard size > Self.pageSizeMin else { return false }
-        self.pageSize = size > Self.pageSizeUsual ? Self.pageSizeUsual : max(Self.pageSizeMin, size / 2)
+        self.pageSize = size > Self.pageSizeUsual ? max(Self.pageSizeUsual, granted ?? 0) : max(Self.pageSizeMin, size / 2)
         return true
     }
 
@@ -44,6 +51,8 @@ struct MachinePage: Sendable {
 /// Collects the pages of one listing. A pure value.
 struct PageCollector {
     private(set) var machines: [Machine] = []
+    /// Pages taken in.
+    private(set) var pages = 0
     private var known: Set<UpstreamID> = []
     /// The smallest total that a page has stated; machines may be deleted meanwhile.
     private(set) var total: Int?
@@ -52,9 +61,15 @@ struct PageCollector {
     @discardableResult
     mutating func add(_ page: MachinePage) -> Bool {
         let before = self.machines.count
+        self.pages += 1
         for machine in page.machines where self.known.insert(machine.id).inserted { self.machines.append(machine) }
         if let total = page.total { self.total = min(self.total ?? total, total) }
         return self.machines.count > before
+    }
+
+    /// Machines that are known once the page has been taken in.
+    func count(with page: MachinePage) -> Int {
+        self.machines.count + page.machines.count { !self.known.contains($0.id) }
     }
 
     /// Nothing can come after this page: it was not full, and everything that the provider counts has been seen.

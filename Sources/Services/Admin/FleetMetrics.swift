@@ -111,6 +111,14 @@ package struct FleetMetrics: MetricSource {
                     Double(sweep.suspectMachines)),
             ]
         }
+        if let pace = report.sweepPace {
+            families += [
+                .gauge("novitai_sweep_interval_seconds", "Between the beginnings of two sweeps.", pace.interval / .seconds(1)),
+                .gauge(
+                    "novitai_sweep_seen_within_seconds", "After how long a change at the provider has been seen.",
+                    pace.seenWithin / .seconds(1)),
+            ]
+        }
         return families
     }
 

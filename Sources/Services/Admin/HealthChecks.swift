@@ -98,8 +98,13 @@ package struct HealthChecks: Sendable {
         let now = self.backend.clock.now
         guard let sweep = self.monitor.report.lastSweep else { return self.record(.degraded, "no sweep yet", of: .reconciler) }
         let age = now - sweep.endedAt
-        let isLate = age > max(self.backend.settings.pollInterval * 3, .seconds(60))
+        let pace = self.monitor.report.sweepPace
+        let isLate = age > max((pace?.seenWithin ?? self.backend.settings.pollInterval) * 3, .seconds(60))
         var detail = "\(sweep.machines) machines seen \(age.components.seconds) s ago, \(sweep.foreignMachines) not ours"
+        if let pace {
+            let (every, within) = (pace.interval.components.seconds, pace.seenWithin.components.seconds)
+            detail += "; swept every \(every) s, a change is seen within \(within) s"
+        }
         if sweep.suspectMachines > 0 { detail += "; \(sweep.suspectMachines) name ours in their environment only and are left alone" }
         var worries = self.fleetWorries(at: now)
         if sweep.wasSuspicious { worries.append("the listing lacks most of what is known") }

@@ -42,6 +42,7 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.batchStopInstances, NovitaiV1.InstanceService.updateInstance,
                 NovitaiV1.InstanceService.touchInstance, NovitaiV1.InstanceService.getInstanceAccess,
                 NovitaiV1.InstanceService.migrateInstance, NovitaiV1.InstanceService.saveInstanceImage,
+                NovitaiV1.InstanceService.changeInstanceBilling,
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
                 NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
                 NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,

@@ -135,6 +135,13 @@ extension ErrorDetails {
         return details
     }
 
+    static func tooManyTests(retryAfter: Duration) -> Self {
+        var details = Self(
+            .resourceExhausted, "TOO_MANY_CALLS", "\(WebhookTestPace.perMinuteMax) tests were sent within a minute, as many as may be")
+        details.retryDelay = retryAfter
+        return details
+    }
+
     /// A call that only waits, ended because the server goes away. Another server, or this one in a moment, answers it.
     static var draining: Self { Self(.unavailable, "DRAINING", "the server is going away; call again") }
 

@@ -10,14 +10,15 @@ extension InstanceHandlers {
         _ request: NovitaiV1.CreateInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.CreateInstanceResponse {
         try await self.backend.answer(context, about: request.name) {
-            let wanted = RequestedSpec(request.spec)
             let caller = try self.backend.caller(of: context)
             let tenant = TenantID(rawValue: caller.tenant)
+            let key = self.backend.requestKey(request.requestId, method: "CreateInstance", tenant)
+            if SpecResolution.isNeeded(for: request.spec), let reply = try await self.earlierReply(to: request, key) { return reply }
+            let wanted = try await self.requestedSpec(request.spec, context: context)
             let new = Admission.NewInstance(
                 tenant: tenant, owner: Owner(caller), name: request.name, spec: wanted.spec, environment: wanted.environment,
                 labels: request.labels, deletionProtection: request.deletionProtection,
                 policies: InstancePolicies(request.policies, default: self.backend.settings.idleStop))
-            let key = self.backend.requestKey(request.requestId, method: "CreateInstance", tenant)
             let labels = Self.nulViolations(inLabels: request.labels)
             var policies = SpecRules.violations(of: new.policies, at: self.backend.clock.now)
             // What lay ahead when a request was accepted may be over when it is repeated, and is no reason then to call its machine not made.
@@ -32,6 +33,14 @@ extension InstanceHandlers {
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
             return NovitaiV1.CreateInstanceResponse(reply, requestID: key.requestID)
         }
+    }
+
+    /// What the request was answered before, without looking at what it names: that may be gone by now.
+    private func earlierReply(
+        to request: NovitaiV1.CreateInstanceRequest, _ key: RequestKey
+    ) async throws -> NovitaiV1.CreateInstanceResponse? {
+        let reply = try await self.backend.mutations.earlierReply(to: key, payloadDigest: try PayloadDigest.of(request))
+        return reply.map { NovitaiV1.CreateInstanceResponse($0, requestID: key.requestID) }
     }
 
     /// Does not suspend: the sign is kept in memory, and written down with the next look of the policies.

@@ -103,7 +103,7 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         _ request: NovitaiV1.PlanInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.PlanInstanceResponse {
         try await self.backend.answer(context) {
-            let wanted = RequestedSpec(request.spec)
+            let wanted = try await self.requestedSpec(request.spec, context: context)
             let tenant = try self.backend.tenant(of: context)
             let new = Admission.NewInstance(tenant: tenant, name: "", spec: wanted.spec, environment: wanted.environment)
             try Self.check(wanted.violations + Admission.violations(of: new))

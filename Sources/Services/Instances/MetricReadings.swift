@@ -11,6 +11,8 @@ final class MetricReadings: Sendable {
     static let failureTimeToLive: Duration = .seconds(2)
     /// Readings that are kept, a few KiB each; the oldest goes.
     static let keptMax = 256
+    /// Bytes of points that are kept. A long window of a machine with many GPUs takes half a megabyte, and nobody looks at hundreds of those.
+    static let bytesMax = 16 << 20
     private static let waitingMax = 1024
 
     struct Key: Hashable, Sendable {
@@ -77,6 +79,19 @@ final class MetricReadings: Sendable {
         entries[oldest.key] = nil
     }
 
+    /// The newest reading stays, whatever its size: those who wait for it have it from here.
+    private static func limitBytes(of entries: inout [Key: Entry]) {
+        let known = entries.compactMap { key, entry -> (key: Key, until: Timestamp, bytes: Int)? in
+            guard case .known(.success(let reading), let until) = entry else { return nil }
+            return (key, until, reading.value.pointCount * MemoryLayout<MetricPoint>.stride)
+        }
+        var bytes = known.reduce(0) { $0 + $1.bytes }
+        for old in known.sorted(by: { $0.until < $1.until }).dropLast() where bytes > Self.bytesMax {
+            entries[old.key] = nil
+            bytes -= old.bytes
+        }
+    }
+
     private func lead(
         _ key: Key, _ clock: any Clock, _ ask: () async throws(CloudError) -> MachineMetrics
     ) async throws -> Fetched<MachineMetrics> {
@@ -93,7 +108,10 @@ final class MetricReadings: Sendable {
         case .failure where Task.isCancelled: entry = nil
         case .failure: entry = .known(result, until: clock.now + Self.failureTimeToLive)
         }
-        self.entries.withLock { $0[key] = entry }
+        self.entries.withLock { entries in
+            entries[key] = entry
+            Self.limitBytes(of: &entries)
+        }
         self.waiters.wake(key)
         return try result.get()
     }

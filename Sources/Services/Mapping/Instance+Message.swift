@@ -33,6 +33,7 @@ extension NovitaiV1.Instance {
         self.spot = instance.spot.map { NovitaiV1.SpotFacts($0) }
         self.recoveryTimes = (instance.recoveries ?? []).map { GoogleProtobuf.Timestamp($0) }
         self.replacement = instance.replacement.map { NovitaiV1.Replacement($0) }
+        self.billing = instance.billing.map { NovitaiV1.InstanceBilling($0) }
         self.probes = (instance.probes ?? []).map { NovitaiV1.ProbeResult($0) }
         if !instance.state.isFinal { self.notReadyReason = instance.notReadyReason }
         guard instance.wastedCost > .zero else { return }

@@ -19,6 +19,12 @@ extension NovitaiV1.InstanceSpec {
         self.maxHourlyPrice = spec.maxHourlyPrice.map { NovitaiV1.Money($0) }
         self.minCudaVersion = spec.minCUDAVersion
         self.readinessRule = spec.readiness.map { NovitaiV1.ReadinessRule($0) }
+        self.volumes = (spec.volumes ?? []).map { volume in
+            var message = NovitaiV1.VolumeMount()
+            (message.volumeId, message.mountPath) = (volume.volumeID, volume.mountPath)
+            return message
+        }
+        self.networkId = spec.networkID ?? ""
     }
 }
 
@@ -78,6 +84,10 @@ struct RequestedSpec {
                 consecutiveSuccesses: rule.consecutiveSuccesses == 0 ? 1 : Int(rule.consecutiveSuccesses),
                 thresholdPercent: rule.thresholdPercent == 0 ? 100 : Int(rule.thresholdPercent))
         }
+        if !message.volumes.isEmpty {
+            self.spec.volumes = message.volumes.map { VolumeMount(volumeID: $0.volumeId, mountPath: $0.mountPath) }
+        }
+        if !message.networkId.isEmpty { self.spec.networkID = message.networkId }
         self.violations += Self.controlCharacters(in: message)
     }
 
@@ -108,7 +118,7 @@ struct RequestedSpec {
     private static func controlCharacters(in message: NovitaiV1.InstanceSpec) -> [FieldViolation] {
         var names = [
             ("image", message.image), ("registry_credential_id", message.registryCredentialId),
-            ("min_cuda_version", message.minCudaVersion),
+            ("min_cuda_version", message.minCudaVersion), ("network_id", message.networkId),
         ]
         names += message.products.prefix(SpecRules.productsMax).enumerated().map { ("products[\($0)]", $1) }
         names += message.regions.prefix(SpecRules.regionsMax).enumerated().map { ("regions[\($0)]", $1) }

@@ -82,6 +82,7 @@ extension NovitaiV1.JobType {
         case .deleteInstance: self = .deleteInstance
         case .migrateInstance: self = .migrateInstance
         case .saveImage: self = .saveImage
+        case .changeBilling: self = .changeBilling
         case .unrecognized: self = .unspecified
         }
     }

@@ -2,6 +2,7 @@ internal import Fleet
 package import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
+internal import Synchronization
 
 /// The delivery log, redelivery, and deliveries for a test.
 package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
@@ -10,9 +11,16 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
     private static let rowsMax = 10_000
 
     let backend: Backend
+    private let tests: TestRecord
+
+    /// Tests that were sent lately.
+    private final class TestRecord: Sendable {
+        let pace = Mutex(WebhookTestPace())
+    }
 
     package init(_ backend: Backend) {
         self.backend = backend
+        self.tests = TestRecord()
     }
 
     package func listDeliveries(
@@ -104,6 +112,8 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
             if try await self.isRepeat(caller) {
                 delivery = try await webhooks.store.webhook(delivery.id) ?? delivery
             } else if !request.validateOnly {
+                let wait = self.tests.pace.withLock { $0.admit(caller.request.tenant, at: self.backend.clock.now) }
+                if let wait { throw ErrorDetails.tooManyTests(retryAfter: wait).error }
                 try await self.write(delivery, webhooks, by: caller, effect: "a test is sent to \(target.id)", context)
             }
             var response = NovitaiV1.TestWebhookResponse()

@@ -9,6 +9,7 @@ struct InstancesCommand: AsyncParsableCommand {
         subcommands: [
             PlanInstance.self, CreateInstance.self, GetInstance.self, ListInstances.self, WatchInstances.self, StartInstance.self,
             StopInstance.self, StopInstances.self, RestartInstance.self, UpdateInstance.self, MigrateInstance.self, SaveImage.self,
+            ChangeBilling.self,
             DeleteInstance.self, TouchInstance.self, InstanceAccess.self, InstanceMetrics.self,
         ]
     )

@@ -4,7 +4,19 @@ internal import NovitaiProto
 /// What is wanted of a machine.
 struct SpecOptions: ParsableArguments {
     @Option(help: "A product, id or name as `products list` shows it; repeated in order of preference.")
-    var product: [String]
+    var product: [String] = []
+
+    @Option(help: ArgumentHelp("Instead of products: GPUs with at least so much memory.", valueName: "GB"))
+    var minVram: UInt32?
+
+    @Option(help: "Instead of products: at least so many cores beside each GPU.")
+    var minCpus: UInt32?
+
+    @Option(help: ArgumentHelp("Instead of products: at least so much memory beside each GPU.", valueName: "GB"))
+    var minMemory: UInt32?
+
+    @Option(help: "Id of a template: what is not given here is taken from it.")
+    var template: String = ""
 
     @Option(help: "GPUs, 1-8.")
     var gpus: UInt32 = 1
@@ -13,7 +25,7 @@ struct SpecOptions: ParsableArguments {
     var region: [String] = []
 
     @Option(help: "The image to run.")
-    var image: String
+    var image: String = ""
 
     @Option(help: ArgumentHelp("A port to reach from outside: 8080/http or 22/tcp; may be repeated.", valueName: "port"))
     var port: [PortOption] = []
@@ -27,8 +39,14 @@ struct SpecOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A variable of the container's environment; may be repeated.", valueName: "name=value"))
     var env: [KeyValue] = []
 
-    @Option(help: "Container disk in GB.")
-    var disk: UInt32 = 60
+    @Option(help: "Container disk in GB; 60 when neither this nor a template says so.")
+    var disk: UInt32 = 0
+
+    @Option(help: ArgumentHelp("A network volume and where it stands in the container; may be repeated.", valueName: "id=path"))
+    var volume: [KeyValue] = []
+
+    @Option(help: "Id of a private network.")
+    var network: String = ""
 
     @Flag(help: "Spot: cheaper, may be reclaimed.")
     var spot = false
@@ -51,6 +69,20 @@ struct SpecOptions: ParsableArguments {
     func message() throws -> NovitaiV1.InstanceSpec {
         var spec = NovitaiV1.InstanceSpec()
         spec.products = self.product
+        if self.minVram != nil || self.minCpus != nil || self.minMemory != nil {
+            var requirements = NovitaiV1.ProductRequirements()
+            requirements.minVramGb = self.minVram ?? 0
+            requirements.minCpuCount = self.minCpus ?? 0
+            requirements.minMemoryGb = self.minMemory ?? 0
+            spec.requirements = requirements
+        }
+        spec.templateId = self.template
+        spec.networkId = self.network
+        spec.volumes = self.volume.map { pair in
+            var mount = NovitaiV1.VolumeMount()
+            (mount.volumeId, mount.mountPath) = (pair.key, pair.value)
+            return mount
+        }
         spec.gpuCount = self.gpus
         spec.regions = self.region
         spec.image = self.image

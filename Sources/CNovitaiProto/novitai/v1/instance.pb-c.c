@@ -43,6 +43,18 @@ void   novitai__v1__instance_spec__init
   static const Novitai__V1__InstanceSpec init_value = NOVITAI__V1__INSTANCE_SPEC__INIT;
   *message = init_value;
 }
+void   novitai__v1__product_requirements__init
+                     (Novitai__V1__ProductRequirements         *message)
+{
+  static const Novitai__V1__ProductRequirements init_value = NOVITAI__V1__PRODUCT_REQUIREMENTS__INIT;
+  *message = init_value;
+}
+void   novitai__v1__volume_mount__init
+                     (Novitai__V1__VolumeMount         *message)
+{
+  static const Novitai__V1__VolumeMount init_value = NOVITAI__V1__VOLUME_MOUNT__INIT;
+  *message = init_value;
+}
 void   novitai__v1__endpoint__init
                      (Novitai__V1__Endpoint         *message)
 {
@@ -71,6 +83,24 @@ void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message)
 {
   static const Novitai__V1__Instance init_value = NOVITAI__V1__INSTANCE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__instance_billing__init
+                     (Novitai__V1__InstanceBilling         *message)
+{
+  static const Novitai__V1__InstanceBilling init_value = NOVITAI__V1__INSTANCE_BILLING__INIT;
+  *message = init_value;
+}
+void   novitai__v1__auto_renewal__init
+                     (Novitai__V1__AutoRenewal         *message)
+{
+  static const Novitai__V1__AutoRenewal init_value = NOVITAI__V1__AUTO_RENEWAL__INIT;
+  *message = init_value;
+}
+void   novitai__v1__auto_migration__init
+                     (Novitai__V1__AutoMigration         *message)
+{
+  static const Novitai__V1__AutoMigration init_value = NOVITAI__V1__AUTO_MIGRATION__INIT;
   *message = init_value;
 }
 void   novitai__v1__spot_facts__init
@@ -353,6 +383,18 @@ void   novitai__v1__save_instance_image_response__init
                      (Novitai__V1__SaveInstanceImageResponse         *message)
 {
   static const Novitai__V1__SaveInstanceImageResponse init_value = NOVITAI__V1__SAVE_INSTANCE_IMAGE_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__change_instance_billing_request__init
+                     (Novitai__V1__ChangeInstanceBillingRequest         *message)
+{
+  static const Novitai__V1__ChangeInstanceBillingRequest init_value = NOVITAI__V1__CHANGE_INSTANCE_BILLING_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__change_instance_billing_response__init
+                     (Novitai__V1__ChangeInstanceBillingResponse         *message)
+{
+  static const Novitai__V1__ChangeInstanceBillingResponse init_value = NOVITAI__V1__CHANGE_INSTANCE_BILLING_RESPONSE__INIT;
   *message = init_value;
 }
 void   novitai__v1__delete_instance_request__init
@@ -718,7 +760,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__
   (ProtobufCMessageInit) novitai__v1__instance_spec__environment_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[14] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[18] =
 {
   {
     "products",
@@ -888,6 +930,54 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "requirements",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, requirements),
+    &novitai__v1__product_requirements__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "template_id",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, template_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "volumes",
+    17,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__InstanceSpec, n_volumes),
+    offsetof(Novitai__V1__InstanceSpec, volumes),
+    &novitai__v1__volume_mount__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "network_id",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, network_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   10,   /* field[10] = billing_mode */
@@ -899,16 +989,20 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   3,   /* field[3] = image */
   11,   /* field[11] = max_hourly_price */
   12,   /* field[12] = min_cuda_version */
+  17,   /* field[17] = network_id */
   8,   /* field[8] = ports */
   0,   /* field[0] = products */
   13,   /* field[13] = readiness_rule */
   2,   /* field[2] = regions */
   4,   /* field[4] = registry_credential_id */
+  14,   /* field[14] = requirements */
+  15,   /* field[15] = template_id */
+  16,   /* field[16] = volumes */
 };
 static const ProtobufCIntRange novitai__v1__instance_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
 {
@@ -918,11 +1012,126 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
   "Novitai__V1__InstanceSpec",
   "novitai.v1",
   sizeof(Novitai__V1__InstanceSpec),
-  14,
+  18,
   novitai__v1__instance_spec__field_descriptors,
   novitai__v1__instance_spec__field_indices_by_name,
   1,  novitai__v1__instance_spec__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance_spec__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__product_requirements__field_descriptors[3] =
+{
+  {
+    "min_vram_gb",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_vram_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_cpu_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_cpu_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_memory_gb",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ProductRequirements, min_memory_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__product_requirements__field_indices_by_name[] = {
+  1,   /* field[1] = min_cpu_count */
+  2,   /* field[2] = min_memory_gb */
+  0,   /* field[0] = min_vram_gb */
+};
+static const ProtobufCIntRange novitai__v1__product_requirements__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__product_requirements__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ProductRequirements",
+  "ProductRequirements",
+  "Novitai__V1__ProductRequirements",
+  "novitai.v1",
+  sizeof(Novitai__V1__ProductRequirements),
+  3,
+  novitai__v1__product_requirements__field_descriptors,
+  novitai__v1__product_requirements__field_indices_by_name,
+  1,  novitai__v1__product_requirements__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__product_requirements__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__volume_mount__field_descriptors[2] =
+{
+  {
+    "volume_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__VolumeMount, volume_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mount_path",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__VolumeMount, mount_path),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__volume_mount__field_indices_by_name[] = {
+  1,   /* field[1] = mount_path */
+  0,   /* field[0] = volume_id */
+};
+static const ProtobufCIntRange novitai__v1__volume_mount__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__volume_mount__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.VolumeMount",
+  "VolumeMount",
+  "Novitai__V1__VolumeMount",
+  "novitai.v1",
+  sizeof(Novitai__V1__VolumeMount),
+  2,
+  novitai__v1__volume_mount__field_descriptors,
+  novitai__v1__volume_mount__field_indices_by_name,
+  1,  novitai__v1__volume_mount__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__volume_mount__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__endpoint__field_descriptors[3] =
@@ -1220,7 +1429,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor
   (ProtobufCMessageInit) novitai__v1__instance__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[32] =
+static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[33] =
 {
   {
     "id",
@@ -1606,8 +1815,21 @@ static const ProtobufCFieldDescriptor novitai__v1__instance__field_descriptors[3
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "billing",
+    33,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Instance, billing),
+    &novitai__v1__instance_billing__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance__field_indices_by_name[] = {
+  32,   /* field[32] = billing */
   16,   /* field[16] = create_time */
   19,   /* field[19] = delete_time */
   15,   /* field[15] = deletion_protection */
@@ -1644,7 +1866,7 @@ static const unsigned novitai__v1__instance__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__instance__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 32 }
+  { 0, 33 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
 {
@@ -1654,11 +1876,164 @@ const ProtobufCMessageDescriptor novitai__v1__instance__descriptor =
   "Novitai__V1__Instance",
   "novitai.v1",
   sizeof(Novitai__V1__Instance),
-  32,
+  33,
   novitai__v1__instance__field_descriptors,
   novitai__v1__instance__field_indices_by_name,
   1,  novitai__v1__instance__number_ranges,
   (ProtobufCMessageInit) novitai__v1__instance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__instance_billing__field_descriptors[3] =
+{
+  {
+    "paid_until_time",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceBilling, paid_until_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "auto_renew",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceBilling, auto_renew),
+    &novitai__v1__auto_renewal__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "auto_migration",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceBilling, auto_migration),
+    &novitai__v1__auto_migration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__instance_billing__field_indices_by_name[] = {
+  2,   /* field[2] = auto_migration */
+  1,   /* field[1] = auto_renew */
+  0,   /* field[0] = paid_until_time */
+};
+static const ProtobufCIntRange novitai__v1__instance_billing__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__instance_billing__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.InstanceBilling",
+  "InstanceBilling",
+  "Novitai__V1__InstanceBilling",
+  "novitai.v1",
+  sizeof(Novitai__V1__InstanceBilling),
+  3,
+  novitai__v1__instance_billing__field_descriptors,
+  novitai__v1__instance_billing__field_indices_by_name,
+  1,  novitai__v1__instance_billing__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__instance_billing__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__auto_renewal__field_descriptors[1] =
+{
+  {
+    "months",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AutoRenewal, months),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__auto_renewal__field_indices_by_name[] = {
+  0,   /* field[0] = months */
+};
+static const ProtobufCIntRange novitai__v1__auto_renewal__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__auto_renewal__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.AutoRenewal",
+  "AutoRenewal",
+  "Novitai__V1__AutoRenewal",
+  "novitai.v1",
+  sizeof(Novitai__V1__AutoRenewal),
+  1,
+  novitai__v1__auto_renewal__field_descriptors,
+  novitai__v1__auto_renewal__field_indices_by_name,
+  1,  novitai__v1__auto_renewal__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__auto_renewal__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__auto_migration__field_descriptors[2] =
+{
+  {
+    "enabled",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AutoMigration, enabled),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "include_system_disk",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__AutoMigration, include_system_disk),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__auto_migration__field_indices_by_name[] = {
+  0,   /* field[0] = enabled */
+  1,   /* field[1] = include_system_disk */
+};
+static const ProtobufCIntRange novitai__v1__auto_migration__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__auto_migration__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.AutoMigration",
+  "AutoMigration",
+  "Novitai__V1__AutoMigration",
+  "novitai.v1",
+  sizeof(Novitai__V1__AutoMigration),
+  2,
+  novitai__v1__auto_migration__field_descriptors,
+  novitai__v1__auto_migration__field_indices_by_name,
+  1,  novitai__v1__auto_migration__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__auto_migration__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__spot_facts__field_descriptors[2] =
@@ -5070,6 +5445,199 @@ const ProtobufCMessageDescriptor novitai__v1__save_instance_image_response__desc
   novitai__v1__save_instance_image_response__field_indices_by_name,
   1,  novitai__v1__save_instance_image_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__save_instance_image_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__change_instance_billing_request__field_descriptors[8] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expected_revision",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, expected_revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "months",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, months),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "max_price",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, max_price),
+    &novitai__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "auto_renew",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, auto_renew),
+    &novitai__v1__auto_renewal__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "auto_migration",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingRequest, auto_migration),
+    &novitai__v1__auto_migration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__change_instance_billing_request__field_indices_by_name[] = {
+  7,   /* field[7] = auto_migration */
+  6,   /* field[6] = auto_renew */
+  3,   /* field[3] = expected_revision */
+  2,   /* field[2] = id */
+  5,   /* field[5] = max_price */
+  4,   /* field[4] = months */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__change_instance_billing_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ChangeInstanceBillingRequest",
+  "ChangeInstanceBillingRequest",
+  "Novitai__V1__ChangeInstanceBillingRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ChangeInstanceBillingRequest),
+  8,
+  novitai__v1__change_instance_billing_request__field_descriptors,
+  novitai__v1__change_instance_billing_request__field_indices_by_name,
+  1,  novitai__v1__change_instance_billing_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__change_instance_billing_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__change_instance_billing_response__field_descriptors[3] =
+{
+  {
+    "instance",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingResponse, instance),
+    &novitai__v1__instance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingResponse, job),
+    &novitai__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ChangeInstanceBillingResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__change_instance_billing_response__field_indices_by_name[] = {
+  0,   /* field[0] = instance */
+  1,   /* field[1] = job */
+  2,   /* field[2] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__change_instance_billing_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ChangeInstanceBillingResponse",
+  "ChangeInstanceBillingResponse",
+  "Novitai__V1__ChangeInstanceBillingResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ChangeInstanceBillingResponse),
+  3,
+  novitai__v1__change_instance_billing_response__field_descriptors,
+  novitai__v1__change_instance_billing_response__field_indices_by_name,
+  1,  novitai__v1__change_instance_billing_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__change_instance_billing_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__delete_instance_request__field_descriptors[5] =

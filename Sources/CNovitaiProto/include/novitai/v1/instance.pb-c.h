@@ -25,11 +25,16 @@ typedef struct Novitai__V1__ReadinessRule Novitai__V1__ReadinessRule;
 typedef struct Novitai__V1__ProbeResult Novitai__V1__ProbeResult;
 typedef struct Novitai__V1__InstanceSpec Novitai__V1__InstanceSpec;
 typedef struct Novitai__V1__InstanceSpec__EnvironmentEntry Novitai__V1__InstanceSpec__EnvironmentEntry;
+typedef struct Novitai__V1__ProductRequirements Novitai__V1__ProductRequirements;
+typedef struct Novitai__V1__VolumeMount Novitai__V1__VolumeMount;
 typedef struct Novitai__V1__Endpoint Novitai__V1__Endpoint;
 typedef struct Novitai__V1__Placement Novitai__V1__Placement;
 typedef struct Novitai__V1__Upstream Novitai__V1__Upstream;
 typedef struct Novitai__V1__Instance Novitai__V1__Instance;
 typedef struct Novitai__V1__Instance__LabelsEntry Novitai__V1__Instance__LabelsEntry;
+typedef struct Novitai__V1__InstanceBilling Novitai__V1__InstanceBilling;
+typedef struct Novitai__V1__AutoRenewal Novitai__V1__AutoRenewal;
+typedef struct Novitai__V1__AutoMigration Novitai__V1__AutoMigration;
 typedef struct Novitai__V1__SpotFacts Novitai__V1__SpotFacts;
 typedef struct Novitai__V1__Replacement Novitai__V1__Replacement;
 typedef struct Novitai__V1__InstancePolicies Novitai__V1__InstancePolicies;
@@ -77,6 +82,8 @@ typedef struct Novitai__V1__MigrateInstanceRequest Novitai__V1__MigrateInstanceR
 typedef struct Novitai__V1__MigrateInstanceResponse Novitai__V1__MigrateInstanceResponse;
 typedef struct Novitai__V1__SaveInstanceImageRequest Novitai__V1__SaveInstanceImageRequest;
 typedef struct Novitai__V1__SaveInstanceImageResponse Novitai__V1__SaveInstanceImageResponse;
+typedef struct Novitai__V1__ChangeInstanceBillingRequest Novitai__V1__ChangeInstanceBillingRequest;
+typedef struct Novitai__V1__ChangeInstanceBillingResponse Novitai__V1__ChangeInstanceBillingResponse;
 typedef struct Novitai__V1__DeleteInstanceRequest Novitai__V1__DeleteInstanceRequest;
 typedef struct Novitai__V1__DeleteInstanceResponse Novitai__V1__DeleteInstanceResponse;
 typedef struct Novitai__V1__WatchInstancesRequest Novitai__V1__WatchInstancesRequest;
@@ -177,6 +184,11 @@ struct  Novitai__V1__InstanceSpec
   int32_t billing_mode;
   ProtobufCBinaryData min_cuda_version;
   Novitai__V1__ReadinessRule *readiness_rule;
+  Novitai__V1__ProductRequirements *requirements;
+  ProtobufCBinaryData template_id;
+  size_t n_volumes;
+  Novitai__V1__VolumeMount **volumes;
+  ProtobufCBinaryData network_id;
   Novitai__V1__InstanceSpec__MaxHourlyPriceCase _max_hourly_price_case;
   union {
     Novitai__V1__Money *max_hourly_price;
@@ -184,7 +196,30 @@ struct  Novitai__V1__InstanceSpec
 };
 #define NOVITAI__V1__INSTANCE_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_spec__descriptor) \
-    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+
+
+struct  Novitai__V1__ProductRequirements
+{
+  ProtobufCMessage base;
+  uint32_t min_vram_gb;
+  uint32_t min_cpu_count;
+  uint32_t min_memory_gb;
+};
+#define NOVITAI__V1__PRODUCT_REQUIREMENTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__product_requirements__descriptor) \
+    , 0, 0, 0 }
+
+
+struct  Novitai__V1__VolumeMount
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData volume_id;
+  ProtobufCBinaryData mount_path;
+};
+#define NOVITAI__V1__VOLUME_MOUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__volume_mount__descriptor) \
+    , {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__Endpoint
@@ -280,10 +315,44 @@ struct  Novitai__V1__Instance
   size_t n_recovery_times;
   Google__Protobuf__Timestamp **recovery_times;
   Novitai__V1__Replacement *replacement;
+  Novitai__V1__InstanceBilling *billing;
 };
 #define NOVITAI__V1__INSTANCE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL, NULL, 0,NULL, NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL, 0,NULL, 0,NULL, 0, 0, 0, {0,NULL}, 0, NULL, 0,NULL, NULL, {0,NULL}, 0, NULL, NULL, NULL, NULL, 0, 0,NULL, NULL, 0,NULL, 0,NULL, {0,NULL}, NULL, NULL, NULL, NULL, 0,NULL, NULL, NULL }
+
+
+struct  Novitai__V1__InstanceBilling
+{
+  ProtobufCMessage base;
+  Google__Protobuf__Timestamp *paid_until_time;
+  Novitai__V1__AutoRenewal *auto_renew;
+  Novitai__V1__AutoMigration *auto_migration;
+};
+#define NOVITAI__V1__INSTANCE_BILLING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_billing__descriptor) \
+    , NULL, NULL, NULL }
+
+
+struct  Novitai__V1__AutoRenewal
+{
+  ProtobufCMessage base;
+  uint32_t months;
+};
+#define NOVITAI__V1__AUTO_RENEWAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__auto_renewal__descriptor) \
+    , 0 }
+
+
+struct  Novitai__V1__AutoMigration
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean enabled;
+  protobuf_c_boolean include_system_disk;
+};
+#define NOVITAI__V1__AUTO_MIGRATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__auto_migration__descriptor) \
+    , 0, 0 }
 
 
 struct  Novitai__V1__SpotFacts
@@ -962,6 +1031,35 @@ struct  Novitai__V1__SaveInstanceImageResponse
     , NULL, NULL, {0,NULL} }
 
 
+struct  Novitai__V1__ChangeInstanceBillingRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  int64_t expected_revision;
+  uint32_t months;
+  Novitai__V1__Money *max_price;
+  Novitai__V1__AutoRenewal *auto_renew;
+  Novitai__V1__AutoMigration *auto_migration;
+};
+#define NOVITAI__V1__CHANGE_INSTANCE_BILLING_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__change_instance_billing_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, 0, 0, NULL, NULL, NULL }
+
+
+struct  Novitai__V1__ChangeInstanceBillingResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Instance *instance;
+  Novitai__V1__Job *job;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__CHANGE_INSTANCE_BILLING_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__change_instance_billing_response__descriptor) \
+    , NULL, NULL, {0,NULL} }
+
+
 struct  Novitai__V1__DeleteInstanceRequest
 {
   ProtobufCMessage base;
@@ -1047,6 +1145,12 @@ void   novitai__v1__instance_spec__environment_entry__init
 /* Novitai__V1__InstanceSpec methods */
 void   novitai__v1__instance_spec__init
                      (Novitai__V1__InstanceSpec         *message);
+/* Novitai__V1__ProductRequirements methods */
+void   novitai__v1__product_requirements__init
+                     (Novitai__V1__ProductRequirements         *message);
+/* Novitai__V1__VolumeMount methods */
+void   novitai__v1__volume_mount__init
+                     (Novitai__V1__VolumeMount         *message);
 /* Novitai__V1__Endpoint methods */
 void   novitai__v1__endpoint__init
                      (Novitai__V1__Endpoint         *message);
@@ -1062,6 +1166,15 @@ void   novitai__v1__instance__labels_entry__init
 /* Novitai__V1__Instance methods */
 void   novitai__v1__instance__init
                      (Novitai__V1__Instance         *message);
+/* Novitai__V1__InstanceBilling methods */
+void   novitai__v1__instance_billing__init
+                     (Novitai__V1__InstanceBilling         *message);
+/* Novitai__V1__AutoRenewal methods */
+void   novitai__v1__auto_renewal__init
+                     (Novitai__V1__AutoRenewal         *message);
+/* Novitai__V1__AutoMigration methods */
+void   novitai__v1__auto_migration__init
+                     (Novitai__V1__AutoMigration         *message);
 /* Novitai__V1__SpotFacts methods */
 void   novitai__v1__spot_facts__init
                      (Novitai__V1__SpotFacts         *message);
@@ -1203,6 +1316,12 @@ void   novitai__v1__save_instance_image_request__init
 /* Novitai__V1__SaveInstanceImageResponse methods */
 void   novitai__v1__save_instance_image_response__init
                      (Novitai__V1__SaveInstanceImageResponse         *message);
+/* Novitai__V1__ChangeInstanceBillingRequest methods */
+void   novitai__v1__change_instance_billing_request__init
+                     (Novitai__V1__ChangeInstanceBillingRequest         *message);
+/* Novitai__V1__ChangeInstanceBillingResponse methods */
+void   novitai__v1__change_instance_billing_response__init
+                     (Novitai__V1__ChangeInstanceBillingResponse         *message);
 /* Novitai__V1__DeleteInstanceRequest methods */
 void   novitai__v1__delete_instance_request__init
                      (Novitai__V1__DeleteInstanceRequest         *message);
@@ -1238,6 +1357,12 @@ typedef void (*Novitai__V1__InstanceSpec__EnvironmentEntry_Closure)
 typedef void (*Novitai__V1__InstanceSpec_Closure)
                  (const Novitai__V1__InstanceSpec *message,
                   void *closure_data);
+typedef void (*Novitai__V1__ProductRequirements_Closure)
+                 (const Novitai__V1__ProductRequirements *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__VolumeMount_Closure)
+                 (const Novitai__V1__VolumeMount *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__Endpoint_Closure)
                  (const Novitai__V1__Endpoint *message,
                   void *closure_data);
@@ -1252,6 +1377,15 @@ typedef void (*Novitai__V1__Instance__LabelsEntry_Closure)
                   void *closure_data);
 typedef void (*Novitai__V1__Instance_Closure)
                  (const Novitai__V1__Instance *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__InstanceBilling_Closure)
+                 (const Novitai__V1__InstanceBilling *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__AutoRenewal_Closure)
+                 (const Novitai__V1__AutoRenewal *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__AutoMigration_Closure)
+                 (const Novitai__V1__AutoMigration *message,
                   void *closure_data);
 typedef void (*Novitai__V1__SpotFacts_Closure)
                  (const Novitai__V1__SpotFacts *message,
@@ -1394,6 +1528,12 @@ typedef void (*Novitai__V1__SaveInstanceImageRequest_Closure)
 typedef void (*Novitai__V1__SaveInstanceImageResponse_Closure)
                  (const Novitai__V1__SaveInstanceImageResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__ChangeInstanceBillingRequest_Closure)
+                 (const Novitai__V1__ChangeInstanceBillingRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ChangeInstanceBillingResponse_Closure)
+                 (const Novitai__V1__ChangeInstanceBillingResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteInstanceRequest_Closure)
                  (const Novitai__V1__DeleteInstanceRequest *message,
                   void *closure_data);
@@ -1421,11 +1561,16 @@ extern const ProtobufCMessageDescriptor novitai__v1__readiness_rule__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__probe_result__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__product_requirements__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__volume_mount__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__endpoint__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__placement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__upstream__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance__labels_entry__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__instance_billing__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__auto_renewal__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__auto_migration__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__spot_facts__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor;
@@ -1473,6 +1618,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_request__d
 extern const ProtobufCMessageDescriptor novitai__v1__migrate_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__save_instance_image_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__change_instance_billing_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_instance_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__watch_instances_request__descriptor;

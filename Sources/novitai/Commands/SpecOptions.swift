@@ -66,10 +66,19 @@ struct SpecOptions: ParsableArguments {
     @Option(help: "Lowest CUDA version, as 12.4.")
     var minCuda: String = ""
 
+    func validate() throws {
+        if self.product.isEmpty, !self.hasRequirements {
+            throw ValidationError("Missing on what it is to run: --product, or what it must have by --min-vram, --min-cpus, --min-memory")
+        }
+        if self.image.isEmpty, self.template.isEmpty { throw ValidationError("Missing what is to run: --image or --template") }
+    }
+
+    private var hasRequirements: Bool { self.minVram != nil || self.minCpus != nil || self.minMemory != nil }
+
     func message() throws -> NovitaiV1.InstanceSpec {
         var spec = NovitaiV1.InstanceSpec()
         spec.products = self.product
-        if self.minVram != nil || self.minCpus != nil || self.minMemory != nil {
+        if self.hasRequirements {
             var requirements = NovitaiV1.ProductRequirements()
             requirements.minVramGb = self.minVram ?? 0
             requirements.minCpuCount = self.minCpus ?? 0

@@ -20,6 +20,8 @@ SPEED = 20
 SETTLE_SECONDS = 60
 # From the last fault to rest: a create that is to be proven absent, one that comes later than it may, and the sweeps behind it.
 REST_SECONDS = 4 * SETTLE_SECONDS
+# Within which a call is answered at last: a server is down for seconds.
+ANSWER_SECONDS = 60
 # Between two looks at whether all is at rest: many storms go on at a time.
 LOOK_SECONDS = 0.5
 # Within which customers come, change their minds and servers die.
@@ -65,11 +67,12 @@ class Deployment:
 
     def call(self, method, request):
         """As any client calls: again, with the same request id, until there is an answer."""
+        until = time.monotonic() + ANSWER_SECONDS
         while True:
             try:
                 return method(request, timeout=10, wait_for_ready=True)
             except grpc.RpcError as error:
-                if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
+                if time.monotonic() > until or error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
                     raise
 
     # MARK: Customers
@@ -227,6 +230,7 @@ class Storm:
         meanwhile()
         for thread in threads:
             thread.join(REST_SECONDS)
+        assert not any(thread.is_alive() for thread in threads), "a customer never came to an end"
 
     def kill_at_random(self, deployments):
         for _ in range(self.dice.randint(1, 5)):

@@ -41,7 +41,7 @@ final class DatabaseFile: Sendable {
             throw .failed(path: path, reason: "lock file \(lockPath) cannot be opened")
         }
         // A program that this one starts must not go on holding the lock.
-        guard fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0, flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard handle.closingOnExec != nil, flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             throw code == EWOULDBLOCK ? .inUse(path: path) : .failed(path: path, reason: "lock file \(lockPath): errno \(code)")
         }
@@ -55,4 +55,9 @@ final class DatabaseFile: Sendable {
             throw .failed(path: path, reason: "the file \(path) cannot be created")
         }
     }
+}
+
+extension FileHandle {
+    /// Nil when the system refuses that.
+    var closingOnExec: FileHandle? { fcntl(self.fileDescriptor, F_SETFD, FD_CLOEXEC) == 0 ? self : nil }
 }

@@ -27,6 +27,7 @@ package final class SQLiteCore: Sendable {
     let file: DatabaseFile
     let queue: DatabaseQueue
     private let mark: DatabaseMark
+    private let log: LogFile
     let state = Mutex(State())
     let backups = BackupSlot()
 
@@ -42,6 +43,7 @@ package final class SQLiteCore: Sendable {
         self.sealer = options.sealer
         self.file = try DatabaseFile(claiming: options.path)
         self.mark = DatabaseMark(besides: self.file.path, isDurable: options.isDurable)
+        self.log = LogFile(path: self.file.walPath)
         do {
             self.queue = try Self.open(self.file.path, options)
         } catch {
@@ -135,10 +137,7 @@ package final class SQLiteCore: Sendable {
     }
 
     /// The size of the write-ahead log's file; 0 when there is none.
-    package var walBytes: Int {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: self.file.walPath)
-        return (attributes?[.size] as? Int) ?? 0
-    }
+    package var walBytes: Int { self.log.bytes }
 
     /// Whether the log has outgrown its bound and must be written back although the store is busy.
     package var needsCheckpoint: Bool { self.walBytes > self.limits.walBytesMax }
@@ -155,6 +154,7 @@ package final class SQLiteCore: Sendable {
             // What cannot be written back now is read from the log at the next start: nothing is lost.
             _ = try? database.checkpoint(.truncate)
         }
+        self.log.close()
         try? self.queue.close()
         self.file.release()
     }
@@ -176,7 +176,7 @@ extension SQLiteCore {
         let changesBefore = database.totalChangesCount
         let (transaction, result) = try self.run(body, in: database, changesBefore: changesBefore)
         do {
-            try database.commit()
+            try database.cachedStatement(sql: "COMMIT").execute()
         } catch {
             throw self.afterFailedCommit(error, in: database)
         }
@@ -189,7 +189,7 @@ extension SQLiteCore {
         _ body: (Transaction) -> Result, in database: Database, changesBefore: Int
     ) throws -> (Transaction, Result) {
         do {
-            try database.beginTransaction(.deferred)
+            try database.cachedStatement(sql: "BEGIN DEFERRED").execute()
             let transaction = try Transaction(database, sealer: self.sealer, resting: self.state.withLock { $0.resting })
             let result = body(transaction)
             guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }

@@ -77,7 +77,7 @@ final class Transaction {
         try self.execute("UPDATE deployment SET revision = ?", [self.revision.number])
     }
 
-    func execute(_ sql: String, _ arguments: StatementArguments) throws {
+    func execute(_ sql: String, _ arguments: StatementArguments = StatementArguments()) throws {
         try self.database.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 
@@ -95,12 +95,27 @@ final class Transaction {
         return elements
     }
 
+    /// Its statements are prepared once for the connection: parsing them again for each operation cost as much as running it.
     private func savepoint<Value>(_ body: () throws -> Value) throws -> Value {
-        var result: Result<Value, any Error> = .failure(StoreError.unavailable("the operation did not run"))
-        try self.database.inSavepoint {
-            result = .success(try body())
-            return .commit
+        try self.execute("SAVEPOINT operation")
+        do {
+            let value = try body()
+            try self.execute("RELEASE operation")
+            return value
+        } catch {
+            self.rollBackOperation()
+            throw error
         }
-        return try result.get()
+    }
+
+    /// What cannot be undone by itself is undone with all of the group: `attempt` and the commit see that no transaction is left.
+    private func rollBackOperation() {
+        guard self.database.isInsideTransaction else { return }
+        do {
+            try self.execute("ROLLBACK TO operation")
+            try self.execute("RELEASE operation")
+        } catch {
+            try? self.database.rollback()
+        }
     }
 }

@@ -23,6 +23,8 @@ package enum EngineLimits {
     static let listingTimePerMachine: Duration = .milliseconds(100)
     /// Direct reads that one sweep makes to settle differences; the rest waits for the next sweep.
     package static let questionsPerSweepMax = 25
+    /// Pages of a listing that wait to be looked into before it is whole; what comes beyond is looked into with the whole.
+    static let pagesWaitingMax = 64
     /// Sweeps in a row that may lack most of what is known before absence is looked into all the same.
     package static let suspiciousSweepsMax = 10
     /// Between two looks at what policies have to do: their times are minutes.

@@ -75,11 +75,15 @@ final class MachineObserver: Sendable {
     }
 
     /// A full listing that was begun at `time` or later.
-    func listing(since time: Timestamp, priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
+    ///
+    /// - Parameter onPage: told of each page but the last, unless the listing is somebody else's.
+    func listing(
+        since time: Timestamp, priority: CallPriority, requestID: String, onPage: @escaping @Sendable (MachineListing) -> Void = { _ in }
+    ) async throws(CloudError) -> MachineListing {
         while true {
             switch self.turn(since: time) {
             case .have(let listing): return listing
-            case .lead: return try await self.list(priority, requestID: requestID)
+            case .lead: return try await self.list(priority, requestID: requestID, onPage: onPage)
             case .follow(let finished): try await self.follow(finished)
             }
         }
@@ -94,10 +98,12 @@ final class MachineObserver: Sendable {
         }
     }
 
-    private func list(_ priority: CallPriority, requestID: String) async throws(CloudError) -> MachineListing {
+    private func list(
+        _ priority: CallPriority, requestID: String, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CloudError) -> MachineListing {
         do throws(CloudError) {
             let call = self.world.listingCall(priority, machines: self.accountMachines, requestID: requestID)
-            let listing = try await self.world.cloud.machines(status: nil, call: call)
+            let listing = try await self.world.cloud.machines(status: nil, call: call, onPage: onPage)
             self.finish(.success(listing))
             return listing
         } catch {

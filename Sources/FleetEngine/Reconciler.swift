@@ -52,7 +52,7 @@ final class Reconciler: Sendable {
     private func sweep() async -> SweepPace {
         for event in self.debts.look(at: self.world.view.livingInstances().instances, at: self.world.clock.now) { self.world.report(event) }
         do throws(CloudError) {
-            let listing = try await self.observer.listing(since: self.world.clock.now, priority: .sweep, requestID: "sweep")
+            let listing = try await self.listing()
             let pace = self.pace(calls: listing.calls, took: self.world.clock.now - listing.begunAt)
             self.world.monitor.update { $0.sweepPace = pace }
             _ = await self.compare(listing, isDryRun: false, isCommanded: false)

@@ -84,9 +84,11 @@ extension NovitaCloud {
         }
     }
 
-    package func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+    package func machines(
+        status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CloudError) -> MachineListing {
         do throws(CallFailure) {
-            return try await self.lister.list(.status(status), call: call)
+            return try await self.lister.list(.status(status), call: call, onPage: onPage)
         } catch {
             throw error.error
         }

@@ -21,6 +21,21 @@ struct ReconcilerTests {
         }
     }
 
+    @Test("A change on an early page of a long listing is looked into before the last page is there")
+    func earlyPage() throws {
+        try Universe.play(listPageSize: 1) { universe in
+            for number in 1...4 { _ = try await universe.ready(number) }
+            try universe.provider.withSimulator { simulator, now in
+                try simulator.stopInstance(universe.firstMachine(&simulator, now), at: now)
+            }
+            let before = universe.trace.lines.count
+            await universe.sleep(.seconds(90))
+            let calls = universe.trace.lines.dropFirst(before).map(\.text).filter { $0.hasPrefix("provider ") }
+            let read = try #require(calls.firstIndex { $0.contains("/gpu/instance ") }, "\(calls)")
+            #expect(read < 4 && calls[..<read].allSatisfy { $0.contains("/gpu/instances") }, "\(calls)")
+        }
+    }
+
     @Test("A reclaimed spot machine is stopped with the reason RECLAIMED, and stays where nothing is recovered")
     func reclaimed() throws {
         try Universe.play(settings: FleetSettings(spotRecovery: nil)) { universe in

@@ -10,7 +10,7 @@ struct Finding: Sendable {
     let watched: [Event]
     let ledger: [LedgerEntry]
     let outcomes: [Int: Customer.Outcome]
-    let trace: [String]
+    let trace: [Trace.Line]
     let callTimes: [Timestamp]
     let crashesByPhase: [CreatePhase: Int]
     let crashesElsewhere: Int
@@ -28,7 +28,12 @@ struct Finding: Sendable {
 
     /// Commits that a guard refused, by what it said.
     func refusals(_ words: String...) -> Int {
-        self.trace.count { line in line.contains("commit refused") && words.allSatisfy { line.contains($0) } }
+        self.trace.count { line in line.text.hasPrefix("commit refused") && words.allSatisfy { line.text.contains($0) } }
+    }
+
+    /// The word that follows in each line that begins so.
+    private func words(after start: String) -> [String] {
+        self.trace.filter { $0.text.hasPrefix(start) }.map { String($0.text.dropFirst(start.count).prefix { $0 != " " && $0 != "," }) }
     }
 
     var hasWaste: Bool { self.latestInstances.values.contains { $0.wastedCost > .zero } }
@@ -120,9 +125,7 @@ struct Finding: Sendable {
         let wanted = self.scenario.customers.reduce(0) { $0 + ($1.policies == nil ? 2 : 1) }
         if requests.count < wanted { found.append("\(requests.count) audited requests, of at least \(wanted)") }
         let endings = self.audit.filter(\.endsAutomatically)
-        let owed = self.trace.filter { $0.contains(" releasing ") }.compactMap { line in
-            line.components(after: "releasing ").split(separator: " ").first.map(String.init)
-        }
+        let owed = self.words(after: "releasing ")
         for machine in Set(owed).sorted() where !endings.contains(where: { $0.upstreamID?.rawValue == machine }) {
             found.append("machine \(machine) was deleted without an entry in the audit log")
         }
@@ -145,8 +148,8 @@ struct Finding: Sendable {
 
     /// No token is ever used for two create calls.
     private var tokenViolations: [String] {
-        let calls = self.trace.filter { $0.contains("create called") }.compactMap { $0.split(separator: " ").last.map(String.init) }
-        return Dictionary(grouping: calls) { $0 }.filter { $0.value.count > 1 }.keys.sorted().map { "token \($0) was used twice" }
+        Dictionary(grouping: self.words(after: "create called ")) { $0 }.filter { $0.value.count > 1 }.keys.sorted()
+            .map { "token \($0) was used twice" }
     }
 
     private var latestInstances: [InstanceID: Instance] {
@@ -221,12 +224,5 @@ struct Finding: Sendable {
             if self.latestInstances[outcome.instanceID]?.state != .deleted { found.append("customer \(number): not deleted") }
         }
         return found
-    }
-}
-
-extension String {
-    fileprivate func components(after mark: String) -> Substring {
-        guard let range = self.firstRange(of: mark) else { return "" }
-        return self[range.upperBound...]
     }
 }

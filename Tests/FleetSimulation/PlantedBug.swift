@@ -103,8 +103,10 @@ struct BuggyCloud: Cloud {
         return try await self.inner.machines(status: nil, call: call).machines.first { $0.id == id }
     }
 
-    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
-        try await self.inner.machines(status: status, call: call)
+    func machines(
+        status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CloudError) -> MachineListing {
+        try await self.inner.machines(status: status, call: call, onPage: onPage)
     }
     func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
         try await self.inner.machines(named: text, call: call)

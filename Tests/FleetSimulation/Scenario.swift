@@ -25,6 +25,8 @@ struct Scenario: Sendable {
     let freezes: Int
     /// Machines that the provider takes back.
     let reclaims: Int
+    /// Machines on a page of a listing: pages of one make every listing a long one.
+    let listPageSize: Int
     /// Of a probe of a program that is up to fail all the same.
     let probeFailures: Double
 
@@ -33,7 +35,9 @@ struct Scenario: Sendable {
     static let listLagMax = 60
 
     /// Nothing goes wrong by itself.
-    init(settings: FleetSettings = FleetSettings(), provider: SimulatorConfiguration = SimulatorConfiguration()) {
+    init(
+        settings: FleetSettings = FleetSettings(), provider: SimulatorConfiguration = SimulatorConfiguration(), listPageSize: Int = 100
+    ) {
         self.seed = 1
         self.provider = provider
         self.customers = []
@@ -49,6 +53,7 @@ struct Scenario: Sendable {
         self.freezes = 0
         self.probeFailures = 0
         self.reclaims = 0
+        self.listPageSize = listPageSize
     }
 
     /// Drawn from the seed.
@@ -75,6 +80,7 @@ struct Scenario: Sendable {
         self.freezes = dice.chance(0.3) ? dice.number(1...2) : 0
         self.probeFailures = dice.chance(0.5) ? 0.2 : 0
         self.reclaims = self.customers.contains { $0.recovery != nil } ? dice.number(1...4) : 0
+        self.listPageSize = dice.chance(0.25) ? 1 : 100
     }
 
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.

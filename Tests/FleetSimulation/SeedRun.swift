@@ -6,7 +6,7 @@ package struct SeedRun: Sendable {
     /// Everything that does not hold; empty when all is well.
     package let violations: [String]
     /// What happened, oldest first; of a run in which all is well nothing.
-    package let trace: [String]
+    let trace: [Trace.Line]
     package let tally: SimulationTally
 }
 
@@ -18,7 +18,7 @@ extension SeedRun {
             do {
                 return SeedRun(of: try universe.run())
             } catch let stuck as Universe.Stuck {
-                return SeedRun(seed: seed, violations: ["stuck: \(stuck.reason)"], trace: universe.trace.all, tally: SimulationTally())
+                return SeedRun(seed: seed, violations: ["stuck: \(stuck.reason)"], trace: universe.trace.lines, tally: SimulationTally())
             }
         }
         self = played
@@ -53,7 +53,7 @@ extension SeedRun {
 
     /// What does not hold, and how it came to it.
     package func excerpt(lines: Int) -> String {
-        (self.violations + self.trace.suffix(lines)).joined(separator: "\n")
+        (self.violations + self.trace.suffix(lines).map(\.description)).joined(separator: "\n")
     }
 }
 

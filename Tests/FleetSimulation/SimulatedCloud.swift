@@ -10,14 +10,17 @@ final class SimulatedCloud: Cloud {
     private let requestsPerMinute: Int
     /// Of one request; a listing has several.
     private let requestTimeout: Duration
+    /// Machines on a page of a listing.
+    private let pageSize: Int
     private let nextSlot = Mutex<Timestamp?>(nil)
 
-    init(provider: SimulatedProvider, clock: VirtualClock, life: Life, settings: FleetSettings) {
+    init(provider: SimulatedProvider, clock: VirtualClock, life: Life, settings: FleetSettings, pageSize: Int = 100) {
         self.provider = provider
         self.clock = clock
         self.life = life
         self.requestsPerMinute = settings.upstreamRequestsPerMinute
         self.requestTimeout = settings.requestTimeout
+        self.pageSize = pageSize
     }
 
     var clockSkew: Duration? { self.provider.clockSkew.withLock { $0 } }
@@ -46,10 +49,12 @@ final class SimulatedCloud: Cloud {
     }
 
     /// Believed when it is short in the same way twice, as `NovitaCloud` does.
-    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+    func machines(
+        status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CloudError) -> MachineListing {
         let begunAt = self.clock.now
         let query = InstanceQuery(status: status ?? "")
-        let first = try await self.pass(query, call)
+        let first = try await self.pass(query, call, onPage)
         guard first.isShort else { return first.listing(begunAt) }
         let second = try await self.pass(query, call)
         guard !second.isShort || Set(second.machines.keys) == Set(first.machines.keys) else { throw second.shortage }
@@ -67,28 +72,35 @@ final class SimulatedCloud: Cloud {
     private struct Pass {
         var machines: [UpstreamID: Fleet.Machine] = [:]
         var total = 0
+        var calls = 0
 
         var isShort: Bool { self.machines.count < self.total }
         var shortage: CloudError { CloudError(.malformedReply, "\(self.machines.count) of \(self.total) machines") }
 
         func listing(_ begunAt: Timestamp) -> MachineListing {
             let standing = self.machines.values.filter { $0.status != "removed" }
-            return MachineListing(machines: standing.sorted { $0.id < $1.id }, begunAt: begunAt)
+            return MachineListing(machines: standing.sorted { $0.id < $1.id }, begunAt: begunAt, calls: max(1, self.calls))
         }
     }
 
-    private func pass(_ query: InstanceQuery, _ call: CloudCall) async throws(CloudError) -> Pass {
+    private func pass(
+        _ query: InstanceQuery, _ call: CloudCall, _ onPage: (MachineListing) -> Void = { _ in }
+    ) async throws(CloudError) -> Pass {
         var (query, pass) = (query, Pass())
-        query.pageSize = 100
+        query.pageSize = self.pageSize
         for page in 1... {
             query.pageNumber = page
+            let askedAt = self.clock.now
             guard case .instances(let answer) = try await self.exchange(.listInstances(query), call) else {
                 throw CloudError(.malformedReply, "no list")
             }
             let before = pass.machines.count
-            for machine in answer.instances { pass.machines[UpstreamID(rawValue: machine.id)] = Self.machine(machine) }
+            let machines = answer.instances.map(Self.machine)
+            for machine in machines { pass.machines[machine.id] = machine }
+            pass.calls += 1
             pass.total = answer.total
             if !pass.isShort || pass.machines.count == before { break }
+            onPage(MachineListing(machines: machines.filter { $0.status != "removed" }, begunAt: askedAt))
         }
         return pass
     }

@@ -90,17 +90,28 @@ final class SimulatedProvider: Sendable {
 
 /// What happened, in order; two runs of one seed must agree in every line.
 final class Trace: Sendable {
-    private let lines = Mutex<[String]>([])
+    struct Line: Sendable, Equatable, CustomStringConvertible {
+        var at: Timestamp
+        /// What happened comes first, so that lines are told apart by how they begin.
+        var text: String
+
+        var description: String { "\(self.at.microseconds) \(self.text)" }
+    }
+
+    private let kept = Mutex<[Line]>([])
     private let clock: VirtualClock
 
     init(clock: VirtualClock) {
         self.clock = clock
     }
 
-    func add(_ line: @autoclosure () -> String) {
-        let text = "\(self.clock.now.microseconds) \(line())"
-        self.lines.withLock { $0.append(text) }
+    func add(_ text: @autoclosure () -> String) {
+        let line = Line(at: self.clock.now, text: text())
+        self.kept.withLock { $0.append(line) }
     }
 
-    var all: [String] { self.lines.withLock { $0 } }
+    var lines: [Line] { self.kept.withLock { $0 } }
+
+    /// For people.
+    var all: [String] { self.lines.map(\.description) }
 }

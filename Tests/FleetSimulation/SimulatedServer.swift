@@ -35,7 +35,7 @@ final class SimulatedServer: Sendable {
             cooldowns: Cooldowns(),
             prober: prober, webhooks: webhooks
         ) { event in
-            trace.add("engine \(life.epoch) \(event.words)")
+            trace.add("\(event.words), engine \(life.epoch)")
             if life.isAlive { onEvent(event) }
         }
         self.mutations = Mutations(store: ports.store, view: self.view, clock: clock, settings: settings, random: random)

@@ -12,12 +12,13 @@ extension Universe {
     /// Runs one server without crashes of its own while `script` runs, then shuts it down.
     static func play(
         settings: FleetSettings = FleetSettings(), provider: SimulatorConfiguration = SimulatorConfiguration(),
-        receiver: SimulatedReceiver? = nil, _ script: @escaping @Sendable (Universe) async throws -> Void
+        listPageSize: Int = 100, receiver: SimulatedReceiver? = nil, _ script: @escaping @Sendable (Universe) async throws -> Void
     ) throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("novitai-play-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let universe = Universe(Scenario(settings: settings, provider: provider), directory: directory, receiver: receiver)
+        let universe = Universe(
+            Scenario(settings: settings, provider: provider, listPageSize: listPageSize), directory: directory, receiver: receiver)
         try universe.boot()
         let failure = try universe.result { () async -> String in
             do { try await script(universe) } catch { return "\(error)" }

@@ -89,7 +89,7 @@ final class Universe: Sendable {
         let ledger = self.provider.withSimulator { $0.ledger(at: $1, includingUnbilled: true) }
         let finding = Finding(
             scenario: self.scenario, events: events, watched: watcher.events, ledger: ledger, outcomes: self.outcomes,
-            trace: self.trace.all, callTimes: self.provider.callTimes,
+            trace: self.trace.lines, callTimes: self.provider.callTimes,
             crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere, audit: try self.readAudit(),
             healthyAddresses: self.prober.healthyAddresses)
         self.server?.crash()
@@ -135,7 +135,9 @@ final class Universe: Sendable {
         let store = CrashableStore(
             inner: inner, life: life, dice: self.dice, trace: self.trace, clock: self.clock, scenario: self.scenario
         ) { self.committed($0) }
-        let cloud = SimulatedCloud(provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings)
+        let cloud = SimulatedCloud(
+            provider: self.provider, clock: self.clock, life: life, settings: self.scenario.settings,
+            pageSize: self.scenario.listPageSize)
         let server = SimulatedServer(
             store: store, cloud: cloud, clock: self.clock, dice: self.dice,
             settings: self.scenario.settings, prober: self.prober, trace: self.trace, life: life, bug: self.bug,

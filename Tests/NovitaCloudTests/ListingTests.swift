@@ -94,6 +94,21 @@ struct ListingTests {
         #expect(upstream.requests.dropFirst(before).compactMap { $0.parameter("pageSize") } == Array(repeating: size, count: calls))
     }
 
+    @Test("each page but the last is told as it comes")
+    func told() async throws {
+        for (count, expected) in [(90, []), (250, [100, 100])] {
+            let fleet = PagedFleet(count: count, firstPage: 1)
+            let cloud = NovitaCloud.over(FakeUpstream { request, _ in fleet.answer(request) }, clock: self.clock)
+            // What is learned about paging has pages told twice.
+            _ = try await self.list(cloud)
+            let told = Mutex<[Int]>([])
+            let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock)) { page in
+                told.withLock { $0.append(page.machines.count) }
+            }
+            #expect(told.withLock { $0 } == expected && listing.machines.count == count)
+        }
+    }
+
     @Test("a large page that comes short once leaves later ones as large")
     func shortLargePage() async throws {
         let fleet = PagedFleet(count: 2090, cap: 1000)

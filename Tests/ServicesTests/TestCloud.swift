@@ -49,7 +49,9 @@ final class TestCloud: Cloud, Sendable {
     private static let nothing = CloudError(.notFound, "there is nothing here")
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome { .refused(Self.nothing) }
     func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine? { nil }
-    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+    func machines(
+        status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CloudError) -> MachineListing {
         MachineListing(machines: [], begunAt: call.deadline)
     }
     func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {

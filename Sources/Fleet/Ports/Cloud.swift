@@ -169,7 +169,10 @@ package protocol Cloud: Sendable {
     /// One machine; nil when the provider says that there is none (`removed` included).
     func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine?
     /// All machines of the account, or those with one status word of the provider.
-    func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing
+    ///
+    /// - Parameter onPage: told of each page that is not the last, as it comes; of some twice when the listing has to be begun anew.
+    func machines(status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void) async throws(CloudError)
+        -> MachineListing
     /// The machines whose name holds `text`. Fails when the provider counts more than it shows: what is not in this listing is not
     /// there, however pages of the full listing get lost.
     func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing
@@ -203,4 +206,10 @@ package protocol Cloud: Sendable {
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD
     /// What the provider charged, machine by machine, as far as its bill for the span is made.
     func bill(from start: Timestamp, to end: Timestamp, of id: UpstreamID?, call: CloudCall) async throws(CloudError) -> [BillLine]
+}
+
+extension Cloud {
+    package func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
+        try await self.machines(status: status, call: call, onPage: { _ in })
+    }
 }

@@ -1,4 +1,4 @@
-/// How machines in transition are looked at within half of the call budget: by one listing that serves all of them, or one by
+/// How machines in transition are looked at within their share of the call budget: by one listing that serves all of them, or one by
 /// one when they are fewer than the listing takes calls.
 package struct PollPace: Sendable, Hashable {
     /// Calls for one look at all of them.
@@ -14,15 +14,22 @@ package struct PollPace: Sendable, Hashable {
     package init(inTransition: Int, listingCalls: Int, requestsPerMinute: Int) {
         self.isByListing = inTransition > listingCalls
         self.callsPerLook = max(1, min(inTransition, listingCalls))
-        self.interval = max(StepLimits.transitionInterval, CallShare.time(for: self.callsPerLook, requestsPerMinute: requestsPerMinute))
+        self.interval = max(
+            StepLimits.transitionInterval, CallShare.transitions.time(for: self.callsPerLook, requestsPerMinute: requestsPerMinute))
     }
 }
 
-/// The half of the call budget that looks at machines in transition have, and the half that sweeps have.
+/// What of the call budget regular looks may take, so that a tenth is always there for what changes something. What they leave is anybody's.
 enum CallShare {
-    /// In which so many calls stay within one half, in whole seconds.
-    static func time(for calls: Int, requestsPerMinute: Int) -> Duration {
-        let perMinute = max(1, requestsPerMinute / 2)
-        return .seconds((calls * 60 + perMinute - 1) / perMinute)
+    /// Looks at machines in transition.
+    case transitions
+    /// As `CallBudget` grants it in the long run: half, less the tenth that may come at once.
+    case sweeps
+
+    /// In which so many calls stay within the share, in whole seconds.
+    func time(for calls: Int, requestsPerMinute: Int) -> Duration {
+        let percent = self == .transitions ? 40 : 45
+        let perHundredMinutes = max(100, requestsPerMinute * percent)
+        return .seconds((calls * 6000 + perHundredMinutes - 1) / perHundredMinutes)
     }
 }

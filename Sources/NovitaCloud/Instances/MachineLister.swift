@@ -33,9 +33,11 @@ final class MachineLister: Sendable {
     /// Every page. A listing that is short of the provider's own total is made a second time; both together must reach it, or the
     /// second must confirm the first: the total may count what is not shown. The same page may also have got lost twice, so that what
     /// is not here is no proof of anything; see `search`.
-    func list(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> MachineListing {
+    func list(
+        _ filter: MachineFilter, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
-        let first = try await self.pass(filter, call: call)
+        let first = try await self.pass(filter, call: call, onPage: onPage)
         guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt, calls: first.pages) }
         let second = try await self.pass(filter, call: call)
         let both = first.merged(with: second)
@@ -53,11 +55,13 @@ final class MachineLister: Sendable {
         return MachineListing(machines: found.machines, begunAt: begunAt)
     }
 
-    private func pass(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> PageCollector {
+    private func pass(
+        _ filter: MachineFilter, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void = { _ in }
+    ) async throws(CallFailure) -> PageCollector {
         while true {
             let knowledge = self.knowledge.withLock { $0 }
             do throws(CallFailure) {
-                switch try await self.pass(filter, knowledge: knowledge, call: call) {
+                switch try await self.pass(filter, knowledge: knowledge, call: call, onPage: onPage) {
                 case .complete(let collector): return collector
                 case .cut(let granted): _ = self.knowledge.withLock { $0.shrink(from: knowledge.pageSize, to: granted) }
                 }
@@ -74,7 +78,9 @@ final class MachineLister: Sendable {
         case cut(to: Int)
     }
 
-    private func pass(_ filter: MachineFilter, knowledge: PagingKnowledge, call: CloudCall) async throws(CallFailure) -> Pass {
+    private func pass(
+        _ filter: MachineFilter, knowledge: PagingKnowledge, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
+    ) async throws(CallFailure) -> Pass {
         let size = knowledge.pageSize
         var collector = PageCollector()
         var number = knowledge.firstPage ?? 1
@@ -82,10 +88,12 @@ final class MachineLister: Sendable {
             collector.add(try await self.pageZero(filter, size: size, call: call))
         }
         while true {
+            var askedAt = self.clock.now
             var page = try await self.page(number, filter, size: size, call: call)
             let pagesBefore = max(0, number - (knowledge.firstPage ?? 1))
             if PagingKnowledge.isCut(page, pageSize: size, pagesBefore: pagesBefore, collected: collector.count(with: page)) {
                 // Asked for once more: one page that came short must not make all later listings slower.
+                askedAt = self.clock.now
                 page = try await self.page(number, filter, size: size, call: call)
                 let isCut = PagingKnowledge.isCut(page, pageSize: size, pagesBefore: pagesBefore, collected: collector.count(with: page))
                 if isCut { return .cut(to: page.machines.count) }
@@ -95,6 +103,7 @@ final class MachineLister: Sendable {
             if isProbed { self.knowledge.withLock { $0.learn(page0: collector.ids, page1: page.machines.map(\.id)) } }
             let hasNews = collector.add(page) || isProbed
             if !hasNews || collector.isComplete(after: page, pageSize: size) { return .complete(collector) }
+            onPage(MachineListing(machines: page.machines, begunAt: askedAt))
             number += 1
             guard number < Self.pagesMax else { throw .malformedReply("the listing has no end") }
         }

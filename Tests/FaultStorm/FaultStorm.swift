@@ -40,6 +40,8 @@ struct FaultStorm: AsyncParsableCommand {
         }
         print("\(tally.runs) runs, \(failed.count) failed, \(Self.rate(played, begun))")
         for (name, count) in tally.counts { print("\(count) \(name)") }
+        for name in tally.missed { print("never: \(name)") }
+        guard tally.missed.isEmpty else { throw ExitCode.failure }
         guard failed.isEmpty else {
             print("replay: scripts/storm seeds --seeds 1 --first N, with N of \(failed.map { String($0.seed) }.joined(separator: ", "))")
             throw ExitCode.failure

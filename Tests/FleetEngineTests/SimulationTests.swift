@@ -4,16 +4,14 @@ import Testing
 @testable import FleetSimulation
 
 /// The engine, the real store's core and the provider in one process, under one seeded scheduler on virtual time, cut off at any
-/// point between two jobs of the scheduler. `scripts/storm` plays many more seeds, optimised.
+/// point between two jobs of the scheduler. `scripts/storm` plays many more seeds; `scripts/test` has it play a thousand.
 ///
 /// `NOVITAI_SEEDS=1000` runs more seeds, `NOVITAI_SEED=42` one, with its whole trace when it fails.
 @Suite("Simulated crashes")
 struct SimulationTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let onlySeed = environment["NOVITAI_SEED"].flatMap { UInt64($0) }
-    private static let seeds = onlySeed.map { $0...$0 } ?? 1...(environment["NOVITAI_SEEDS"].flatMap { UInt64($0) } ?? 300)
-    /// Seeds from which on every count has to be above zero: fewer may miss by chance.
-    private static let seedsThatHitAll = 300
+    private static let seeds = onlySeed.map { $0...$0 } ?? 1...(environment["NOVITAI_SEEDS"].flatMap { UInt64($0) } ?? 20)
 
     @Test("Whatever fails and crashes: one machine per request, released in the end, and a log without gaps")
     func seeds() async throws {
@@ -21,10 +19,8 @@ struct SimulationTests {
         for run in failed {
             Issue.record("replay with NOVITAI_SEED=\(run.seed)\n\(run.excerpt(lines: Self.onlySeed == nil ? 30 : .max))")
         }
-        print(tally.counts.map { "\($0.count) \($0.name)" }.joined(separator: "\n"))
-        guard Self.seeds.count >= Self.seedsThatHitAll else { return }
-        for (name, count) in tally.counts { #expect(count > 0, "never: \(name)") }
-        for (phase, count) in tally.deathsByPhase { #expect(count >= 5, "too few crashes: \(phase)") }
+        #expect(tally.runs == Self.seeds.count)
+        #expect(tally.missed.isEmpty)
     }
 
     @Test("The same seed gives the same trace", arguments: [1, 7, 23, 111, 222])

@@ -45,6 +45,14 @@ package struct SimulationTally: Sendable {
         self.runsWithSecondAttempt += other.runsWithSecondAttempt
     }
 
+    /// Runs from which on every count has to be above zero: fewer may miss one by chance.
+    private static let runsThatHitAll = 300
+
+    /// What so many runs should have come to, and none has.
+    package var missed: [String] {
+        self.runs < Self.runsThatHitAll ? [] : self.counts.filter { $0.count == 0 }.map(\.name)
+    }
+
     /// All of it, by name, in one order.
     package var counts: [(name: String, count: Int)] {
         let phases = CreatePhase.allCases.map(\.rawValue) + ["elsewhere"]

@@ -8,7 +8,9 @@ struct Finding: Sendable {
     let events: [Event]
     /// What the watcher was told.
     let watched: [Event]
-    let ledger: [LedgerEntry]
+    /// All that the provider has ever billed.
+    let account: [LedgerEntry]
+    let neighbours: [Neighbour.Machine]
     let outcomes: [Int: Customer.Outcome]
     let trace: [Trace.Line]
     let callTimes: [Timestamp]
@@ -23,7 +25,7 @@ struct Finding: Sendable {
     var violations: [String] {
         self.machineViolations + self.logViolations + self.watchViolations + self.customerViolations + self.ceilingViolations
             + self.tokenViolations + self.budgetViolations + self.wasteViolations + self.auditViolations + self.readinessViolations
-            + self.policyViolations
+            + self.policyViolations + self.neighbourViolations
     }
 
     /// Commits that a guard refused, by what it said.
@@ -57,6 +59,25 @@ struct Finding: Sendable {
     var recoveries: Int { self.audit.count { $0.action == "RecoverMachine" } }
 
     // MARK: Machines and money
+
+    /// What is billed for us.
+    private var ledger: [LedgerEntry] {
+        let theirs = Set(self.neighbours.map(\.id))
+        return self.account.filter { !theirs.contains($0.id) }
+    }
+
+    /// What is somebody else's stands until its owner deletes it.
+    private var neighbourViolations: [String] {
+        let touched = self.trace.filter {
+            $0.text.hasPrefix("provider ") && !$0.text.hasPrefix("provider /gpu-instance/openapi/v1/gpu/instance ")
+        }
+        return self.neighbours.flatMap { machine -> [String] in
+            let released = self.account.first { $0.id == machine.id }?.released
+            let isGoneTooSoon = released.map { at in machine.deletedAt.map { at.microseconds < $0.microseconds } ?? true } ?? false
+            let calls = touched.filter { $0.text.contains(machine.id) }.map { "machine \(machine.id) of a neighbour: \($0.text)" }
+            return calls + (isGoneTooSoon ? ["machine \(machine.id) of a neighbour is gone"] : [])
+        }
+    }
 
     private var machinesByInstance: [InstanceID: [LedgerEntry]] {
         Dictionary(grouping: self.ledger) { OwnershipToken($0.name)?.instance ?? InstanceID(rawValue: $0.name) }

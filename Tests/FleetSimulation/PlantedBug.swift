@@ -12,6 +12,8 @@ enum PlantedBug: String, CaseIterable, Sendable {
     case retriedCreate = "a create is retried"
     /// A delete is confirmed to the caller and never made.
     case forgottenDelete = "a delete is forgotten"
+    /// Whose machine it is, is not looked at: only which instance its name speaks of.
+    case anybodysMachine = "the deployment in a machine's name is not compared"
 }
 
 /// A store that makes one of the mistakes, and is right in everything else.
@@ -89,8 +91,18 @@ extension Guard {
 struct BuggyCloud: Cloud {
     let inner: SimulatedCloud
     let bug: PlantedBug
+    let view: View
 
     var clockSkew: Duration? { self.inner.clockSkew }
+
+    private func seen(_ machine: Machine?) -> Machine? {
+        guard self.bug == .anybodysMachine, var machine, let token = machine.token, let ours = self.view.deployment?.id else {
+            return machine
+        }
+        machine.token = OwnershipToken(deployment: ours, instance: token.instance, attempt: token.attempt)
+        machine.name = machine.token?.text ?? machine.name
+        return machine
+    }
 
     func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
         let outcome = await self.inner.create(order, call: call)
@@ -99,14 +111,16 @@ struct BuggyCloud: Cloud {
     }
 
     func machine(_ id: UpstreamID, call: CloudCall) async throws(CloudError) -> Machine? {
-        guard self.bug == .oneMissingRow else { return try await self.inner.machine(id, call: call) }
+        guard self.bug == .oneMissingRow else { return self.seen(try await self.inner.machine(id, call: call)) }
         return try await self.inner.machines(status: nil, call: call).machines.first { $0.id == id }
     }
 
     func machines(
         status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
     ) async throws(CloudError) -> MachineListing {
-        try await self.inner.machines(status: status, call: call, onPage: onPage)
+        var listing = try await self.inner.machines(status: status, call: call, onPage: onPage)
+        listing.machines = listing.machines.compactMap { self.seen($0) }
+        return listing
     }
     func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing {
         try await self.inner.machines(named: text, call: call)

@@ -27,6 +27,8 @@ struct Scenario: Sendable {
     let reclaims: Int
     /// Machines on a page of a listing: pages of one make every listing a long one.
     let listPageSize: Int
+    /// Machines of somebody else's on the account.
+    let neighbourMachines: Int
     /// Of a probe of a program that is up to fail all the same.
     let probeFailures: Double
 
@@ -54,6 +56,7 @@ struct Scenario: Sendable {
         self.probeFailures = 0
         self.reclaims = 0
         self.listPageSize = listPageSize
+        self.neighbourMachines = 0
     }
 
     /// Drawn from the seed.
@@ -81,6 +84,7 @@ struct Scenario: Sendable {
         self.probeFailures = dice.chance(0.5) ? 0.2 : 0
         self.reclaims = self.customers.contains { $0.recovery != nil } ? dice.number(1...4) : 0
         self.listPageSize = dice.chance(0.25) ? 1 : 100
+        self.neighbourMachines = dice.chance(0.3) ? dice.number(1...3) : 0
     }
 
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.

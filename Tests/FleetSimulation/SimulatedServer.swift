@@ -26,7 +26,7 @@ final class SimulatedServer: Sendable {
         let random = RandomSource(dice)
         let ports: (store: any Store, cloud: any Cloud) =
             if let bug {
-                (BuggyStore(inner: store, bug: bug, view: self.view), BuggyCloud(inner: cloud, bug: bug))
+                (BuggyStore(inner: store, bug: bug, view: self.view), BuggyCloud(inner: cloud, bug: bug, view: self.view))
             } else {
                 (store, cloud)
             }

@@ -70,11 +70,13 @@ final class Universe: Sendable {
         let watcher = Watcher(universe: self)
         let overseer = Overseer(universe: self)
         let reclaimer = Reclaimer(universe: self)
+        let neighbour = Neighbour(universe: self)
         let tasks =
             self.startCustomers() + [
                 Task(executorPreference: self.executor) { await watcher.run() },
                 Task(executorPreference: self.executor) { await overseer.run() },
                 Task(executorPreference: self.executor) { await reclaimer.run() },
+                Task(executorPreference: self.executor) { await neighbour.run() },
             ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found: listings are whole again.
@@ -88,14 +90,23 @@ final class Universe: Sendable {
         let events = try self.readLog()
         let ledger = self.provider.withSimulator { $0.ledger(at: $1, includingUnbilled: true) }
         let finding = Finding(
-            scenario: self.scenario, events: events, watched: watcher.events, ledger: ledger, outcomes: self.outcomes,
+            scenario: self.scenario, events: events, watched: watcher.events, account: ledger, neighbours: neighbour.machines,
+            outcomes: self.outcomes,
             trace: self.trace.lines, callTimes: self.provider.callTimes,
             crashesByPhase: self.crashes.hits, crashesElsewhere: self.crashes.elsewhere, audit: try self.readAudit(),
             healthyAddresses: self.prober.healthyAddresses)
         self.server?.crash()
         for task in tasks { task.cancel() }
         try self.drain { self.servers.allSatisfy(\.hasEnded) }
+        self.dismantle()
         return finding
+    }
+
+    /// Lets everything that still waits come to its end, and forgets what points back here: a run that stays in memory is one of many thousand.
+    private func dismantle() {
+        var jobs = 0
+        while jobs < self.jobsMax, self.executor.runOne(self.dice) || self.clock.advance() { jobs += 1 }
+        self.state.withLock { ($0.server, $0.past) = (nil, []) }
     }
 
     private func startCustomers() -> [Task<Void, Never>] {

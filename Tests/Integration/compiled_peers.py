@@ -95,7 +95,8 @@ class SwiftPeer(Peer):
         shutil.copytree(SOURCES / self.name, package)
         # Where the benchmarks build their peers, and as they do: the packages are the same, and take minutes.
         scratch = interop_peers.ROOT / "Benchmarks" / ".build" / "rpc" / "swift" / ".build"
-        build = ["swift", "build", "--package-path", package, "--scratch-path", scratch, "--configuration", "release", "--static-swift-stdlib"]
+        options = (interop_peers.ROOT / "scripts" / "release-options").read_text().split()
+        build = ["swift", "build", "--package-path", package, "--scratch-path", scratch, *options]
         binaries = pathlib.Path(subprocess.run([*build, "--show-bin-path"], capture_output=True, text=True, check=True).stdout.strip())
         self.run([*build, "--product", "protoc-gen-swift"])
         self.run(["protoc", f"-I{PROTOS}", f"--plugin={binaries / 'protoc-gen-swift'}", f"--swift_out={package / 'Sources' / 'peer'}",

@@ -26,21 +26,27 @@ extension InteropClient {
     }
 
     func pingPong() async throws {
-        try await self.fullDuplexCall { sending, response in
+        let pings: [(Int, Int32)] = [(27182, 31415), (8, 9), (1828, 2653), (45904, 58979)]
+        @Sendable func send(_ index: Int, _ sending: InteropClient.Requests) {
+            if index < pings.count { sending.yield(sized(pings[index].0, pings[index].1)) } else { sending.finish() }
+        }
+        try await self.fullDuplexCall {
+            send(0, $0)
+        } converse: { sending, response in
             var responses = response.messages.makeAsyncIterator()
-            for (size, wanted): (Int, Int32) in [(27182, 31415), (8, 9), (1828, 2653), (45904, 58979)] {
-                sending.yield(sized(size, wanted))
+            for (index, (_, wanted)) in pings.enumerated() {
                 guard let response = try await responses.next() else { throw Mismatch("the end instead of \(wanted) bytes") }
                 try expectZeros(response.payload, wanted)
+                send(index + 1, sending)
             }
-            sending.finish()
             guard try await responses.next() == nil else { throw Mismatch("a response too many") }
         }
     }
 
     func emptyStream() async throws {
-        try await self.fullDuplexCall { sending, response in
-            sending.finish()
+        try await self.fullDuplexCall {
+            $0.finish()
+        } converse: { _, response in
             try await expect([], in: response.messages)
         }
     }

@@ -13,9 +13,10 @@ extension InteropClient {
         let response = try await self.unaryCall(largeRequest(), metadata: given)
         _ = try response.message
         try check(response.metadata, response.trailingMetadata)
-        try await self.fullDuplexCall(metadata: given) { sending, response in
+        try await self.fullDuplexCall(metadata: given) { sending in
             sending.yield(sized(10, 10))
             sending.finish()
+        } converse: { _, response in
             var trailing: Metadata = [:]
             for try await part in response.bodyParts {
                 if case .trailingMetadata(let metadata) = part { trailing = metadata }
@@ -32,9 +33,10 @@ extension InteropClient {
         }
         try await expect(.unknown, message) { try await self.unaryCall(.with { $0.responseStatus = wanted }).message }
         try await expect(.unknown, message) {
-            try await self.fullDuplexCall { sending, response in
+            try await self.fullDuplexCall { sending in
                 sending.yield(.with { $0.responseStatus = wanted })
                 sending.finish()
+            } converse: { _, response in
                 try await expect([], in: response.messages)
             }
         }
@@ -72,14 +74,15 @@ extension InteropClient {
         }
         for await _ in begun {}
         call.cancel()
-        try await expect(.cancelled) { try await call.value }
+        try await expectCancelled { try await call.value }
     }
 
     func cancelAfterFirstResponse() async throws {
         let (answered, answering) = AsyncStream.makeStream(of: Void.self)
         let call = Task {
-            try await self.fullDuplexCall { sending, response in
-                sending.yield(sized(27182, 31415))
+            try await self.fullDuplexCall {
+                $0.yield(sized(27182, 31415))
+            } converse: { _, response in
                 for try await response in response.messages {
                     try expectZeros(response.payload, 31415)
                     answering.finish()
@@ -88,13 +91,14 @@ extension InteropClient {
         }
         for await _ in answered {}
         call.cancel()
-        try await expect(.cancelled) { try await call.value }
+        try await expectCancelled { try await call.value }
     }
 
     func timeoutOnSleepingServer() async throws {
         try await expect(.deadlineExceeded) {
-            try await self.fullDuplexCall(timeout: .milliseconds(1)) { sending, response in
-                sending.yield(sized(27182))
+            try await self.fullDuplexCall(timeout: .milliseconds(1)) {
+                $0.yield(sized(27182))
+            } converse: { _, response in
                 try await expect([], in: response.messages)
             }
         }

@@ -31,11 +31,12 @@ extension InteropClient {
         ) { (loads: RPCAsyncSequence<Xds_Data_Orca_V3_OrcaLoadReport, any Error>) in
             var received = loads.makeAsyncIterator()
             for report in [loadReport(0.8210, 0.5847, 0.30499), loadReport(0.29309, 0.2, 0.2039)] {
-                try await self.fullDuplexCall { sending, response in
+                try await self.fullDuplexCall { sending in
                     var request = sized(0, 1)
                     request.orcaOobReport = report
                     sending.yield(request)
                     sending.finish()
+                } converse: { _, response in
                     try await expect([1], in: response.messages)
                 }
                 // The report that was on its way before may come first.

@@ -58,16 +58,19 @@ struct InteropClient: Sendable {
         ) { try await read($0.messages) }
     }
 
-    /// A call both of whose streams are open at once. `converse` is given the requests' end to yield to, and what comes back.
+    typealias Requests = AsyncStream<Grpc_Testing_StreamingOutputCallRequest>.Continuation
+
+    /// A call both of whose streams are open at once.
+    ///
+    /// - Parameters:
+    ///   - open: yields the requests that do not wait for anything. The server may have nothing to say before them, not even its headers.
+    ///   - converse: begins with the server's headers; yields the other requests, and reads what comes back.
     func fullDuplexCall<Value: Sendable>(
-        metadata: Metadata = [:], timeout: Duration = Self.callLimit,
-        converse:
-            @escaping @Sendable (
-                AsyncStream<Grpc_Testing_StreamingOutputCallRequest>.Continuation,
-                StreamingClientResponse<Grpc_Testing_StreamingOutputCallResponse>
-            ) async throws -> Value
+        metadata: Metadata = [:], timeout: Duration = Self.callLimit, open: (Requests) -> Void,
+        converse: @escaping @Sendable (Requests, StreamingClientResponse<Grpc_Testing_StreamingOutputCallResponse>) async throws -> Value
     ) async throws -> Value {
         let (requests, sending) = AsyncStream.makeStream(of: Grpc_Testing_StreamingOutputCallRequest.self)
+        open(sending)
         return try await self.client.bidirectionalStreaming(
             request: StreamingClientRequest(metadata: metadata) { writer in
                 for await request in requests { try await writer.write(request) }

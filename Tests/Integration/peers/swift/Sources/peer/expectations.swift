@@ -41,6 +41,22 @@ func expect<Value>(_ code: RPCError.Code, _ message: String? = nil, _ call: () a
     }
 }
 
+/// `call` must end because its task was cancelled. grpc-swift has no status of its own for that: it passes Swift's error on, mostly as the cause
+/// of an UNKNOWN.
+func expectCancelled<Value>(_ call: () async throws -> Value) async throws {
+    do {
+        let value = try await call()
+        throw Mismatch("\(value) instead of a cancellation")
+    } catch {
+        guard isCancellation(error) else { throw error }
+    }
+}
+
+private func isCancellation(_ error: any Error) -> Bool {
+    guard let error = error as? RPCError else { return error is CancellationError }
+    return error.code == .cancelled || error.cause.map(isCancellation) == true
+}
+
 typealias Responses = RPCAsyncSequence<Grpc_Testing_StreamingOutputCallResponse, any Error>
 
 /// What has to come, then the end.

@@ -173,6 +173,6 @@ def swift_programs(*products: str) -> Path:
 
 def make(program: str) -> None:
     command = ["make", "--silent", "-C", BENCHMARKS / "rpc", f"OUT={BUILD}", f"PROTO={REPOSITORY / 'proto'}"]
-    command += [f"TEST_PROTO={TEST_PROTOS}", BUILD / program]
+    command += [f"TEST_PROTO={TEST_PROTOS}", f"SWIFT_OPTIONS={' '.join(RELEASE_OPTIONS)}", BUILD / program]
     if subprocess.run(command, check=False).returncode != 0:
         raise Failure(f"{program} does not build")

@@ -119,7 +119,7 @@ class Ours(StreamsContestant):
         return [self.binaries / "InteropServer", "--listen", f"127.0.0.1:{port}"]
 
 
-CONTESTANTS = (Ours(), StreamsContestant("grpc-c++"), StreamsContestant("grpc-go"))
+CONTESTANTS = (Ours(), StreamsContestant("grpc-c++"), StreamsContestant("grpc-go"), StreamsContestant("grpc-swift"))
 
 
 @dataclass(frozen=True)
@@ -177,8 +177,8 @@ def measure(contestant: StreamsContestant, case: Case, options: argparse.Namespa
 def arguments(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="Benchmarks/run streams",
-        description="Measures streams of messages and compressed calls on the stack of novitaid beside grpc C++ and grpc-go, "
-        "one core for the server.",
+        description="Measures streams of messages and compressed calls on the stack of novitaid beside grpc C++, grpc-go and "
+        "grpc-swift, one core for the server.",
     )
     parser.add_argument("--case", metavar="TEXT", default="", help="only the cases whose name has this text, like '64' or 'server'")
     return competition.arguments(parser, names)

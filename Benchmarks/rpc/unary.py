@@ -26,6 +26,7 @@ CONTESTANTS: tuple[Contestant, ...] = (
     Novitaid(),
     Peer("grpc-c++", "grpc-cpp", "grpc C++, callback API (Debian's libgrpc++-dev)"),
     Peer("grpc-go", "grpc-go", "grpc-go (Debian's golang-google-grpc-dev)"),
+    Peer("grpc-swift", "grpc-swift", "grpc-swift 2 on SwiftNIO (SwiftPM)"),
     StaticFile(),
 )
 

@@ -3,23 +3,34 @@ internal import CProtobufC
 /// One pass over untrusted bytes before protobuf-c unpacks them: refuses what would make it recurse without bound, merge in
 /// quadratic time or turn few bytes into much memory.
 ///
-/// Driven by protobuf-c's own descriptors, so that both agree on what is a nested message. Reads through a bounds-checked span and
-/// allocates nothing.
+/// Driven by protobuf-c's own descriptors, so that both agree on what is a nested message. Reads through a bounds-checked span. What it meets
+/// is filled into the C form at once where that is possible (``DirectUnpacking``).
 ///
 /// Proof of every `unsafe` in this file: descriptors are constants that protoc-gen-c made; their counts, pointers and types agree.
 struct PreScan {
     private var fields = 0
     private var unknownFields = 0
     private var repeatedMessages = 0
+    private var unpacking: DirectUnpacking
 
-    /// Scans a whole message of the type that `descriptor` describes.
-    static func check(_ bytes: RawSpan, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>) throws(WireError) {
-        var scan = PreScan()
-        try unsafe scan.message(Span<UInt8>(_bytes: bytes), in: 0..<bytes.byteCount, as: descriptor, depth: 1)
+    /// Scans a whole message of the type that `descriptor` describes, which begins at `base`.
+    ///
+    /// - Returns: the message in its C form, or nil when protobuf-c has to make it.
+    static func scan(
+        _ bytes: RawSpan, at base: UnsafePointer<UInt8>?, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>, in arena: Arena
+    ) throws(WireError) -> UnsafeMutableRawPointer? {
+        var scan = unsafe PreScan(unpacking: DirectUnpacking(base, in: arena))
+        let message = unsafe scan.unpacking.make(descriptor)
+        try unsafe scan.message(Span<UInt8>(_bytes: bytes), in: 0..<bytes.byteCount, as: descriptor, into: message, depth: 1)
+        return unsafe scan.unpacking.isComplete ? message : nil
     }
 
+    private init(unpacking: DirectUnpacking) { self.unpacking = unpacking }
+
+    /// - Parameter target: the message's C form; nil when it is not wanted.
     private mutating func message(
-        _ bytes: Span<UInt8>, in range: Range<Int>, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>, depth: Int
+        _ bytes: Span<UInt8>, in range: Range<Int>, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>,
+        into target: UnsafeMutableRawPointer?, depth: Int
     ) throws(WireError) {
         guard depth <= WireLimits.depth else { throw WireError(.tooDeep) }
         var position = range.lowerBound
@@ -36,14 +47,20 @@ struct PreScan {
             guard unsafe field.pointee.type.accepts(tag.wireType, isRepeated: field.pointee.label == PROTOBUF_C_LABEL_REPEATED) else {
                 throw WireError(.malformed)
             }
-            guard unsafe field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else { continue }
+            guard unsafe field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else {
+                if let target = unsafe target, self.unpacking.isComplete {
+                    try unsafe self.unpacking.set(field, of: target, to: bytes.value(of: tag, in: content), content)
+                }
+                continue
+            }
             if unsafe field.pointee.label != PROTOBUF_C_LABEL_REPEATED {
                 try self.countSingularMessage(index, in: &seenMessages)
             }
             guard let nested = unsafe field.pointee.descriptor else { throw WireError(.malformed) }
             // protoc-gen-c puts a message descriptor there for every field of type MESSAGE, which was asked above.
-            try unsafe self.message(
-                bytes, in: content, as: nested.assumingMemoryBound(to: ProtobufCMessageDescriptor.self), depth: depth + 1)
+            let type = unsafe nested.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
+            let part = unsafe self.unpacking.nested(field, of: target, as: type)
+            try unsafe self.message(bytes, in: content, as: type, into: part, depth: depth + 1)
         }
     }
 

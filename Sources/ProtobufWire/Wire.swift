@@ -67,7 +67,7 @@ package enum Wire {
     ) throws(WireError) -> [UInt8] {
         let arena = Arena.begin(budget: WireLimits.arenaTotal)
         defer { arena.reset() }
-        return unsafe self.pack(UnsafeMutableRawPointer(try write(arena)), reserving: prefix)
+        return unsafe self.pack(UnsafeMutableRawPointer(try write(arena)), reserving: prefix, in: arena)
     }
 
     /// `descriptor` points to the `ProtobufCMessageDescriptor` of the type. Untyped, because the C modules of generated code have a
@@ -77,20 +77,36 @@ package enum Wire {
         guard let descriptor = unsafe descriptor?.assumingMemoryBound(to: ProtobufCMessageDescriptor.self) else {
             throw WireError(.malformed)
         }
-        try unsafe PreScan.check(bytes, as: descriptor)
-        let message = unsafe bytes.withUnsafeBytes { buffer in
-            unsafe protobuf_c_message_unpack(
-                descriptor, arena.allocator, buffer.count, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
+        return try unsafe bytes.withUnsafeBytes { (buffer) throws(WireError) in
+            // The C form points to these bytes, which the caller of `decode` lends until that returns. An empty message has none.
+            let base = unsafe buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            if let message = try unsafe PreScan.scan(bytes, at: base, as: descriptor, in: arena) { return UnsafeRawPointer(message) }
+            // What has been filled in so far is no use.
+            arena.reset()
+            let arena = Arena.begin(budget: WireLimits.unpackBudget(for: bytes.byteCount))
+            guard let message = unsafe protobuf_c_message_unpack(descriptor, arena.allocator, buffer.count, base) else {
+                throw WireError(unsafe arena.state.pointee.isExhausted ? .tooLarge : .malformed)
+            }
+            return UnsafeRawPointer(message)
         }
-        guard let message = unsafe message else { throw WireError(unsafe arena.state.pointee.isExhausted ? .tooLarge : .malformed) }
-        return UnsafeRawPointer(message)
     }
+
+    /// Bytes of an encoding that are made in the arena first.
+    private static let smallSize = 2048
 
     /// `message` points to a C structure of a message, which begins with a `ProtobufCMessage`.
     @usableFromInline
-    static func pack(_ message: UnsafeMutableRawPointer, reserving prefix: Int) -> [UInt8] {
+    static func pack(_ message: UnsafeMutableRawPointer, reserving prefix: Int, in arena: Arena) -> [UInt8] {
         let message = unsafe message.assumingMemoryBound(to: ProtobufCMessage.self)
         let size = unsafe protobuf_c_message_get_packed_size(message)
+        if prefix + size <= self.smallSize, let space = unsafe arena.allocate(prefix + size) {
+            // Copied once more: an array that is made from a buffer needs no look at the type's metadata, which takes longer.
+            let start = unsafe space.assumingMemoryBound(to: UInt8.self)
+            unsafe start.initialize(repeating: 0, count: prefix)
+            let packed = unsafe protobuf_c_message_pack(message, start + prefix)
+            precondition(packed == size, "protobuf-c packed another size than it measured")
+            return unsafe Array(UnsafeBufferPointer(start: start, count: prefix + size))
+        }
         return unsafe [UInt8](unsafeUninitializedCapacity: prefix + size) { buffer, count in
             guard let start = buffer.baseAddress else { return }
             unsafe start.initialize(repeating: 0, count: prefix)

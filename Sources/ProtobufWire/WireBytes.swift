@@ -27,8 +27,11 @@ extension Span<UInt8> {
         throw WireError(.malformed)
     }
 
+    /// Bytes of a tag or a length: both have 32 bits, and nobody writes more than they need.
+    private static var prefixSizeMax: Int { 5 }
+
     func tag(at position: inout Int, before end: Int) throws(WireError) -> WireTag {
-        let value = try self.varint(at: &position, before: end)
+        let value = try self.varint(at: &position, before: Swift.min(end, position + Self.prefixSizeMax))
         guard value <= UInt64(UInt32.max), value >= 8, let wireType = WireType(rawValue: UInt8(value & 7)) else {
             throw WireError(.malformed)
         }
@@ -45,8 +48,19 @@ extension Span<UInt8> {
         case .fixed64: return try self.skip(8, at: &position, before: end)
         case .fixed32: return try self.skip(4, at: &position, before: end)
         case .lengthDelimited:
-            let length = try self.varint(at: &position, before: end)
+            let length = try self.varint(at: &position, before: Swift.min(end, position + Self.prefixSizeMax))
             return try self.skip(length, at: &position, before: end)
+        }
+    }
+
+    /// A number field's bits, as they are on the wire; 0 for a length-delimited one.
+    func value(of tag: WireTag, in content: Range<Int>) throws(WireError) -> UInt64 {
+        switch tag.wireType {
+        case .varint:
+            var position = content.lowerBound
+            return try self.varint(at: &position, before: content.upperBound)
+        case .fixed64, .fixed32: return content.reversed().reduce(0) { $0 << 8 | UInt64(self[$1]) }
+        case .lengthDelimited: return 0
         }
     }
 

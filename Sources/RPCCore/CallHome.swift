@@ -1,4 +1,5 @@
 /// The thread that calls are bound to, each to one for its whole life: what is to be done for many of them is brought there once.
+@usableFromInline
 package protocol CallHome: AnyObject, Sendable {
     /// Runs `body` there, soon, after what was brought there before.
     func execute(_ body: @escaping @Sendable () -> Void)
@@ -19,11 +20,18 @@ package struct PromptWriter: Sendable {
 
     /// - Parameter message: with its prefix.
     /// - Returns: false when it was not taken, because the call is over or the message is too large.
-    package func write(_ message: [UInt8]) -> Bool { self.sink.sendNow(message) }
+    package func write(_ message: [UInt8]) -> Bool {
+        do throws(RPCError) {
+            if case .elsewhere = try self.sink.sendNow(message) { return false }
+            return true
+        } catch {
+            // Nothing was sent: whoever sends it by a writer that waits learns why.
+            return false
+        }
+    }
 }
 
 extension MessageSink {
     package var home: (any CallHome)? { nil }
     package var hasRoomNow: Bool { false }
-    package func sendNow(_ message: [UInt8]) -> Bool { false }
 }

@@ -1,4 +1,5 @@
 /// One coding of messages (`grpc-encoding`), made by whoever has the algorithm: this target imports nothing.
+@usableFromInline
 package final class MessageCodec: Sendable {
     /// As it stands in `grpc-encoding`, for example `gzip`.
     package let name: String
@@ -48,6 +49,7 @@ package struct MessageCodecs: Sendable {
 }
 
 /// Takes the messages of one direction of a call out of their coding. One is shared by all calls with the same coding and limit.
+@usableFromInline
 package final class MessageDecoder: Sendable {
     package let codec: MessageCodec
     /// Bytes of a message, as it was before it was compressed.

@@ -1,9 +1,25 @@
 /// The five bytes before each message: a flag (1 = compressed) and the length, big-endian
 /// (grpc/grpc `doc/PROTOCOL-HTTP2.md`, "Length-Prefixed-Message").
+@usableFromInline
 package enum MessagePrefix {
-    package static let size = 5
+    @inlinable
+    package static var size: Int { 5 }
+
+    /// The length that the prefix at `start` says.
+    ///
+    /// - Precondition: all of the prefix is there.
+    @inlinable
+    static func length(in bytes: [UInt8], at start: Int) -> Int {
+        Int(bytes[start + 1]) << 24 | Int(bytes[start + 2]) << 16 | Int(bytes[start + 3]) << 8 | Int(bytes[start + 4])
+    }
+
+    @usableFromInline
+    static var tooLong: RPCError {
+        RPCError(code: .resourceExhausted, message: "the message is longer than a length prefix can say")
+    }
 
     /// Writes the prefix into the first five bytes of `framed`.
+    @inlinable
     package static func fill(_ framed: inout [UInt8], isCompressed: Bool = false) {
         let length = UInt32(truncatingIfNeeded: framed.count - self.size)
         framed[0] = isCompressed ? 1 : 0
@@ -18,17 +34,17 @@ extension RPCMessage {
     /// The encoding with its prefix filled in: in the coding of `codec`, unless the message is empty or would grow by it.
     ///
     /// - Throws: what the encoding throws; RESOURCE_EXHAUSTED beyond the four bytes that the length has.
+    @inlinable
     package func framed(by codec: MessageCodec? = nil) throws(RPCError) -> [UInt8] {
         var bytes = try self.encoded(reserving: MessagePrefix.size)
-        guard bytes.count - MessagePrefix.size <= UInt32.max else {
-            throw RPCError(code: .resourceExhausted, message: "the message is longer than a length prefix can say")
-        }
+        guard bytes.count - MessagePrefix.size <= UInt32.max else { throw MessagePrefix.tooLong }
         if let codec, let smaller = try Self.compressed(bytes, by: codec) { return smaller }
         MessagePrefix.fill(&bytes)
         return bytes
     }
 
-    private static func compressed(_ framed: [UInt8], by codec: MessageCodec) throws(RPCError) -> [UInt8]? {
+    @usableFromInline
+    static func compressed(_ framed: [UInt8], by codec: MessageCodec) throws(RPCError) -> [UInt8]? {
         guard framed.count > MessagePrefix.size else { return nil }
         var smaller = try withRawBytes(of: framed, in: MessagePrefix.size..<framed.count) { (bytes) throws(RPCError) in
             try codec.compress(bytes, MessagePrefix.size)

@@ -29,31 +29,42 @@ package struct MessageReassembler: Sendable {
         self.offset = 0
     }
 
-    /// The next complete message.
+    /// The next complete messages: no more than `limit`, and those before one that is refused apart from it.
     ///
     /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag means nothing here.
-    package mutating func next() throws(RPCError) -> ReceivedMessage? {
-        if self.partial.isEmpty, let message = try self.nextWithinChunk() { return message }
+    package mutating func next(atMost limit: Int) throws(RPCError) -> MessageBatch? {
+        if self.partial.isEmpty, let batch = try self.nextWithinChunk(atMost: limit) { return batch }
         try self.growPartial()
         guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else {
             return nil
         }
-        let message = self.message(in: self.partial, MessagePrefix.size..<self.partial.count)
+        let message = MessageBatch(storage: self.partial, range: self.partial.indices, count: 1, decoder: self.decoder)
         self.partial = []
         return message
     }
 
-    /// The common case: the message lies within one frame, and is handed over without copying.
-    private mutating func nextWithinChunk() throws(RPCError) -> ReceivedMessage? {
-        guard let length = try self.announcedLength(self.chunk, at: self.offset) else { return nil }
-        let start = self.offset + MessagePrefix.size
-        guard self.chunk.count - start >= length else { return nil }
-        self.offset = start + length
-        return self.message(in: self.chunk, start..<(start + length))
+    /// The next complete message.
+    package mutating func next() throws(RPCError) -> ReceivedMessage? {
+        var batch = try self.next(atMost: 1)
+        return batch?.popFirst()
     }
 
-    private func message(in bytes: [UInt8], _ range: Range<Int>) -> ReceivedMessage {
-        ReceivedMessage(storage: bytes, range: range, decoder: bytes[range.lowerBound - MessagePrefix.size] == 0 ? nil : self.decoder)
+    /// The common case: the messages lie within one frame, and are handed over without copying.
+    private mutating func nextWithinChunk(atMost limit: Int) throws(RPCError) -> MessageBatch? {
+        let start = self.offset
+        var count = 0
+        do throws(RPCError) {
+            while count < limit, let length = try self.announcedLength(self.chunk, at: self.offset),
+                self.chunk.count - self.offset - MessagePrefix.size >= length
+            {
+                self.offset += MessagePrefix.size + length
+                count += 1
+            }
+        } catch {
+            // Those before it are fine: the next look finds it again.
+            if count == 0 { throw error }
+        }
+        return count == 0 ? nil : MessageBatch(storage: self.chunk, range: start..<self.offset, count: count, decoder: self.decoder)
     }
 
     /// Moves to `partial` what belongs to its message.
@@ -81,7 +92,7 @@ package struct MessageReassembler: Sendable {
     private func announcedLength(_ bytes: [UInt8], at start: Int) throws(RPCError) -> Int? {
         guard bytes.count - start >= MessagePrefix.size else { return nil }
         guard bytes[start] == 0 || (bytes[start] == 1 && self.decoder != nil) else { throw Self.refusal(ofFlag: bytes[start]) }
-        let length = bytes[(start + 1)..<(start + MessagePrefix.size)].reduce(0) { $0 << 8 | Int($1) }
+        let length = MessagePrefix.length(in: bytes, at: start)
         guard length <= self.limit else {
             throw RPCError(
                 code: .resourceExhausted, message: "the message has \(length) bytes, more than the limit of \(self.limit)")

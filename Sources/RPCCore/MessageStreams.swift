@@ -1,39 +1,77 @@
 /// Where framed messages go: the transport's half of a writer.
+@usableFromInline
 package protocol MessageSink: Sendable {
     /// Takes a message whose prefix is filled in. Returns once less than the transport's limit waits for the peer.
     ///
     /// - Throws: the reason why the call is over, or RESOURCE_EXHAUSTED for a message beyond the limit.
-    func send(_ message: [UInt8]) async throws(RPCError)
+    nonisolated(nonsending) func send(_ message: [UInt8]) async throws(RPCError)
+
+    /// Takes a message as `send` does where that needs no waiting for another thread. Most messages go this way.
+    func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow
+
+    /// Returns once less than the transport's limit waits for the peer.
+    nonisolated(nonsending) func untilRoom() async throws(RPCError)
 
     /// Sends the response headers now, when they have not been sent, instead of with the first message.
-    func sendHeaders() async throws(RPCError)
+    nonisolated(nonsending) func sendHeaders() async throws(RPCError)
 
     /// Says that no message will follow.
-    func finish() async throws(RPCError)
+    nonisolated(nonsending) func finish() async throws(RPCError)
 
-    /// Where `hasRoomNow` and `sendNow` may be used; nil when there is no such place.
+    /// Where `hasRoomNow` may be used; nil when there is no such place.
     var home: (any CallHome)? { get }
 
     /// Whether a message would neither wait nor be refused.
     var hasRoomNow: Bool { get }
+}
 
-    /// Takes a message as `send` does, without waiting. Returns false when it was not taken.
-    func sendNow(_ message: [UInt8]) -> Bool
+/// What became of a message that was to be sent without waiting.
+@usableFromInline
+package enum SentNow: Sendable {
+    case taken
+    /// Taken, and enough waits for the peer now: the next is to wait for room.
+    case takenAndFull
+    /// Not taken: this is not the call's thread.
+    case elsewhere
+}
+
+extension MessageSink {
+    package func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow { .elsewhere }
+    package nonisolated(nonsending) func untilRoom() async throws(RPCError) {}
+
+    /// Takes a message, and waits where that is needed alone.
+    @inlinable
+    nonisolated(nonsending) func write(_ message: [UInt8]) async throws(RPCError) {
+        switch try self.sendNow(message) {
+        case .taken: break
+        case .takenAndFull: try await self.untilRoom()
+        case .elsewhere: try await self.send(message)
+        }
+    }
 }
 
 /// Where messages come from: the transport's half of a stream.
+@usableFromInline
 package protocol MessageSource: Sendable {
-    /// The next message, or nil after the last. One caller at a time.
+    /// The next messages, one at least, or nil after the last. One caller at a time; to ask for the next is to have done with those before.
     ///
     /// - Throws: the reason why the call is over.
-    func next() async throws(RPCError) -> ReceivedMessage?
+    nonisolated(nonsending) func next() async throws(RPCError) -> MessageBatch?
+
+    /// - Throws: the reason why the call is over, when that leaves nothing to read: what has been taken already is not worth working on.
+    nonisolated(nonsending) func checkOpen() async throws(RPCError)
+}
+
+extension MessageSource {
+    package nonisolated(nonsending) func checkOpen() async throws(RPCError) {}
 }
 
 /// Writes the responses of one call. Its end is the end of the handler.
+@usableFromInline
 package struct ResponseWriter<Message: RPCMessage>: Sendable {
-    private let sink: any MessageSink
+    @usableFromInline let sink: any MessageSink
     /// Knows whether the responses may be compressed; nil when they may not.
-    private let context: ServerContext?
+    @usableFromInline let context: ServerContext?
 
     package init(_ sink: any MessageSink, _ context: ServerContext? = nil) {
         self.sink = sink
@@ -44,12 +82,13 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     ///
     /// - Parameter compressed: whether the message is to be compressed when the call allows it (`ServerContext.compressResponses`).
     /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
-    package func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        try await self.sink.send(message.framed(by: compressed ? self.context?.responseCodec : nil))
+    @inlinable
+    package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
+        try await self.sink.write(message.framed(by: compressed ? self.context?.responseCodec : nil))
     }
 
     /// Sends the initial metadata before there is a message to send.
-    package func sendHeaders() async throws(RPCError) {
+    package nonisolated(nonsending) func sendHeaders() async throws(RPCError) {
         try await self.sink.sendHeaders()
     }
 
@@ -61,9 +100,10 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
 }
 
 /// Writes the requests of one call.
+@usableFromInline
 package struct RequestWriter<Message: RPCMessage>: Sendable {
-    private let sink: any MessageSink
-    private let codec: MessageCodec?
+    @usableFromInline let sink: any MessageSink
+    @usableFromInline let codec: MessageCodec?
 
     package init(_ sink: any MessageSink, codec: MessageCodec? = nil) {
         self.sink = sink
@@ -73,47 +113,67 @@ package struct RequestWriter<Message: RPCMessage>: Sendable {
     /// Returns once the message is on its way, and suspends while the server does not read.
     ///
     /// - Parameter compressed: whether the message is to be compressed when the call has a coding (`CallOptions.codec`).
-    package func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        try await self.sink.send(message.framed(by: compressed ? self.codec : nil))
+    @inlinable
+    package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
+        try await self.sink.write(message.framed(by: compressed ? self.codec : nil))
     }
 
     /// No request will follow. Idempotent.
-    package func finish() async throws(RPCError) {
+    package nonisolated(nonsending) func finish() async throws(RPCError) {
         try await self.sink.finish()
     }
 }
 
 /// The messages of one direction of a call, decoded as they are asked for. What is not asked for stays with the sender.
+@usableFromInline
 package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
-    package typealias Element = Message
-    package typealias Failure = RPCError
+    @usableFromInline package typealias Element = Message
+    @usableFromInline package typealias Failure = RPCError
 
+    @usableFromInline
     package struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate let source: any MessageSource
+        @usableFromInline let source: any MessageSource
+        /// What came together with the last message.
+        @usableFromInline var batch = MessageBatch()
         /// Whether the last message came compressed.
-        package private(set) var isCompressed = false
+        @usableFromInline package var isCompressed = false
 
-        fileprivate init(_ source: any MessageSource) { self.source = source }
+        @usableFromInline
+        init(_ source: any MessageSource) { self.source = source }
 
-        package mutating func next() async throws(RPCError) -> Message? {
-            try self.decoded(await self.source.next())
+        @inlinable
+        package nonisolated(nonsending) mutating func next() async throws(RPCError) -> Message? {
+            if self.batch.isEmpty {
+                guard try await self.refill() else { return nil }
+            } else if Task.isCancelled {
+                try await self.source.checkOpen()
+            }
+            let (message, isCompressed): (Message, Bool) = try self.batch.decodeFirst()
+            self.isCompressed = isCompressed
+            return message
         }
 
+        @inlinable
         package mutating func next(isolation actor: isolated (any Actor)?) async throws(RPCError) -> Message? {
-            try self.decoded(await self.source.next())
+            try await self.next()
         }
 
-        private mutating func decoded(_ message: ReceivedMessage?) throws(RPCError) -> Message? {
-            guard let message else { return nil }
-            self.isCompressed = message.isCompressed
-            return try message.decoded()
+        /// - Returns: whether there is a message.
+        @usableFromInline
+        nonisolated(nonsending) mutating func refill() async throws(RPCError) -> Bool {
+            // Before the wait: the bytes of what is done with are not kept meanwhile.
+            self.batch = MessageBatch()
+            guard let batch = try await self.source.next() else { return false }
+            self.batch = batch
+            return !batch.isEmpty
         }
     }
 
-    private let source: any MessageSource
+    @usableFromInline let source: any MessageSource
 
     package init(_ source: any MessageSource) { self.source = source }
 
+    @inlinable
     package func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self.source) }
 }
 

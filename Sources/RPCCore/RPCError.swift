@@ -2,6 +2,7 @@
 ///
 /// It becomes the trailers of the call: `grpc-status`, `grpc-message`, `grpc-status-details-bin` and `metadata`
 /// (grpc/grpc `doc/PROTOCOL-HTTP2.md`, "Responses").
+@usableFromInline
 package struct RPCError: Error, Sendable, Hashable {
     /// The status codes of grpc/grpc `doc/statuscodes.md`.
     package enum Code: UInt8, Sendable, Hashable, CaseIterable {
@@ -51,7 +52,7 @@ package struct RPCError: Error, Sendable, Hashable {
 }
 
 extension RPCError: CustomStringConvertible {
-    package var description: String { "\(self.code): \(self.message)" }
+    @usableFromInline package var description: String { "\(self.code): \(self.message)" }
 }
 
 extension RPCError.Code: CustomStringConvertible {

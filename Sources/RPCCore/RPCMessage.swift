@@ -1,4 +1,5 @@
 /// A message that gRPC can carry. Generated types conform; hand-written ones may.
+@usableFromInline
 package protocol RPCMessage: Sendable {
     /// Decodes untrusted bytes.
     ///

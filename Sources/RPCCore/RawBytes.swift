@@ -4,6 +4,7 @@
 /// Lends the bytes of `storage` in `range` to `body`.
 ///
 /// - Precondition: `range` lies within `storage`.
+@inlinable
 func withRawBytes<R, E: Error>(of storage: [UInt8], in range: Range<Int>, _ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     // Proof: `UInt8` has no padding, and `extracting` checks the range.
     try unsafe body(storage.span.bytes.extracting(range))

@@ -1,4 +1,5 @@
 /// A message as it came from the wire, without its prefix. Several may share the bytes of one DATA frame.
+@usableFromInline
 package struct ReceivedMessage: Sendable {
     package let storage: [UInt8]
     /// Where the message lies in `storage`.

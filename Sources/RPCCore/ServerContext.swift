@@ -3,6 +3,7 @@ internal import Synchronization
 /// What a handler and the interceptors before it know about the call, and what they add to its answer.
 ///
 /// Safe from any task. Whether the call was cancelled is the task's own `Task.isCancelled`.
+@usableFromInline
 package final class ServerContext: Sendable {
     package let method: MethodDescriptor
     package let requestMetadata: Metadata
@@ -102,7 +103,7 @@ extension ServerContext {
     }
 
     /// What messages are to be compressed with; nil when they are not.
-    package var responseCodec: MessageCodec? {
+    @usableFromInline package var responseCodec: MessageCodec? {
         self.responseCompression.load(ordering: .relaxed) == .on ? self.offeredCodec : nil
     }
 

@@ -3,63 +3,73 @@ internal import RPCCore
 
 /// A call as its connection has it: bound to the connection's loop.
 protocol CallEndpoint: AnyObject, SendableMetatype {
-    /// The next message, or the end of the messages; nil when neither has come.
-    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>?
-    func takeMessage(into reader: Waiter<ReceivedMessage?>)
+    /// The next messages, or their end; nil when neither has come.
+    func takeMessagesNow() -> Result<MessageBatch?, RPCError>?
+    func takeMessages(into reader: Waiter<MessageBatch?>)
+    /// - Throws: the reason why there is nothing to read any more.
+    func checkOpen() throws(RPCError)
     /// - Returns: whether there is room for more.
     func send(_ message: [UInt8]) throws(RPCError) -> Bool
     func waitForRoom(_ writer: Waiter<Void>)
     func sendHeaders() throws(RPCError)
     func finishSending() throws(RPCError)
     var hasRoomNow: Bool { get }
-    func sendNow(_ message: [UInt8]) -> Bool
 }
 
 extension CallEndpoint {
     /// A caller writes from its own task.
     var hasRoomNow: Bool { false }
-    func sendNow(_ message: [UInt8]) -> Bool { false }
 }
 
 /// A call as its handler or its caller has it: usable from any task, without suspension where nothing has to be waited for.
-struct CallPort<Call: CallEndpoint>: MessageSink, MessageSource {
-    private let call: NIOLoopBound<Call>
+struct CallPort: MessageSink, MessageSource {
+    // Not generic: whoever has the port as a sink would look its type up again for each message.
+    private let call: NIOLoopBound<any CallEndpoint>
     private let loop: any EventLoop
     let home: (any CallHome)?
 
     /// To be made on the loop.
     ///
     /// - Parameter home: where whoever has many calls may write to them; nil on the client's side.
-    init(_ call: Call, loop: any EventLoop, home: (any CallHome)? = nil) {
+    init(_ call: any CallEndpoint, loop: any EventLoop, home: (any CallHome)? = nil) {
         self.call = NIOLoopBound(call, eventLoop: loop)
         self.loop = loop
         self.home = home
     }
 
-    var hasRoomNow: Bool { self.call.value.hasRoomNow }
+    // MARK: Messages in
 
-    func sendNow(_ message: [UInt8]) -> Bool { self.call.value.sendNow(message) }
-
-    func next() async throws(RPCError) -> ReceivedMessage? {
-        if self.loop.inEventLoop, let now = self.call.value.takeMessageNow() { return try now.get() }
-        let reader = Waiter<ReceivedMessage?>()
-        self.onLoop { $0.takeMessage(into: reader) }
+    nonisolated(nonsending) func next() async throws(RPCError) -> MessageBatch? {
+        if self.loop.inEventLoop, let now = self.call.value.takeMessagesNow() { return try now.get() }
+        let reader = Waiter<MessageBatch?>()
+        self.onLoop { $0.takeMessages(into: reader) }
         return try await reader.wait()
     }
 
-    func send(_ message: [UInt8]) async throws(RPCError) {
-        if self.loop.inEventLoop, try self.call.value.send(message) { return }
-        let isSent = self.loop.inEventLoop
+    nonisolated(nonsending) func checkOpen() async throws(RPCError) {
+        try await self.perform { call throws(RPCError) in try call.checkOpen() }
+    }
+
+    // MARK: Messages out
+
+    var hasRoomNow: Bool { self.call.value.hasRoomNow }
+
+    func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow {
+        guard self.loop.inEventLoop else { return .elsewhere }
+        return try self.call.value.send(message) ? .taken : .takenAndFull
+    }
+
+    nonisolated(nonsending) func untilRoom() async throws(RPCError) {
+        let writer = Waiter<Void>()
+        self.onLoop { $0.waitForRoom(writer) }
+        try await writer.wait()
+    }
+
+    nonisolated(nonsending) func send(_ message: [UInt8]) async throws(RPCError) {
         let writer = Waiter<Void>()
         self.onLoop { call in
             do throws(RPCError) {
-                if isSent {
-                    call.waitForRoom(writer)
-                } else if try call.send(message) {
-                    writer.answer(.success(()))
-                } else {
-                    call.waitForRoom(writer)
-                }
+                if try call.send(message) { writer.answer(.success(())) } else { call.waitForRoom(writer) }
             } catch {
                 writer.answer(.failure(error))
             }
@@ -67,15 +77,17 @@ struct CallPort<Call: CallEndpoint>: MessageSink, MessageSource {
         try await writer.wait()
     }
 
-    func sendHeaders() async throws(RPCError) {
+    nonisolated(nonsending) func sendHeaders() async throws(RPCError) {
         try await self.perform { call throws(RPCError) in try call.sendHeaders() }
     }
 
-    func finish() async throws(RPCError) {
+    nonisolated(nonsending) func finish() async throws(RPCError) {
         try await self.perform { call throws(RPCError) in try call.finishSending() }
     }
 
-    private func perform(_ body: @escaping @Sendable (Call) throws(RPCError) -> Void) async throws(RPCError) {
+    private nonisolated(nonsending) func perform(_ body: @escaping @Sendable (any CallEndpoint) throws(RPCError) -> Void)
+        async throws(RPCError)
+    {
         if self.loop.inEventLoop { return try body(self.call.value) }
         let waiter = Waiter<Void>()
         self.onLoop { call in
@@ -89,7 +101,7 @@ struct CallPort<Call: CallEndpoint>: MessageSink, MessageSource {
         try await waiter.wait()
     }
 
-    private func onLoop(_ body: @escaping @Sendable (Call) -> Void) {
+    private func onLoop(_ body: @escaping @Sendable (any CallEndpoint) -> Void) {
         if self.loop.inEventLoop {
             body(self.call.value)
         } else {

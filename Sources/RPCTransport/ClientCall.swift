@@ -30,7 +30,7 @@ final class ClientCall {
 
     private var inbox = MessageInbox()
     /// The one response, until the status says that it counts.
-    private var heldResponse: ReceivedMessage?
+    private var heldResponse: MessageBatch?
     private var initialMetadata = Metadata()
     private var writers: [Waiter<Void>] = []
     private var deadlineTimer: Scheduled<Void>?
@@ -96,17 +96,18 @@ final class ClientCall {
         self.credit.received(bytes.count)
         self.reassembler.append(bytes)
         do throws(RPCError) {
-            while !self.machine.isOver, let message = try self.reassembler.next() { self.receive(message) }
+            let atMost = self.method.kind.hasSingleResponse ? 1 : Int.max
+            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost) { self.receive(batch) }
         } catch {
             self.cancel(error)
         }
         self.giveCredit()
     }
 
-    private func receive(_ message: ReceivedMessage) {
+    private func receive(_ batch: MessageBatch) {
         switch self.machine.messageReceived() {
         case .deliver:
-            if self.method.kind.hasSingleResponse { self.heldResponse = message } else { self.inbox.deliver(message) }
+            if self.method.kind.hasSingleResponse { self.heldResponse = batch } else { self.inbox.deliver(batch) }
         case .drop: break
         case .end(let end): self.attemptEnded(end, isStreamOpen: true)
         }
@@ -227,15 +228,18 @@ final class ClientCall {
 // MARK: - The caller's view
 
 extension ClientCall: CallEndpoint {
-    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>? {
+    func takeMessagesNow() -> Result<MessageBatch?, RPCError>? {
         defer { self.giveCredit() }
         return self.inbox.takeNow()
     }
 
-    func takeMessage(into reader: Waiter<ReceivedMessage?>) {
+    func takeMessages(into reader: Waiter<MessageBatch?>) {
         self.inbox.take(into: reader)
         self.giveCredit()
     }
+
+    /// What came before an error can still be read.
+    func checkOpen() {}
 
     func send(_ message: [UInt8]) throws(RPCError) -> Bool {
         if let end { return try Self.result(of: end) }

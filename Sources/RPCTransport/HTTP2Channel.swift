@@ -34,12 +34,12 @@ package final class HTTP2Channel: RPCChannel {
         _ request: Q, method: MethodDescriptor, options: CallOptions
     ) async throws(RPCError) -> R {
         let message = try request.framed(by: options.codec)
-        let reader = Waiter<ReceivedMessage?>()
+        let reader = Waiter<MessageBatch?>()
         let box = NIOLoopBoundBox<ClientCall?>.makeEmptyBox(eventLoop: self.loop)
         self.loop.execute {
             let call = self.begin(method, options, message)
             box.value = call
-            call.takeMessage(into: reader)
+            call.takeMessages(into: reader)
         }
         do throws(RPCError) {
             return try Self.single(await reader.wait())
@@ -82,7 +82,7 @@ package final class HTTP2Channel: RPCChannel {
     /// A call in its caller's scope.
     private struct OpenCall: Sendable {
         let call: NIOLoopBound<ClientCall>
-        let port: CallPort<ClientCall>
+        let port: CallPort
 
         /// Ends what is left of it when the scope is left. Without effect on a call that is over.
         func abandon() {
@@ -108,8 +108,9 @@ package final class HTTP2Channel: RPCChannel {
         return call
     }
 
-    private static func single<R: RPCMessage>(_ message: ReceivedMessage?) throws(RPCError) -> R {
-        guard let message else { throw RPCError(code: .unimplemented, message: "no response message") }
+    private static func single<R: RPCMessage>(_ batch: MessageBatch?) throws(RPCError) -> R {
+        var batch = batch
+        guard let message = batch?.popFirst() else { throw RPCError(code: .unimplemented, message: "no response message") }
         return try message.decoded()
     }
 }

@@ -1,24 +1,32 @@
 internal import DequeModule
 internal import RPCCore
 
-/// The messages of one call that have arrived and have not been taken. Bounded by the stream's window: credit goes back as they are taken.
+/// The messages of one call that have arrived and that its reader has not come to. Bounded by the stream's window: credit goes back as they are
+/// taken, and for those that are taken together with another when their reader asks for more.
 struct MessageInbox {
-    private var messages = Deque<ReceivedMessage>()
-    private var reader: Waiter<ReceivedMessage?>?
+    private var batches = Deque<MessageBatch>()
+    private var reader: Waiter<MessageBatch?>?
     /// What comes after the last message.
     private var end: Result<Void, RPCError>?
 
     /// Bytes of the messages, prefixes included.
     private(set) var queuedBytes = 0
+    /// Of these, the ones that the reader has been given behind the message that it works on.
+    private var lentBytes = 0
     var isAwaited: Bool { self.reader != nil }
 
-    mutating func deliver(_ message: ReceivedMessage) {
+    mutating func deliver(_ batch: MessageBatch) {
+        self.queuedBytes += batch.byteCount
         if let reader = self.reader {
             self.reader = nil
-            if reader.answer(.success(message)) { return }
+            if reader.answer(.success(batch)) { return self.lend(batch) }
         }
-        self.messages.append(message)
-        self.queuedBytes += MessagePrefix.size + message.count
+        self.batches.append(batch)
+    }
+
+    private mutating func lend(_ batch: MessageBatch) {
+        self.queuedBytes -= batch.firstByteCount
+        self.lentBytes = batch.byteCount - batch.firstByteCount
     }
 
     /// No message will follow; those that are here can still be taken.
@@ -30,23 +38,26 @@ struct MessageInbox {
 
     /// The call is over: what is here is dropped.
     mutating func fail(_ error: RPCError) {
-        self.messages.removeAll()
+        self.batches.removeAll()
         self.queuedBytes = 0
+        self.lentBytes = 0
         self.end = .failure(error)
         self.answerEnd()
     }
 
-    /// The next message, or the end; nil when neither is here.
-    mutating func takeNow() -> Result<ReceivedMessage?, RPCError>? {
-        if let message = self.messages.popFirst() {
-            self.queuedBytes -= MessagePrefix.size + message.count
-            return .success(message)
+    /// The next messages, or the end; nil when neither is here.
+    mutating func takeNow() -> Result<MessageBatch?, RPCError>? {
+        self.queuedBytes -= self.lentBytes
+        self.lentBytes = 0
+        if let batch = self.batches.popFirst() {
+            self.lend(batch)
+            return .success(batch)
         }
         return self.end.map { end in end.map { nil } }
     }
 
     /// Answers `reader` now or when something comes.
-    mutating func take(into reader: Waiter<ReceivedMessage?>) {
+    mutating func take(into reader: Waiter<MessageBatch?>) {
         if let now = self.takeNow() {
             reader.answer(now)
         } else if self.reader?.answer(.failure(Self.twoReaders)) == true {

@@ -3,7 +3,7 @@ internal import RPCCore
 
 /// A call as its handler has it: what it reads and what it sends.
 extension ServerCall: CallEndpoint {
-    func takeMessageNow() -> Result<ReceivedMessage?, RPCError>? {
+    func takeMessagesNow() -> Result<MessageBatch?, RPCError>? {
         defer {
             self.giveCredit()
             self.noteHeld()
@@ -11,11 +11,15 @@ extension ServerCall: CallEndpoint {
         return self.inbox.takeNow()
     }
 
-    func takeMessage(into reader: Waiter<ReceivedMessage?>) {
+    func takeMessages(into reader: Waiter<MessageBatch?>) {
         self.inbox.take(into: reader)
         self.giveCredit()
         self.noteHeld()
         self.connection.scheduleFlush()
+    }
+
+    func checkOpen() throws(RPCError) {
+        if let ending { throw ending }
     }
 
     func send(_ message: [UInt8]) throws(RPCError) -> Bool {
@@ -29,17 +33,6 @@ extension ServerCall: CallEndpoint {
     }
 
     var hasRoomNow: Bool { !self.machine.isOver && self.connection.hasRoom(for: self) }
-
-    func sendNow(_ message: [UInt8]) -> Bool {
-        guard !self.machine.isOver else { return false }
-        do throws(RPCError) {
-            _ = try self.send(message)
-            return true
-        } catch {
-            // Nothing was sent: whoever sends it by `send` learns why.
-            return false
-        }
-    }
 
     func checkSize(_ message: [UInt8]) throws(RPCError) {
         let count = message.count - MessagePrefix.size

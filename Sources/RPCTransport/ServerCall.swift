@@ -61,7 +61,8 @@ final class ServerCall {
         self.credit.received(bytes.count)
         self.reassembler.append(bytes)
         do throws(RPCError) {
-            while !self.machine.isOver, let message = try self.reassembler.next() { try self.receive(message) }
+            let atMost = self.method.descriptor.kind.hasSingleRequest ? 1 : Int.max
+            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost) { try self.receive(batch) }
             if self.reassembler.partialCount > Self.smallRequest { try self.connection.server.memory.admitLargeRequest() }
         } catch {
             self.end(error)
@@ -87,12 +88,14 @@ final class ServerCall {
         self.reassembler.partialCount > 0 && !self.machine.isOver && (self.inbox.isAwaited || self.method.descriptor.kind.hasSingleRequest)
     }
 
-    private func receive(_ message: ReceivedMessage) throws(RPCError) {
-        self.connection.activity.messagesReceived += 1
+    private func receive(_ batch: MessageBatch) throws(RPCError) {
+        self.connection.activity.messagesReceived += batch.count
         self.connection.activity.lastReceivedAt = self.connection.driver?.lastReceivedAt ?? 0
         switch self.machine.messageReceived() {
-        case .start: self.connection.start(self, with: message)
-        case .deliver: self.inbox.deliver(message)
+        case .start:
+            var batch = batch
+            self.connection.start(self, with: batch.popFirst())
+        case .deliver: self.inbox.deliver(batch)
         case .refuse(let error): throw error
         case .drop: break
         }

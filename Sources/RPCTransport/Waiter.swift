@@ -14,7 +14,7 @@ final class Waiter<Value: Sendable>: Sendable {
     private let state = Mutex(State.idle)
 
     /// Suspends until the answer. To be called once.
-    func wait() async throws(RPCError) -> Value {
+    nonisolated(nonsending) func wait() async throws(RPCError) -> Value {
         try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in self.suspend(continuation) }
         } onCancel: {

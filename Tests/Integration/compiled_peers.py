@@ -1,4 +1,4 @@
-"""The peers of the interoperability tests that have to be compiled: grpc-go and grpc C++, with Debian's libraries."""
+"""The peers of the interoperability tests that have to be compiled: grpc-go and grpc C++, with Debian's libraries, and grpc-swift from SwiftPM."""
 
 import contextlib
 import hashlib
@@ -19,14 +19,16 @@ CACHE = interop_peers.ROOT / ".build" / "peers"
 class Peer:
     """A program that serves and calls `grpc.testing.TestService`: see its `main`."""
 
-    # The folder of its sources, and the Debian package that decides about the rest.
-    name, package = "", ""
+    # The folder of its sources, and the Debian package that decides about the rest; none where the sources name it.
+    name, package = "", None
 
     def __init__(self):
         digest = hashlib.sha256()
-        for path in sorted([*(SOURCES / self.name).iterdir(), *(PROTOS / name for name in PROTO_FILES)]):
+        sources = [path for path in (SOURCES / self.name).rglob("*") if path.is_file()]
+        for path in sorted([*sources, *(PROTOS / name for name in PROTO_FILES)]):
             digest.update(path.read_bytes())
-        digest.update(subprocess.run(["dpkg-query", "--show", self.package], capture_output=True, check=True).stdout)
+        if self.package:
+            digest.update(subprocess.run(["dpkg-query", "--show", self.package], capture_output=True, check=True).stdout)
         self.folder = CACHE / f"{self.name}-{digest.hexdigest()[:16]}"
         self.program = self.folder / "peer"
         if not self.program.exists():
@@ -81,3 +83,23 @@ class CppPeer(Peer):
         messages = [self.folder / file.replace(".proto", ".pb.cc") for file in PROTO_FILES]
         libraries = ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf", "-labsl_synchronization"]
         self.run(["g++", "-std=c++17", "-O0", f"-I{self.folder}", SOURCES / self.name / "all.cpp", *messages, "-o", self.program, *libraries])
+
+
+class SwiftPeer(Peer):
+    """Only a client. The generator of its messages is a program of swift-protobuf, one of the packages that it is built on."""
+
+    name = "swift"
+
+    def compile(self):
+        package = self.folder / "package"
+        shutil.copytree(SOURCES / self.name, package)
+        # Where the benchmarks build their peers, and as they do: the packages are the same, and take minutes.
+        scratch = interop_peers.ROOT / "Benchmarks" / ".build" / "rpc" / "swift" / ".build"
+        options = (interop_peers.ROOT / "scripts" / "release-options").read_text().split()
+        build = ["swift", "build", "--package-path", package, "--scratch-path", scratch, *options]
+        binaries = pathlib.Path(subprocess.run([*build, "--show-bin-path"], capture_output=True, text=True, check=True).stdout.strip())
+        self.run([*build, "--product", "protoc-gen-swift"])
+        self.run(["protoc", f"-I{PROTOS}", f"--plugin={binaries / 'protoc-gen-swift'}", f"--swift_out={package / 'Sources' / 'peer'}",
+                  "--swift_opt=FileNaming=PathToUnderscores", *PROTO_FILES])
+        self.run([*build, "--product", "peer"])
+        shutil.copy(binaries / "peer", self.program)

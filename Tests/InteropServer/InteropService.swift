@@ -72,7 +72,7 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
 
     // MARK: Parts
 
-    private static func answer(
+    private nonisolated(nonsending) static func answer(
         _ request: GrpcTesting.StreamingOutputCallRequest, _ responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>
     ) async throws {
         try self.checkStatus(request.responseStatus)

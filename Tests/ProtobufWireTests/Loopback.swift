@@ -74,9 +74,9 @@ final class MessageQueue: MessageSink, MessageSource {
     func sendHeaders() async throws(RPCError) {}
     func finish() async throws(RPCError) {}
 
-    func next() async throws(RPCError) -> ReceivedMessage? {
+    func next() async throws(RPCError) -> MessageBatch? {
         let framed = self.messages.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-        return framed.map { ReceivedMessage(storage: $0, range: MessagePrefix.size..<$0.count) }
+        return framed.map { MessageBatch(framed: $0) }
     }
 }
 
@@ -90,7 +90,7 @@ private final class LazyResponses: MessageSource {
         self.answer = answer
     }
 
-    func next() async throws(RPCError) -> ReceivedMessage? {
+    func next() async throws(RPCError) -> MessageBatch? {
         if !self.isAnswered.exchange(true, ordering: .relaxed) {
             do { try await self.answer() } catch { throw RPCError(describing: error) }
         }

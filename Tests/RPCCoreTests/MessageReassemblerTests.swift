@@ -73,6 +73,31 @@ struct MessageReassemblerTests {
         #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
     }
 
+    @Test("messages that are complete within a frame come together, no more than are asked for", arguments: [1, 2, 3, 100])
+    func batches(_ limit: Int) throws {
+        var reassembler = MessageReassembler(limit: 1000)
+        reassembler.append(Self.wire + [0, 0])
+        var counts: [Int] = []
+        var messages: [Int] = []
+        while var batch = try reassembler.next(atMost: limit) {
+            counts.append(batch.count)
+            #expect(batch.byteCount > batch.firstByteCount || batch.count == 1)
+            while let message = batch.popFirst() { messages.append(message.count) }
+            #expect(batch.isEmpty && batch.count == 0 && batch.byteCount == 0)
+        }
+        #expect(counts == [1: [1, 1, 1], 2: [2, 1], 3: [3], 100: [3]][limit])
+        #expect(messages == [3, 0, 300])
+        #expect(reassembler.partialCount == 2)
+    }
+
+    @Test("what comes before a refused message in its frame is delivered before the refusal")
+    func refusalWithinBatch() throws {
+        var reassembler = MessageReassembler(limit: 3)
+        reassembler.append(Self.frame([1]) + Self.frame([2, 3]) + Self.frame([4, 5, 6, 7]) + Self.frame([8]))
+        #expect(try reassembler.next(atMost: 100)?.count == 2)
+        #expect { try reassembler.next(atMost: 100) } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+    }
+
     @Test("credit goes back for what was taken, and for a part that is waited for")
     func credit() {
         var credit = ReceiveCredit()

@@ -233,10 +233,9 @@ private final class Exchange: MessageSource, MessageSink {
         self.state.withLock { $0.sent }.compactMap { try? Response(decoding: Array($0.dropFirst(MessagePrefix.size))) }
     }
 
-    func next() async throws(RPCError) -> ReceivedMessage? {
+    func next() async throws(RPCError) -> MessageBatch? {
         let request = self.state.withLock { $0.unread.isEmpty ? nil : $0.unread.removeFirst() }
-        guard let bytes = try request?.encoded(reserving: 0) else { return nil }
-        return ReceivedMessage(storage: bytes, range: bytes.indices)
+        return try request.map { request throws(RPCError) in MessageBatch(framed: try request.framed()) }
     }
 
     func send(_ message: [UInt8]) async throws(RPCError) {

@@ -25,19 +25,20 @@ final class TestSink: MessageSink, Sendable {
 
     var hasRoomNow: Bool { self.lastWithRoom.map { self.count <= $0 } ?? true }
 
-    func sendNow(_ message: [UInt8]) -> Bool {
-        self.written.withLock { $0.append(Array(message.dropFirst(5))) }
-        self.waiters.wakeAll()
-        return true
-    }
-
-    func send(_ message: [UInt8]) async throws(RPCError) {
+    func sendNow(_ message: [UInt8]) -> SentNow {
         let index = self.written.withLock { written in
             written.append(Array(message.dropFirst(5)))
             return written.count - 1
         }
         self.waiters.wakeAll()
-        guard index == self.lastWithRoom else { return }
+        return index == self.lastWithRoom ? .takenAndFull : .taken
+    }
+
+    func send(_ message: [UInt8]) async throws(RPCError) {
+        if self.sendNow(message) == .takenAndFull { try await self.untilRoom() }
+    }
+
+    func untilRoom() async throws(RPCError) {
         _ = await self.blocked.wait(unless: { false })
         throw RPCError(code: .cancelled, message: "the task was cancelled")
     }

@@ -1,0 +1,27 @@
+/// The cases of grpc/grpc doc/interop-test-descriptions.md that need no cloud. `client_compressed_streaming` is not among them: here a call
+/// compresses all of its messages or none.
+let cases: [String: @Sendable (InteropClient) async throws -> Void] = [
+    "empty_unary": { client in try await client.emptyUnary() },
+    "large_unary": { client in try await client.largeUnary() },
+    "client_compressed_unary": { client in try await client.clientCompressedUnary() },
+    "server_compressed_unary": { client in try await client.serverCompressedUnary() },
+    "client_streaming": { client in try await client.clientStreaming() },
+    "server_streaming": { client in try await client.serverStreaming() },
+    "server_compressed_streaming": { client in try await client.serverCompressedStreaming() },
+    "ping_pong": { client in try await client.pingPong() },
+    "empty_stream": { client in try await client.emptyStream() },
+    "custom_metadata": { client in try await client.customMetadata() },
+    "status_code_and_message": { client in try await client.statusCodeAndMessage() },
+    "special_status_message": { client in try await client.specialStatusMessage() },
+    "unimplemented_method": { client in try await client.unimplemented(service: InteropClient.service) },
+    "unimplemented_service": { client in try await client.unimplemented(service: "grpc.testing.UnimplementedService") },
+    "cancel_after_begin": { client in try await client.cancelAfterBegin() },
+    "cancel_after_first_response": { client in try await client.cancelAfterFirstResponse() },
+    "timeout_on_sleeping_server": { client in try await client.timeoutOnSleepingServer() },
+    "pick_first_unary": { client in try await client.pickFirstUnary() },
+    "orca_per_rpc": { client in try await client.loadOfCall() },
+    "orca_oob": { client in try await client.loadApartFromCalls() },
+    "rpc_soak": { client in try await client.callSoak() },
+    "channel_soak": { client in try await client.connectionSoak() },
+    "concurrent_large_unary": { client in try await client.concurrentLargeUnary() },
+]

@@ -1,0 +1,60 @@
+import RPCCore
+import Synchronization
+import Testing
+
+@Suite("Messages that are taken together")
+struct MessageStreamTests {
+    /// Gives one batch of three messages, then the end.
+    private final class Source: MessageSource {
+        private let isGiven = Atomic(false)
+        let reason = Mutex<RPCError?>(nil)
+        let asked = Atomic(0)
+
+        func next() async throws(RPCError) -> MessageBatch? {
+            self.asked.wrappingAdd(1, ordering: .relaxed)
+            guard !self.isGiven.exchange(true, ordering: .relaxed) else { return nil }
+            var reassembler = MessageReassembler(limit: 100)
+            reassembler.append(try BytesMessage([1]).framed() + BytesMessage([2]).framed() + BytesMessage([3]).framed())
+            return try reassembler.next(atMost: .max)
+        }
+
+        func checkOpen() async throws(RPCError) {
+            if let reason = self.reason.withLock({ $0 }) { throw reason }
+        }
+    }
+
+    @Test("they are read one by one, and their source is asked once for all of them")
+    func order() async throws {
+        let source = Source()
+        var read: [[UInt8]] = []
+        for try await message in MessageStream<BytesMessage>(source) { read.append(message.bytes) }
+        #expect(read == [[1], [2], [3]])
+        #expect(source.asked.load(ordering: .relaxed) == 2)
+    }
+
+    @Test("a cancelled reader of a call that is over learns why, instead of working through the rest")
+    func overWhileReading() async throws {
+        let source = Source()
+        let reader = Task {
+            var messages = MessageStream<BytesMessage>(source).makeAsyncIterator()
+            _ = try await messages.next()
+            source.reason.withLock { $0 = RPCError(code: .deadlineExceeded, message: "the deadline is over") }
+            #expect(try await messages.next()?.bytes == [2], "its task is not cancelled")
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            return try await messages.next()
+        }
+        let error = await #expect(throws: RPCError.self) { try await reader.value }
+        #expect(error?.code == .deadlineExceeded)
+    }
+
+    @Test("a cancelled reader of a call that goes on loses nothing")
+    func cancelledReader() async throws {
+        let reader = Task {
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            var read: [[UInt8]] = []
+            for try await message in MessageStream<BytesMessage>(Source()) { read.append(message.bytes) }
+            return read
+        }
+        #expect(try await reader.value == [[1], [2], [3]])
+    }
+}

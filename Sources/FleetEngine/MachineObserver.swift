@@ -26,10 +26,10 @@ final class MachineObserver: Sendable {
         self.world = world
     }
 
-    /// How machines in transition are looked at now.
+    /// How machines in transition are looked at now: one by one before the first listing has told how many calls one takes.
     var pace: PollPace {
         PollPace(
-            inTransition: self.world.view.machinesAwaited, listingCalls: self.state.withLock { $0.latest?.listing.calls ?? 1 },
+            inTransition: self.world.view.machinesAwaited, listingCalls: self.state.withLock { $0.latest?.listing.calls ?? .max },
             requestsPerMinute: self.world.settings.upstreamRequestsPerMinute)
     }
 

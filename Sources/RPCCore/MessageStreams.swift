@@ -148,6 +148,8 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
             } else if Task.isCancelled {
                 try await self.source.checkOpen()
             }
+            // It may be long to unfold: whoever shares the thread comes first.
+            if self.batch.isFirstCompressed { await Task.yield() }
             let (message, isCompressed): (Message, Bool) = try self.batch.decodeFirst()
             self.isCompressed = isCompressed
             return message

@@ -1,4 +1,5 @@
-/// Messages on their way out of one stream: kept as they were given, copied once, when they are sent.
+/// Messages on their way out of one stream. Kept as they were given, and copied once, when they are sent; small ones behind others are copied
+/// together at once, so that a stream of them is no list of allocations.
 struct OutboundQueue {
     private var current: [UInt8] = []
     /// How much of `current` has been sent.
@@ -6,15 +7,29 @@ struct OutboundQueue {
     private(set) var waiting: [[UInt8]] = []
     /// How many of `waiting` have had their turn, and are empty now.
     private var firstWaiting = 0
+    /// Whether the last of `waiting` is made of small messages, and takes more of them.
+    private var isLastOpen = false
     /// All that has not been sent.
     private(set) var byteCount = 0
 
+    /// Bytes of a message that is copied to others: more are cheaper to keep.
+    private static let smallSize = 2048
+    /// Bytes of small messages in one piece: what one frame may carry.
+    private static let pieceSize = 16_384
+
     mutating func append(_ message: [UInt8]) {
+        let last = self.waiting.count - 1
         if self.byteCount == 0 {
             self.current = message
             self.offset = 0
+        } else if message.count > Self.smallSize {
+            self.waiting.append(message)
+            self.isLastOpen = false
+        } else if self.isLastOpen, self.waiting[last].count + message.count <= Self.pieceSize {
+            self.waiting[last] += message
         } else {
             self.waiting.append(message)
+            self.isLastOpen = true
         }
         self.byteCount += message.count
     }
@@ -50,6 +65,7 @@ struct OutboundQueue {
         self.current = self.waiting[self.firstWaiting]
         self.waiting[self.firstWaiting] = []
         self.firstWaiting += 1
+        if self.firstWaiting == self.waiting.count { self.isLastOpen = false }
         if self.firstWaiting > Self.usedMax, 2 * self.firstWaiting > self.waiting.count { self.dropUsed() }
     }
 

@@ -31,6 +31,10 @@ package struct MessageBatch: Sendable {
     @inlinable
     package var isEmpty: Bool { self.offset == self.end }
 
+    /// Whether the next message is compressed.
+    @inlinable
+    var isFirstCompressed: Bool { !self.isEmpty && self.storage[self.offset] != 0 }
+
     /// Bytes that have not been taken, prefixes included.
     package var byteCount: Int { self.end - self.offset }
 

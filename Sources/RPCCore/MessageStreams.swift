@@ -39,10 +39,10 @@ extension MessageSink {
     package func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow { .elsewhere }
     package nonisolated(nonsending) func untilRoom() async throws(RPCError) {}
 
-    /// Takes a message, and waits where that is needed alone.
-    @inlinable
-    nonisolated(nonsending) func write(_ message: [UInt8]) async throws(RPCError) {
-        switch try self.sendNow(message) {
+    /// The rest of sending a message, after `sendNow`.
+    @usableFromInline
+    nonisolated(nonsending) func complete(_ sent: SentNow, _ message: [UInt8]) async throws(RPCError) {
+        switch sent {
         case .taken: break
         case .takenAndFull: try await self.untilRoom()
         case .elsewhere: try await self.send(message)
@@ -84,7 +84,10 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
     @inlinable
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        try await self.sink.write(message.framed(by: compressed ? self.context?.responseCodec : nil))
+        let framed = try message.framed(by: compressed ? self.context?.responseCodec : nil)
+        let sent = try self.sink.sendNow(framed)
+        // Most messages are taken, and cost no call that may suspend.
+        if sent != .taken { try await self.sink.complete(sent, framed) }
     }
 
     /// Sends the initial metadata before there is a message to send.
@@ -115,7 +118,9 @@ package struct RequestWriter<Message: RPCMessage>: Sendable {
     /// - Parameter compressed: whether the message is to be compressed when the call has a coding (`CallOptions.codec`).
     @inlinable
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        try await self.sink.write(message.framed(by: compressed ? self.codec : nil))
+        let framed = try message.framed(by: compressed ? self.codec : nil)
+        let sent = try self.sink.sendNow(framed)
+        if sent != .taken { try await self.sink.complete(sent, framed) }
     }
 
     /// No request will follow. Idempotent.
@@ -148,6 +153,8 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
             } else if Task.isCancelled {
                 try await self.source.checkOpen()
             }
+            // It may be long to unfold: whoever shares the thread comes first.
+            if self.batch.isFirstCompressed { await Task.yield() }
             let (message, isCompressed): (Message, Bool) = try self.batch.decodeFirst()
             self.isCompressed = isCompressed
             return message

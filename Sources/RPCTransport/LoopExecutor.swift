@@ -5,8 +5,8 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `delay` and `output` are touched on the loop only, which `enqueue` sees to and `drain` asserts; the
-// rest is constant.
+// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnBeganAt`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
+// to and `drain` asserts; the rest is constant.
 package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
     /// Each is run once: by `drain`, which forgets it.
@@ -14,8 +14,12 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     /// What other threads have queued since the loop last looked: one look takes all of it, as when a change wakes thousands of watches.
     private let foreign = Mutex<[UnownedJob]>([])
     private var isDrainScheduled = false
+    /// When the jobs began that have run since the sockets had their turn, in nanoseconds; nil when none has left others behind it.
+    private var turnBeganAt: UInt64?
     /// Of the loop; touched on it only.
     let delay: LoopDelay
+    /// What the loop has for unfolding compressed messages; touched on it only.
+    var unfolding = LoopShare()
     /// Of the loop's connections; touched on it only.
     let output = OutputBuffer()
     private let enqueues = Atomic<Int>(0)
@@ -59,13 +63,28 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
         self.drain()
     }
 
-    /// Runs what is queued. What that queues in turn waits for the next turn of the loop, so that sockets get theirs in between.
+    /// Nanoseconds for which jobs that queue further jobs have the loop. It looks at its sockets only when nothing is left to be run.
+    private static let turnMax: UInt64 = 1_000_000
+    /// After that they wait for this long at least: for something that is not due yet, so that the loop comes to its sockets.
+    private static let socketsTurn = TimeAmount.microseconds(20)
+
+    /// Runs what is queued. What that queues in turn comes after what others have the loop do, and after the sockets at least once in a while.
     private func drain() {
         self.loop.assertInEventLoop()
-        self.isDrainScheduled = false
         let jobs = self.queue
         self.queue = []
+        self.isDrainScheduled = true
         // The unowned reference lives for this call only, within a method of the executor that it refers to.
         for job in jobs { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+        self.isDrainScheduled = !self.queue.isEmpty
+        guard self.isDrainScheduled else { return self.turnBeganAt = nil }
+        let now = NIODeadline.now().uptimeNanoseconds
+        if now - (self.turnBeganAt ?? now) < Self.turnMax {
+            self.turnBeganAt = self.turnBeganAt ?? now
+            self.loop.execute { self.drain() }
+        } else {
+            self.turnBeganAt = nil
+            self.loop.scheduleTask(in: Self.socketsTurn) { self.drain() }
+        }
     }
 }

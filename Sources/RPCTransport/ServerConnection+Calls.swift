@@ -59,15 +59,32 @@ extension ServerConnection {
 
     /// Runs the call's handler, now or when another one has returned.
     func start(_ call: ServerCall, with message: ReceivedMessage?) {
-        if !call.method.waits, self.runningCount >= self.server.configuration.runningHandlersMax {
+        let isFull = !call.method.waits && self.runningCount >= self.server.configuration.runningHandlersMax
+        if isFull || self.rest(before: message) != nil {
             self.startQueue.append(call, message)
             call.armDeadline()
+            // Otherwise a handler that returns does it.
+            if !isFull { self.startQueued() }
         } else {
             self.launch(call, message)
         }
     }
 
+    /// Until when messages like this one have to wait, because those before were long to unfold; nil when it may be looked at.
+    private func rest(before message: ReceivedMessage?) -> UInt64? {
+        guard let message, message.isCompressed else { return nil }
+        return self.executor.unfolding.rest(at: NIODeadline.now().uptimeNanoseconds)
+    }
+
     private func launch(_ call: ServerCall, _ message: ReceivedMessage?) {
+        guard let message, message.isCompressed else { return self.run(call, message) }
+        // It is unfolded by the handler's first step.
+        let start = NIODeadline.now().uptimeNanoseconds
+        self.run(call, message)
+        self.executor.unfolding.worked(from: start, until: NIODeadline.now().uptimeNanoseconds)
+    }
+
+    private func run(_ call: ServerCall, _ message: ReceivedMessage?) {
         self.loop.assertInEventLoop()
         call.isHandlerRunning = true
         if call.method.waits { self.waitingCount += 1 } else { self.runningCount += 1 }
@@ -109,8 +126,18 @@ extension ServerConnection {
     }
 
     private func startQueued() {
-        while self.runningCount < self.server.configuration.runningHandlersMax, let (call, message) = self.startQueue.popFirst() {
-            self.launch(call, message)
+        while self.runningCount < self.server.configuration.runningHandlersMax, let message = self.startQueue.firstMessage {
+            if let rest = self.rest(before: message) { return self.startQueued(at: rest) }
+            if let (call, message) = self.startQueue.popFirst() { self.launch(call, message) }
+        }
+    }
+
+    private func startQueued(at time: UInt64) {
+        guard !self.isStartScheduled else { return }
+        self.isStartScheduled = true
+        self.loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(time)) {
+            self.isStartScheduled = false
+            self.startQueued()
         }
     }
 

@@ -28,6 +28,8 @@ final class ServerConnection: HTTP2DriverDelegate {
     var runningCount = 0
     var waitingCount = 0
     var startQueue = StartQueue()
+    /// Whether it is to be looked at when the loop has rested from unfolding.
+    var isStartScheduled = false
     /// Calls with a writer that waits for room.
     private var blockedCalls: [ServerCall] = []
     /// The last headers that began a call.

@@ -10,6 +10,9 @@ struct StartQueue {
 
     var isEmpty: Bool { self.entries.isEmpty }
 
+    /// What starts the first call, which may be no message; nil when there is no call.
+    var firstMessage: ReceivedMessage?? { self.entries.first.map(\.message) }
+
     mutating func append(_ call: ServerCall, _ message: ReceivedMessage?) {
         self.entries.append((call, message))
         self.byteCount += message?.count ?? 0

@@ -32,6 +32,28 @@ struct OutboundQueueTests {
         #expect(queue.byteCount == 0)
     }
 
+    @Test("small messages behind others are put together up to the size of a frame, large ones are kept as they are")
+    func pieces() {
+        var queue = OutboundQueue()
+        let small = (0..<200).map { [UInt8](repeating: UInt8($0), count: 1 + 10 * $0) }
+        let large = [UInt8](repeating: 255, count: 5000)
+        var all: [UInt8] = []
+        for message in [large] + small + [large] + small + [large, large] {
+            queue.append(message)
+            all += message
+        }
+        #expect(queue.byteCount == all.count)
+        #expect(queue.waiting.allSatisfy { $0.count <= 16_384 })
+        #expect(queue.waiting.count < 2 * small.count / 10)
+        var taken: [UInt8] = []
+        for count in [1, 4999, 5000, 16_384] { taken += Self.take(count, from: &queue) }
+        // What comes while a piece is on its way out goes behind all the others.
+        queue.append([1, 2, 3])
+        all += [1, 2, 3]
+        taken += Self.take(queue.byteCount, from: &queue)
+        #expect(taken == all)
+    }
+
     @Test("a queue that is never empty keeps no trace of what was sent")
     func neverEmpty() {
         var queue = OutboundQueue()

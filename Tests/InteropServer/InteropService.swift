@@ -55,7 +55,9 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
     ) async throws {
         try Self.echoMetadata(context)
         context.compressResponses()
-        for try await request in requests {
+        // Without the hop that a loop over the requests makes for each.
+        var iterator = requests.makeAsyncIterator()
+        while let request = try await iterator.next() {
             if let report = request.orcaOobReport { self.load.publish(report) }
             try await Self.answer(request, responses)
         }

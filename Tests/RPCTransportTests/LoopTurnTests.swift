@@ -1,0 +1,73 @@
+import Compression
+import HTTP2Frames
+import NIOCore
+import NIOPosix
+import RPCCore
+import TestSupport
+import Testing
+
+@testable import RPCTransport
+
+@Suite("Who has the event loop's time")
+struct LoopTurnTests {
+    private static let restless = TestService.method("Restless", .unary)
+
+    @Test("a handler that never lets go of the loop for long leaves the sockets their turn", .timeLimit(.minutes(1)))
+    func restlessHandler() async throws {
+        let gate = Counter()
+        try await Rig.run {
+            $0.threadCount = 1
+        } router: { router in
+            router.register(unary: Self.restless) { (request: BytesMessage, _) in
+                gate.add()
+                // Until the other call has come through the same loop.
+                while gate.value < 2 { await Task.yield() }
+                return request
+            }
+        } _: { rig in
+            try await withThrowingTaskGroup { group in
+                group.addTask {
+                    let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: Self.restless, options: CallOptions())
+                }
+                await gate.reaches(1)
+                let _: BytesMessage = try await HTTP2Channel(address: rig.address).unary(
+                    BytesMessage(), method: Self.restless, options: CallOptions())
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("long work rests as long as it took, short work not at all")
+    func rest() {
+        var share = LoopShare()
+        #expect(share.rest(at: 1_000_000_000) == nil)
+        share.worked(from: 1_000_000_000, until: 1_000_400_000)
+        #expect(share.rest(at: 1_000_400_000) == nil, "less than half a millisecond")
+        share.worked(from: 1_001_000_000, until: 1_006_000_000)
+        #expect(share.rest(at: 1_006_000_000) == 1_011_000_000)
+        #expect(share.rest(at: 1_010_999_999) == 1_011_000_000)
+        #expect(share.rest(at: 1_011_000_000) == nil)
+    }
+
+    @Test("messages that are long to unfold take turns with other calls, and all are answered")
+    func unfolding() async throws {
+        try await Rig.run {
+            $0.threadCount = 1
+            $0.unfoldedBytesMax = 64 << 20
+        } _: { rig in
+            // Each within the limit of a message and within zlib's honest ratio, milliseconds to unfold.
+            let large = BytesMessage((0..<(3 << 20)).map { UInt8(truncatingIfNeeded: $0 >> 7) })
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        let reply: BytesMessage = try await rig.channel.unary(
+                            large, method: TestService.echo, options: CallOptions(codec: .deflate))
+                        #expect(reply == large)
+                    }
+                }
+                for index in 0..<20 { group.addTask { try await rig.expectEcho("\(index)") } }
+                try await group.waitForAll()
+            }
+        }
+    }
+}

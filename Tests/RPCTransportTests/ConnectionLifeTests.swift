@@ -110,8 +110,8 @@ struct ConnectionLifeTests {
             try await refused.send(Frame.headers(5, Frame.request("/test.v1.Test/Hang")) + Frame.data(5, [0, 0, 0, 0, 0]))
             await rig.service.started.reaches(1)
             #expect(await code { try await rig.hang(options: CallOptions(timeout: .milliseconds(300))) } == .deadlineExceeded)
-            await rig.service.cancelled.reaches(1)
-            #expect(rig.server.statistics.callsNow == 1, "the blocks that were refused are not waited for")
+            // On a busy machine that call may have ended before it was sent.
+            try await eventually("the blocks that were refused are not waited for") { rig.server.statistics.callsNow == 1 }
             try await refused.close()
         }
     }

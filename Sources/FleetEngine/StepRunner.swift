@@ -70,8 +70,7 @@ struct StepRunner: Sendable {
     private func place(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
         let planner: Planner
         do throws(CloudError) {
-            let catalogue = try await self.world.cloud.catalogue(call: self.world.call(.mutation, requestID: job.id.rawValue))
-            planner = Planner(catalogue: catalogue, cooldowns: self.world.cooldowns, defaultRegion: self.world.settings.defaultRegion)
+            planner = try await self.planner(for: job)
         } catch {
             self.world.upstreamAnswered(error)
             return try await self.postpone(job, lease, error)
@@ -80,16 +79,30 @@ struct StepRunner: Sendable {
         let applied: Applied
         do throws(Stop) {
             applied = try await self.apply(job, lease) { stepper in
-                if case .catalogue = stepper.plan() { stepper.placed(planner: planner) } else { stepper.returned() }
+                guard case .catalogue = stepper.plan() else { return stepper.returned() }
+                return stepper.placed(planner: planner, outlook: self.world.capacityOutlook(for: stepper.job, of: stepper.instance))
             }
         } catch .ceiling(let ceiling) {
-            _ = try await self.apply(job, lease) { $0.refused(by: ceiling) }
-            return
+            return self.noteLook(of: try await self.apply(job, lease) { $0.refused(by: ceiling) }.job)
         } catch .held(let hold) {
             return try await self.hold(job, lease, hold)
         }
-        guard case .create(let attempt) = applied.call else { return }
+        guard case .create(let attempt) = applied.call else { return self.noteLook(of: applied.job) }
         try await self.create(attempt, environment, applied.job, lease)
+    }
+
+    /// Who stands in line until the next round begins has had its look in this one; who is due before only waits for its turn.
+    private func noteLook(of job: Job) {
+        guard job.isInCapacityLine, let dueAt = job.dueAt, dueAt == dueAt.capacityRound else { return }
+        self.world.capacityLooks.note(job.id, at: self.world.clock.now)
+    }
+
+    /// All who stand in line look at one catalogue, which is read for them once in each round.
+    private func planner(for job: Job) async throws(CloudError) -> Planner {
+        let round = job.isInCapacityLine ? self.world.clock.now.capacityRound : nil
+        let call = self.world.call(round == nil ? .mutation : .sweep, requestID: job.id.rawValue)
+        let catalogue = try await self.world.cloud.catalogue(since: round, call: call)
+        return Planner(catalogue: catalogue, cooldowns: self.world.cooldowns, defaultRegion: self.world.settings.defaultRegion)
     }
 
     /// The one place that buys something. The attempt is durable; what comes of the call is judged from the row that says so.

@@ -10,6 +10,7 @@ package struct World: Sendable {
     package let settings: FleetSettings
     package let view: View
     package let cooldowns: Cooldowns
+    let capacityLooks = CapacityLooks()
     package let monitor: FleetMonitor
     /// Nil: no port is asked, and what waits to be asked is never ready.
     package let prober: (any Prober)?

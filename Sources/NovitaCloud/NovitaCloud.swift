@@ -144,9 +144,9 @@ extension NovitaCloud {
 // MARK: - Offers and money
 
 extension NovitaCloud {
-    package func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue {
+    package func catalogue(since time: Timestamp?, call: CloudCall) async throws(CloudError) -> Catalogue {
         do throws(CallFailure) {
-            return try await self.cache.value(deadline: call.deadline) { () async throws(CallFailure) in
+            return try await self.cache.value(since: time, deadline: call.deadline) { () async throws(CallFailure) in
                 try await self.fetchCatalogue(call)
             }.value
         } catch {

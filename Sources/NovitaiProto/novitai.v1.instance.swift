@@ -472,6 +472,10 @@ extension NovitaiV1 {
         package var volumes: [NovitaiV1.VolumeMount] = []
         /// Id of a private network of the account; the machine then stands in its region. For admins alone, as volumes are.
         package var networkId: String = ""
+        /// Until when a create may wait for capacity, at most 7 days ahead. Absent: one that no offer has room for is refused. While it waits the
+        /// instance is PENDING with the reason NO_CAPACITY, counts under the ceilings at the price of the offer it waits for, and costs nothing;
+        /// the offers are looked at once a minute, and who has waited longest asks first. Then it is FAILED with the same reason.
+        package var waitForCapacityUntil: GoogleProtobuf.Timestamp?
         package init() {}
     }
 }
@@ -508,6 +512,7 @@ extension NovitaiV1.InstanceSpec {
         self.templateId = try unsafe c.pointee.template_id.string("InstanceSpec.template_id")
         self.volumes = try unsafe Wire.messages(c.pointee.volumes, c.pointee.n_volumes, NovitaiV1.VolumeMount.init(reading:))
         self.networkId = try unsafe c.pointee.network_id.string("InstanceSpec.network_id")
+        self.waitForCapacityUntil = try unsafe Wire.message(c.pointee.wait_for_capacity_until, GoogleProtobuf.Timestamp.init(reading:))
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceSpec> {
@@ -536,6 +541,7 @@ extension NovitaiV1.InstanceSpec {
         try unsafe c.pointee.template_id = .init(arena.string(self.templateId))
         try unsafe (c.pointee.volumes, c.pointee.n_volumes) = arena.list(self.volumes) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe c.pointee.network_id = .init(arena.string(self.networkId))
+        if let value = self.waitForCapacityUntil { try unsafe c.pointee.wait_for_capacity_until = value.write(in: arena) }
         return unsafe c
     }
 }
@@ -1427,6 +1433,9 @@ extension NovitaiV1 {
         package var freshness: NovitaiV1.Freshness?
         /// Why CreateInstance would be refused now, although an offer fits: ceilings, balance, freeze. Judged at the price of the first candidate.
         package var obstacles: [NovitaiV1.PlanObstacle] = []
+        /// No candidate has room now, and the spec says until when CreateInstance may wait for one. Obstacles are then judged at the price of the
+        /// cheapest that it would wait for.
+        package var wouldWait: Bool = false
         package init() {}
     }
 }
@@ -1448,6 +1457,7 @@ extension NovitaiV1.PlanInstanceResponse {
         self.candidates = try unsafe Wire.messages(c.pointee.candidates, c.pointee.n_candidates, NovitaiV1.Candidate.init(reading:))
         self.freshness = try unsafe Wire.message(c.pointee.freshness, NovitaiV1.Freshness.init(reading:))
         self.obstacles = try unsafe Wire.messages(c.pointee.obstacles, c.pointee.n_obstacles, NovitaiV1.PlanObstacle.init(reading:))
+        self.wouldWait = unsafe c.pointee.would_wait != 0
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__PlanInstanceResponse> {
@@ -1455,6 +1465,7 @@ extension NovitaiV1.PlanInstanceResponse {
         try unsafe (c.pointee.candidates, c.pointee.n_candidates) = arena.list(self.candidates) { value throws(WireError) in try unsafe value.write(in: arena) }
         if let value = self.freshness { try unsafe c.pointee.freshness = value.write(in: arena) }
         try unsafe (c.pointee.obstacles, c.pointee.n_obstacles) = arena.list(self.obstacles) { value throws(WireError) in try unsafe value.write(in: arena) }
+        unsafe c.pointee.would_wait = self.wouldWait ? 1 : 0
         return unsafe c
     }
 }

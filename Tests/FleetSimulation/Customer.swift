@@ -17,6 +17,8 @@ struct Customer: Sendable {
         var ports: [PortSpec] = []
         /// Takes a machine that may be taken back, and does so much for it; nil: one on demand.
         var recovery: SpotRecovery?
+        /// Waits for capacity when there is none.
+        var waitsForCapacity = false
         /// Keeps it for so long.
         var stay: Duration = .zero
     }
@@ -32,6 +34,8 @@ struct Customer: Sendable {
 
     /// Longest that any job may take before the customer calls it stuck.
     static let patience: Duration = .seconds(4 * 3600)
+    /// Longer than any drought.
+    static let capacityPatience: Duration = .seconds(3 * 3600)
 
     let number: Int
     let plan: Plan
@@ -72,6 +76,7 @@ struct Customer: Sendable {
         let soonest = self.universe.clock.now + .seconds(60)
         policies.stopAt = policies.stopAt.map { max($0, soonest) }
         policies.deleteAt = policies.deleteAt.map { max($0, soonest) }
+        if self.plan.waitsForCapacity { spec.waitForCapacityUntil = self.universe.clock.now + Self.capacityPatience }
         if let recovery = self.plan.recovery {
             spec.billingMode = .spot
             policies.spotRecovery = recovery

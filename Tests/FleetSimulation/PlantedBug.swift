@@ -129,7 +129,9 @@ struct BuggyCloud: Cloud {
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.stop(id, call: call) }
     func restart(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.restart(id, call: call) }
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError) { try await self.inner.delete(id, call: call) }
-    func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue { try await self.inner.catalogue(call: call) }
+    func catalogue(since time: Timestamp?, call: CloudCall) async throws(CloudError) -> Catalogue {
+        try await self.inner.catalogue(since: time, call: call)
+    }
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD { try await self.inner.balance(call: call) }
 }
 

@@ -29,6 +29,8 @@ struct Scenario: Sendable {
     let listPageSize: Int
     /// Machines of somebody else's on the account.
     let neighbourMachines: Int
+    /// Times that the provider has no room for a while: everybody waits for it then.
+    let droughts: Int
     /// Of a probe of a program that is up to fail all the same.
     let probeFailures: Double
 
@@ -57,14 +59,21 @@ struct Scenario: Sendable {
         self.reclaims = 0
         self.listPageSize = listPageSize
         self.neighbourMachines = 0
+        self.droughts = 0
     }
 
     /// Drawn from the seed.
-    init(seed: UInt64) {
+    ///
+    /// - Parameter mayBeDry: the provider may have no room for a while.
+    init(seed: UInt64, mayBeDry: Bool = true) {
         let dice = Dice(seed: seed ^ 0x5CE7_A810)
         self.seed = seed
         let count = dice.number(1...3)
-        self.customers = (0..<count).map { _ in Self.plan(dice) }
+        // Drawn apart, so that what else a seed means stays as it is.
+        let weather = Dice(seed: seed ^ 0xD607_47A1)
+        let isDry = mayBeDry && weather.chance(0.25)
+        self.droughts = isDry ? weather.number(1...3) : 0
+        self.customers = (0..<count).map { _ in isDry ? Self.plan(dice).inDrought : Self.plan(dice) }
         self.isBeyondSettleWindow = dice.chance(0.1)
         self.hasDeafHeart = dice.chance(0.2)
         self.storeDelayMax = dice.chance(0.5) ? 40 : 0
@@ -179,5 +188,15 @@ struct Scenario: Sendable {
         case 3: .statusAfter(ProviderError(status: 500, reason: "UNKNOWN", message: "unknown error"))
         default: .rateLimit(retryAfter: 3)
         }
+    }
+}
+
+extension Customer.Plan {
+    /// Nobody but a create waits for room: who starts a machine again may be refused.
+    fileprivate var inDrought: Self {
+        var plan = self
+        plan.waitsForCapacity = true
+        (plan.stopsAndStarts, plan.recovery) = (false, nil)
+        return plan
     }
 }

@@ -126,7 +126,7 @@ final class SimulatedCloud: Cloud {
     }
 
     /// Not a call: a cached answer is the usual case, and its failures are other tests' subject.
-    func catalogue(call: CloudCall) async throws(CloudError) -> Fleet.Catalogue {
+    func catalogue(since time: Timestamp?, call: CloudCall) async throws(CloudError) -> Fleet.Catalogue {
         await Task.yield()
         return self.provider.catalogue(at: self.clock.now)
     }

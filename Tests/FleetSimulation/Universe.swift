@@ -71,12 +71,14 @@ final class Universe: Sendable {
         let overseer = Overseer(universe: self)
         let reclaimer = Reclaimer(universe: self)
         let neighbour = Neighbour(universe: self)
+        let weather = Weather(universe: self)
         let tasks =
             self.startCustomers() + [
                 Task(executorPreference: self.executor) { await watcher.run() },
                 Task(executorPreference: self.executor) { await overseer.run() },
                 Task(executorPreference: self.executor) { await reclaimer.run() },
                 Task(executorPreference: self.executor) { await neighbour.run() },
+                Task(executorPreference: self.executor) { await weather.run() },
             ]
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found: listings are whole again.

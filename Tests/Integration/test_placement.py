@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
+import time
 import urllib.request
 
 import grpc
 import pytest
-from conftest import BINARIES
+from conftest import BINARIES, spec, wait_for
 
 
 def novitai(server, *arguments):
@@ -75,3 +76,41 @@ def test_a_repeated_request_is_answered_although_its_template_is_gone(api, clien
     with pytest.raises(grpc.RpcError) as refused:
         client.instances.CreateInstance(request, timeout=10)
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "template" in refused.value.details()
+
+
+def later(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+def test_a_create_waits_for_capacity_over_a_crash_and_ends_at_its_time_with_nothing_billed(server, simulator, api, connect):
+    simulator.post("/_sim/stock", {"free": 0})
+    wanted = ("--product", "RTX 4090 24GB", "--image", "alpine:3")
+    plan = novitai(server, "instances", "plan", *wanted, "--wait-for-capacity-until", later(600))
+    assert plan["wouldWait"] and all(candidate["verdict"] == "CANDIDATE_VERDICT_UNAVAILABLE" for candidate in plan["candidates"][:3])
+    waiting = novitai(server, "instances", "create", *wanted, "--name", "one", "--wait-for-capacity-until", later(600))["instance"]
+    brief = novitai(server, "instances", "create", *wanted, "--name", "two", "--wait-for-capacity-until", later(6))["instance"]
+    for instance in (waiting, brief):
+        assert (instance["state"], instance["stateReason"]) == ("INSTANCE_STATE_PENDING", "STATE_REASON_NO_CAPACITY")
+        assert instance["placement"]["hourlyPrice"]["micros"] == "350000", "what it waits for counts under the ceilings"
+    server.kill()
+    server.start()
+    client = connect(server)
+    metrics = client.admin.GetMetrics(api.admin.GetMetricsRequest(), timeout=10).text
+    assert "novitai_creates_waiting_for_capacity 2" in metrics
+    get = lambda instance: client.instances.GetInstance(api.instance.GetInstanceRequest(id=instance["id"]), timeout=10)
+    wait_for(lambda: get(brief).state == api.instance.INSTANCE_STATE_FAILED, 20, "the end of the shorter wait")
+    assert get(brief).state_reason == api.instance.STATE_REASON_NO_CAPACITY
+    assert get(waiting).state == api.instance.INSTANCE_STATE_PENDING
+    novitai(server, "instances", "delete", "one", "--wait")
+    assert get(waiting).state == api.instance.INSTANCE_STATE_DELETED
+    assert simulator.ledger() == []
+
+
+def test_a_wait_that_is_over_or_too_long_is_refused_by_its_field(api, client):
+    for seconds in (-5, 8 * 86400):
+        given = spec(api)
+        given.wait_for_capacity_until.FromSeconds(int(time.time()) + seconds)
+        with pytest.raises(grpc.RpcError) as refused:
+            client.instances.CreateInstance(api.instance.CreateInstanceRequest(spec=given), timeout=10)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "spec.wait_for_capacity_until: must lie ahead, by at most 7 days" in refused.value.details()

@@ -59,6 +59,19 @@ struct CatalogueTests {
         #expect((first.fetchedAt == second.fetchedAt) == (requests == 3))
     }
 
+    @Test("what was read before the given time is read anew, once for all who want it", arguments: [(-9, 3), (0, 3), (1, 6), (60, 6)])
+    func since(offset: Int, requests: Int) async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        _ = try await cloud.catalogue(call: .test(of: self.clock))
+        let read = self.clock.now
+        self.clock.advance(by: .seconds(60))
+        for _ in 0..<3 {
+            _ = try await cloud.catalogue(since: read + .seconds(offset), call: .test(of: self.clock))
+        }
+        #expect(upstream.requests.count == requests)
+    }
+
     @Test("clearing makes the next call ask again")
     func clear() async throws {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }

@@ -319,6 +319,35 @@ struct InstanceHandlersTests {
         #expect(try await refusal { try await fixture.instances.planInstance(request, context: self.context) }.fields == ["spec.gpu_count"])
     }
 
+    @Test("what may wait for capacity is accepted without room, and a plan and validate_only say that it would wait")
+    func capacityWait() async throws {
+        let fixture = try await Fixture()
+        var plan = NovitaiV1.PlanInstanceRequest()
+        plan.spec = Fixture.spec
+        plan.spec?.products = ["p-3090"]
+        #expect(try await !fixture.instances.planInstance(plan, context: self.context).wouldWait)
+        let until = fixture.clock.now + .seconds(60)
+        plan.spec?.waitForCapacityUntil = GoogleProtobuf.Timestamp(until)
+        let planned = try await fixture.instances.planInstance(plan, context: self.context)
+        #expect(planned.wouldWait && planned.candidates.allSatisfy { $0.rank == 0 } && planned.obstacles.isEmpty)
+        var request = NovitaiV1.CreateInstanceRequest()
+        (request.spec, request.requestId, request.validateOnly) = (plan.spec, "r", true)
+        let checked = try await fixture.instances.createInstance(request, context: self.context)
+        #expect(checked.instance?.state == .pending && checked.instance?.stateReason == .noCapacity && fixture.view.revision == .zero)
+        request.validateOnly = false
+        let made = try await fixture.instances.createInstance(request, context: self.context)
+        #expect(made.instance?.stateReason == .noCapacity && made.instance?.spec?.waitForCapacityUntil == plan.spec?.waitForCapacityUntil)
+        #expect(made.job?.state == .waiting)
+        // Repeated when the time is over, it is still the same request; another one is not accepted any more.
+        fixture.clock.advance(by: .seconds(61))
+        #expect(try await fixture.instances.createInstance(request, context: self.context).instance?.id == made.instance?.id)
+        request.requestId = "another"
+        let late = try await refusal { try await fixture.instances.createInstance(request, context: self.context) }
+        #expect(late.fields == ["spec.wait_for_capacity_until"])
+        let unplanned = try await refusal { try await fixture.instances.planInstance(plan, context: self.context) }
+        #expect(unplanned.fields == ["spec.wait_for_capacity_until"])
+    }
+
     @Test("the caller's request id travels to the provider, and the caller's deadline with it")
     func cloudCall() async throws {
         let fixture = try await Fixture()

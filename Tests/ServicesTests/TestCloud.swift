@@ -36,7 +36,7 @@ final class TestCloud: Cloud, Sendable {
             ], fetchedAt: now)
     }
 
-    func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue {
+    func catalogue(since time: Timestamp?, call: CloudCall) async throws(CloudError) -> Catalogue {
         let result = self.state.withLock { state in
             state.calls.append(call)
             return state.catalogue

@@ -82,25 +82,26 @@ package struct Admission: Sendable {
     /// A new instance and the job that brings it about.
     /// - Throws: `invalidArgument`, `noCandidate`, `noCapacity`.
     package func create(_ new: NewInstance, planner: Planner, on occasion: Occasion) throws(FleetError) -> Admitted {
-        let placement = try self.bestPlacement(for: new, planner: planner, at: occasion.now)
+        let (placement, isAwaited) = try self.bestPlacement(for: new, planner: planner, at: occasion.now)
         try Self.checkFunds(for: placement, on: occasion)
         var spec = new.spec
         spec.environmentNames = new.environment.values.keys.sorted()
         let name = new.name.isEmpty ? occasion.instanceID.rawValue : new.name
-        let job = Job(
+        var job = Job(
             id: occasion.jobID, type: .createInstance, tenant: new.tenant, instanceID: occasion.instanceID, step: .place,
             requestID: occasion.request.requestID, trace: occasion.trace, createdAt: occasion.now)
-        let instance = Instance(
+        var instance = Instance(
             id: occasion.instanceID, name: name, tenant: new.tenant, owner: new.owner, spec: spec, labels: new.labels,
             deletionProtection: new.deletionProtection, policies: new.policies.isEmpty ? nil : new.policies, placement: placement,
             jobID: job.id, createdAt: occasion.now)
+        if isAwaited { job.enterLine(of: &instance, JobStepper.soldOut, at: occasion.now) }
         let commit = Commit(
             guards: [
                 .requestIsNew(occasion.request), .permitted(.begin), .nameIsFree(new.tenant, name), .ceilings(self.settings.ceilings),
             ] + (new.owner?.guards ?? []),
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             environments: [instance.id: new.environment],
-            audit: [.request(occasion, instance: instance, job: job, effect: "a machine is asked for")])
+            audit: [.request(occasion, instance: instance, job: job, effect: isAwaited ? JobStepper.soldOut : "a machine is asked for")])
         return Admitted(commit: commit, instance: instance, job: job)
     }
 
@@ -124,11 +125,15 @@ package struct Admission: Sendable {
         }
     }
 
-    private func bestPlacement(for new: NewInstance, planner: Planner, at now: Timestamp) throws(FleetError) -> Placement {
+    /// What would be asked for now, or what it would be if there were room and the request may wait for that.
+    private func bestPlacement(
+        for new: NewInstance, planner: Planner, at now: Timestamp
+    ) throws(FleetError) -> (placement: Placement, isAwaited: Bool) {
         let violations = Self.violations(of: new) + planner.unknownNames(in: new.spec)
         guard violations.isEmpty else { throw .invalid(violations) }
         let candidates = planner.candidates(for: new.spec, at: now)
-        if let best = candidates.first, best.verdict == .eligible { return best.placement }
+        if let best = candidates.first, best.verdict == .eligible { return (best.placement, false) }
+        if let until = new.spec.waitForCapacityUntil, until > now, let awaited = candidates.awaited { return (awaited.placement, true) }
         throw Self.refusal(from: candidates.filter { $0.verdict != .notRequested })
     }
 
@@ -136,7 +141,7 @@ package struct Admission: Sendable {
     private static func refusal(from candidates: [Candidate]) -> FleetError {
         let reasons = candidates.prefix(8).map { "\($0.placement.productName) in \($0.placement.clusterID): \($0.reason)" }
             .joined(separator: "; ")
-        if candidates.contains(where: { $0.verdict == .unavailable || $0.verdict == .coolingDown }) {
+        if candidates.contains(where: \.lacksOnlyCapacity) {
             return FleetError(.noCapacity, "no capacity now: \(reasons)", retryAfter: Cooldowns.duration)
         }
         if !candidates.isEmpty, candidates.allSatisfy({ $0.verdict == .diskOutOfRange || $0.verdict == .notInRegion }),

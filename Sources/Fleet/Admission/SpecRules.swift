@@ -34,6 +34,8 @@ package enum SpecRules {
     package static let labelsMax = 64
     package static let labelKeyLengths = 1...63
     package static let labelValueLengthMax = 255
+    /// Ours: whoever has waited for a week asks again, and sees the prices of then.
+    package static let capacityWaitMax: Duration = .seconds(7 * 86_400)
     /// Printable characters.
     package static let requestIDLengths = 1...64
 
@@ -63,6 +65,13 @@ package enum SpecRules {
             require((1...100).contains(rule.thresholdPercent), "readiness_rule.threshold_percent", "must be 1 to 100")
         }
         return found + self.violations(ofPorts: spec.ports) + self.violations(ofVolumes: spec.volumes ?? [])
+    }
+
+    /// What is wrong with a spec now, and need not be when the request is repeated.
+    package static func violations(ofCapacityWait spec: InstanceSpec, at now: Timestamp) -> [FieldViolation] {
+        guard let until = spec.waitForCapacityUntil, !(until > now && until <= now + self.capacityWaitMax) else { return [] }
+        let days = self.capacityWaitMax.components.seconds / 86_400
+        return [FieldViolation("spec.wait_for_capacity_until", "must lie ahead, by at most \(days) days")]
     }
 
     package static func violations(of environment: InstanceEnvironment) -> [FieldViolation] {

@@ -72,6 +72,7 @@ struct Restoration: Sendable {
         guard job.type == .createInstance, job.step == .place || job.step.isSettling else { return nil }
         var job = job
         job.createCalls = max(job.createCalls, self.attemptFloor)
+        job.leaveLine(at: self.now)
         if case .settle(var attempt, _) = job.step {
             attempt.callDeadline = self.now
             job.step = .settle(attempt, absences: 0)

@@ -47,12 +47,15 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
     package var volumes: [VolumeMount]?
     /// Nil: none.
     package var networkID: String?
+    /// Until when a create may wait for capacity; nil: it does not wait.
+    package var waitForCapacityUntil: Timestamp?
 
     package init(
         products: [String], gpuCount: Int = 1, regions: [String] = [], image: String, registryCredentialID: String = "",
         command: String = "", entrypoint: String = "", environmentNames: [String] = [], ports: [PortSpec] = [], diskGB: Int = 60,
         billingMode: BillingMode = .onDemand, maxHourlyPrice: MicroUSD? = nil, minCUDAVersion: String = "",
-        readiness: ReadinessRule? = nil, volumes: [VolumeMount]? = nil, networkID: String? = nil
+        readiness: ReadinessRule? = nil, volumes: [VolumeMount]? = nil, networkID: String? = nil,
+        waitForCapacityUntil: Timestamp? = nil
     ) {
         self.products = products
         self.gpuCount = gpuCount
@@ -70,6 +73,7 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
         self.readiness = readiness
         self.volumes = volumes
         self.networkID = networkID
+        self.waitForCapacityUntil = waitForCapacityUntil
     }
 }
 

@@ -9,6 +9,18 @@ extension Job {
     /// call that came to nothing is an attempt.
     var isUncalled: Bool { self.step == .send && self.attemptCount == 0 && self.firstSentAt == nil }
 
+    /// It stands in line for capacity: nothing is asked for it.
+    package var isInCapacityLine: Bool { self.step == .place && self.capacityWaitSince != nil }
+
+    /// Since when a create has had to bring a machine up.
+    var begunAt: Timestamp { self.capacityWaitEndedAt ?? self.createdAt }
+
+    mutating func leaveLine(at now: Timestamp) {
+        guard self.capacityWaitSince != nil else { return }
+        self.capacityWaitSince = nil
+        self.capacityWaitEndedAt = now
+    }
+
     var awaitsMachine: Bool { self.step == .boot || self.step == .confirm }
 
     mutating func end(_ state: JobState, progress: String, reason: String = "", message: String = "", at now: Timestamp) {

@@ -105,6 +105,10 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var createCalls: Int
     /// Candidates that the provider refused to this job; each is asked at most once.
     package var refusedCandidates: [CandidateKey]
+    /// Of a create alone: since when it has been standing in line for capacity; nil while it does not.
+    package var capacityWaitSince: Timestamp?
+    /// The same: when it last left that line to ask for a machine; nil: never.
+    package var capacityWaitEndedAt: Timestamp?
     /// When the change was first asked of the provider, written down before the call; nil before that, and for a create.
     package var firstSentAt: Timestamp?
     /// When the provider accepted the call of the present step; nil while that is not known.
@@ -156,6 +160,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.attemptCount = 0
         self.createCalls = 0
         self.refusedCandidates = []
+        self.capacityWaitSince = nil
+        self.capacityWaitEndedAt = nil
         self.firstSentAt = nil
         self.acknowledgedAt = nil
         self.absences = 0

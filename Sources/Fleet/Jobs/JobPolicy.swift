@@ -1,6 +1,7 @@
 /// How long a kind of job may take, and how it is tried again. The tries are not counted: a job goes on until its deadline.
 package struct JobPolicy: Sendable, Hashable {
-    /// A create's time runs from being accepted, any other's from the first call to the provider. Nil: without an end.
+    /// A create's time runs from being accepted or from the end of its wait for capacity, any other's from the first call to the provider.
+    /// Nil: without an end.
     package var deadline: Duration?
     /// The delay before a repeat: doubled with each failure, from the first to the last.
     package var retryDelayMin: Duration

@@ -41,4 +41,15 @@ package struct Candidate: Hashable, Sendable {
     package var reason: String
 
     package var key: CandidateKey { self.placement.candidate }
+
+    /// It would be asked if it had room.
+    package var lacksOnlyCapacity: Bool { self.verdict == .unavailable || self.verdict == .coolingDown }
+}
+
+extension [Candidate] {
+    /// What a create would wait for: the cheapest of those that only lack room, when none can be asked.
+    package var awaited: Candidate? {
+        guard !self.contains(where: { $0.verdict == .eligible }) else { return nil }
+        return self.filter(\.lacksOnlyCapacity).min { $0.placement.hourlyPrice < $1.placement.hourlyPrice }
+    }
 }

@@ -27,6 +27,14 @@ package struct Planner: Sendable {
         return ranked + others.filter { $0.verdict != .notRequested } + others.filter { $0.verdict == .notRequested }
     }
 
+    /// True when a machine of that spec would be asked for there now.
+    func isEligible(_ place: CandidateKey, for spec: InstanceSpec, at now: Timestamp) -> Bool {
+        guard place.billingMode == spec.billingMode, let product = self.catalogue.products.first(where: { $0.id == place.productID }),
+            let cluster = self.clusters(of: product).first(where: { $0.id == place.clusterID })
+        else { return false }
+        return self.judge(product, in: cluster, for: spec, at: now).candidate.verdict == .eligible
+    }
+
     /// A product by id, or by name whatever the case.
     package func product(_ text: String) -> Product? {
         self.catalogue.products.first { Self.matches(text, id: $0.id, name: $0.name) }

@@ -201,7 +201,9 @@ package protocol Cloud: Sendable {
     /// Accepted, or the machine is not known (any more). Proof of the end is only `machine` answering nil.
     func delete(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     /// What is on offer; may be as old as the cache's time to live, its `fetchedAt` says how old.
-    func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue
+    ///
+    /// - Parameter time: what was asked for before does not do; nil: whatever the cache has.
+    func catalogue(since time: Timestamp?, call: CloudCall) async throws(CloudError) -> Catalogue
     /// What the account can still spend.
     func balance(call: CloudCall) async throws(CloudError) -> MicroUSD
     /// What the provider charged, machine by machine, as far as its bill for the span is made.
@@ -212,4 +214,5 @@ extension Cloud {
     package func machines(status: String?, call: CloudCall) async throws(CloudError) -> MachineListing {
         try await self.machines(status: status, call: call, onPage: { _ in })
     }
+    package func catalogue(call: CloudCall) async throws(CloudError) -> Catalogue { try await self.catalogue(since: nil, call: call) }
 }

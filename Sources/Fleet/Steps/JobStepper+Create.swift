@@ -3,12 +3,15 @@ extension JobStepper {
     // MARK: place
 
     /// Chooses the best candidate that has not refused this job, and writes the attempt down before it is made.
-    package func placed(planner: Planner) -> StepResult {
+    package func placed(planner: Planner, outlook: CapacityOutlook = CapacityOutlook()) -> StepResult {
         let candidates = planner.candidates(for: self.instance.spec, at: self.now)
         guard let best = candidates.first(where: { $0.verdict == .eligible && !self.job.refusedCandidates.contains($0.key) }) else {
-            return self.failedWithoutMachine(.noCapacity, "no offer with capacity is left")
+            return self.turnedAway("no offer with capacity is left", Self.soldOut)
         }
+        if let wait = self.wait(before: best, planner: planner, outlook: outlook) { return wait }
         var (job, instance) = (self.job, self.instance)
+        job.leaveLine(at: self.now)
+        if instance.stateReason == .noCapacity { instance.state(.pending, because: .requested, "") }
         job.createCalls = max(job.createCalls, self.attemptFloor) + 1
         let attempt = CreateAttempt(
             number: job.createCalls, placement: best.placement, sentAt: self.now, callDeadline: self.now + self.settings.requestTimeout)
@@ -33,7 +36,7 @@ extension JobStepper {
 
     /// The dearer candidate does not fit under the ceilings.
     package func refused(by ceiling: CeilingReached) -> StepResult {
-        self.failedWithoutMachine(.noCapacity, ceiling.description)
+        self.turnedAway(ceiling.description, "waiting: \(ceiling.ceiling.rawValue) does not leave room for the offers that there are")
     }
 
     // MARK: settle

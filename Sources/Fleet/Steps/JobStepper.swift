@@ -93,7 +93,10 @@ package struct JobStepper: Sendable {
         if self.job.type == .saveImage, self.job.step != .end { return self.planImageSave() }
         if self.job.type == .changeBilling, self.job.step != .end { return self.planBilling() }
         switch self.job.step {
-        case .place: return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
+        case .place:
+            if self.isOutlived { return .decided(self.outlived()) }
+            if self.hasWaitedTooLong { return .decided(self.failedWithoutMachine(.noCapacity, Self.noCapacityInTime)) }
+            return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
         case .settle(let attempt, _): return .listing(attempt)
         case .boot: return self.planLook()
         case .send: return self.planAction()
@@ -117,13 +120,13 @@ package struct JobStepper: Sendable {
         }
     }
 
-    /// It has taken longer than it may. A create has its time from being accepted, every other change from the first time that it
-    /// was asked of the provider: a server that was down, or a job before it, takes nothing away.
+    /// It has taken longer than it may. A create has its time from being accepted or from the end of its wait for capacity, every other
+    /// change from the first time that it was asked of the provider: a server that was down, or a job before it, takes nothing away.
     var isOverdue: Bool {
         guard self.believesClock else { return false }
         return switch self.job.type {
         // Months that were asked for are looked for as long as they may still show.
-        case .createInstance, .changeBilling: self.now >= self.job.createdAt + self.settings.startupTimeout
+        case .createInstance, .changeBilling: !self.isInLine && self.now >= self.job.begunAt + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
         // It pushes a whole disk.
         case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false
@@ -142,7 +145,7 @@ package struct JobStepper: Sendable {
     }
 
     var nextLook: Timestamp {
-        let waited = max(.zero, self.now - self.job.createdAt)
+        let waited = max(.zero, self.now - self.job.begunAt)
         return self.tick(after: min(StepLimits.transitionIntervalMax, waited / 12))
     }
 

@@ -26,6 +26,12 @@ package enum StepLimits {
     package static let upstreamClockSlack: Duration = .seconds(60)
     /// Jobs of a machine that are remembered so as not to be taken for a new one: the newest. A machine has one at a time.
     static let upstreamJobsBeforeMax = 64
+    /// Creates that wait for capacity look at the offers together, so often: one reading of the catalogue is four calls, less than half of the
+    /// smallest call budget.
+    package static let capacityInterval: Duration = .seconds(60)
+    /// Those that want the same place ask one after the other, so far apart: longer than most create calls take, so that who comes next
+    /// knows how the one before has fared.
+    package static let capacityTurn: Duration = .seconds(1)
     /// Between repeats of a failed call: doubled each time, from the first to the last.
     package static let retryDelayMin: Duration = .seconds(1)
     package static let retryDelayMax: Duration = .seconds(60)

@@ -39,9 +39,12 @@ final class FetchCache<Value: Sendable>: Sendable {
         self.waiters = Waiters(limit: waitingMax)
     }
 
-    func value(deadline: Timestamp, fetch: () async throws(CallFailure) -> Value) async throws(CallFailure) -> Fetched<Value> {
+    /// - Parameter time: what was fetched before is fetched anew; what is under way does.
+    func value(
+        since time: Timestamp? = nil, deadline: Timestamp, fetch: () async throws(CallFailure) -> Value
+    ) async throws(CallFailure) -> Fetched<Value> {
         while true {
-            switch self.role() {
+            switch self.role(since: time) {
             case .use(let value): return value
             case .fetch(let generation): return try await self.lead(generation, fetch)
             case .wait(let round):
@@ -70,10 +73,12 @@ final class FetchCache<Value: Sendable>: Sendable {
         }
     }
 
-    private func role() -> Role {
+    private func role(since time: Timestamp?) -> Role {
         let now = self.clock.now
         return self.state.withLock { state in
-            if let kept = state.kept, now - kept.fetchedAt < self.timeToLive { return .use(kept) }
+            if let kept = state.kept, now - kept.fetchedAt < self.timeToLive, time.map({ kept.fetchedAt >= $0 }) ?? true {
+                return .use(kept)
+            }
             if state.isFetching { return .wait(round: state.round) }
             state.isFetching = true
             return .fetch(generation: state.generation)

@@ -73,9 +73,14 @@ package struct FleetMetrics: MetricSource {
 
     private var jobFamilies: [MetricFamily] {
         let jobs = self.view.unfinishedJobs().jobs
+        let line = jobs.filter(\.isInCapacityLine)
         let types = Dictionary(grouping: jobs, by: \.type).mapValues(\.count)
         let kinds = Dictionary(grouping: jobs) { JobKind(type: $0.type, state: $0.state) }.mapValues(\.count)
         return [
+            .gauge("novitai_creates_waiting_for_capacity", "Creates that stand in line until an offer has room.", Double(line.count)),
+            .gauge(
+                "novitai_oldest_capacity_wait_time_seconds", "Since when the oldest of those waits; 0 when there is none.",
+                line.compactMap(\.capacityWaitSince).min().map { Double($0.microseconds) / 1e6 } ?? 0),
             MetricFamily(
                 .gauge, "novitai_jobs", "Unfinished jobs by type and state.",
                 JobType.known.flatMap { type in

@@ -20,11 +20,12 @@ extension InstanceHandlers {
                 labels: request.labels, deletionProtection: request.deletionProtection,
                 policies: InstancePolicies(request.policies, default: self.backend.settings.idleStop))
             let labels = Self.nulViolations(inLabels: request.labels)
-            var policies = SpecRules.violations(of: new.policies, at: self.backend.clock.now)
+            let now = self.backend.clock.now
+            var times = SpecRules.violations(of: new.policies, at: now) + SpecRules.violations(ofCapacityWait: new.spec, at: now)
             // What lay ahead when a request was accepted may be over when it is repeated, and is no reason then to call its machine not made.
-            if !policies.isEmpty, try await self.backend.store.request(key) != nil { policies = [] }
+            if !times.isEmpty, try await self.backend.store.request(key) != nil { times = [] }
             let known =
-                SpecRules.violations(ofRequestID: key.requestID) + policies + InstancePolicies.unknownRecovery(in: request.policies)
+                SpecRules.violations(ofRequestID: key.requestID) + times + InstancePolicies.unknownRecovery(in: request.policies)
                 + wanted.violations + labels + Admission.violations(of: new)
             let planner = try await self.planner(for: key, known: known, spec: wanted.spec, context)
             let reply = try await self.backend.mutations.create(

@@ -106,14 +106,18 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
             let wanted = try await self.requestedSpec(request.spec, context: context)
             let tenant = try self.backend.tenant(of: context)
             let new = Admission.NewInstance(tenant: tenant, name: "", spec: wanted.spec, environment: wanted.environment)
-            try Self.check(wanted.violations + Admission.violations(of: new))
+            let now = self.backend.clock.now
+            try Self.check(
+                wanted.violations + Admission.violations(of: new) + SpecRules.violations(ofCapacityWait: wanted.spec, at: now))
             let catalogue = try await self.backend.cloud.catalogue(call: self.backend.cloudCall(context))
             let planner = self.planner(catalogue)
             try Self.check(planner.unknownNames(in: wanted.spec))
             var response = NovitaiV1.PlanInstanceResponse()
-            let candidates = planner.candidates(for: wanted.spec, at: self.backend.clock.now)
+            let candidates = planner.candidates(for: wanted.spec, at: now)
             response.candidates = candidates.map { NovitaiV1.Candidate($0) }
-            let price = candidates.first.flatMap { $0.verdict == .eligible ? $0.placement.hourlyPrice : nil } ?? .zero
+            let awaited = wanted.spec.waitForCapacityUntil == nil ? nil : candidates.awaited
+            response.wouldWait = awaited != nil
+            let price = candidates.first { $0.verdict == .eligible }.map(\.placement.hourlyPrice) ?? awaited?.placement.hourlyPrice ?? .zero
             let obstacles = self.backend.mutations.obstacles(
                 to: price, of: tenant, owner: Owner(try self.backend.caller(of: context)))
             response.obstacles = obstacles.map { NovitaiV1.PlanObstacle($0) }

@@ -25,6 +25,7 @@ extension NovitaiV1.InstanceSpec {
             return message
         }
         self.networkId = spec.networkID ?? ""
+        self.waitForCapacityUntil = spec.waitForCapacityUntil.map { GoogleProtobuf.Timestamp($0) }
     }
 }
 
@@ -88,6 +89,7 @@ struct RequestedSpec {
             self.spec.volumes = message.volumes.map { VolumeMount(volumeID: $0.volumeId, mountPath: $0.mountPath) }
         }
         if !message.networkId.isEmpty { self.spec.networkID = message.networkId }
+        self.spec.waitForCapacityUntil = message.waitForCapacityUntil.map { Timestamp($0) }
         self.violations += Self.controlCharacters(in: message)
     }
 

@@ -50,13 +50,6 @@ extension PolicyUpdate {
     }
 }
 
-extension Timestamp {
-    /// The decoder has checked the ranges of both fields.
-    fileprivate init(_ time: GoogleProtobuf.Timestamp) {
-        self.init(microseconds: time.seconds * 1_000_000 + Int64(time.nanos / 1000))
-    }
-}
-
 extension NovitaiV1.NextAction {
     init(_ action: NextAction) {
         self.init()

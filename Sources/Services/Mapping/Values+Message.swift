@@ -16,6 +16,13 @@ extension GoogleProtobuf.Timestamp {
     }
 }
 
+extension Timestamp {
+    /// The decoder has checked the ranges of both fields.
+    init(_ time: GoogleProtobuf.Timestamp) {
+        self.init(microseconds: time.seconds * 1_000_000 + Int64(time.nanos / 1000))
+    }
+}
+
 extension GoogleProtobuf.Duration {
     init(_ duration: Duration) {
         self.init()

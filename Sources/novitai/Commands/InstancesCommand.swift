@@ -35,7 +35,8 @@ struct PlanInstance: AsyncParsableCommand {
                     candidate.rank == 0 ? "-" : String(candidate.rank), candidate.productName, candidate.regionId,
                     candidate.billingMode.word, candidate.hourlyPrice.text, candidate.stock, candidate.verdict.word, candidate.reason)
             }
-            return table.text + plan.obstacles.map { "refused now: \($0.message) (\($0.reason))\n" }.joined()
+            let wait = plan.wouldWait ? "no offer has room now: a create would wait for one\n" : ""
+            return table.text + wait + plan.obstacles.map { "refused now: \($0.message) (\($0.reason))\n" }.joined()
         }
     }
 }

@@ -54,6 +54,12 @@ struct SpecOptions: ParsableArguments {
     @Option(help: "Highest acceptable price in USD per hour for the whole machine, as 0.50.")
     var maxPrice: Dollars?
 
+    @Option(
+        help: ArgumentHelp(
+            "Wait until then, at most a week, when no offer has room; nothing is billed while it waits.", valueName: "2030-01-31T18:00:00Z")
+    )
+    var waitForCapacityUntil: TimeOption?
+
     @Option(help: "Replaces the image's command.")
     var command: String = ""
 
@@ -115,6 +121,7 @@ struct SpecOptions: ParsableArguments {
         spec.entrypoint = self.entrypoint
         spec.registryCredentialId = self.registryCredential
         spec.minCudaVersion = self.minCuda
+        spec.waitForCapacityUntil = self.waitForCapacityUntil?.message
         return spec
     }
 }

@@ -760,7 +760,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__
   (ProtobufCMessageInit) novitai__v1__instance_spec__environment_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[18] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[19] =
 {
   {
     "products",
@@ -978,6 +978,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wait_for_capacity_until",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, wait_for_capacity_until),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   10,   /* field[10] = billing_mode */
@@ -998,11 +1010,12 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   14,   /* field[14] = requirements */
   15,   /* field[15] = template_id */
   16,   /* field[16] = volumes */
+  18,   /* field[18] = wait_for_capacity_until */
 };
 static const ProtobufCIntRange novitai__v1__instance_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
 {
@@ -1012,7 +1025,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
   "Novitai__V1__InstanceSpec",
   "novitai.v1",
   sizeof(Novitai__V1__InstanceSpec),
-  18,
+  19,
   novitai__v1__instance_spec__field_descriptors,
   novitai__v1__instance_spec__field_indices_by_name,
   1,  novitai__v1__instance_spec__number_ranges,
@@ -2780,7 +2793,7 @@ const ProtobufCMessageDescriptor novitai__v1__candidate__descriptor =
   (ProtobufCMessageInit) novitai__v1__candidate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field_descriptors[4] =
 {
   {
     "candidates",
@@ -2818,16 +2831,29 @@ static const ProtobufCFieldDescriptor novitai__v1__plan_instance_response__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "would_wait",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__PlanInstanceResponse, would_wait),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__plan_instance_response__field_indices_by_name[] = {
   0,   /* field[0] = candidates */
   1,   /* field[1] = freshness */
   2,   /* field[2] = obstacles */
+  3,   /* field[3] = would_wait */
 };
 static const ProtobufCIntRange novitai__v1__plan_instance_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor =
 {
@@ -2837,7 +2863,7 @@ const ProtobufCMessageDescriptor novitai__v1__plan_instance_response__descriptor
   "Novitai__V1__PlanInstanceResponse",
   "novitai.v1",
   sizeof(Novitai__V1__PlanInstanceResponse),
-  3,
+  4,
   novitai__v1__plan_instance_response__field_descriptors,
   novitai__v1__plan_instance_response__field_indices_by_name,
   1,  novitai__v1__plan_instance_response__number_ranges,

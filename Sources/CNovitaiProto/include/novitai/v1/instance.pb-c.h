@@ -189,6 +189,7 @@ struct  Novitai__V1__InstanceSpec
   size_t n_volumes;
   Novitai__V1__VolumeMount **volumes;
   ProtobufCBinaryData network_id;
+  Google__Protobuf__Timestamp *wait_for_capacity_until;
   Novitai__V1__InstanceSpec__MaxHourlyPriceCase _max_hourly_price_case;
   union {
     Novitai__V1__Money *max_hourly_price;
@@ -196,7 +197,7 @@ struct  Novitai__V1__InstanceSpec
 };
 #define NOVITAI__V1__INSTANCE_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_spec__descriptor) \
-    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NULL, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
 
 
 struct  Novitai__V1__ProductRequirements
@@ -491,10 +492,11 @@ struct  Novitai__V1__PlanInstanceResponse
   Novitai__V1__Freshness *freshness;
   size_t n_obstacles;
   Novitai__V1__PlanObstacle **obstacles;
+  protobuf_c_boolean would_wait;
 };
 #define NOVITAI__V1__PLAN_INSTANCE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__plan_instance_response__descriptor) \
-    , 0,NULL, NULL, 0,NULL }
+    , 0,NULL, NULL, 0,NULL, 0 }
 
 
 struct  Novitai__V1__PlanObstacle

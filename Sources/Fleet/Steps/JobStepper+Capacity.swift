@@ -1,0 +1,74 @@
+/// A create that may wait until a place has room: it stands in line, looks at the offers with the others once a round, and asks when it is
+/// its turn. Between two looks it is a row and nothing else.
+extension JobStepper {
+    package static let soldOut = "waiting for capacity: every offer that fits is sold out or has just refused"
+    static let noCapacityInTime = "no offer had room in the time that the spec gives"
+
+    /// No time runs but the spec's.
+    var isInLine: Bool { self.job.isInCapacityLine }
+
+    var hasWaitedTooLong: Bool { self.isInLine && self.capacityDeadline == nil }
+
+    /// A machine would be deleted as soon as it were there: its time is over while it waits for one.
+    var isOutlived: Bool {
+        guard self.isInLine, self.believesClock else { return false }
+        let ends = [JobCause.lifetime, .schedule].compactMap { self.instance.due(.delete, $0) }
+        return ends.contains { $0 <= self.now }
+    }
+
+    func outlived() -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        let message = "its time was over before there was room"
+        instance.desiredState = .deleted
+        instance.end(.deleted, because: .policy, message, at: self.now)
+        job.end(.cancelled, progress: "deleted", reason: StateReason.policy.word, message: message, at: self.now)
+        return self.result(job, instance)
+    }
+
+    /// Until when it may wait; nil when it may not, or no longer.
+    private var capacityDeadline: Timestamp? {
+        guard self.job.type == .createInstance, let until = self.instance.spec.waitForCapacityUntil else { return nil }
+        return until > self.now || !self.believesClock ? until : nil
+    }
+
+    /// Nothing can be asked for now: it waits if it may.
+    ///
+    /// - Parameter waiting: the same words at every look, so that only a change that says something is one.
+    func turnedAway(_ refusal: String, _ waiting: String, dueAt: Timestamp? = nil) -> StepResult {
+        guard let deadline = self.capacityDeadline else { return self.failedWithoutMachine(.noCapacity, refusal) }
+        var (job, instance) = (self.job, self.instance)
+        job.enterLine(of: &instance, waiting, at: self.now)
+        let next = dueAt ?? self.now.nextTick(of: StepLimits.capacityInterval)
+        job.proceed(to: .place, at: deadline > self.now ? min(deadline, next) : next, progress: waiting)
+        return self.result(job, instance)
+    }
+
+    /// Why a create that may wait does not ask although there is room; nil when it does.
+    func wait(before best: Candidate, planner: Planner, outlook: CapacityOutlook) -> StepResult? {
+        guard self.capacityDeadline != nil else { return nil }
+        // Who was refused by one place in its turn goes on with the next.
+        let hasWaited = self.isInLine || self.job.capacityWaitEndedAt != nil
+        let ahead = outlook.countAhead(at: best.key, isInLine: hasWaited, planner: planner, now: self.now)
+        if ahead > 0 {
+            let turn = self.now + StepLimits.capacityTurn * ahead
+            return self.turnedAway("", "waiting for capacity: others have waited longer for it", dueAt: turn)
+        }
+        // Who has just come has been judged a moment ago.
+        guard self.isInLine else { return nil }
+        if self.instance.desiredState != .running { return self.turnedAway("", "waiting for capacity until it is to run again") }
+        let refusal = outlook.funds.flatMap {
+            Admission.refusal(of: best.placement.hourlyPrice, $0, outlook.otherHourlySpend, at: self.now)
+        }
+        return refusal.map { _ in self.turnedAway("", "waiting: the account's balance does not carry it for an hour") }
+    }
+}
+
+extension Job {
+    mutating func enterLine(of instance: inout Instance, _ words: String, at now: Timestamp) {
+        self.refusedCandidates = []
+        self.capacityWaitSince = self.capacityWaitSince ?? now
+        self.state = .waiting
+        self.progress = words
+        instance.state(.pending, because: .noCapacity, words)
+    }
+}

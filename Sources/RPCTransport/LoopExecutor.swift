@@ -60,7 +60,8 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
             defer { jobs = [] }
             return jobs
         }
-        self.drain()
+        // Otherwise it is to come anyway: two at a time would never come to one again while jobs queue others.
+        if !self.isDrainScheduled { self.drain() }
     }
 
     /// Nanoseconds for which jobs that queue further jobs have the loop. It looks at its sockets only when nothing is left to be run.

@@ -160,7 +160,20 @@ extension NovitaCloud {
         let listings = ProductListings(
             onDemand: try await self.list("/products", [("billingMethod", BillingMode.onDemand.rawValue)], call),
             spot: try await self.list("/products", [("billingMethod", BillingMode.spot.rawValue)], call))
-        return Catalogue(products: listings.products(in: clusters), clusters: clusters, fetchedAt: fetchedAt)
+        let cpus = try await self.cpuProducts(call)
+        return Catalogue(products: listings.products(in: clusters) + cpus, clusters: clusters, fetchedAt: fetchedAt)
+    }
+
+    /// An account that may not have any has none: that must not keep it from GPUs.
+    private func cpuProducts(_ call: CloudCall) async throws(CallFailure) -> [Product] {
+        do throws(CallFailure) {
+            return try await self.list("/cpu/products", [], call).compactMap(Product.init(ofCPU:))
+        } catch {
+            switch error.error.code {
+            case .notFound, .unauthorized, .invalidRequest: return []
+            default: throw error
+            }
+        }
     }
 
     private func list(_ path: String, _ query: [(name: String, value: String)], _ call: CloudCall) async throws(CallFailure) -> [JSON] {

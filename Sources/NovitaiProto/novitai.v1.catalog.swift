@@ -10,7 +10,7 @@ extension NovitaiV1 {
     package struct Product: ProtobufMessage {
         package var id: String = ""
         package var name: String = ""
-        /// Per GPU.
+        /// Per GPU; of the whole machine where the kind is CPU, as all that is said per GPU.
         package var cpuCount: UInt32 = 0
         /// Per GPU.
         package var memoryGb: UInt32 = 0
@@ -23,6 +23,7 @@ extension NovitaiV1 {
         /// The provider's word: none, low, normal, high.
         package var stock: String = ""
         package var available: Bool = false
+        package var kind: NovitaiV1.MachineKind = .unspecified
         package init() {}
     }
 }
@@ -52,6 +53,7 @@ extension NovitaiV1.Product {
         self.regionIds = try unsafe Wire.list(c.pointee.region_ids, c.pointee.n_region_ids) { value throws(WireError) in try unsafe value.string("Product.region_ids") }
         self.stock = try unsafe c.pointee.stock.string("Product.stock")
         self.available = unsafe c.pointee.available != 0
+        self.kind = unsafe NovitaiV1.MachineKind(rawValue: c.pointee.kind)
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Product> {
@@ -73,6 +75,7 @@ extension NovitaiV1.Product {
         try unsafe (c.pointee.region_ids, c.pointee.n_region_ids) = arena.list(self.regionIds) { value throws(WireError) in try unsafe .init(arena.string(value)) }
         try unsafe c.pointee.stock = .init(arena.string(self.stock))
         unsafe c.pointee.available = self.available ? 1 : 0
+        unsafe c.pointee.kind = self.kind.rawValue
         return unsafe c
     }
 }
@@ -81,7 +84,7 @@ extension NovitaiV1 {
     package struct ListProductsRequest: ProtobufMessage {
         package var pageSize: Int32 = 0
         package var pageToken: String = ""
-        /// Terms joined by AND: `name = "RTX 4090 24GB"`, `region = us-ca-6`, `available = true`.
+        /// Terms joined by AND: `name = "RTX 4090 24GB"`, `region = us-ca-6`, `available = true`, `kind = cpu`.
         package var filter: String = ""
         /// `price` (default, on demand) or `name`; followed by ` desc` for descending.
         package var orderBy: String = ""

@@ -437,7 +437,7 @@ extension NovitaiV1 {
     package struct InstanceSpec: ProtobufMessage {
         /// Acceptable products in order of preference: ids or names as ListProducts shows them. At least one, at most 16.
         package var products: [String] = []
-        /// GPUs per machine, 1-8.
+        /// GPUs per machine, 1-8; 0 for a CPU machine.
         package var gpuCount: UInt32 = 0
         /// Acceptable regions in order of preference, ids or names as ListRegions shows them. Empty: the server's default, else any.
         package var regions: [String] = []
@@ -453,7 +453,8 @@ extension NovitaiV1 {
         package var environment: [String: String] = [:]
         /// At most 15, no port twice.
         package var ports: [NovitaiV1.PortSpec] = []
-        /// Container disk in GB, 10-6144 and within the product's bounds. 0: 60.
+        /// Container disk in GB, 10-6144 and within the product's bounds. 0: 60. A CPU machine has the disk of its product: for it 0, or how much it
+        /// needs at least.
         package var diskGb: UInt32 = 0
         package var billingMode: NovitaiV1.BillingMode = .unspecified
         /// Highest acceptable price per hour of the whole machine.
@@ -476,6 +477,8 @@ extension NovitaiV1 {
         /// instance is PENDING with the reason NO_CAPACITY, counts under the ceilings at the price of the offer it waits for, and costs nothing;
         /// the offers are looked at once a minute, and who has waited longest asks first. Then it is FAILED with the same reason.
         package var waitForCapacityUntil: GoogleProtobuf.Timestamp?
+        /// CPU: a machine without GPUs, on demand only. It may be left out where `products` says what is meant.
+        package var kind: NovitaiV1.MachineKind = .unspecified
         package init() {}
     }
 }
@@ -513,6 +516,7 @@ extension NovitaiV1.InstanceSpec {
         self.volumes = try unsafe Wire.messages(c.pointee.volumes, c.pointee.n_volumes, NovitaiV1.VolumeMount.init(reading:))
         self.networkId = try unsafe c.pointee.network_id.string("InstanceSpec.network_id")
         self.waitForCapacityUntil = try unsafe Wire.message(c.pointee.wait_for_capacity_until, GoogleProtobuf.Timestamp.init(reading:))
+        self.kind = unsafe NovitaiV1.MachineKind(rawValue: c.pointee.kind)
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstanceSpec> {
@@ -542,12 +546,13 @@ extension NovitaiV1.InstanceSpec {
         try unsafe (c.pointee.volumes, c.pointee.n_volumes) = arena.list(self.volumes) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe c.pointee.network_id = .init(arena.string(self.networkId))
         if let value = self.waitForCapacityUntil { try unsafe c.pointee.wait_for_capacity_until = value.write(in: arena) }
+        unsafe c.pointee.kind = self.kind.rawValue
         return unsafe c
     }
 }
 
 extension NovitaiV1 {
-    /// What each GPU of a product has, or comes with.
+    /// What each GPU of a product has, or comes with; for a CPU machine, what the machine has.
     package struct ProductRequirements: ProtobufMessage {
         /// GB of memory of its own, as the product's name says.
         package var minVramGb: UInt32 = 0

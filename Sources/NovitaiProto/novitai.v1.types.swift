@@ -27,6 +27,26 @@ extension NovitaiV1 {
 }
 
 extension NovitaiV1 {
+    /// What does the work in a machine.
+    package struct MachineKind: ProtobufEnum {
+        package var rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+        /// In a request: what the products that it names are; GPUs when it names requirements.
+        package static var unspecified: Self { Self(rawValue: 0) }
+        package static var gpu: Self { Self(rawValue: 1) }
+        /// A machine without GPUs.
+        package static var cpu: Self { Self(rawValue: 2) }
+        package static var declaredValues: [(value: Self, name: String)] {
+            [
+                (.unspecified, "MACHINE_KIND_UNSPECIFIED"),
+                (.gpu, "MACHINE_KIND_GPU"),
+                (.cpu, "MACHINE_KIND_CPU"),
+            ]
+        }
+    }
+}
+
+extension NovitaiV1 {
     package struct PortProtocol: ProtobufEnum {
         package var rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }

@@ -78,8 +78,9 @@ final class Universe: Sendable {
                 Task(executorPreference: self.executor) { await overseer.run() },
                 Task(executorPreference: self.executor) { await reclaimer.run() },
                 Task(executorPreference: self.executor) { await neighbour.run() },
-                Task(executorPreference: self.executor) { await weather.run() },
             ]
+            // Without a drought the order of everything else stays as it is.
+            + (self.scenario.droughts == 0 ? [] : [Task(executorPreference: self.executor) { await weather.run() }])
         try self.drain { self.outcomes.count == self.scenario.customers.count }
         // Whatever may still come late comes now, and is found: listings are whole again.
         self.provider.withSimulator { simulator, _ in simulator.clearFaults() }

@@ -27,6 +27,51 @@ struct PlannerTests {
         #expect(candidates[0].placement.hourlyPrice == MicroUSD(micros: 600_000))
     }
 
+    private static func cpu(_ id: String, price: Int64, cores: Int, isAvailable: Bool = true) -> Product {
+        var product = Product.sample(id, "CPU \(cores) vCPU", price: price, stock: "", isAvailable: isAvailable, maxDiskGB: 60)
+        (product.isCPU, product.cpuCount, product.minDiskGB) = (true, cores, 0)
+        return product
+    }
+
+    @Test("CPU machines are ranked by the price of one unit, wherever there is one, or in the regions that are named")
+    func cpuMachines() {
+        let planner = Self.planner([
+            Self.cpu("big", price: 90_000, cores: 8), Self.cpu("small", price: 30_000, cores: 2), .sample("4090", "RTX 4090 24GB"),
+            Self.cpu("gone", price: 10_000, cores: 1, isAvailable: false),
+        ])
+        var spec = InstanceSpec(products: ["big", "CPU 2 vCPU", "gone"], gpuCount: 0, image: "x", diskGB: 0)
+        let anywhere = planner.candidates(for: spec, at: noon).filter { $0.verdict != .notRequested }
+        #expect(anywhere.map(\.placement.productID) == ["small", "big", "gone"] && anywhere.map(\.placement.clusterID) == ["", "", ""])
+        #expect(anywhere.map(\.placement.hourlyPrice.micros) == [30_000, 90_000, 10_000])
+        spec.regions = ["EU-DE-01"]
+        #expect(planner.candidates(for: spec, at: noon).filter { $0.rank > 0 }.map(\.placement.clusterID) == ["eu-de-1", "eu-de-1"])
+        spec.diskGB = 61
+        let small = planner.candidates(for: spec, at: noon).filter { $0.placement.clusterID == "eu-de-1" && $0.verdict != .notRequested }
+        #expect(small.map(\.verdict) == [.diskOutOfRange, .diskOutOfRange, .diskOutOfRange])
+    }
+
+    @Test(
+        "The number of GPUs must be one that the product can have, and the field is named",
+        arguments: [("big", 0, true), ("big", 1, false), ("4090", 0, false), ("4090", 1, true)])
+    func gpuCount(product: String, count: Int, isFine: Bool) {
+        let planner = Self.planner([Self.cpu("big", price: 90_000, cores: 8), .sample("4090", "RTX 4090 24GB")])
+        let found = planner.unknownNames(in: InstanceSpec(products: [product], gpuCount: count, image: "x"))
+        #expect(found.map(\.field) == (isFine ? [] : ["spec.gpu_count"]))
+    }
+
+    @Test("Requirements are met by machines of the kind that is wanted alone")
+    func requirements() {
+        let catalogue = Catalogue(
+            products: [
+                Self.cpu("big", price: 90_000, cores: 8), Self.cpu("small", price: 30_000, cores: 2), .sample("4090", "RTX 4090 24GB"),
+            ],
+            clusters: Self.clusters, fetchedAt: noon)
+        let cores = ProductRequirements(cpuCount: 2)
+        #expect(catalogue.products(meeting: cores, billedAs: .onDemand, isCPU: true) == ["small", "big"])
+        #expect(catalogue.products(meeting: cores, billedAs: .onDemand) == ["4090"])
+        #expect(catalogue.products(meeting: ProductRequirements(vramGB: 1), billedAs: .onDemand, isCPU: true) == [])
+    }
+
     struct Case: Sendable, CustomTestStringConvertible {
         var product: Product
         var change: @Sendable (inout InstanceSpec) -> Void

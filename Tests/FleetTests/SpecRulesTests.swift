@@ -14,7 +14,9 @@ struct SpecRulesTests {
         arguments: [
             Case(field: "spec.products") { $0.products = [] },
             Case(field: "spec.products") { $0.products = Array(repeating: "x", count: 17) },
-            Case(field: "spec.gpu_count") { $0.gpuCount = 0 },
+            Case(field: "spec.gpu_count") { $0.gpuCount = -1 },
+            Case(field: "spec.billing_mode") { ($0.gpuCount, $0.billingMode) = (0, .spot) },
+            Case(field: "spec.min_cuda_version") { ($0.gpuCount, $0.minCUDAVersion) = (0, "12.4") },
             Case(field: "spec.gpu_count") { $0.gpuCount = 9 },
             Case(field: "spec.image") { $0.image = "" },
             Case(field: "spec.image") { $0.image = String(repeating: "x", count: 501) },

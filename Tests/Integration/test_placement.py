@@ -114,3 +114,42 @@ def test_a_wait_that_is_over_or_too_long_is_refused_by_its_field(api, client):
             client.instances.CreateInstance(api.instance.CreateInstanceRequest(spec=given), timeout=10)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         assert "spec.wait_for_capacity_until: must lie ahead, by at most 7 days" in refused.value.details()
+
+
+def test_a_cpu_machine_by_requirements_through_its_life(server, simulator, api, client):
+    made = novitai(server, "instances", "create", "--cpu", "--min-cpus", "4", "--min-memory", "8", "--image", "alpine:3", "--name", "c", "--wait")
+    made = made.get("instance", made)
+    assert made["spec"]["products"] == ["cpu.8c16g"] and made["spec"]["kind"] == "MACHINE_KIND_CPU" and "gpuCount" not in made["spec"]
+    assert made["placement"]["hourlyPrice"]["micros"] == "90000" and made["placement"]["regionId"] == "us-ca-6"
+    there = machine(simulator, made)
+    assert (there["kind"], there["gpuNum"], there["cpuNum"], there["productId"]) == ("cpu", "0", "8", "cpu.8c16g")
+    assert made.get("stateMessage", "") == ""
+    for verb, state in [("stop", "STOPPED"), ("start", "RUNNING")]:
+        now = novitai(server, "instances", verb, "c", "--wait")
+        assert now.get("instance", now)["state"] == f"INSTANCE_STATE_{state}"
+    with pytest.raises(grpc.RpcError) as refused:
+        client.instances.UpdateInstance(api.instance.UpdateInstanceRequest(id="c", disk_gb=100), timeout=10)
+    assert "disk_gb: a CPU machine has the disk of its product" in refused.value.details()
+    products = client.catalog.ListProducts(api.catalog.ListProductsRequest(filter="kind = cpu"), timeout=10).products
+    assert [product.id for product in products] == ["cpu.8c16g"] and products[0].kind == api.types.MACHINE_KIND_CPU
+    novitai(server, "instances", "delete", "c", "--wait")
+    assert [entry["released"] is not None for entry in simulator.ledger()] == [True]
+
+
+@pytest.mark.parametrize(
+    "field, fields",
+    [
+        ("spec.gpu_count", {"products": ["cpu.8c16g"], "gpu_count": 1}),
+        ("spec.gpu_count", {"products": ["RTX 4090 24GB"], "gpu_count": 0}),
+        ("spec.billing_mode", {"products": ["cpu.8c16g"], "gpu_count": 0, "billing_mode": 2}),
+        ("spec.gpu_count", {"products": [], "gpu_count": 0, "requirements": {"min_cpu_count": 2}}),
+    ],
+)
+def test_what_a_cpu_machine_cannot_be_is_refused_by_its_field(api, client, field, fields):
+    requirements = fields.pop("requirements", None)
+    given = spec(api, **{**fields, "disk_gb": 0})
+    if requirements:
+        given.requirements.CopyFrom(api.instance.ProductRequirements(**requirements))
+    with pytest.raises(grpc.RpcError) as refused:
+        client.instances.CreateInstance(api.instance.CreateInstanceRequest(spec=given), timeout=10)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and f"{field}:" in refused.value.details()

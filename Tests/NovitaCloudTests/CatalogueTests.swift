@@ -25,7 +25,16 @@ struct CatalogueTests {
           {"id": "A6000", "name": "A6000", "availableDeploy": true, "spotPrice": 20000.55}]}
         """
 
+    private static let cpus = """
+        {"data": [
+          {"id": "cpu.8c16g", "name": "CPU 8 vCPU 16GB", "cpuNum": 8, "memorySize": "16", "rootfsSize": 60, "availableDeploy": true,
+           "price": "9000"},
+          {"id": "cpu.2c4g", "name": "CPU 2 vCPU 4GB", "cpuNum": "2", "memorySize": 4, "rootfsSize": "30", "availableDeploy": false, "price": 0},
+          {"name": "without id"}]}
+        """
+
     private static func answer(_ request: HTTPRequest) -> Result<HTTPResponse, HTTPClientError> {
+        if request.url.contains("/cpu/products") { return .reply(200, Self.cpus) }
         if request.url.contains("/clusters") { return .reply(200, Fixtures.clusters) }
         return .reply(200, request.parameter("billingMethod") == "spot" ? Self.spot : Self.onDemand)
     }
@@ -35,7 +44,8 @@ struct CatalogueTests {
     @Test("products of all billing modes are brought together, with the price of each mode that can be had")
     func merge() async throws {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }
-        let catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        var catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        catalogue.products.removeAll(where: \.isCPU)
         #expect(catalogue.clusters.map(\.id) == ["us-ca-6", "cn-hongkong-1"])
         #expect(catalogue.clusters.map(\.productNames) == [["RTX 4090 24GB"], ["L40S 48GB"]])
         #expect(catalogue.products.map(\.id) == ["4090", "L40S", "H100", "old", "A6000"])
@@ -48,7 +58,7 @@ struct CatalogueTests {
         #expect([first.cpuCount, first.memoryGB, first.minDiskGB, first.maxDiskGB] == [16, 62, 10, 1800])
     }
 
-    @Test("a catalogue is kept for its time to live", arguments: [(299, 3), (300, 6)])
+    @Test("a catalogue is kept for its time to live", arguments: [(299, 4), (300, 8)])
     func timeToLive(age: Int, requests: Int) async throws {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
@@ -56,10 +66,10 @@ struct CatalogueTests {
         self.clock.advance(by: .seconds(age))
         let second = try await cloud.catalogue(call: .test(of: self.clock))
         #expect(upstream.requests.count == requests)
-        #expect((first.fetchedAt == second.fetchedAt) == (requests == 3))
+        #expect((first.fetchedAt == second.fetchedAt) == (requests == 4))
     }
 
-    @Test("what was read before the given time is read anew, once for all who want it", arguments: [(-9, 3), (0, 3), (1, 6), (60, 6)])
+    @Test("what was read before the given time is read anew, once for all who want it", arguments: [(-9, 4), (0, 4), (1, 8), (60, 8)])
     func since(offset: Int, requests: Int) async throws {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
@@ -79,7 +89,29 @@ struct CatalogueTests {
         _ = try await cloud.catalogue(call: .test(of: self.clock))
         cloud.clearCatalogue()
         _ = try await cloud.catalogue(call: .test(of: self.clock))
-        #expect(upstream.requests.count == 6)
+        #expect(upstream.requests.count == 8)
+    }
+
+    @Test("CPU products come after the others, in both number styles: sold as a whole, on demand, and anywhere")
+    func cpuProducts() async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        let cpus = catalogue.products.filter(\.isCPU)
+        #expect(cpus.map(\.id) == ["cpu.8c16g", "cpu.2c4g"] && cpus == Array(catalogue.products.suffix(2)))
+        #expect(cpus.map(\.cpuCount) == [8, 2] && cpus.map(\.memoryGB) == [16, 4] && cpus.map(\.maxDiskGB) == [60, 30])
+        #expect(cpus.map(\.onDemandPrice?.micros) == [90_000, nil] && cpus.allSatisfy { $0.spotPrice == nil && $0.clusterIDs.isEmpty })
+        #expect(cpus.map(\.isAvailable) == [true, false])
+    }
+
+    @Test(
+        "an account that may not have CPU machines has the others; one that cannot be read now has nothing",
+        arguments: [(403, 5), (404, 5), (500, nil)] as [(Int, Int?)])
+    func withoutCPUs(status: Int, count: Int?) async throws {
+        let upstream = FakeUpstream { request, _ in
+            request.url.contains("/cpu/products") ? .refusal(status, "NO") : Self.answer(request)
+        }
+        let catalogue = try? await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        #expect(catalogue?.products.count == count)
     }
 
     @Test("a failed fetch is not kept")
@@ -88,7 +120,7 @@ struct CatalogueTests {
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
         await #expect(throws: CloudError.self) { try await cloud.catalogue(call: .test(of: self.clock)) }
         let catalogue = try await cloud.catalogue(call: .test(of: self.clock))
-        #expect(catalogue.products.count == 5)
+        #expect(catalogue.products.count == 7)
     }
 }
 

@@ -32,6 +32,18 @@ struct CreateTests {
         )
     }
 
+    @Test("a CPU machine is ordered as one unit of its product: without a number of GPUs and without a disk")
+    func cpuBody() async throws {
+        let upstream = FakeUpstream(.reply(200, #"{"id": "5c1e0a97d2b34f68"}"#))
+        let clock = JumpingClock()
+        var order = MachineOrder.test()
+        (order.spec.gpuCount, order.spec.diskGB, order.placement.clusterID) = (0, 0, "")
+        _ = await NovitaCloud.over(upstream, clock: clock).create(order, call: .test(.mutation, of: clock))
+        let body = try JSON(parsing: try #require(upstream.requests.first).body)
+        #expect(body["kind"].string == "cpu" && body["productId"].string == "4090.16c62g")
+        for member in ["gpuNum", "rootfsSize", "clusterId"] { #expect(body[member] == .null) }
+    }
+
     @Test(
         "the id is found in all its forms",
         arguments: [#"{"Id": "x"}"#, #"{"instanceId": "x"}"#, #"{"data": {"id": "x"}}"#, "\"x\"", #"{"id": 17}"#])

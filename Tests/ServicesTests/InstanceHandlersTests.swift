@@ -314,7 +314,7 @@ struct InstanceHandlersTests {
         #expect(plan.candidates.first { $0.productId == "p-3090" }?.verdict == .unavailable)
         #expect(plan.candidates.filter { $0.rank == 0 }.allSatisfy { !$0.reason.isEmpty })
         #expect(plan.freshness?.fetchedAt != nil && fixture.view.revision == .zero)
-        request.spec?.gpuCount = 0
+        request.spec?.gpuCount = 9
         request.spec?.products = ["nonesuch"]
         #expect(try await refusal { try await fixture.instances.planInstance(request, context: self.context) }.fields == ["spec.gpu_count"])
     }

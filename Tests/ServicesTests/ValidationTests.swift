@@ -62,7 +62,9 @@ import Testing
         let changes: [(String, Change)] = [
             ("spec.products", { $0.products = [] }), ("spec.products", { $0.products = (0..<17).map { "p\($0)" } }),
             ("spec.products", { $0.products = [""] }), ("spec.products[1]", { $0.products = ["a", "a\0b"] }),
-            ("spec.gpu_count", { $0.gpuCount = 0 }),
+            ("spec.gpu_count", { ($0.kind, $0.gpuCount) = (.gpu, 0) }), ("spec.gpu_count", { ($0.kind, $0.gpuCount) = (.cpu, 1) }),
+            ("spec.kind", { $0.kind = NovitaiV1.MachineKind(rawValue: 9) }),
+            ("spec.billing_mode", { ($0.kind, $0.gpuCount, $0.billingMode) = (.cpu, 0, .spot) }),
             ("spec.gpu_count", { $0.gpuCount = 9 }), ("spec.gpu_count", { $0.gpuCount = .max }),
             ("spec.regions[0]", { $0.regions = ["\0"] }),
             ("spec.image", { $0.image = "" }), ("spec.image", { $0.image = Self.text(501) }), ("spec.image", { $0.image = "a\0b" }),

@@ -76,7 +76,9 @@ extension Admission {
             found += SpecRules.violations(of: environment)
                 .map { FieldViolation($0.field.replacing("spec.", with: "", maxReplacements: 1), $0.description) }
         }
-        if let disk = update.diskGB, disk < instance.spec.diskGB {
+        if update.diskGB != nil, instance.spec.isCPU {
+            found.append(FieldViolation("disk_gb", "a CPU machine has the disk of its product"))
+        } else if let disk = update.diskGB, disk < instance.spec.diskGB {
             found.append(FieldViolation("disk_gb", "must be at least \(instance.spec.diskGB): a disk can only grow"))
         }
         if let policies = update.policies {

@@ -160,8 +160,17 @@ extension Admission.Occasion {
 }
 
 extension Planner {
-    /// Products and regions that the provider does not have.
+    /// Products and regions that the provider does not have, and a number of GPUs that its products cannot have.
     package func unknownNames(in spec: InstanceSpec) -> [FieldViolation] {
+        let named = spec.products.prefix(SpecRules.productsMax).compactMap(self.product)
+        let other = named.first { $0.isCPU != spec.isCPU }
+        let unknown = self.namesNotOffered(in: spec)
+        guard let other else { return unknown }
+        let rule = other.isCPU ? "must be 0 for \(other.name), which has none" : "must be 1 to 8 for \(other.name)"
+        return [FieldViolation("spec.gpu_count", rule)] + unknown
+    }
+
+    private func namesNotOffered(in spec: InstanceSpec) -> [FieldViolation] {
         spec.products.prefix(SpecRules.productsMax).enumerated().filter { !$1.isEmpty && self.product($1) == nil }
             .map { FieldViolation("spec.products[\($0)]", "no product is called \($1)") }
             + spec.regions.prefix(SpecRules.regionsMax).enumerated().filter { self.cluster($1) == nil }

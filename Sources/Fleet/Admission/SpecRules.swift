@@ -47,7 +47,7 @@ package enum SpecRules {
         }
         require((1...self.productsMax).contains(spec.products.count), "products", "name 1 to \(self.productsMax) products")
         require(spec.products.allSatisfy { !$0.isEmpty }, "products", "must not hold an empty text")
-        require(self.gpuCounts.contains(spec.gpuCount), "gpu_count", "must be \(self.gpuCounts.words)")
+        require(spec.isCPU || self.gpuCounts.contains(spec.gpuCount), "gpu_count", "must be \(self.gpuCounts.words)")
         require(spec.regions.count <= self.regionsMax, "regions", "name at most \(self.regionsMax) regions")
         require(self.imageLengths.contains(spec.image.unicodeScalars.count), "image", "must have \(self.imageLengths.words) characters")
         require(
@@ -55,7 +55,7 @@ package enum SpecRules {
         require(
             spec.entrypoint.unicodeScalars.count <= self.commandLengthMax, "entrypoint",
             "must have at most \(self.commandLengthMax) characters")
-        require(self.diskSizes.contains(spec.diskGB), "disk_gb", "must be \(self.diskSizes.words)")
+        require(self.diskSizes.contains(spec.diskGB) || (spec.isCPU && spec.diskGB == 0), "disk_gb", "must be \(self.diskSizes.words)")
         if let limit = spec.maxHourlyPrice { require(limit > .zero, "max_hourly_price", "must be more than zero") }
         require(self.isVersion(spec.minCUDAVersion), "min_cuda_version", "must look like 12.4")
         if let rule = spec.readiness {
@@ -63,6 +63,10 @@ package enum SpecRules {
                 self.consecutiveSuccesses.contains(rule.consecutiveSuccesses), "readiness_rule.consecutive_successes",
                 "must be \(self.consecutiveSuccesses.words)")
             require((1...100).contains(rule.thresholdPercent), "readiness_rule.threshold_percent", "must be 1 to 100")
+        }
+        if spec.isCPU {
+            require(spec.billingMode == .onDemand, "billing_mode", "must be on demand for a CPU machine")
+            require(spec.minCUDAVersion.isEmpty, "min_cuda_version", "must be empty for a CPU machine, which has no GPU")
         }
         return found + self.violations(ofPorts: spec.ports) + self.violations(ofVolumes: spec.volumes ?? [])
     }

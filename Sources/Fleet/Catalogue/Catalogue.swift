@@ -1,4 +1,4 @@
-/// A GPU product as the provider offers it.
+/// A product as the provider offers it. What is said per GPU is of the whole machine where there are none.
 package struct Product: Hashable, Sendable, Codable {
     package var id: String
     package var name: String
@@ -18,10 +18,13 @@ package struct Product: Hashable, Sendable, Codable {
     /// The provider's word: none, low, normal, high, or empty.
     package var stock: String
     package var isAvailable: Bool
+    /// Machines without GPUs.
+    package var isCPU: Bool
 
     package init(
         id: String, name: String, cpuCount: Int, memoryGB: Int, minDiskGB: Int, maxDiskGB: Int, onDemandPrice: MicroUSD?,
-        spotPrice: MicroUSD?, monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool
+        spotPrice: MicroUSD?, monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool,
+        isCPU: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -35,6 +38,7 @@ package struct Product: Hashable, Sendable, Codable {
         self.clusterIDs = clusterIDs
         self.stock = stock
         self.isAvailable = isAvailable
+        self.isCPU = isCPU
     }
 
     package func price(_ mode: BillingMode) -> MicroUSD? {

@@ -27,6 +27,7 @@ package struct PortSpec: Hashable, Sendable, Codable {
 package struct InstanceSpec: Hashable, Sendable, Codable {
     /// Acceptable products, ids or names, in order of preference.
     package var products: [String]
+    /// 0: a machine without GPUs.
     package var gpuCount: Int
     /// Acceptable regions, ids or names, in order of preference; empty means any.
     package var regions: [String]
@@ -36,6 +37,7 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
     package var entrypoint: String
     package var environmentNames: [String]
     package var ports: [PortSpec]
+    /// Of a CPU machine, whose product decides, what it needs at least; 0: whatever there is.
     package var diskGB: Int
     package var billingMode: BillingMode
     /// Per hour of the whole machine.
@@ -75,6 +77,11 @@ package struct InstanceSpec: Hashable, Sendable, Codable {
         self.networkID = networkID
         self.waitForCapacityUntil = waitForCapacityUntil
     }
+
+    package var isCPU: Bool { self.gpuCount == 0 }
+
+    /// By which a product's price is multiplied.
+    package var units: Int { max(1, self.gpuCount) }
 }
 
 /// The environment of a machine's container: secrets. Cannot print itself.

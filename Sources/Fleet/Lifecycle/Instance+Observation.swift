@@ -9,11 +9,34 @@ extension Instance {
         if state == .running, self.state != .running { self.spot = nil }
         self.observeSpot(of: machine)
         self.observeBilling(of: machine)
+        self.observePlace(of: machine)
         if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
         let isUnasked = self.orphanedSince != nil
         let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason
         if state != self.state { self.state(state, because: change, isUnasked ? self.stateMessage : machine.statusError) }
         self.judgeReadiness()
+    }
+
+    /// Where the provider chose the place, it is known only now.
+    private mutating func observePlace(of machine: Machine) {
+        guard self.placement?.clusterID == "", !machine.clusterID.isEmpty else { return }
+        self.placement?.clusterID = machine.clusterID
+        self.placement?.clusterName = machine.clusterID
+    }
+
+    /// What was given in place of what was asked for; empty when it is that, as far as the provider shows it.
+    func differences(of machine: Machine) -> String {
+        guard let placement = self.placement else { return "" }
+        var found: [String] = []
+        func compare<Value: Equatable>(_ given: Value?, _ asked: Value, _ word: String) {
+            if let given, given != asked { found.append("\(word) \(given) instead of \(asked)") }
+        }
+        compare(machine.productID.isEmpty ? nil : machine.productID, placement.productID, "product")
+        compare(machine.gpuCount, self.spec.gpuCount, "GPUs:")
+        compare(machine.clusterID.isEmpty ? nil : machine.clusterID, placement.clusterID, "region")
+        compare(machine.billingMode?.rawValue, placement.billingMode.rawValue, "billed")
+        if let disk = machine.diskGB, disk < self.spec.diskGB { found.append("disk of \(disk) GB instead of \(self.spec.diskGB)") }
+        return found.isEmpty ? "" : "the provider gave another machine than was asked for: " + found.joined(separator: ", ")
     }
 
     /// Ports change with every start, so those of a machine that is down are void; a listing that leaves them out says nothing.

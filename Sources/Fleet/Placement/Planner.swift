@@ -14,7 +14,7 @@ package struct Planner: Sendable {
     /// All candidates, eligible ones first in rank order, then the others in the catalogue's order, those not asked for last.
     package func candidates(for spec: InstanceSpec, at now: Timestamp) -> [Candidate] {
         let judged = self.catalogue.products.flatMap { product in
-            self.clusters(of: product).map { self.judge(product, in: $0, for: spec, at: now) }
+            self.clusters(of: product, for: spec).map { self.judge(product, in: $0, for: spec, at: now) }
         }
         var eligible = judged.filter { $0.candidate.verdict == .eligible }
         eligible.sort { $0.order < $1.order }
@@ -30,7 +30,7 @@ package struct Planner: Sendable {
     /// True when a machine of that spec would be asked for there now.
     func isEligible(_ place: CandidateKey, for spec: InstanceSpec, at now: Timestamp) -> Bool {
         guard place.billingMode == spec.billingMode, let product = self.catalogue.products.first(where: { $0.id == place.productID }),
-            let cluster = self.clusters(of: product).first(where: { $0.id == place.clusterID })
+            let cluster = self.clusters(of: product, for: spec).first(where: { $0.id == place.clusterID })
         else { return false }
         return self.judge(product, in: cluster, for: spec, at: now).candidate.verdict == .eligible
     }
@@ -65,12 +65,12 @@ package struct Planner: Sendable {
     }
 
     private func judge(_ product: Product, in cluster: Cluster, for spec: InstanceSpec, at now: Timestamp) -> Judgement {
-        let price = product.price(spec.billingMode).map { $0 * spec.gpuCount }
+        let price = product.price(spec.billingMode).map { $0 * spec.units }
         let placement = Placement(
             productID: product.id, productName: product.name, clusterID: cluster.id, clusterName: cluster.name,
             billingMode: spec.billingMode, hourlyPrice: price ?? .zero)
         let productPosition = spec.products.firstIndex { Self.matches($0, id: product.id, name: product.name) }
-        let regions = spec.regions.isEmpty ? self.defaultRegion.map { [$0] } ?? [] : spec.regions
+        let regions = self.regions(of: spec)
         let regionPosition = regions.isEmpty ? 0 : regions.firstIndex { Self.matches($0, id: cluster.id, name: cluster.name) }
         let (verdict, reason) = self.verdict(
             on: product, at: placement, price: price, isRequested: productPosition != nil, isInRegion: regionPosition != nil, spec: spec,
@@ -90,7 +90,8 @@ package struct Planner: Sendable {
         guard isInRegion else { return (.notInRegion, "add \(placement.clusterID) to regions") }
         guard let price else { return (.noPrice, "not sold as \(spec.billingMode.words); choose the other billing mode") }
         guard (product.minDiskGB...max(product.minDiskGB, product.maxDiskGB)).contains(spec.diskGB) else {
-            return (.diskOutOfRange, "disk must be \(product.minDiskGB) to \(product.maxDiskGB) GB")
+            let bounds = product.isCPU ? "it has \(product.maxDiskGB) GB" : "must be \(product.minDiskGB) to \(product.maxDiskGB) GB"
+            return (.diskOutOfRange, "disk: \(bounds)")
         }
         if let limit = spec.maxHourlyPrice, price > limit {
             return (.tooExpensive, "costs \(price) per hour, the limit is \(limit)")
@@ -102,8 +103,14 @@ package struct Planner: Sendable {
         return (.eligible, "\(price) per hour")
     }
 
-    private func clusters(of product: Product) -> [Cluster] {
-        self.catalogue.clusters.filter { product.clusterIDs.isEmpty || product.clusterIDs.contains($0.id) }
+    /// The provider does not say where it has CPU machines: one is asked for wherever there is one, or in the regions that are named.
+    private func clusters(of product: Product, for spec: InstanceSpec) -> [Cluster] {
+        if product.isCPU, product.clusterIDs.isEmpty, self.regions(of: spec).isEmpty { return [.anywhere] }
+        return self.catalogue.clusters.filter { product.clusterIDs.isEmpty || product.clusterIDs.contains($0.id) }
+    }
+
+    private func regions(of spec: InstanceSpec) -> [String] {
+        spec.regions.isEmpty ? self.defaultRegion.map { [$0] } ?? [] : spec.regions
     }
 
     private static func scarcity(_ stock: String) -> Int {
@@ -138,4 +145,9 @@ extension BillingMode {
         case .spot: "spot"
         }
     }
+}
+
+extension Cluster {
+    /// Whichever the provider chooses.
+    fileprivate static let anywhere = Cluster(id: "", name: "", productNames: [])
 }

@@ -1,4 +1,4 @@
-/// What a caller wants of each GPU instead of naming products.
+/// What a caller wants of each GPU, or of a machine without any, instead of naming products.
 package struct ProductRequirements: Hashable, Sendable {
     package var vramGB: Int
     package var cpuCount: Int
@@ -26,8 +26,8 @@ extension Product {
 
 extension Catalogue {
     /// Products that have what is wanted and a price for the mode, the cheapest first, as many as a spec may name.
-    package func products(meeting requirements: ProductRequirements, billedAs mode: BillingMode) -> [String] {
-        self.products.filter { requirements.isMet(by: $0) }
+    package func products(meeting requirements: ProductRequirements, billedAs mode: BillingMode, isCPU: Bool = false) -> [String] {
+        self.products.filter { $0.isCPU == isCPU && requirements.isMet(by: $0) }
             .compactMap { product in product.price(mode).map { (id: product.id, price: $0) } }
             .sorted { ($0.price, $0.id) < ($1.price, $1.id) }.prefix(SpecRules.productsMax).map(\.id)
     }

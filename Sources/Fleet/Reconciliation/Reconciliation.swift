@@ -233,7 +233,7 @@ package struct Reconciliation: Sendable {
     /// A machine with our token and no record, as after a restored backup: shown, never touched without a command.
     private func adopt(_ machine: Machine, token: OwnershipToken, _ placement: Placement?, at now: Timestamp) -> ReconciliationAnswer {
         let spec = InstanceSpec(
-            products: [machine.productID], gpuCount: max(1, machine.gpuCount ?? 1), image: "",
+            products: [machine.productID], gpuCount: machine.gpuCount ?? 1, image: "",
             ports: machine.endpoints.map { PortSpec(port: $0.port, protocol: $0.protocol) },
             billingMode: machine.billingMode ?? .onDemand)
         var instance = Instance(

@@ -167,7 +167,12 @@ extension JobStepper {
         let hadError = !(instance.upstream?.error ?? "").isEmpty
         instance.observe(machine, because: .requested, at: self.now)
         job.absences = 0
-        if machine.phase == .running { return self.running(job, instance) }
+        if machine.phase == .running {
+            // It runs and is billed: whoever asked for it decides whether it will do.
+            let differences = instance.differences(of: machine)
+            if !differences.isEmpty { instance.state(instance.state, because: instance.stateReason, differences) }
+            return self.running(job, instance)
+        }
         if instance.runningSince != nil {
             job.end(.succeeded, progress: "it ran; what became of it since stands in the instance", at: self.now)
             return self.result(job, instance)

@@ -72,3 +72,16 @@ struct ProductListings {
         String(name.prefix { $0 != " " }).lowercased()
     }
 }
+
+extension Product {
+    /// A row of `/cpu/products`: where it is offered is not said. Nil without an id.
+    init?(ofCPU json: JSON) {
+        let id = json["id"].string
+        guard !id.isEmpty else { return nil }
+        self.init(
+            id: id, name: json["name"].string, cpuCount: json["cpuNum"].integer ?? 0, memoryGB: json["memorySize"].integer ?? 0,
+            minDiskGB: 0, maxDiskGB: json["rootfsSize"].integer ?? 0, onDemandPrice: json["price"].price, spotPrice: nil, clusterIDs: [],
+            stock: "",
+            isAvailable: json["availableDeploy"].bool, isCPU: true)
+    }
+}

@@ -9,7 +9,8 @@ extension Machine {
         self.init(
             id: UpstreamID(rawValue: id), name: json["name"].string, status: json["status"].string,
             statusError: Self.statusError(json["statusError"]), token: Self.token(json), clusterID: json["clusterId"].string,
-            productID: json["productId"].string, gpuCount: json["gpuNum"].integer, diskGB: json["rootfsSize"].integer,
+            productID: json["productId"].string, gpuCount: json["kind"].string == "cpu" ? 0 : json["gpuNum"].integer,
+            diskGB: json["rootfsSize"].integer,
             billingMode: BillingMode(rawValue: json["billingMode"].string),
             endpoints: json["portMappings"].elements.compactMap(Endpoint.init), spotStatus: json["spotStatus"].string,
             spotReclaimAt: json["spotReclaimTime"].timestamp, createdAt: json["createdAt"].timestamp,

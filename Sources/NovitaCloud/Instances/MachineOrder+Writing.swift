@@ -4,10 +4,16 @@ internal import JSONText
 extension MachineOrder {
     /// The body of the create call. The ownership token travels twice: in the name and in the environment.
     var json: JSON {
+        // A CPU machine is one unit of its product, disk and all.
+        let size: [JSON.Member] = [
+            .init("gpuNum", .number("\(self.spec.gpuCount)")), .init("rootfsSize", .number("\(self.spec.diskGB)")),
+        ]
         var members: [JSON.Member] = [
             .init("name", .string(self.token.text)), .init("productId", .string(self.placement.productID)),
-            .init("gpuNum", .number("\(self.spec.gpuCount)")), .init("rootfsSize", .number("\(self.spec.diskGB)")),
-            .init("imageUrl", .string(self.spec.image)), .init("kind", .string("gpu")),
+        ]
+        members += self.spec.isCPU ? [] : size
+        members += [
+            .init("imageUrl", .string(self.spec.image)), .init("kind", .string(self.spec.isCPU ? "cpu" : "gpu")),
             .init("billingMode", .string(self.placement.billingMode.rawValue)), .init("envs", self.environment.json(carrying: self.token)),
         ]
         let optional = [

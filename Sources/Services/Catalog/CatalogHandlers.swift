@@ -51,6 +51,10 @@ package struct CatalogHandlers: NovitaiV1.CatalogServiceProtocol {
     private static let productFields: [FilterField<Product>] = [
         FilterField("id", equals: { [$0.id] }),
         FilterField("name", equals: { [$0.name] }),
+        FilterField("kind", rule: "gpu or cpu") { text in
+            guard let wanted = ["gpu": false, "cpu": true][text] else { return nil }
+            return { $0.isCPU == wanted }
+        },
         // A product that names no region is offered in every one.
         FilterField("region") { wanted in { $0.clusterIDs.isEmpty || $0.clusterIDs.contains(wanted) } },
         FilterField("available", rule: "true or false") { text in

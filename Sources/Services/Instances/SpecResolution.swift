@@ -35,8 +35,11 @@ struct SpecResolution {
             if spec.registryCredentialId.isEmpty { spec.registryCredentialId = template.registryCredentialID }
         }
         if spec.command.isEmpty { spec.command = template.command }
-        if spec.diskGb == 0 { spec.diskGb = UInt32(clamping: template.diskGB) }
-        if spec.minCudaVersion.isEmpty { spec.minCudaVersion = template.minCUDAVersion }
+        // A CPU machine has neither a disk to choose nor CUDA.
+        if spec.gpuCount > 0 {
+            if spec.diskGb == 0 { spec.diskGb = UInt32(clamping: template.diskGB) }
+            if spec.minCudaVersion.isEmpty { spec.minCudaVersion = template.minCUDAVersion }
+        }
         if spec.ports.isEmpty { spec.ports = template.ports.map { NovitaiV1.PortSpec($0) } }
         spec.environment = template.environment.values.merging(spec.environment) { _, own in own }
     }
@@ -45,10 +48,15 @@ struct SpecResolution {
         guard spec.products.isEmpty else {
             throw FleetError.invalid([FieldViolation("spec.requirements", "stands instead of products, not beside them")])
         }
+        let isCPU = spec.kind == .cpu
+        // What was left out must not be taken for a wish.
+        guard isCPU || spec.gpuCount > 0 else {
+            throw FleetError.invalid([FieldViolation("spec.gpu_count", "must be 1 to 8, or spec.kind be CPU")])
+        }
         let requirements = ProductRequirements(
             vramGB: Int(message.minVramGb), cpuCount: Int(message.minCpuCount), memoryGB: Int(message.minMemoryGb))
         let catalogue = try await self.backend.cloud.catalogue(call: self.backend.cloudCall(self.context))
-        spec.products = catalogue.products(meeting: requirements, billedAs: spec.billingMode == .spot ? .spot : .onDemand)
+        spec.products = catalogue.products(meeting: requirements, billedAs: spec.billingMode == .spot ? .spot : .onDemand, isCPU: isCPU)
         guard !spec.products.isEmpty else {
             throw FleetError.invalid([FieldViolation("spec.requirements", "no product on offer has so much")])
         }

@@ -16,6 +16,7 @@ extension NovitaiV1.Product {
         self.regionIds = product.clusterIDs
         self.stock = product.stock
         self.available = product.isAvailable
+        self.kind = product.isCPU ? .cpu : .gpu
     }
 }
 

@@ -8,6 +8,7 @@ extension NovitaiV1.InstanceSpec {
         self.init()
         self.products = spec.products
         self.gpuCount = UInt32(clamping: spec.gpuCount)
+        if spec.isCPU { self.kind = .cpu }
         self.regions = spec.regions
         self.image = spec.image
         self.registryCredentialId = spec.registryCredentialID
@@ -75,8 +76,9 @@ struct RequestedSpec {
         self.spec = InstanceSpec(
             products: message.products, gpuCount: Int(message.gpuCount), regions: message.regions, image: message.image,
             registryCredentialID: message.registryCredentialId, command: message.command, entrypoint: message.entrypoint,
-            environmentNames: message.environment.keys.sorted(), diskGB: message.diskGb == 0 ? Self.defaultDiskGB : Int(message.diskGb),
-            minCUDAVersion: message.minCudaVersion)
+            environmentNames: message.environment.keys.sorted(), diskGB: Int(message.diskGb), minCUDAVersion: message.minCudaVersion)
+        if self.spec.diskGB == 0, !self.spec.isCPU { self.spec.diskGB = Self.defaultDiskGB }
+        self.takeKind(of: message)
         self.takePorts(message.ports)
         self.takeBillingMode(message.billingMode)
         self.takePrice(message.maxHourlyPrice)
@@ -97,6 +99,18 @@ struct RequestedSpec {
         // One with an unknown protocol is kept too, so that the others have their places in what is said about them.
         self.spec.ports = ports.map { PortSpec($0) }
         self.violations += PortSpec.unknownProtocols(in: ports, "spec.")
+    }
+
+    /// Whether the products that are named are of that kind the planner judges.
+    private mutating func takeKind(of message: NovitaiV1.InstanceSpec) {
+        switch message.kind {
+        case .unspecified: break
+        case .gpu where message.gpuCount == 0: self.violations.append(FieldViolation("spec.gpu_count", "must be 1 to 8"))
+        case .cpu where message.gpuCount != 0:
+            self.violations.append(FieldViolation("spec.gpu_count", "must be 0 for a CPU machine"))
+        case .gpu, .cpu: break
+        default: self.violations.append(FieldViolation("spec.kind", "is not a known kind"))
+        }
     }
 
     private mutating func takeBillingMode(_ mode: NovitaiV1.BillingMode) {

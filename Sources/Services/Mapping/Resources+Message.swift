@@ -26,6 +26,8 @@ extension TemplateDraft {
     /// As it came in a request, with what could not be taken over as it stands. Ports in the provider's order: HTTP first.
     static func read(_ request: NovitaiV1.CreateTemplateRequest) -> (TemplateDraft, [FieldViolation]) {
         var spec = NovitaiV1.InstanceSpec()
+        // What it says of a disk and of CUDA is for machines with GPUs.
+        spec.gpuCount = 1
         spec.image = request.image
         spec.command = request.command
         spec.registryCredentialId = request.registryCredentialId

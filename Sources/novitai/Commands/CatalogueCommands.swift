@@ -7,7 +7,8 @@ struct ProductsCommand: AsyncParsableCommand {
 }
 
 struct ListProducts: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List products with their prices per GPU and hour.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List products with their prices per GPU, or CPU machine, and hour.")
     @Option(help: "Terms joined by AND, as: region = us-ca-6 AND available = true")
     var filter: String = ""
     @Option(help: "price or name; followed by \" desc\" for descending.")
@@ -28,10 +29,11 @@ struct ListProducts: AsyncParsableCommand {
             }
         }
         self.connection.output.print(products) {
-            var table = Table("ID", "NAME", "ON DEMAND/H", "SPOT/H", "CPUS", "MEMORY", "STOCK", "REGIONS")
+            var table = Table("ID", "NAME", "KIND", "ON DEMAND/H", "SPOT/H", "CPUS", "MEMORY", "STOCK", "REGIONS")
             for product in products {
                 table.add(
-                    product.id, product.name, product.onDemandPrice.text, product.spotPrice.text, String(product.cpuCount),
+                    product.id, product.name, product.kind == .cpu ? "cpu" : "gpu", product.onDemandPrice.text, product.spotPrice.text,
+                    String(product.cpuCount),
                     "\(product.memoryGb) GB", product.available ? product.stock : "none", product.regionIds.joined(separator: ","))
             }
             return table.text

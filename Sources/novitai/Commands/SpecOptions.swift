@@ -9,17 +9,20 @@ struct SpecOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Instead of products: GPUs with at least so much memory.", valueName: "GB"))
     var minVram: UInt32?
 
-    @Option(help: "Instead of products: at least so many cores beside each GPU.")
+    @Option(help: "Instead of products: at least so many cores beside each GPU, or with --cpu.")
     var minCpus: UInt32?
 
-    @Option(help: ArgumentHelp("Instead of products: at least so much memory beside each GPU.", valueName: "GB"))
+    @Option(help: ArgumentHelp("Instead of products: at least so much memory beside each GPU, or with --cpu.", valueName: "GB"))
     var minMemory: UInt32?
 
     @Option(help: "Id of a template: what is not given here is taken from it.")
     var template: String = ""
 
-    @Option(help: "GPUs, 1-8.")
-    var gpus: UInt32 = 1
+    @Option(help: "GPUs, 1-8; 1 when neither this nor --cpu is given.")
+    var gpus: UInt32?
+
+    @Flag(help: "A machine without GPUs.")
+    var cpu = false
 
     @Option(help: "A region, id or name; repeated in order of preference. Any when none is given.")
     var region: [String] = []
@@ -98,7 +101,8 @@ struct SpecOptions: ParsableArguments {
             (mount.volumeId, mount.mountPath) = (pair.key, pair.value)
             return mount
         }
-        spec.gpuCount = self.gpus
+        spec.gpuCount = self.gpus ?? (self.cpu ? 0 : 1)
+        spec.kind = self.cpu ? .cpu : .unspecified
         spec.regions = self.region
         spec.image = self.image
         spec.ports = self.port.map(\.message)

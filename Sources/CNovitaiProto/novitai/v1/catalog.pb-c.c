@@ -283,7 +283,7 @@ void   novitai__v1__delete_image_prewarm_response__init
   static const Novitai__V1__DeleteImagePrewarmResponse init_value = NOVITAI__V1__DELETE_IMAGE_PREWARM_RESPONSE__INIT;
   *message = init_value;
 }
-static const ProtobufCFieldDescriptor novitai__v1__product__field_descriptors[11] =
+static const ProtobufCFieldDescriptor novitai__v1__product__field_descriptors[12] =
 {
   {
     "id",
@@ -417,11 +417,24 @@ static const ProtobufCFieldDescriptor novitai__v1__product__field_descriptors[11
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "kind",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Product, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__product__field_indices_by_name[] = {
   10,   /* field[10] = available */
   2,   /* field[2] = cpu_count */
   0,   /* field[0] = id */
+  11,   /* field[11] = kind */
   5,   /* field[5] = max_disk_gb */
   3,   /* field[3] = memory_gb */
   4,   /* field[4] = min_disk_gb */
@@ -434,7 +447,7 @@ static const unsigned novitai__v1__product__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__product__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor novitai__v1__product__descriptor =
 {
@@ -444,7 +457,7 @@ const ProtobufCMessageDescriptor novitai__v1__product__descriptor =
   "Novitai__V1__Product",
   "novitai.v1",
   sizeof(Novitai__V1__Product),
-  11,
+  12,
   novitai__v1__product__field_descriptors,
   novitai__v1__product__field_indices_by_name,
   1,  novitai__v1__product__number_ranges,

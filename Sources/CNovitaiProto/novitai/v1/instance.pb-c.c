@@ -760,7 +760,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__environment_entry__
   (ProtobufCMessageInit) novitai__v1__instance_spec__environment_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[19] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descriptors[20] =
 {
   {
     "products",
@@ -990,6 +990,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_spec__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "kind",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstanceSpec, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   10,   /* field[10] = billing_mode */
@@ -999,6 +1011,7 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
   7,   /* field[7] = environment */
   1,   /* field[1] = gpu_count */
   3,   /* field[3] = image */
+  19,   /* field[19] = kind */
   11,   /* field[11] = max_hourly_price */
   12,   /* field[12] = min_cuda_version */
   17,   /* field[17] = network_id */
@@ -1015,7 +1028,7 @@ static const unsigned novitai__v1__instance_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__instance_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 19 }
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
 {
@@ -1025,7 +1038,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_spec__descriptor =
   "Novitai__V1__InstanceSpec",
   "novitai.v1",
   sizeof(Novitai__V1__InstanceSpec),
-  19,
+  20,
   novitai__v1__instance_spec__field_descriptors,
   novitai__v1__instance_spec__field_indices_by_name,
   1,  novitai__v1__instance_spec__number_ranges,

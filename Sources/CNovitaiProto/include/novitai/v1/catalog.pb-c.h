@@ -96,6 +96,7 @@ struct  Novitai__V1__Product
   ProtobufCBinaryData *region_ids;
   ProtobufCBinaryData stock;
   protobuf_c_boolean available;
+  int32_t kind;
   Novitai__V1__Product__OnDemandPriceCase _on_demand_price_case;
   union {
     Novitai__V1__Money *on_demand_price;
@@ -107,7 +108,7 @@ struct  Novitai__V1__Product
 };
 #define NOVITAI__V1__PRODUCT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__product__descriptor) \
-    , {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0,NULL, {0,NULL}, 0, NOVITAI__V1__PRODUCT___ON_DEMAND_PRICE__NOT_SET, {0}, NOVITAI__V1__PRODUCT___SPOT_PRICE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, 0, 0, 0, 0, 0,NULL, {0,NULL}, 0, 0, NOVITAI__V1__PRODUCT___ON_DEMAND_PRICE__NOT_SET, {0}, NOVITAI__V1__PRODUCT___SPOT_PRICE__NOT_SET, {0} }
 
 
 struct  Novitai__V1__ListProductsRequest

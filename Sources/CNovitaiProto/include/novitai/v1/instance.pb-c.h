@@ -190,6 +190,7 @@ struct  Novitai__V1__InstanceSpec
   Novitai__V1__VolumeMount **volumes;
   ProtobufCBinaryData network_id;
   Google__Protobuf__Timestamp *wait_for_capacity_until;
+  int32_t kind;
   Novitai__V1__InstanceSpec__MaxHourlyPriceCase _max_hourly_price_case;
   union {
     Novitai__V1__Money *max_hourly_price;
@@ -197,7 +198,7 @@ struct  Novitai__V1__InstanceSpec
 };
 #define NOVITAI__V1__INSTANCE_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_spec__descriptor) \
-    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NULL, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
+    , 0,NULL, 0, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, NULL, NULL, {0,NULL}, 0,NULL, {0,NULL}, NULL, 0, NOVITAI__V1__INSTANCE_SPEC___MAX_HOURLY_PRICE__NOT_SET, {0} }
 
 
 struct  Novitai__V1__ProductRequirements

@@ -23,8 +23,10 @@ struct WebhookCourier: Sendable {
     }
 
     func run() async {
+        // Before the store is asked for the first time: what is raised from now on is news, however late `hear` comes to its turn.
+        let asked = self.webhooks.asked.count
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.hear() }
+            group.addTask { await self.hear(after: asked) }
             while !Task.isCancelled {
                 let seen = self.flight.changed.count
                 let nextAt = await self.dispatch(in: &group)
@@ -34,8 +36,8 @@ struct WebhookCourier: Sendable {
     }
 
     /// What is raised for all couriers is passed on to this one.
-    private func hear() async {
-        var seen = self.webhooks.asked.count
+    private func hear(after asked: UInt64) async {
+        var seen = asked
         while !Task.isCancelled {
             await self.webhooks.asked.wait(after: seen, until: nil, clock: self.world.clock)
             seen = self.webhooks.asked.count

@@ -10,7 +10,7 @@ struct WebhookRunnerTests {
         arguments: Array(UInt64(1)...40))
     func nothingIsLost(_ seed: UInt64) throws {
         let receiver = SimulatedReceiver()
-        let scenario = Scenario(seed: seed, mayBeDry: false)
+        let scenario = Scenario(seed: seed)
         let finding = try withTemporaryDirectory { try Universe(scenario, directory: $0, receiver: receiver).run() }
         #expect(finding.violations.isEmpty)
         let begunAt = try #require(receiver.begunAt)

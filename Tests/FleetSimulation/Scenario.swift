@@ -63,15 +63,13 @@ struct Scenario: Sendable {
     }
 
     /// Drawn from the seed.
-    ///
-    /// - Parameter mayBeDry: the provider may have no room for a while.
-    init(seed: UInt64, mayBeDry: Bool = true) {
+    init(seed: UInt64) {
         let dice = Dice(seed: seed ^ 0x5CE7_A810)
         self.seed = seed
         let count = dice.number(1...3)
         // Drawn apart, so that what else a seed means stays as it is.
         let weather = Dice(seed: seed ^ 0xD607_47A1)
-        let isDry = mayBeDry && weather.chance(0.25)
+        let isDry = weather.chance(0.25)
         self.droughts = isDry ? weather.number(1...3) : 0
         self.customers = (0..<count).map { _ in isDry ? Self.plan(dice).inDrought : Self.plan(dice) }
         self.isBeyondSettleWindow = dice.chance(0.1)

@@ -117,7 +117,7 @@ struct ReconciliationTests {
     @Test("The oldest attempts are forgotten as known ones")
     func forgottenAttempts() {
         var instance = Instance.sample()
-        for attempt in 1...100 { instance.ask(for: .standard, attempt: attempt + 10) }
+        for attempt in 1...100 { instance.ask(for: .standard, attempt: attempt + 10, at: noon) }
         #expect([1, 46, 47, 110].allSatisfy { instance.hasAsked(for: .sample("m1", attempt: $0)) })
         #expect(!instance.hasAsked(for: .sample("m1", attempt: 111)))
     }
@@ -169,6 +169,23 @@ struct ReconciliationTests {
         #expect(switched?.debts.map(\.hourlyPrice.micros) == [40] && switched?.placement?.hourlyPrice.micros == 700)
         let owed = self.written(self.answer(.extra, young, .sample("m1", "pulling", attempt: 1)))
         #expect(owed?.debts.map(\.hourlyPrice.micros) == [700] && owed?.placement?.hourlyPrice.micros == 40)
+    }
+
+    @Test("A machine that is one too many counts from when it was made, also when the instance's own is the one")
+    func wasteOfOwn() throws {
+        let young = Instance.sample(.provisioning, upstream: "m0", status: "pulling")
+        var own = Machine.sample("m0", "pulling")
+        own.createdAt = noon - .seconds(120)
+        let listing = MachineListing(machines: [own, .sample("m1", attempt: 2)], begunAt: noon)
+        let question = try #require(
+            self.reconciliation.questions(from: listing, living: [young], busy: [young.id], believesAbsence: true).first)
+        for (listed, since) in [(question.own, noon - .seconds(120)), (nil, young.createdAt)] {
+            var question = question
+            question.own = listed
+            let answer = self.reconciliation.answer(
+                question, instance: young, machine: .sample("m1", attempt: 2), wasAbsent: false, placement: nil, at: noon)
+            #expect(self.written(answer)?.debts.map(\.since) == [since])
+        }
     }
 
     @Test("When there are too many questions every kind has its share, and within it every machine its turn")

@@ -125,6 +125,16 @@ struct SpotRuleTests {
         #expect(unknown.instance?.debts.isEmpty ?? true, "an unknown word is told, not acted on")
     }
 
+    @Test("A replacement that is not taken is waste from when it was asked for")
+    func wasteOfReplacement() {
+        var instance = Instance.sample()
+        instance.replacement = Replacement(fromAttempt: 2)
+        instance.ask(for: .standard, attempt: 2, at: noon - .seconds(60))
+        instance.replacement?.upstreamID = UpstreamID(rawValue: "m2")
+        instance.dropReplacement(at: noon)
+        #expect(instance.debts.map(\.since) == [noon - .seconds(60)])
+    }
+
     @Test("A machine of a replacement is released by its id, whatever it is called now; one that served until then is no waste")
     func released() throws {
         let reconciliation = Reconciliation(deployment: ours, brake: Brake())

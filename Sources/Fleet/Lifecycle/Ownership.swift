@@ -33,10 +33,15 @@ extension Machine {
 
 extension Instance {
     /// Of a replacement, or of the instance's own machine.
-    mutating func ask(for placement: Placement, attempt: Int) {
+    mutating func ask(for placement: Placement, attempt: Int, at now: Timestamp) {
         let asked = (self.askedPlacements ?? []) + [AskedPlacement(attempt: attempt, placement: placement)]
         self.askedPlacements = asked.suffix(Self.askedPlacementsKept)
-        if self.replacement == nil { self.placement = placement } else { self.replacement?.placement = placement }
+        if self.replacement == nil {
+            self.placement = placement
+        } else {
+            self.replacement?.placement = placement
+            self.replacement?.askedAt = now
+        }
     }
 
     /// Where the machine of that create call is and what it costs. When that is not known the dearest that was asked for, so that

@@ -21,6 +21,8 @@ package struct ReconciliationQuestion: Hashable, Sendable {
     package var upstreamID: UpstreamID
     /// As the listing shows it; nil when it does not.
     package var listed: Machine?
+    /// Of a second machine: the instance's own, as the listing shows it. It is the one too many when the second is kept.
+    package var own: Machine?
 
     package init(kind: Kind, instanceID: InstanceID, upstreamID: UpstreamID, listed: Machine? = nil) {
         self.kind = kind
@@ -64,7 +66,7 @@ package struct Reconciliation: Sendable {
         let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
         let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
-            .compactMap { self.question(about: $0, known: known) }
+            .compactMap { self.question(about: $0, known: known, listed: listed) }
         let fromRecords = living.flatMap { instance in
             self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
         }
@@ -90,7 +92,9 @@ package struct Reconciliation: Sendable {
         }.map(\.id)
     }
 
-    private func question(about machine: Machine, known: [InstanceID: Instance]) -> ReconciliationQuestion? {
+    private func question(
+        about machine: Machine, known: [InstanceID: Instance], listed: [UpstreamID: Machine]
+    ) -> ReconciliationQuestion? {
         guard let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return nil }
         func ask(_ kind: ReconciliationQuestion.Kind) -> ReconciliationQuestion {
             ReconciliationQuestion(kind: kind, instanceID: token.instance, upstreamID: machine.id)
@@ -101,7 +105,9 @@ package struct Reconciliation: Sendable {
         if instance.state.isFinal { return ask(.stranger) }
         // Without a machine yet, the create job settles what is listed.
         guard let upstream = instance.upstream, upstream.id != machine.id, !instance.isReplaced(by: machine) else { return nil }
-        return ask(.extra)
+        var question = ask(.extra)
+        question.own = listed[upstream.id]
+        return question
     }
 
     private func questions(
@@ -147,7 +153,7 @@ package struct Reconciliation: Sendable {
         switch question.kind {
         case .debt: self.answerDebt(question, instance, machine, placement, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
-        case .extra: self.answerExtra(instance, machine, at: now)
+        case .extra: self.answerExtra(instance, machine, own: question.own, at: now)
         case .missing, .changed:
             self.answerState(instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)
         }
@@ -252,14 +258,18 @@ package struct Reconciliation: Sendable {
     }
 
     /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
-    private func answerExtra(_ instance: Instance?, _ machine: Machine?, at now: Timestamp) -> ReconciliationAnswer {
+    ///
+    /// - Parameter own: the instance's own machine as it was listed. Where it is not, it counts from when it can have been made first.
+    private func answerExtra(_ instance: Instance?, _ machine: Machine?, own: Machine?, at now: Timestamp) -> ReconciliationAnswer {
         guard var instance, let machine, !machine.isLeavingOrGone, let upstream = instance.upstream, upstream.id != machine.id,
             !instance.isReplaced(by: machine), !instance.debts.contains(where: { $0.upstreamID == machine.id })
         else { return .nothing }
         guard machine.isProvenOurs else { return .unproven(machine.id) }
         let before = instance
         if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
-            instance.owe(Machine(id: upstream.id, name: "", status: upstream.status), placement: instance.placement, at: now)
+            var dropped = own ?? Machine(id: upstream.id, name: "", status: upstream.status)
+            dropped.createdAt = dropped.createdAt ?? instance.createdAt
+            instance.owe(dropped, placement: instance.placement, at: now)
             instance.observe(machine, because: .requested, at: now)
             instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
         } else {

@@ -6,6 +6,8 @@ package struct Replacement: Hashable, Sendable, Codable {
     package var placement: Placement?
     /// Nil while it is not known whether there is one.
     package var upstreamID: UpstreamID?
+    /// When the newest create call was written down: no machine of it is older. Nil before the first, and of earlier releases.
+    package var askedAt: Timestamp?
 
     package init(fromAttempt: Int) {
         self.fromAttempt = fromAttempt
@@ -53,7 +55,8 @@ extension Instance {
         guard let replacement = self.replacement else { return }
         self.replacement = nil
         guard let id = replacement.upstreamID else { return }
-        self.owe(Machine(id: id, name: "", status: ""), placement: replacement.placement, because: .notTaken, at: now)
+        let machine = Machine(id: id, name: "", status: "", createdAt: replacement.askedAt)
+        self.owe(machine, placement: replacement.placement, because: .notTaken, at: now)
     }
 
     /// The other machine runs: it is the instance's own from now on, and the one before must go.

@@ -20,7 +20,7 @@ extension JobStepper {
         job.dueAt = self.now
         job.progress = "asking for \(best.placement.productName) in \(best.placement.clusterID)"
         let raisesPrice = job.isReplacing || best.placement.hourlyPrice > (instance.placement?.hourlyPrice ?? .zero)
-        instance.ask(for: best.placement, attempt: attempt.number)
+        instance.ask(for: best.placement, attempt: attempt.number, at: self.now)
         var result = self.result(job, instance, call: .create(attempt))
         if raisesPrice { result.commit.guards += [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
         result.commit.guards += [.permitted(.begin), .queueIsOpen(self.job.type)]

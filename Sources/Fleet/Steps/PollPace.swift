@@ -19,7 +19,8 @@ package struct PollPace: Sendable, Hashable {
     }
 }
 
-/// What of the call budget regular looks may take, so that a tenth is always there for what changes something. What they leave is anybody's.
+/// What of the call budget regular looks may take, so that a fourth is always there for what changes something: with less, sweeps, which give
+/// way to all others, came late while machines were made and deleted. What they leave is anybody's.
 enum CallShare {
     /// Looks at machines in transition.
     case transitions
@@ -28,7 +29,7 @@ enum CallShare {
 
     /// In which so many calls stay within the share, in whole seconds.
     func time(for calls: Int, requestsPerMinute: Int) -> Duration {
-        let percent = self == .transitions ? 40 : 45
+        let percent = self == .transitions ? 30 : 45
         let perHundredMinutes = max(100, requestsPerMinute * percent)
         return .seconds((calls * 6000 + perHundredMinutes - 1) / perHundredMinutes)
     }

@@ -89,7 +89,7 @@ def _ready_instance(connection: grpc.Channel, protocol: Protocol, metadata: tupl
     messages = protocol.instance
     catalog = protocol.catalog_service.CatalogServiceStub(connection)
     service = protocol.instance_service.InstanceServiceStub(connection)
-    products = catalog.ListProducts(protocol.catalog.ListProductsRequest(), metadata=metadata, timeout=30).products
+    products = catalog.ListProducts(protocol.catalog.ListProductsRequest(filter="kind = gpu"), metadata=metadata, timeout=30).products
     spec = messages.InstanceSpec(
         products=[products[0].id],
         gpu_count=1,

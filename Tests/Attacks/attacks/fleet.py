@@ -35,6 +35,7 @@ REQUESTS_PER_MINUTE, POLL_INTERVAL = 100, 30
 WATCHERS = 50
 CHANGES_PER_MINUTE = 10
 SEEN_SAMPLES = 6
+METRICS_KEPT_SECONDS = 20
 # For the provider's minute: what makes the machines quickly, and what a balance of 100 000 USD carries.
 FILL_SPEED = 30
 FILL_THREADS = 8
@@ -248,8 +249,9 @@ class Fleet:
         return lambda: [sample.result() for sample in running]
 
     def seen(self, latencies, within, what):
-        # A sweep may end between the two readings, and the pace change with it.
-        for _ in range(3):
+        # A sweep may have ended a moment ago, and the pace changed with it: metrics are kept for some seconds.
+        for _ in range(METRICS_KEPT_SECONDS):
+            time.sleep(1)
             shown = self.metric("novitai_sweep_seen_within_seconds")
             detail = self.reconciler().detail
             if agrees := f"a change is seen within {int(shown)} s" in detail:

@@ -21,7 +21,8 @@ package enum EngineLimits {
     /// A job's listing, for which a worker waits, has `REQUEST_TIMEOUT` and this for every machine of the last one, up to
     /// `listingTimeout` in all.
     static let listingTimePerMachine: Duration = .milliseconds(100)
-    /// Direct reads that one sweep makes to settle differences; the rest waits for the next sweep.
+    /// Direct reads that one sweep makes to settle differences, and as many again while the pages of a long listing come; the rest waits for
+    /// the next sweep.
     package static let questionsPerSweepMax = 25
     /// Pages of a listing that wait to be looked into before it is whole; what comes beyond is looked into with the whole.
     static let pagesWaitingMax = 64

@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "CProcessLimits.h"
 
 #include <limits.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 long novitai_raise_descriptor_limit(void) {
@@ -12,6 +14,11 @@ long novitai_raise_descriptor_limit(void) {
     // Refused where the hard limit is beyond what the kernel gives any process.
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
     return limit.rlim_cur > (rlim_t)LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}
+
+int novitai_allowed_processor_count(void) {
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : -1;
 }
 
 void novitai_keep_freed_memory(void) {

@@ -48,6 +48,10 @@ enum ServerOptions {
         "MAX_CONNECTION_AGE", Form<Duration>.duration(10...31_536_000, in: .seconds).optional, default: nil,
         "when a connection is sent away, so that a balancer can spread its clients anew; calls on it have SHUTDOWN_GRACE to end")
 
+    static let eventLoops = Option(
+        "EVENT_LOOPS", Form<Int>.integer(1...64).optional, default: nil,
+        "threads that serve connections; without it one for each processor, at most 4")
+
     // The fleet.
     static let maxInstances = Option("MAX_INSTANCES", .integer(0...1_000_000), default: 100, "machines not yet proven gone")
     static let maxHourlySpend = Option(

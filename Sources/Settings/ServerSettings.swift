@@ -20,6 +20,8 @@ package struct ServerSettings: Sendable {
     package let shutdownGrace: Duration
     /// Nil: as long as its client wants.
     package let maxConnectionAge: Duration?
+    /// nil: as many as suit the machine.
+    package let eventLoops: Int?
     package let maxInstances: Int
     package let maxHourlySpend: Dollars
     package let pollInterval: Duration
@@ -115,6 +117,7 @@ package struct ServerSettings: Sendable {
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
         self.maxConnectionAge = reader.read(ServerOptions.maxConnectionAge)
+        self.eventLoops = reader.read(ServerOptions.eventLoops)
         self.traces = TraceSettings(reading: &reader)
         self.log = LogSettings(reading: &reader)
         self.effective = reader.effective

@@ -195,6 +195,7 @@ struct ServerProcess {
         backups: any BackupSource
     ) throws -> RPCServer {
         var configuration = RPCServerConfiguration(address: RPCAddress(self.settings.listen))
+        configuration.threadCount = self.settings.eventLoops ?? ProcessorShare.eventLoopCount
         configuration.tls = tls
         configuration.listeningSocket = socket.descriptor
         configuration.shutdownGrace = self.settings.shutdownGrace

@@ -23,6 +23,11 @@ struct SimulationTests {
         #expect(tally.missed.isEmpty)
     }
 
+    @Test("What the brake keeps back is waited for before a run is judged", arguments: [12_853])
+    func braked(_ seed: UInt64) throws {
+        #expect(try SeedRun(playing: seed).violations.isEmpty)
+    }
+
     @Test("The same seed gives the same trace", arguments: [1, 7, 23, 111, 222])
     func repeated(_ seed: UInt64) throws {
         func play() throws -> Finding {

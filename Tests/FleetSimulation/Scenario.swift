@@ -94,11 +94,14 @@ struct Scenario: Sendable {
         self.neighbourMachines = dice.chance(0.3) ? dice.number(1...3) : 0
     }
 
+    /// Time for two of them, with the calls that follow from what they see.
+    static let twoSweeps: Duration = .seconds(150)
+
     /// After the last customer has gone: at least two sweeps, and as long as a create may be late.
     var quietTime: Duration {
         if self.isBeyondSettleWindow { return .seconds(1600) }
         // Machines that were replaced go by sweeps.
-        return self.reclaims > 0 ? .seconds(400) : .seconds(150)
+        return self.reclaims > 0 ? .seconds(400) : Self.twoSweeps
     }
 
     private static func plan(_ dice: Dice) -> Customer.Plan {

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -232,6 +233,24 @@ def connection_age(scene):
         assert 5 < time.monotonic() - begun < 18
 
 
+def event_loops(scene):
+    """As many threads as are asked for serve connections; unasked, no more than there are processors to run them."""
+
+    def loops():
+        names = [path.read_text() for path in Path(f"/proc/{scene.server.process.pid}/task").glob("*/comm")]
+        return sum(name.startswith("NIO-ELT") for name in names)
+
+    scene.serve(EVENT_LOOPS="3")
+    assert loops() == 3
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        scene.serve()
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert loops() == 1
+
+
 def log_format(scene):
     scene.serve(LOG_FORMAT="json")
     for line in scene.server.log().splitlines():
@@ -282,6 +301,7 @@ CASES = {
     "REVISION_RETENTION": revision_retention,
     "SHUTDOWN_GRACE": shutdown_grace,
     "MAX_CONNECTION_AGE": connection_age,
+    "EVENT_LOOPS": event_loops,
     "LOG_LEVEL": "test_novitaid.py::test_the_log_level_changes_while_the_server_runs",
     "LOG_FORMAT": log_format,
     "OTEL_EXPORTER_OTLP_ENDPOINT": "test_tracing.py::test_a_create_is_one_connected_trace_from_its_caller_to_the_provider",

@@ -3,8 +3,8 @@ internal import NovitaiProto
 internal import RPCCore
 internal import Synchronization
 
-/// One commit on its way to all the watches of a kind that are up to date: what it means to each of them is encoded once for all to whom it
-/// means the same.
+/// One commit on its way to all the watches of a kind that are up to date, at one of their homes: what it means to each of them is encoded once
+/// for all to whom it means the same.
 final class LiveBatch<Subject: WatchSubject>: Sendable {
     /// One object as the commit leaves it. By reference: an object has many fields, and thousands look at it.
     final class Change: Sendable {

@@ -16,12 +16,10 @@ final class LiveWatch<Subject: WatchSubject>: Sendable {
     private let state: Mutex<State>
     private let writer: PromptWriter
     private let options: WatchOptions
-    private let complete: CompletePosition
 
-    init(_ state: State, _ options: WatchOptions, _ complete: CompletePosition, _ writer: PromptWriter) {
+    init(_ state: State, _ options: WatchOptions, _ writer: PromptWriter) {
         self.state = Mutex(state)
         self.options = options
-        self.complete = complete
         self.writer = writer
     }
 
@@ -65,7 +63,6 @@ final class LiveWatch<Subject: WatchSubject>: Sendable {
             }
         }
         state.position = batch.end
-        self.complete.reach(batch.end)
         return true
     }
 }

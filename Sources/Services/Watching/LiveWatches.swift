@@ -3,7 +3,8 @@ internal import RPCCore
 internal import Synchronization
 
 /// The watches of one kind that are up to date, gathered by the thread where their calls are at home. A commit costs one turn of each thread, and
-/// for each watch no more than the sending: no task wakes, and nothing is encoded twice.
+/// for each watch no more than the sending: no task wakes, and a thread encodes nothing twice. A commit that changes nothing of the kind costs
+/// nothing.
 final class LiveWatches<Subject: WatchSubject>: Sendable {
     /// The watches of one thread.
     private final class Room: Sendable {
@@ -17,6 +18,8 @@ final class LiveWatches<Subject: WatchSubject>: Sendable {
     private let clock: any Clock
     /// One for each thread that ever had a watch: as many as the server has event loops.
     private let rooms = Mutex<[ObjectIdentifier: Room]>([:])
+    /// Since when nothing of the kind has changed; nil when the last commit changed something.
+    private let unchangedSince = Mutex<Revision?>(nil)
 
     init(_ view: View, clock: any Clock) {
         self.view = view
@@ -47,10 +50,17 @@ final class LiveWatches<Subject: WatchSubject>: Sendable {
     }
 
     private func deliver(_ events: [Event], from start: Revision, to end: Revision) {
-        let rooms = self.rooms.withLock { Array($0.values) }
-        guard !rooms.isEmpty else { return }
-        let batch = LiveBatch<Subject>(events, from: start, to: end)
-        for room in rooms { room.home.execute { self.deliver(batch, in: room) } }
+        let isChange = events.contains { Subject.object(of: $0) != nil }
+        let start = self.unchangedSince.withLock { since in
+            let first = since ?? start
+            since = isChange ? nil : first
+            return first
+        }
+        guard isChange else { return }
+        // Each thread makes its own batch: what thousands of watches look at one after another is then in no other thread's cache.
+        for room in self.rooms.withLock({ Array($0.values) }) {
+            room.home.execute { self.deliver(LiveBatch(events, from: start, to: end), in: room) }
+        }
     }
 
     private func deliver(_ batch: LiveBatch<Subject>, in room: Room) {

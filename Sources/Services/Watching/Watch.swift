@@ -63,11 +63,12 @@ struct Watch<Subject: WatchSubject> {
     /// Lets the caller be given what happens without this task, until a bookmark is due or the watch is overtaken.
     private mutating func rest(_ prompt: PromptWriter, _ clock: some Clock) async throws {
         let state = LiveWatch<Subject>.State(subject: self.subject.handOver(), position: self.position, lastSentAt: self.lastSentAt)
-        let watch = LiveWatch(state, self.options, self.complete, prompt)
+        let watch = LiveWatch(state, self.options, prompt)
         defer {
             self.live.leave(watch, at: prompt.home)
             let state = watch.takeBack()
             (self.subject, self.position, self.lastSentAt) = (state.subject, state.position, state.lastSentAt)
+            self.complete.reach(state.position)
         }
         guard self.live.join(watch, at: prompt.home) else { return }
         while !watch.isOvertaken, watch.bookmarkDue > clock.now {

@@ -7,18 +7,21 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import grpc
 
 from .processes import exit_on_signals, resident_bytes
-from .scene import HONEST, scene, spec
+from .scene import HONEST, scene
 
 P99_MS = 20
 # Waiting calls may hold half of a connection's thousand streams.
 STREAMS_PER_CONNECTION = 100
 # Beyond the changes themselves: to begin all watches, and for the last changes to come.
 PATIENCE_SECONDS = 60
+# For the machines to run.
+SETTLE_SECONDS = 60
 
 
 def arguments(argv):
@@ -31,27 +34,39 @@ def arguments(argv):
     return parser.parse_args(argv)
 
 
-def pause_creates(place, program):
-    """A change is then one commit: what the provider would have to say about it is not what is measured."""
+def settle(place, program):
+    """Waits until all machines run and the provider has nothing to say about them: what it would say is not what is measured."""
+    running = place.api.instance.INSTANCE_STATE_RUNNING
     with grpc.insecure_channel(program.address) as channel:
-        request = place.api.job.PauseQueueRequest(type=place.api.job.JOB_TYPE_CREATE_INSTANCE, reason="changes alone are measured")
-        place.api.services["jobs"](channel).PauseQueue(request, metadata=[("authorization", f"Bearer {HONEST}")], timeout=20)
+        service, limit = place.api.services["instances"](channel), time.monotonic() + SETTLE_SECONDS
+        while True:
+            request = place.api.instance.ListInstancesRequest(page_size=1000)
+            listed = service.ListInstances(request, metadata=[("authorization", f"Bearer {HONEST}")], timeout=20).instances
+            if all(instance.state == running for instance in listed):
+                return [instance.id for instance in listed]
+            if time.monotonic() > limit:
+                raise SystemExit(f"not all {len(listed)} machines run after {SETTLE_SECONDS} s")
+            time.sleep(0.2)
 
 
-def requests(place):
+def requests(place, instances):
+    """A name is changed in one commit: that is one event for each watch."""
     messages = place.api.instance
-    watch, create = place.folder / "watch.bin", place.folder / "create.bin"
+    watch = place.folder / "watch.bin"
     watch.write_bytes(messages.WatchInstancesRequest(every_change=True).SerializeToString())
-    create.write_bytes(messages.CreateInstanceRequest(name="w-000000", spec=spec(place.api)).SerializeToString())
-    return watch, create
+    updates = [place.folder / f"update-{number}.bin" for number in range(len(instances))]
+    for path, instance in zip(updates, instances):
+        path.write_bytes(messages.UpdateInstanceRequest(id=instance, name="w-000000").SerializeToString())
+    return watch, *updates
 
 
 def run(options):
     connections = -(-options.streams // STREAMS_PER_CONNECTION)
-    with scene() as place, place.server() as program:
-        pause_creates(place, program)
+    with scene() as place, place.server(UPSTREAM_REQUESTS_PER_MINUTE="10000") as program:
+        instances = settle(place, program)
         before = resident_bytes(program.process.pid)
-        command = [options.watchers, program.port, connections, options.streams, options.rate, options.seconds, HONEST, *requests(place)]
+        command = [options.watchers, program.port, connections, options.streams, options.rate, options.seconds, HONEST,
+                   *requests(place, instances)]  # fmt: skip
         done = subprocess.run(
             [str(word) for word in command], capture_output=True, text=True, timeout=options.seconds + PATIENCE_SECONDS, check=False
         )

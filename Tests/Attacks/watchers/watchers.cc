@@ -1,10 +1,10 @@
 // Watches instances on many streams, makes changes at an even rate, and tells how long each took to reach each stream.
 //
-//   watchers PORT CONNECTIONS STREAMS RATE SECONDS TOKEN WATCH CREATE
+//   watchers PORT CONNECTIONS STREAMS RATE SECONDS TOKEN WATCH UPDATE ...
 //
-// WATCH and CREATE are files with the request messages; CREATE contains the name `w-000000`, whose digits become the number of the change.
-// Prints one JSON object. The time of a change counts from the instant at which its CreateInstance was due, its commit included, to the
-// arrival of its event in a buffer of this program. A change that does not come within `patience` of the last one is missing.
+// WATCH and each UPDATE are files with a request message; the updates take turns, and contain the name `w-000000`, whose digits become the
+// number of the change. Prints one JSON object. The time of a change counts from the instant at which its UpdateInstance was due, its commit
+// included, to the arrival of its event in a buffer of this program. A change that does not come within `patience` of the last one is missing.
 //
 // Frames are built and read by hand: two hundred thousand events a second leave no time for more. Of HTTP/2 that needs little, since
 // header blocks are not read: a stream that ends is a failure whatever its status says.
@@ -130,7 +130,7 @@ struct Changes {
     uint64_t delivered = 0;
     uint64_t repeated = 0;
     uint64_t merged = 0;
-    uint64_t failedCreates = 0;
+    uint64_t failed = 0;
     int64_t longest = 0;
 
     static int64_t microseconds(Clock::duration time) { return std::chrono::duration_cast<std::chrono::microseconds>(time).count(); }
@@ -185,9 +185,9 @@ public:
         next_ += 2;
     }
 
-    void create(size_t number, const std::string& token, const std::string& message) {
-        creates_[next_] = {number, false};
-        send(request(next_, "CreateInstance", token, message));
+    void change(size_t number, const std::string& token, const std::string& message) {
+        updates_[next_] = {number, false};
+        send(request(next_, "UpdateInstance", token, message));
         next_ += 2;
     }
 
@@ -251,19 +251,19 @@ private:
                 credit_ = 0;
             }
             if (const auto found = streams_.find(stream); found != streams_.end()) messages(found->second, payload, now);
-            if (const auto found = creates_.find(stream); found != creates_.end()) found->second.second = true;
+            if (const auto found = updates_.find(stream); found != updates_.end()) found->second.second = true;
             break;
         default: break;
         }
     }
 
     void ended(uint32_t stream, Clock::time_point now) {
-        const auto found = creates_.find(stream);
-        if (found == creates_.end()) throw std::runtime_error("a watch has ended");
+        const auto found = updates_.find(stream);
+        if (found == updates_.end()) throw std::runtime_error("a watch has ended");
         const auto [number, isAnswered] = found->second;
         if (isAnswered) changes_.replies.push_back(Changes::microseconds(now - changes_.due[number]));
-        else ++changes_.failedCreates;
-        creates_.erase(found);
+        else ++changes_.failed;
+        updates_.erase(found);
     }
 
     void messages(Stream& stream, std::string_view payload, Clock::time_point now) {
@@ -319,7 +319,7 @@ private:
     int descriptor_;
     uint32_t next_ = 1;
     std::unordered_map<uint32_t, Stream> streams_;
-    std::map<uint32_t, std::pair<size_t, bool>> creates_;
+    std::map<uint32_t, std::pair<size_t, bool>> updates_;
     std::vector<char> buffer_ = std::vector<char>(1 << 20);
     size_t filled_ = 0;
     size_t credit_ = 0;
@@ -366,7 +366,9 @@ void run(char** arguments) {
     const size_t connectionCount = std::stoul(arguments[2]), streamCount = std::stoul(arguments[3]);
     const double rate = std::stod(arguments[4]);
     const auto total = static_cast<size_t>(rate * std::stod(arguments[5]));
-    const std::string token = arguments[6], watch = contents(arguments[7]), create = contents(arguments[8]);
+    const std::string token = arguments[6], watch = contents(arguments[7]);
+    std::vector<std::string> updates;
+    for (char** argument = arguments + 8; *argument != nullptr; ++argument) updates.push_back(contents(*argument));
 
     Changes changes;
     Poll poll;
@@ -393,7 +395,7 @@ void run(char** arguments) {
         const auto due = start + std::chrono::duration_cast<Clock::duration>(interval * static_cast<double>(number));
         if (due <= Clock::now()) {
             changes.due.push_back(due);
-            connections.back()->create(number, token, numbered(create, number));
+            connections.back()->change(number, token, numbered(updates[number % updates.size()], number));
             ++number;
         }
         poll.until(due);
@@ -403,7 +405,7 @@ void run(char** arguments) {
 
     std::sort(changes.replies.begin(), changes.replies.end());
     const double reply = changes.replies.empty() ? 0 : static_cast<double>(changes.replies[changes.replies.size() * 99 / 100]) / 1000;
-    std::cout << "{\"streams\": " << streamCount << ", \"changes\": " << total << ", \"failed_changes\": " << changes.failedCreates
+    std::cout << "{\"streams\": " << streamCount << ", \"changes\": " << total << ", \"failed_changes\": " << changes.failed
               << ", \"deliveries\": " << changes.delivered << ", \"missing\": " << expected - changes.delivered
               << ", \"repeated\": " << changes.repeated << ", \"merged\": " << changes.merged << ", \"p50_ms\": " << changes.quantile(0.5)
               << ", \"p99_ms\": " << changes.quantile(0.99) << ", \"p999_ms\": " << changes.quantile(0.999)
@@ -414,7 +416,7 @@ void run(char** arguments) {
 
 int main(int argumentCount, char** arguments) try {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (argumentCount != 9) throw std::runtime_error("usage: watchers PORT CONNECTIONS STREAMS RATE SECONDS TOKEN WATCH CREATE");
+    if (argumentCount < 9) throw std::runtime_error("usage: watchers PORT CONNECTIONS STREAMS RATE SECONDS TOKEN WATCH UPDATE ...");
     run(arguments);
 } catch (const std::exception& error) {
     std::cerr << "watchers: " << error.what() << "\n";

@@ -312,6 +312,31 @@ struct WatchTests {
         }
     }
 
+    @Test("what changes no instance passes a watch of them by: the next change comes alone, and a bookmark tells how far all is known")
+    func otherObjects() async throws {
+        let fixture = try await Fixture()
+        let created = try await fixture.create("a")
+        let (a, jobID) = (try #require(created.instance?.id), JobID(rawValue: try #require(created.job?.id)))
+        @Sendable func changeJob(_ progress: String) async throws {
+            var job = try #require(fixture.view.job(jobID))
+            job.progress = progress
+            _ = try await fixture.store.commit(Commit(jobs: [Commit.JobWrite(job)]))
+        }
+        try await self.watch(fixture, hasHome: true, { $0.everyChange = true }) { sink in
+            _ = try await sink.message(1, as: Response.self)
+            await fixture.clock.untilSleeping(1)
+            for number in 0..<3 { try await changeJob("\(number)") }
+            try await fixture.update(a) { $0.stateMessage = "changed" }
+            let change: Response = try await sink.message(2)
+            #expect(change.events.map(\.revision) == [fixture.view.revision.number])
+            #expect(change.resumeToken?.revision == fixture.view.revision.number)
+            try await changeJob("more")
+            fixture.clock.advance(by: WatchOptions.bookmarkDefault)
+            let bookmark: Response = try await sink.message(3)
+            #expect(bookmark.events.isEmpty && bookmark.resumeToken?.revision == fixture.view.revision.number)
+        }
+    }
+
     @Test("that an instance is over is said once, though it may change yet")
     func endOnce() async throws {
         let fixture = try await Fixture()

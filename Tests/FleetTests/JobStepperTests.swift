@@ -237,6 +237,32 @@ struct CreateStepTests {
         #expect(whole.job?.state == .succeeded && whole.instance?.readiness == .ready && whole.instance?.runningSince == noon)
     }
 
+    private static let others: [(change: @Sendable (inout Machine) -> Void, words: String)] = [
+        ({ $0.productID = "3090" }, "product 3090 instead of 4090"),
+        ({ $0.gpuCount = 2 }, "GPUs: 2 instead of 1"),
+        ({ $0.clusterID = "eu-de-1" }, "region eu-de-1 instead of us-ca-6"),
+        ({ $0.billingMode = .spot }, "billed spot instead of onDemand"),
+        ({ $0.diskGB = 59 }, "disk of 59 GB instead of 60"),
+    ]
+
+    @Test("A machine that is another than was asked for is kept, for it runs and is billed, and what is different is said", arguments: others)
+    func givenAnother(_ change: @Sendable (inout Machine) -> Void, _ words: String) {
+        var machine = Machine.sample("m1", "running")
+        change(&machine)
+        let result = self.booting().booted(machine)
+        #expect(result.job?.state == .succeeded && result.instance?.state == .running)
+        #expect(result.instance?.stateMessage == "the provider gave another machine than was asked for: \(words)")
+    }
+
+    @Test("What the provider does not show, or gives beyond what was asked for, is no difference")
+    func givenAsAsked() {
+        var machine = Machine.sample("m1", "running")
+        (machine.gpuCount, machine.billingMode, machine.diskGB) = (1, .onDemand, 100)
+        #expect(self.booting().booted(machine).instance?.stateMessage == "")
+        (machine.productID, machine.clusterID, machine.gpuCount, machine.billingMode, machine.diskGB) = ("", "", nil, nil, nil)
+        #expect(self.booting().booted(machine).instance?.stateMessage == "")
+    }
+
     @Test("What does not run in time is given up: a delete of its own follows, and money is counted until then")
     func givenUp() {
         let late = self.booting(at: noon + .seconds(1200)).booted(.sample("m1", "pulling"))

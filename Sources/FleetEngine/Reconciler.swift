@@ -4,8 +4,8 @@ internal import Synchronization
 /// Sweeps over the account, compares what is there with what we hold, and looks into the differences one by one.
 final class Reconciler: Sendable {
     private struct State {
-        /// Not found by a direct read, and since when not.
-        var suspects: [InstanceID: Timestamp] = [:]
+        /// Machines that a direct read did not find, and since when not.
+        var suspects: [UpstreamID: Timestamp] = [:]
         /// Listings in a row that lacked most of what is known.
         var suspiciousSweeps = 0
         var rotation = QuestionRotation()
@@ -108,7 +108,7 @@ final class Reconciler: Sendable {
 
     /// Answers how many were looked into.
     private func settle(_ questions: [ReconciliationQuestion]) async -> Int {
-        let missing = Set(questions.filter { $0.kind == .missing || $0.kind == .changed }.map(\.instanceID))
+        let missing = Set(questions.filter { $0.kind == .missing || $0.kind == .changed }.map(\.upstreamID))
         let asked = self.state.withLock { state in
             state.suspects = state.suspects.filter { missing.contains($0.key) }
             return state.rotation.take(questions, atMost: EngineLimits.questionsPerSweepMax)
@@ -117,10 +117,10 @@ final class Reconciler: Sendable {
         for question in asked where !self.isShuttingDown {
             count += 1
             let now = self.world.clock.now
-            let since = self.state.withLock { $0.suspects[question.instanceID] }
+            let since = self.state.withLock { $0.suspects[question.upstreamID] }
             let wasAbsent = since.map { now >= $0 + EngineLimits.absenceSpacing } ?? false
             let isSuspect = await self.settle(question, wasAbsent: wasAbsent)
-            self.state.withLock { $0.suspects[question.instanceID] = isSuspect ? since ?? now : nil }
+            self.state.withLock { $0.suspects[question.upstreamID] = isSuspect ? since ?? now : nil }
         }
         return count
     }

@@ -15,7 +15,7 @@ extension World {
                     spec: waiting.spec, hasLooked: other.isInCapacityLine && self.capacityLooks.contains(other.id, at: now))
             },
             funds: self.monitor.report.funds,
-            otherHourlySpend: MicroUSD(micros: self.view.hourlySpend.micros - instance.liableHourlySpend.micros))
+            otherHourlySpend: MicroUSD(micros: self.view.billedHourlySpend.micros - instance.billedHourlySpend.micros))
     }
 }
 

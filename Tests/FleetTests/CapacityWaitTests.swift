@@ -73,6 +73,8 @@ struct CapacityWaitTests {
     func outlived(seconds: Int, isOver: Bool) {
         for policies in [
             InstancePolicies(maxLifetime: .seconds(1200)), InstancePolicies(deleteAt: noon + .seconds(600)),
+            // Nothing would stop what runs after that.
+            InstancePolicies(stopAt: noon + .seconds(600)),
         ] {
             // The instance was made ten minutes ago.
             var stepper = self.waiting(at: noon + .seconds(seconds))
@@ -84,6 +86,54 @@ struct CapacityWaitTests {
             #expect(isOver && result.instance?.state == .deleted && result.instance?.stateReason == .policy)
             #expect(result.job?.state == .cancelled && result.job?.errorReason == "POLICY" && result.call == nil)
         }
+    }
+
+    @Test("What is protected, or called off, does not end the wait; nor does a lease, which begins with a machine")
+    func notOutlived() {
+        var stepper = self.waiting(at: noon + .seconds(600))
+        stepper.instance.policies = InstancePolicies(deleteAt: noon + .seconds(600))
+        stepper.instance.deletionProtection = true
+        guard case .catalogue = stepper.plan() else { return unexpected("protected") }
+        stepper.instance.deletionProtection = false
+        stepper.instance.callOff(.delete, .schedule)
+        guard case .catalogue = stepper.plan() else { return unexpected("called off") }
+        stepper.instance.policies = InstancePolicies(lease: .seconds(60))
+        guard case .catalogue = stepper.plan() else { return unexpected("lease") }
+        #expect(stepper.instance.judgeNextAction() == nil)
+    }
+
+    @Test("Who has left the line asks no later than it was allowed to, as after a restored backup")
+    func deadlineAfterRestore() {
+        let later = noon + .seconds(90_000)
+        let waiting = self.waiting()
+        let outcome = Restoration(attemptFloor: 9, now: later).outcome(for: [waiting.job]) { _ in waiting.instance }
+        guard var job = outcome.jobs.first, job.step.isSettling else { return unexpected(outcome) }
+        job.step = .place
+        guard case .decided(let end) = JobStepper.sample(job, waiting.instance, at: later).plan() else { return unexpected("it buys") }
+        #expect(end.job?.errorReason == "NO_CAPACITY" && end.call == nil)
+    }
+
+    @Test("A machine that an earlier call brings late is taken, and nothing else is asked for")
+    func late() {
+        let line = self.waiting(since: nil).placed(planner: Self.planner(isAvailable: false))
+        guard let job = line.job, let instance = line.instance else { return unexpected(line) }
+        #expect(instance.waitsForCapacity && instance.billedHourlySpend == .zero && instance.liableHourlySpend > .zero)
+        let reconciliation = Reconciliation(deployment: ours, brake: Brake())
+        func questions(_ machine: Machine) -> [ReconciliationQuestion] {
+            reconciliation.questions(
+                from: MachineListing(machines: [machine], begunAt: noon), living: [instance], busy: [instance.id], believesAbsence: true)
+        }
+        #expect(questions(.sample("m1")).map(\.kind) == [.extra])
+        #expect(questions(.sample("m1", name: "a copy")).isEmpty, "not proven ours")
+        guard let question = questions(.sample("m1")).first,
+            case .commit(let commit) = reconciliation.answer(
+                question, instance: instance, machine: .sample("m1"), wasAbsent: false, placement: nil, at: noon),
+            let found = commit.instances.first
+        else { return unexpected("not taken") }
+        #expect(found.upstream?.id.rawValue == "m1" && found.state == .running && found.debts.isEmpty)
+        #expect(commit.guards.contains(.instance(instance.id, instance.revision)) && commit.audit.count == 1)
+        guard case .decided(let next) = JobStepper.sample(job, found, at: noon + .seconds(9000)).plan() else { return unexpected("it asks") }
+        #expect(next.job?.step == .boot && next.call == nil && next.job?.isInCapacityLine == false)
     }
 
     @Test("The time for its start begins when it asks: neither the wait nor the looks after it count from being accepted")

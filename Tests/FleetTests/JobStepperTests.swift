@@ -421,6 +421,22 @@ struct ChangeStepTests {
         #expect(result.job?.step == .send)
     }
 
+    @Test("A restart of a machine that somebody has stopped meanwhile starts it, for it is wanted to run")
+    func restartOfStopped() {
+        let found = self.confirming(.restartInstance, .sample(.restarting), acknowledged: nil).confirmed(.sample("m1", "exited"))
+        #expect(found.job?.step == .send && found.instance?.state == .stopped)
+        guard let job = found.job, let instance = found.instance, case .act(let action, let id) = JobStepper.sample(job, instance).plan()
+        else { return unexpected("dropped") }
+        #expect(action == .start)
+        let sent = JobStepper.sample(job, instance).sending(action, to: id)
+        #expect(sent.instance?.state == .starting)
+        guard let job = sent.job, let instance = sent.instance else { return unexpected("not sent") }
+        let stepper = JobStepper.sample(job, instance)
+        let refused = stepper.sent(CloudError(.capacity, "no"))
+        #expect(refused.job?.state == .failed && refused.instance?.state == .stopped)
+        #expect(stepper.confirmed(.sample("m1", "running")).job?.state == .succeeded)
+    }
+
     @Test("An accepted change may take a moment to show; after that it is asked again", arguments: [(10, JobStep.confirm), (31, .send)])
     func patience(_ seconds: Int, _ step: JobStep) {
         let result = self.confirming(.startInstance, .sample(.starting, status: "exited"), at: noon + .seconds(seconds))

@@ -55,6 +55,21 @@ struct ReconciliationTests {
         #expect(self.kinds([.sample(), .sample("m2", attempt: 2)], [instance]) == [.debt])
     }
 
+    @Test("What became of a machine says nothing of the one that has taken its place since")
+    func replacedMeanwhile() {
+        for machine in [nil, Machine.sample("m1", "removing")] {
+            guard case .nothing = self.answer(.missing, .sample(.running, upstream: "m2"), machine, wasAbsent: true) else {
+                return unexpected("judged by another machine")
+            }
+        }
+        let young = Instance.sample(.provisioning, upstream: "m2", status: "pulling")
+        var question = ReconciliationQuestion(kind: .extra, instanceID: young.id, upstreamID: UpstreamID(rawValue: "m3"))
+        question.own = .sample("m1", "pulling")
+        let answer = self.reconciliation.answer(
+            question, instance: young, machine: .sample("m3", attempt: 3), wasAbsent: false, placement: nil, at: noon)
+        #expect(self.written(answer)?.debts.map(\.upstreamID.rawValue) == ["m2"])
+    }
+
     @Test("Missing once is suspicion, twice is gone")
     func missing() {
         guard case .suspect = self.answer(.missing, .sample(), nil) else { return unexpected("believed at once") }

@@ -72,8 +72,8 @@ struct ViewTests {
         ]
         for (event, micros) in steps {
             view.committed([event])
-            #expect(view.hourlySpend == MicroUSD(micros: micros), "at revision \(event.revision.number)")
-            #expect(view.hourlySpend == view.livingInstances().instances.reduce(.zero) { $0 + $1.liableHourlySpend })
+            #expect(view.billedHourlySpend == MicroUSD(micros: micros), "at revision \(event.revision.number)")
+            #expect(view.billedHourlySpend == view.livingInstances().instances.reduce(.zero) { $0 + $1.billedHourlySpend })
         }
     }
 

@@ -17,7 +17,7 @@ extension Mutations {
                 found.append(FleetError(.ceilingReached(reached)))
             }
         }
-        if let funds = self.funds(), let error = Admission.refusal(of: price, funds, everything.hourlySpend, at: self.clock.now) {
+        if let funds = self.funds(), let error = Admission.refusal(of: price, funds, self.view.billedHourlySpend, at: self.clock.now) {
             found.append(error)
         }
         return found

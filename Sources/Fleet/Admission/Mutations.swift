@@ -41,7 +41,7 @@ package struct Mutations: Sendable {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
         var occasion = self.occasion(request, payloadDigest, actor)
         occasion.funds = self.funds()
-        if occasion.funds != nil { occasion.hourlySpend = self.view.hourlySpend }
+        if occasion.funds != nil { occasion.hourlySpend = self.view.billedHourlySpend }
         let admitted = try self.admission.create(new, planner: planner, on: occasion)
         try self.checkControl(of: admitted.commit)
         if isValidateOnly {
@@ -98,7 +98,7 @@ package struct Mutations: Sendable {
             admission, subject, occasion throws(FleetError) in
             var occasion = occasion
             occasion.funds = self.funds()
-            occasion.hourlySpend = self.view.hourlySpend
+            occasion.hourlySpend = self.view.billedHourlySpend
             return try admission.changeBilling(change, subject, price: price, expectedRevision: expectedRevision, on: occasion)
         }
     }

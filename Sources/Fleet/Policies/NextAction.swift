@@ -40,13 +40,26 @@ extension Instance {
         // Whatever is wanted: a start that was given up may have come late, and what runs is billed.
         let mayStop = self.state == .running
         let stops: [JobCause] = mayStop ? [.idle, .leaseLapsed, .schedule] : []
-        let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule, .leaseLapsed]
+        // A lease begins with a machine.
+        let leases: [JobCause] = self.upstream == nil ? [] : [.leaseLapsed]
+        let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule] + leases
         let actions =
             stops.compactMap { self.wanted(.stop, $0, times) } + deletes.compactMap { self.wanted(.delete, $0, times) }
         // A delete makes a stop at the same time needless.
         return actions.min {
             ($0.at, $0.kind == .delete ? 0 : 1, $0.cause.rawValue) < ($1.at, $1.kind == .delete ? 0 : 1, $1.cause.rawValue)
         }
+    }
+
+    /// Whether its policies leave a machine that were there now no time at all. A stop counts too: once its time has passed, nothing would stop
+    /// the machine. What is protected is not given up for them.
+    func isOutlived(at now: Timestamp) -> Bool {
+        guard !self.deletionProtection else { return false }
+        let ends = [
+            self.wanted(.delete, .lifetime, ServiceTimes()), self.wanted(.delete, .schedule, ServiceTimes()),
+            self.wanted(.stop, .schedule, ServiceTimes()),
+        ]
+        return ends.contains { end in end.map { $0.at <= now } ?? false }
     }
 
     private func wanted(_ kind: NextAction.Kind, _ cause: JobCause, _ times: ServiceTimes) -> NextAction? {

@@ -103,8 +103,9 @@ package struct Reconciliation: Sendable {
         if instance.debts.contains(where: { $0.upstreamID == machine.id }) { return nil }
         guard machine.isProvenOurs || instance.upstream?.id == machine.id else { return nil }
         if instance.state.isFinal { return ask(.stranger) }
-        // Without a machine yet, the create job settles what is listed.
-        guard let upstream = instance.upstream, upstream.id != machine.id, !instance.isReplaced(by: machine) else { return nil }
+        // Without a machine yet, the create job settles what is listed; not so one that stands in line, which does not look.
+        guard let upstream = instance.upstream else { return instance.waitsForCapacity ? ask(.extra) : nil }
+        guard upstream.id != machine.id, !instance.isReplaced(by: machine) else { return nil }
         var question = ask(.extra)
         question.own = listed[upstream.id]
         return question
@@ -155,7 +156,8 @@ package struct Reconciliation: Sendable {
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, own: question.own, at: now)
         case .missing, .changed:
-            self.answerState(instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)
+            self.answerState(
+                question.upstreamID, instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)
         }
     }
 
@@ -261,14 +263,18 @@ package struct Reconciliation: Sendable {
     ///
     /// - Parameter own: the instance's own machine as it was listed. Where it is not, it counts from when it can have been made first.
     private func answerExtra(_ instance: Instance?, _ machine: Machine?, own: Machine?, at now: Timestamp) -> ReconciliationAnswer {
-        guard var instance, let machine, !machine.isLeavingOrGone, let upstream = instance.upstream, upstream.id != machine.id,
-            !instance.isReplaced(by: machine), !instance.debts.contains(where: { $0.upstreamID == machine.id })
+        guard var instance, let machine, !machine.isLeavingOrGone, !instance.isReplaced(by: machine),
+            !instance.debts.contains(where: { $0.upstreamID == machine.id })
         else { return .nothing }
         guard machine.isProvenOurs else { return .unproven(machine.id) }
+        guard let upstream = instance.upstream else { return self.takeLate(machine, for: instance, at: now) }
+        guard upstream.id != machine.id else { return .nothing }
         let before = instance
         if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
-            var dropped = own ?? Machine(id: upstream.id, name: "", status: upstream.status)
-            dropped.createdAt = dropped.createdAt ?? instance.createdAt
+            // It may have got another machine since it was listed.
+            let listed = own?.id == upstream.id ? own : nil
+            var dropped = listed ?? Machine(id: upstream.id, name: "", status: upstream.status)
+            dropped.createdAt = dropped.createdAt ?? instance.askedAgainAt ?? instance.createdAt
             instance.owe(dropped, placement: instance.placement, at: now)
             instance.observe(machine, because: .requested, at: now)
             instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
@@ -278,13 +284,27 @@ package struct Reconciliation: Sendable {
         return self.commit(instance, over: before, .owed(instance, at: now), at: now)
     }
 
+    /// A create call that was proven to have made nothing has made a machine after all, while its create stands in line for another: it is what
+    /// was asked for. The create sees it when it looks next.
+    private func takeLate(_ machine: Machine, for before: Instance, at now: Timestamp) -> ReconciliationAnswer {
+        guard before.waitsForCapacity else { return .nothing }
+        var instance = before
+        instance.observe(machine, because: .requested, at: now)
+        instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
+        let entry = AuditEntry.found(
+            "FoundMachine", instance, upstream: machine.id, cause: "LATE", effect: "a machine that an earlier create call brought late is kept",
+            price: instance.placement?.hourlyPrice, at: now)
+        return self.commit(instance, over: before, entry, at: now)
+    }
+
     private func answerState(
-        _ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, _ placement: Placement?, at now: Timestamp
+        _ id: UpstreamID, _ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, _ placement: Placement?, at now: Timestamp
     ) -> ReconciliationAnswer {
-        guard var instance, !instance.state.isFinal else { return .nothing }
+        // It may have got another machine since the question arose: nothing follows for that from what became of this one.
+        guard var instance, !instance.state.isFinal, instance.upstream?.id == id else { return .nothing }
         let before = instance
         if let machine, machine.phase != .gone {
-            guard machine.id == instance.upstream?.id else { return .nothing }
+            guard machine.id == id else { return .nothing }
             instance.observe(machine, because: .external, at: now)
             if instance.lacksPrice { instance.placement = placement }
             return self.commit(instance, over: before, nil, at: now)

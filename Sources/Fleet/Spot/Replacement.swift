@@ -6,7 +6,8 @@ package struct Replacement: Hashable, Sendable, Codable {
     package var placement: Placement?
     /// Nil while it is not known whether there is one.
     package var upstreamID: UpstreamID?
-    /// When the newest create call was written down: no machine of it is older. Nil before the first, and of earlier releases.
+    /// When the newest create call was written down, or its machine was made before: it is not older. Nil before the first call, and of earlier
+    /// releases.
     package var askedAt: Timestamp?
 
     package init(fromAttempt: Int) {

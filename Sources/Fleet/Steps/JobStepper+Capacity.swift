@@ -7,13 +7,21 @@ extension JobStepper {
     /// No time runs but the spec's.
     var isInLine: Bool { self.job.isInCapacityLine }
 
-    var hasWaitedTooLong: Bool { self.isInLine && self.capacityDeadline == nil }
+    /// Also who has left the line: what asks again, as after a restored backup, asks no later than it was allowed to.
+    var hasWaitedTooLong: Bool {
+        guard self.isInLine || self.job.capacityWaitEndedAt != nil, self.instance.spec.waitForCapacityUntil != nil else { return false }
+        return self.capacityDeadline == nil
+    }
 
-    /// A machine would be deleted as soon as it were there: its time is over while it waits for one.
-    var isOutlived: Bool {
-        guard self.isInLine, self.believesClock else { return false }
-        let ends = [JobCause.lifetime, .schedule].compactMap { self.instance.due(.delete, $0) }
-        return ends.contains { $0 <= self.now }
+    /// A machine would be ended as soon as it were there: its time is over while it waits for one.
+    var isOutlived: Bool { self.isInLine && self.believesClock && self.instance.isOutlived(at: self.now) }
+
+    /// A machine of an earlier call has come after all, and the sweep has found it: nothing is asked for any more.
+    func cameLate() -> StepResult {
+        var job = self.job
+        job.leaveLine(at: self.now)
+        job.proceed(to: .boot, at: self.now, progress: "a machine of an earlier call has come; waiting until it runs")
+        return self.result(job, self.instance)
     }
 
     func outlived() -> StepResult {

@@ -4,12 +4,15 @@ extension JobStepper {
         switch self.job.type {
         case .createInstance, .startInstance, .saveImage, .changeBilling, .unrecognized: .start
         case .stopInstance: .stop
-        case .restartInstance: .restart
+        // Somebody else may have stopped it since, and the provider restarts only what runs.
+        case .restartInstance: self.isDownOrStarting ? .start : .restart
         case .deleteInstance: .delete
         case .migrateInstance: self.job.migration == .start ? .start : .migrate
         case .updateInstance: self.job.update?.parts.first == .upgrade ? .upgrade : .edit
         }
     }
+
+    private var isDownOrStarting: Bool { self.instance.state == .stopped || self.instance.state == .starting }
 
     func planLook() -> StepPlan {
         if self.job.isReplacing {

@@ -79,6 +79,8 @@ extension JobStepper {
     func replacementFound(_ machine: Machine, others: [Machine]) -> StepResult {
         var (job, instance) = (self.job, self.instance)
         instance.replacement?.upstreamID = machine.id
+        // It may be a late one of an earlier call.
+        if let madeAt = machine.createdAt, let askedAt = instance.replacement?.askedAt { instance.replacement?.askedAt = min(askedAt, madeAt) }
         let placement = instance.placement(ofAttempt: machine.token?.attempt)
         instance.replacement?.placement = placement
         var found: [AuditEntry] = []

@@ -94,6 +94,7 @@ package struct JobStepper: Sendable {
         if self.job.type == .changeBilling, self.job.step != .end { return self.planBilling() }
         switch self.job.step {
         case .place:
+            if self.job.type == .createInstance, self.instance.upstream != nil { return .decided(self.cameLate()) }
             if self.isOutlived { return .decided(self.outlived()) }
             if self.hasWaitedTooLong { return .decided(self.failedWithoutMachine(.noCapacity, Self.noCapacityInTime)) }
             return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue

@@ -64,8 +64,8 @@ package final class View: LogFollower, Sendable {
         self.state.withLock { $0.revision(of: id, in: tenant) }
     }
 
-    /// Of everything that is not proven gone, by quoted price.
-    package var hourlySpend: MicroUSD { self.state.withLock { $0.hourlySpend } }
+    /// Of everything that may be billed and is not proven gone, by quoted price: what waits for capacity costs nothing.
+    package var billedHourlySpend: MicroUSD { self.state.withLock { $0.billedHourlySpend } }
 
     /// The one that holds the name: not final.
     package func instance(named name: String, of tenant: TenantID) -> Instance? {

@@ -33,8 +33,8 @@ struct ViewState {
     private var names: [NameKey: InstanceID] = [:]
     /// The living ones.
     private var order: [Place] = []
-    /// Of the living ones together, in millionths of a dollar, kept as they change: each create asks for it.
-    private var hourlySpendMicros: Int64 = 0
+    /// Of the living ones together that may be billed, in millionths of a dollar, kept as they change: each create asks for it.
+    private var billedHourlySpendMicros: Int64 = 0
     private var jobs: [JobID: Job] = [:]
     private var unfinished: [InstanceID: [JobID]] = [:]
     /// Instances with a job that this release cannot read, which no commit of this server changes.
@@ -73,8 +73,8 @@ struct ViewState {
 
     func job(_ id: JobID) -> Job? { self.jobs[id] }
 
-    /// Of everything that is not proven gone, by quoted price.
-    var hourlySpend: MicroUSD { MicroUSD(micros: self.hourlySpendMicros) }
+    /// Of everything that may be billed and is not proven gone, by quoted price.
+    var billedHourlySpend: MicroUSD { MicroUSD(micros: self.billedHourlySpendMicros) }
 
     var livingInstances: [Instance] { self.order.compactMap { self.instances[$0.id]?.instance } }
 
@@ -91,7 +91,7 @@ struct ViewState {
         let before = self.instances.updateValue(Entry(instance), forKey: instance.id)?.instance
         self.updateName(from: before, to: instance)
         // Wrapping, so that what was added comes off again whatever it was.
-        self.hourlySpendMicros &+= Self.spend(of: instance) &- (before.map(Self.spend) ?? 0)
+        self.billedHourlySpendMicros &+= Self.spend(of: instance) &- (before.map(Self.spend) ?? 0)
         let wasLiving = before?.isLiving ?? false
         guard wasLiving != instance.isLiving || before == nil else { return }
         let place = Place(createdAt: instance.createdAt, id: instance.id)
@@ -105,7 +105,7 @@ struct ViewState {
         }
     }
 
-    private static func spend(of instance: Instance) -> Int64 { instance.isLiving ? instance.liableHourlySpend.micros : 0 }
+    private static func spend(of instance: Instance) -> Int64 { instance.isLiving ? instance.billedHourlySpend.micros : 0 }
 
     /// A name belongs to the instance that is not final.
     private mutating func updateName(from before: Instance?, to instance: Instance) {

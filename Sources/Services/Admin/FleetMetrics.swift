@@ -20,6 +20,8 @@ package struct FleetMetrics: MetricSource {
     package var families: [MetricFamily] {
         let (instances, revision) = self.view.livingInstances()
         let spend = instances.reduce(MicroUSD.zero) { $0 + $1.liableHourlySpend }
+        // What waits for capacity counts for the ceilings, and costs nothing.
+        let billed = instances.reduce(MicroUSD.zero) { $0 + $1.billedHourlySpend }
         let debts = instances.flatMap(\.debts)
         return self.instanceFamilies(instances) + [
             .gauge("novitai_revision", "The newest revision of the log.", Double(revision.number)),
@@ -33,7 +35,7 @@ package struct FleetMetrics: MetricSource {
             .gauge(
                 "novitai_debts_hourly_dollars", "US dollars per hour of those.",
                 Double(debts.reduce(0) { $0 + $1.hourlyPrice.micros }) / 1e6),
-        ] + self.moneyFamilies(instances) + self.engineFamilies + self.fundsFamilies(spend)
+        ] + self.moneyFamilies(instances) + self.engineFamilies + self.fundsFamilies(billed)
     }
 
     private func moneyFamilies(_ instances: [Instance]) -> [MetricFamily] {

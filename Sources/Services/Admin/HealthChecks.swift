@@ -138,7 +138,7 @@ package struct HealthChecks: Sendable {
         let report = self.monitor.report
         let failure = report.lastBalanceError.map { "cannot be read: \($0.text)" }
         guard let funds = report.funds else { return self.record(.degraded, failure ?? "not read yet", of: .balance) }
-        let spend = self.backend.view.hourlySpend
+        let spend = self.backend.view.billedHourlySpend
         let hours = funds.runwayHours(at: now, hourlySpend: spend).map { "enough for \(Int($0)) h" }
         let parts = ["\(funds.balance) left", "\(spend) per hour in use", hours, failure].compactMap { $0 }
         let isFine = failure == nil && !funds.isLow(at: now, hourlySpend: spend)

@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import Synchronization
 
 /// Counts the connections of a listener and lets no more in than there may be. Bound to the listener's loop.
 ///
@@ -9,47 +10,62 @@ final class AcceptGate: ChannelDuplexHandler {
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
-    private let limits: ConnectionLimits
+    private let counts: ConnectionCounts
     private let pause: TimeAmount
     private let counters: ServerCounters
+    /// Those of the connections.
+    private let group: any EventLoopGroup
     private var context: ChannelHandlerContext?
-    private var count = 0
-    private var countByAddress: [String: Int] = [:]
-    private var isReadHeld = false
     /// Whether nothing is read after accepting has failed.
     private var isPaused = false
+    private var isClosing = false
 
     /// - Parameter pause: after accepting has failed.
-    init(_ limits: ConnectionLimits, pause: TimeAmount, counters: ServerCounters) {
-        self.limits = limits
+    init(_ limits: ConnectionLimits, pause: TimeAmount, counters: ServerCounters, group: any EventLoopGroup) {
+        self.counts = ConnectionCounts(limits)
         self.pause = pause
         self.counters = counters
+        self.group = group
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.counts.dropRead()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let channel = self.unwrapInboundIn(data)
         // Peers of a socket file have no address, and are this machine's own.
         let address = channel.remoteAddress?.ipAddress
-        if let address, self.countByAddress[address, default: 0] >= self.limits.connectionsPerAddressMax {
+        guard self.counts.enter(address) else {
             self.counters.add(endedFor: "too_many_from_address")
             return channel.close(promise: nil)
         }
-        self.count += 1
-        if let address { self.countByAddress[address, default: 0] += 1 }
-        let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
-        channel.closeFuture.whenComplete { _ in gate.eventLoop.execute { gate.value.release(address) } }
+        let (gate, counts) = (NIOLoopBound(self, eventLoop: context.eventLoop), self.counts)
+        channel.closeFuture.whenComplete { _ in
+            // The listener's loop may have ended before the connection's: it is only troubled when it waits for this.
+            guard counts.leave(address) else { return }
+            gate.eventLoop.execute { gate.value.readAgain() }
+        }
         context.fireChannelRead(data)
     }
 
     func read(context: ChannelHandlerContext) {
-        if self.isFull { self.isReadHeld = true } else { context.read() }
+        if !self.counts.holdReadIfFull() { context.read() }
     }
 
-    private var isFull: Bool { self.count >= self.limits.connectionsMax }
+    /// A connection is set up on its own loop, and dropped when the listener is closed before that loop has said so: the listener is closed
+    /// once everything that it has accepted is known.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard !self.isClosing else { return context.close(mode: mode, promise: promise) }
+        self.isClosing = true
+        _ = self.setReading(false)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let turns = self.group.makeIterator().map { loop in loop.submit {} }
+        EventLoopFuture.andAllComplete(turns, on: context.eventLoop).whenComplete { _ in bound.value.close(mode: mode, promise: promise) }
+    }
 
     /// Accepting fails while descriptors, or memory for one, are wanting, and whoever wants in waits in the kernel's queue. The read that fails
     /// stays under way, and would fail again and again: NIO's own handler for this holds back only the reads after it. So reading is paused.
@@ -62,7 +78,7 @@ final class AcceptGate: ChannelDuplexHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: self.pause) {
             self.isPaused = false
             // Reading begins with a read that does not come by here.
-            if self.isFull { self.isReadHeld = true } else { _ = self.setReading(true) }
+            if !self.isClosing, !self.counts.holdReadIfFull() { _ = self.setReading(true) }
         }
     }
 
@@ -72,13 +88,58 @@ final class AcceptGate: ChannelDuplexHandler {
         return (try? options.setOption(.autoRead, value: isReading)) != nil
     }
 
-    private func release(_ address: String?) {
-        self.count -= 1
-        if let address, let count = self.countByAddress[address] { self.countByAddress[address] = count > 1 ? count - 1 : nil }
-        guard self.isReadHeld, !self.isPaused, !self.isFull, let context = self.context else { return }
-        self.isReadHeld = false
+    /// There is room again for the read that was held back.
+    private func readAgain() {
+        // After a pause reading begins by itself.
+        guard !self.isPaused, !self.isClosing, let context = self.context else { return }
         // Without effect when it reads already.
         _ = self.setReading(true)
         context.read()
     }
+}
+
+/// The connections of a listener, from wherever they end.
+private final class ConnectionCounts: Sendable {
+    private struct State {
+        var count = 0
+        var countByAddress: [String: Int] = [:]
+        var isReadHeld = false
+    }
+
+    private let limits: ConnectionLimits
+    private let state = Mutex(State())
+
+    init(_ limits: ConnectionLimits) { self.limits = limits }
+
+    /// - Returns: false when there are too many from the address.
+    func enter(_ address: String?) -> Bool {
+        self.state.withLock { state in
+            if let address, state.countByAddress[address, default: 0] >= self.limits.connectionsPerAddressMax { return false }
+            state.count += 1
+            if let address { state.countByAddress[address, default: 0] += 1 }
+            return true
+        }
+    }
+
+    /// - Returns: whether a read was held back for this.
+    func leave(_ address: String?) -> Bool {
+        self.state.withLock { state in
+            state.count -= 1
+            if let address, let count = state.countByAddress[address] { state.countByAddress[address] = count > 1 ? count - 1 : nil }
+            guard state.isReadHeld, state.count < self.limits.connectionsMax else { return false }
+            state.isReadHeld = false
+            return true
+        }
+    }
+
+    /// - Returns: whether there are as many as there may be, and the next to leave lets reading go on.
+    func holdReadIfFull() -> Bool {
+        self.state.withLock { state in
+            state.isReadHeld = state.count >= self.limits.connectionsMax
+            return state.isReadHeld
+        }
+    }
+
+    /// Nobody is let in any more.
+    func dropRead() { self.state.withLock { $0.isReadHeld = false } }
 }

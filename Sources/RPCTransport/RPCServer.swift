@@ -94,7 +94,7 @@ package final class RPCServer: Sendable {
             return true
         }
         if isUnasked { self.beginGracefulShutdown() }
-        // What was accepted before is known now: a connection enters on the listener's own loop, or through TLS, which counts it.
+        // What was accepted before is known now: the gate has seen to that. A connection within TLS is counted there.
         self.state.withLock { $0.phase = .draining(isClosed: true) }
         self.finishIfDrained()
     }
@@ -132,8 +132,9 @@ package final class RPCServer: Sendable {
         loop.scheduleTask(in: TimeAmount(self.shared.configuration.shutdownGrace)) { self.abortConnections() }
         // Who is not through TLS yet has to be, to be told anything; who does not get on with it is not waited for.
         if let tls = self.tls { loop.scheduleTask(in: TimeAmount(self.shared.configuration.goAwayDelay)) { tls.abort() } }
-        for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
+        // First: who is sent away comes anew, and should find the next server.
         channel?.close(promise: nil)
+        for connection in connections { connection.eventLoop.execute { connection.value.beginDrain() } }
     }
 
     private func abortConnections() {
@@ -193,7 +194,8 @@ package final class RPCServer: Sendable {
 
     private func guardAccepting(_ channel: any Channel) throws {
         let configuration = self.shared.configuration
-        let gate = AcceptGate(configuration.connections, pause: TimeAmount(configuration.acceptBackoff), counters: self.shared.counters)
+        let gate = AcceptGate(
+            configuration.connections, pause: TimeAmount(configuration.acceptBackoff), counters: self.shared.counters, group: self.group)
         try channel.pipeline.syncOperations.addHandler(gate)
     }
 

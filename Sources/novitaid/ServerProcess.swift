@@ -199,7 +199,7 @@ struct ServerProcess {
         configuration.tls = tls
         configuration.listeningSocket = socket.descriptor
         configuration.shutdownGrace = self.settings.shutdownGrace
-        if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit) }
+        if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit, loops: configuration.threadCount) }
         configuration.connections.ageMax = self.settings.maxConnectionAge
         configuration.connections.ageGrace = self.settings.shutdownGrace
         let facts = ServerFacts(

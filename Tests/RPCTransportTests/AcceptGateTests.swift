@@ -10,11 +10,12 @@ import Testing
 struct AcceptGateTests {
     private static let pause = TimeAmount.milliseconds(100)
 
-    private static func listener(connectionsMax: Int) throws -> EmbeddedChannel {
+    private static func listener(connectionsMax: Int, group: (any EventLoopGroup)? = nil) throws -> EmbeddedChannel {
         var limits = ConnectionLimits()
         limits.connectionsMax = connectionsMax
         let channel = EmbeddedChannel()
-        try channel.pipeline.syncOperations.addHandler(AcceptGate(limits, pause: self.pause, counters: ServerCounters()))
+        try channel.pipeline.syncOperations.addHandler(
+            AcceptGate(limits, pause: self.pause, counters: ServerCounters(), group: group ?? channel.embeddedEventLoop))
         try channel.connect(to: SocketAddress(unixDomainSocketPath: "/listener")).wait()
         return channel
     }
@@ -67,5 +68,17 @@ struct AcceptGateTests {
         #expect(Self.isReading(listener) == false)
         listener.embeddedEventLoop.advanceTime(by: Self.pause)
         #expect(Self.isReading(listener) == true)
+    }
+
+    @Test("a listener closes once every loop has set up what was accepted for it, and accepts nothing meanwhile")
+    func closing() throws {
+        let other = EmbeddedEventLoop()
+        let listener = try Self.listener(connectionsMax: 2, group: other)
+        listener.close(promise: nil)
+        listener.embeddedEventLoop.run()
+        #expect(listener.isActive && Self.isReading(listener) == false)
+        other.run()
+        listener.embeddedEventLoop.run()
+        #expect(!listener.isActive)
     }
 }

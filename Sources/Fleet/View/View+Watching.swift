@@ -92,7 +92,10 @@ extension View {
             if self.keptDeadline.withLock({ $0.beginKeeping(deadline) }) {
                 try await self.keepTime(until: deadline, clock, interest, unless: isDone)
             } else {
-                try await self.wait(for: interest, until: deadline, unless: isDone)
+                // Whoever kept the time may have gone before this wait was entered, and has woken nobody then.
+                try await self.wait(for: interest, until: deadline) {
+                    isDone() || self.keptDeadline.withLock { $0.map { deadline < $0 } ?? true }
+                }
             }
             try Task.checkCancellation()
         }

@@ -7,7 +7,9 @@ struct HandshakesInProgress {
     private var lastNumber: UInt64 = 0
 
     var count: Int { self.channels.count }
-    var all: [any Channel] { Array(self.channels.values) }
+    var all: [UInt64: any Channel] { self.channels }
+
+    func contains(_ number: UInt64) -> Bool { self.channels[number] != nil }
 
     /// - Returns: the number under which it is removed, and what has to go for it.
     mutating func add(_ channel: any Channel, atMost limit: Int) -> (number: UInt64, evicted: (any Channel)?) {

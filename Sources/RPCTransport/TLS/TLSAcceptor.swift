@@ -31,7 +31,9 @@ final class TLSAcceptor: Sendable {
         let (number, evicted) = self.inProgress.withLock { $0.add(channel, atMost: self.limit) }
         evicted?.close(promise: nil)
         let handshake = TLSHandshake(timeout: self.timeout) { channel, result in
-            self.finish(channel, result, then: serve)
+            // One that had to go meanwhile is closed in a moment, and is not served until then.
+            let isWanted = self.inProgress.withLock { $0.contains(number) }
+            self.finish(channel, isWanted ? result : .failure(Self.evicted), then: serve)
             self.inProgress.withLock { $0.remove(number) }
             onEnd()
         }
@@ -43,8 +45,15 @@ final class TLSAcceptor: Sendable {
 
     /// Gives up what is not through.
     func abort() {
-        for channel in self.inProgress.withLock({ $0.all }) { channel.close(promise: nil) }
+        for (number, channel) in self.inProgress.withLock({ $0.all }) {
+            // There, because that is where it gets through: one that has is not cut off.
+            channel.eventLoop.execute {
+                if self.inProgress.withLock({ $0.contains(number) }) { channel.close(promise: nil) }
+            }
+        }
     }
+
+    private static let evicted = TLSHandshake.Failure(reason: "too many TLS handshakes were in progress")
 
     private func finish(
         _ channel: any Channel, _ result: Result<NIOSSLCertificate?, TLSHandshake.Failure>,

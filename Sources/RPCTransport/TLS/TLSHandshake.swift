@@ -52,6 +52,11 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
+    /// A channel that is closed before it was active is only removed.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.finish(context.channel, .failure(Failure(reason: "the connection was closed before the TLS handshake")))
+    }
+
     private func finish(_ channel: any Channel, _ result: Result<NIOSSLCertificate?, Failure>) {
         guard let completion = self.completion else { return }
         self.completion = nil

@@ -132,7 +132,8 @@ struct CapacityWaitTests {
         else { return unexpected("not taken") }
         #expect(found.upstream?.id.rawValue == "m1" && found.state == .running && found.debts.isEmpty)
         #expect(commit.guards.contains(.instance(instance.id, instance.revision)) && commit.audit.count == 1)
-        guard case .decided(let next) = JobStepper.sample(job, found, at: noon + .seconds(9000)).plan() else { return unexpected("it asks") }
+        guard case .decided(let next) = JobStepper.sample(job, found, at: noon + .seconds(9000)).plan()
+        else { return unexpected("it asks") }
         #expect(next.job?.step == .boot && next.call == nil && next.job?.isInCapacityLine == false)
     }
 

@@ -245,7 +245,8 @@ struct CreateStepTests {
         ({ $0.diskGB = 59 }, "disk of 59 GB instead of 60"),
     ]
 
-    @Test("A machine that is another than was asked for is kept, for it runs and is billed, and what is different is said", arguments: others)
+    @Test(
+        "A machine that is another than was asked for is kept, for it runs and is billed, and what is different is said", arguments: others)
     func givenAnother(_ change: @Sendable (inout Machine) -> Void, _ words: String) {
         var machine = Machine.sample("m1", "running")
         change(&machine)

@@ -49,7 +49,9 @@ struct MemoryLimitTests {
         return peer
     }
 
-    @Test("a limit on descriptors leaves some to the rest of the program", arguments: [(64, 1, 32), (1024, 1, 768), (1024, 64, 579), (1_000_000, 4, 20_000), (1, 1, 1)])
+    @Test(
+        "a limit on descriptors leaves some to the rest of the program",
+        arguments: [(64, 1, 32), (1024, 1, 768), (1024, 64, 579), (1_000_000, 4, 20_000), (1, 1, 1)])
     func descriptors(_ limit: Int, _ loops: Int, _ connections: Int) {
         var limits = ConnectionLimits()
         limits.fit(descriptors: limit, loops: loops)

@@ -88,7 +88,8 @@ struct ServerSettingsTests {
             ("MAX_HOURLY_SPEND", "-1"), ("RPC_LISTEN", "nowhere"), ("NOVITA_API_BASE_URL", "https://h/path"), ("DATABASE_URL", "file.db"),
             ("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml"), ("AUTO_STOP_ENABLED", "yes"), ("BRAKE_MAX_FLEET_PERCENT", "101"),
             ("WEBHOOK_URL", "example.com"), ("RATE_LIMIT_BURST", "0"), ("HEALTH_CHECK_RETRY_ATTEMPTS", "0"), ("SECRETS_KEY", "short"),
-            ("NOVITA_API_KEY", "two words"), ("SHUTDOWN_GRACE", "soon"), ("EVENT_LOOPS", "0"), ("REVISION_RETENTION", "0"), ("AUTO_STOP_IDLE_MINUTES", "0"),
+            ("NOVITA_API_KEY", "two words"), ("SHUTDOWN_GRACE", "soon"), ("EVENT_LOOPS", "0"),
+            ("REVISION_RETENTION", "0"), ("AUTO_STOP_IDLE_MINUTES", "0"),
         ])
     func range(_ name: String, _ value: String) {
         #expect(violations([name: value]).contains(name))

@@ -292,8 +292,8 @@ package struct Reconciliation: Sendable {
         instance.observe(machine, because: .requested, at: now)
         instance.placement = instance.placement(ofAttempt: machine.token?.attempt)
         let entry = AuditEntry.found(
-            "FoundMachine", instance, upstream: machine.id, cause: "LATE", effect: "a machine that an earlier create call brought late is kept",
-            price: instance.placement?.hourlyPrice, at: now)
+            "FoundMachine", instance, upstream: machine.id, cause: "LATE",
+            effect: "a machine that an earlier create call brought late is kept", price: instance.placement?.hourlyPrice, at: now)
         return self.commit(instance, over: before, entry, at: now)
     }
 

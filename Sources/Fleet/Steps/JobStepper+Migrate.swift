@@ -80,7 +80,9 @@ extension JobStepper {
         var (job, instance) = (self.job, self.instance)
         instance.replacement?.upstreamID = machine.id
         // It may be a late one of an earlier call.
-        if let madeAt = machine.createdAt, let askedAt = instance.replacement?.askedAt { instance.replacement?.askedAt = min(askedAt, madeAt) }
+        if let madeAt = machine.createdAt, let askedAt = instance.replacement?.askedAt {
+            instance.replacement?.askedAt = min(askedAt, madeAt)
+        }
         let placement = instance.placement(ofAttempt: machine.token?.attempt)
         instance.replacement?.placement = placement
         var found: [AuditEntry] = []

@@ -23,8 +23,8 @@ struct SimulationTests {
         #expect(tally.missed.isEmpty)
     }
 
-    @Test("What the brake keeps back is waited for before a run is judged", arguments: [12_853])
-    func braked(_ seed: UInt64) throws {
+    @Test("What the brake or a freeze keeps back is waited for before a run is judged", arguments: [12_853, 61_356])
+    func held(_ seed: UInt64) throws {
         #expect(try SeedRun(playing: seed).violations.isEmpty)
     }
 

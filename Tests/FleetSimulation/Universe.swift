@@ -27,8 +27,8 @@ final class Universe: Sendable {
         /// Jobs until the next crash; nil when none is planned.
         var jobsToCrash: Int?
         var outcomes: [Int: Customer.Outcome] = [:]
-        /// When the brake last kept something from being done.
-        var brakedAt: Timestamp?
+        /// When the brake, or a freeze, last kept something from being done.
+        var heldAt: Timestamp?
     }
 
     private let state: Mutex<State>
@@ -89,7 +89,7 @@ final class Universe: Sendable {
         let quietUntil = self.clock.now + self.scenario.quietTime
         self.clock.schedule(at: quietUntil) {}
         self.state.withLock { $0.crashesLeft = 0 }
-        try self.drain { self.clock.now >= max(quietUntil, self.brakeReleased) && self.server?.isServing == true }
+        try self.drain { self.clock.now >= max(quietUntil, self.holdsReleased) && self.server?.isServing == true }
         self.server?.beginGracefulShutdown()
         try self.drain { self.server?.hasEnded == true }
         let events = try self.readLog()
@@ -114,9 +114,9 @@ final class Universe: Sendable {
         self.state.withLock { ($0.server, $0.past) = (nil, []) }
     }
 
-    /// What the brake keeps back is done within ten minutes: that is waited for, and so are two sweeps after it.
-    private var brakeReleased: Timestamp {
-        self.state.withLock { $0.brakedAt }.map { $0 + Scenario.twoSweeps } ?? self.clock.now
+    /// The brake, and whoever freezes the fleet, keep nothing back for more than ten minutes: that is waited for, and so are two sweeps after it.
+    private var holdsReleased: Timestamp {
+        self.state.withLock { $0.heldAt }.map { $0 + Scenario.twoSweeps } ?? self.clock.now
     }
 
     private func startCustomers() -> [Task<Void, Never>] {
@@ -183,7 +183,7 @@ final class Universe: Sendable {
         case .stepBegan(let job) where job.step == .place:
             self.reached(.beforeIntent, crashWithin: 4)
         case .stepEnded(let job) where job.type == .createInstance && job.step == .boot: self.crashes.reached(nil)
-        case .held(_, .brake): self.state.withLock { $0.brakedAt = self.clock.now }
+        case .held(_, .brake), .held(_, .control): self.state.withLock { $0.heldAt = self.clock.now }
         default: break
         }
     }

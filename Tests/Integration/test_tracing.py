@@ -173,6 +173,8 @@ def test_a_trace_goes_on_after_a_restart(api, start, connect, collector, simulat
     simulator.arm(CREATE, "delay", times=1, delay_ms=2000)
     server = start(Server(tmp_path, simulator, **tracing(collector)))
     made = create(api, connect(server))
+    # A call that is written down and not made is only made again once it is certain that it was not: ten minutes.
+    wait_for(lambda: any(entry["path"] == CREATE for entry in simulator.get("/_sim/requests")["requests"]), 20, "the create call")
     server.kill()
     client = connect(server.start())
     ended(api, client, made.job)

@@ -434,7 +434,10 @@ struct ChangeStepTests {
         guard let job = sent.job, let instance = sent.instance else { return unexpected("not sent") }
         let stepper = JobStepper.sample(job, instance)
         let refused = stepper.sent(CloudError(.capacity, "no"))
-        #expect(refused.job?.state == .failed && refused.instance?.state == .stopped)
+        #expect(refused.job?.state == .failed && refused.instance?.state == .stopped && refused.instance?.desiredState == .stopped)
+        let slow = JobStepper.sample(job, .sample(.starting, status: "starting"), at: noon + .seconds(1200))
+        let late = slow.confirmed(.sample("m1", "starting"))
+        #expect(late.job?.state == .failed && late.instance?.desiredState == .running, "it may still come up, and is wanted")
         #expect(stepper.confirmed(.sample("m1", "running")).job?.state == .succeeded)
     }
 

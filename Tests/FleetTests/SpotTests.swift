@@ -135,6 +135,18 @@ struct SpotRuleTests {
         #expect(instance.debts.map(\.since) == [noon - .seconds(60)])
     }
 
+    @Test("A late machine of an earlier call counts from when it was made", arguments: [(-200, -200), (-10, -60)])
+    func wasteOfLateReplacement(_ madeAt: Int, _ since: Int) throws {
+        var instance = Instance.sample()
+        instance.replacement = Replacement(fromAttempt: 2)
+        instance.ask(for: .standard, attempt: 3, at: noon - .seconds(60))
+        let machine = Machine.sample("m2", "pulling", attempt: 2, createdAt: noon + .seconds(madeAt))
+        let found = JobStepper.sample(.sample(.migrateInstance, .place), instance).replacementFound(machine, others: [])
+        var taken = try #require(found.instance)
+        taken.dropReplacement(at: noon)
+        #expect(taken.debts.map(\.since) == [noon + .seconds(since)])
+    }
+
     @Test("A machine of a replacement is released by its id, whatever it is called now; one that served until then is no waste")
     func released() throws {
         let reconciliation = Reconciliation(deployment: ours, brake: Brake())

@@ -290,19 +290,19 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         (self.state.isFinal ? 0 : self.replacement == nil ? 1 : 2) + self.debts.count
     }
 
-    /// Its create stands in line until a place has room: no machine is asked for, though the ceilings keep one free for it.
-    package var waitsForCapacity: Bool { self.upstream == nil && self.state == .pending && self.stateReason == .noCapacity }
-
-    /// Dollars per hour of the same machines that may be billed by now.
-    package var billedHourlySpend: MicroUSD {
-        guard self.waitsForCapacity else { return self.liableHourlySpend }
-        return self.debts.reduce(.zero) { $0 + $1.hourlyPrice }
-    }
-
     /// Dollars per hour of the same machines, by quoted price: what the ceiling `MAX_HOURLY_SPEND` counts.
     package var liableHourlySpend: MicroUSD {
         let own = self.state.isFinal ? .zero : (self.placement?.hourlyPrice ?? .zero)
         let other = self.state.isFinal ? nil : self.replacement.map { $0.placement?.hourlyPrice ?? own }
         return self.debts.reduce(own + (other ?? .zero)) { $0 + $1.hourlyPrice }
+    }
+
+    /// Its create stands in line until a place has room: no machine is asked for, though the ceilings keep one free for it.
+    package var waitsForCapacity: Bool { self.upstream == nil && self.state == .pending && self.stateReason == .noCapacity }
+
+    /// Dollars per hour of those of `liableMachines` that may be billed by now.
+    package var billedHourlySpend: MicroUSD {
+        guard self.waitsForCapacity else { return self.liableHourlySpend }
+        return self.debts.reduce(.zero) { $0 + $1.hourlyPrice }
     }
 }

@@ -299,8 +299,9 @@ extension JobStepper {
         var job = job
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
-        // Who only wants it back wants it still.
-        if self.action == .start || self.action == .migrate, self.job.cause == nil { instance.desiredState = .stopped }
+        // Who only wants it back wants it still; so does who has it restarted, unless it is down.
+        let isLeftDown = self.job.type != .restartInstance || instance.state == .stopped
+        if self.action == .start || self.action == .migrate, self.job.cause == nil, isLeftDown { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

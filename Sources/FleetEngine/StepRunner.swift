@@ -97,10 +97,12 @@ struct StepRunner: Sendable {
         self.world.capacityLooks.note(job.id, at: self.world.clock.now)
     }
 
-    /// All who stand in line look at one catalogue, which is read for them once in each round.
+    /// All who stand in line look at one catalogue, which is read for them once in each round. They may wait for it as long as the round
+    /// takes, and not behind the sweeps: with the smallest call budget these leave room for one of its calls in a quarter of a minute.
     private func planner(for job: Job) async throws(CloudError) -> Planner {
         let round = job.isInCapacityLine ? self.world.clock.now.capacityRound : nil
-        let call = self.world.call(round == nil ? .mutation : .sweep, requestID: job.id.rawValue)
+        var call = self.world.call(round == nil ? .mutation : .transition, requestID: job.id.rawValue)
+        if round != nil { call.deadline = max(call.deadline, self.world.clock.now + StepLimits.capacityInterval) }
         let catalogue = try await self.world.cloud.catalogue(since: round, call: call)
         return Planner(catalogue: catalogue, cooldowns: self.world.cooldowns, defaultRegion: self.world.settings.defaultRegion)
     }
@@ -317,7 +319,7 @@ struct StepRunner: Sendable {
         return JobStepper(
             job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
             deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random),
-            attemptFloor: self.world.view.control.attemptFloor ?? 0, believesClock: self.world.clockDoubt == nil)
+            attemptFloor: self.world.view.control.attemptFloor ?? 0, believesClock: self.world.believesClock)
     }
 
     private func instance(_ id: InstanceID, isFresh: Bool) async throws(Stop) -> Instance? {

@@ -60,6 +60,13 @@ package struct World: Sendable {
     /// Why nothing may be ended by itself, whatever the clock says; nil while it is believed.
     var clockDoubt: String? { ClockDoubt.judge(skew: self.cloud.clockSkew) }
 
+    /// Whether a time that has passed by the clock may end something for good. Not before the provider has answered since the start of the
+    /// server, and has not contradicted it: a machine may have come up with yesterday's time, or tomorrow's.
+    var believesClock: Bool {
+        guard let skew = self.cloud.clockSkew else { return self.monitor.report.lastUpstreamSuccessAt != nil }
+        return ClockDoubt.judge(skew: skew) == nil
+    }
+
     /// For health.
     func judgeClock() {
         let doubt = self.clockDoubt

@@ -65,10 +65,14 @@ extension JSON {
         return value * 10 + digit
     }
 
-    /// A price in units of 1/100 000 USD. Zero and nothing are no price.
+    /// A price in units of 1/100 000 USD. Zero and nothing are no price, nor is what no GPU costs: sums over a whole fleet and a whole year
+    /// of what is at most `priceMax` do not overflow.
     var price: MicroUSD? {
-        self.scaled(by: 10).flatMap { $0 > 0 ? MicroUSD(micros: $0) : nil }
+        self.scaled(by: 10).flatMap { $0 > 0 && $0 <= Self.priceMax.micros ? MicroUSD(micros: $0) : nil }
     }
+
+    /// Per GPU and hour, or for a year's months of one.
+    private static var priceMax: MicroUSD { .dollars(100_000) }
 
     /// An amount of the billing API: units of 1/10 000 USD, a tenth of a price's precision. May be zero or negative.
     var billingAmount: MicroUSD? {

@@ -46,14 +46,21 @@ extension Transaction {
         try self.row("SELECT liable_machines, liable_hourly_spend FROM instance WHERE id = ?", [id.rawValue]).map(Self.liability) ?? .zero
     }
 
+    /// Creates that keep a place under the ceilings and have asked for no machine.
+    func createsInLine() throws -> Int {
+        let sql = "SELECT count(*) FROM instance WHERE in_line_revision IS NOT NULL AND in_line_revision = revision"
+        return try self.row(sql, []).map { $0[0] } ?? 0
+    }
+
     func write(_ instance: Instance, payload: String) throws {
         let sql = """
             INSERT INTO instance
-                (id, tenant, principal, name, is_living, has_ended, liable_machines, liable_hourly_spend, created_at, revision, payload)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (id, tenant, principal, name, is_living, has_ended, liable_machines, liable_hourly_spend, created_at, in_line_revision,
+                revision, payload)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, is_living = excluded.is_living, has_ended = excluded.has_ended,
                 liable_machines = excluded.liable_machines, liable_hourly_spend = excluded.liable_hourly_spend,
-                revision = excluded.revision, payload = excluded.payload
+                in_line_revision = excluded.in_line_revision, revision = excluded.revision, payload = excluded.payload
             """
         do {
             try self.execute(
@@ -62,7 +69,7 @@ extension Transaction {
                     instance.id.rawValue, instance.tenant.rawValue, instance.owner?.principal.rawValue, instance.name, instance.isLiving,
                     instance.state.isFinal,
                     instance.liableMachines, instance.liableHourlySpend.micros, instance.createdAt.microseconds,
-                    instance.revision.number, payload,
+                    instance.waitsForCapacity ? instance.revision.number : nil, instance.revision.number, payload,
                 ])
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
             guard let holder = try self.holder(ofName: instance.name, tenant: instance.tenant) else { throw error }

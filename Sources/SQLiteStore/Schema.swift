@@ -34,6 +34,7 @@ enum Schema {
         migrator.registerMigration("control and audit") { try $0.execute(sql: self.controlAndAudit) }
         migrator.registerMigration("webhooks") { try $0.execute(sql: self.webhooks) }
         migrator.registerMigration("job priorities") { try $0.execute(sql: self.jobPriorities) }
+        migrator.registerMigration("creates in line") { try $0.execute(sql: self.createsInLine) }
         return migrator
     }
 
@@ -136,6 +137,16 @@ enum Schema {
         ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
         UPDATE job SET priority = 0 WHERE is_unfinished = 1 AND payload ->> '$.type' IN ('deleteInstance', 'stopInstance');
         CREATE INDEX job_due_by_priority ON job (priority, due_at) WHERE is_unfinished = 1;
+        """
+
+    /// The revision of the row that stands in line for capacity, nil for all others: one that an older release has written since, which leaves
+    /// this column alone, has another.
+    private static let createsInLine = """
+        ALTER TABLE instance ADD COLUMN in_line_revision INTEGER;
+        UPDATE instance SET in_line_revision = revision
+        WHERE is_living = 1 AND payload ->> '$.state' = 'pending' AND payload ->> '$.stateReason' = 'noCapacity'
+            AND payload ->> '$.upstream' IS NULL;
+        CREATE INDEX instance_in_line ON instance (in_line_revision, revision) WHERE in_line_revision IS NOT NULL;
         """
 
     private static let webhooks = """

@@ -62,6 +62,22 @@ struct CapacityLineTests {
         }
     }
 
+    @Test("A server that has come up ends no wait by its own clock before the provider has answered once")
+    func unknownTime() throws {
+        try Universe.play { universe in
+            Self.stock(0, universe)
+            let reply = try await universe.create(1, Self.spec(universe, for: .seconds(605)))
+            universe.crash(downFor: .seconds(30))
+            for endpoint in Endpoint.allCases { universe.arm(ProviderFault(.dropBefore, on: endpoint, times: nil)) }
+            await universe.sleep(.seconds(1200))
+            let server = await universe.running()
+            #expect(try await universe.instance(reply.instance.id)?.state == .pending && server.monitor.report.lastUpstreamSuccessAt == nil)
+            universe.provider.withSimulator { simulator, _ in simulator.clearFaults() }
+            let job = try await universe.end(of: reply.job)
+            #expect(job.state == .failed && job.errorReason == "NO_CAPACITY" && universe.ledger.isEmpty)
+        }
+    }
+
     @Test("Who has waited longest has the first machine, whoever comes when room returns; a restart keeps the order")
     func order() throws {
         try Universe.play { universe in

@@ -42,6 +42,19 @@ struct CapacityWaitTests {
         #expect(other.job?.state == .failed && other.job?.errorReason == "NO_CAPACITY" && other.instance?.state == .failed)
     }
 
+    @Test("A product that is sold out in the wanted billing mode and offered in the other is waited for")
+    func soldOutInOneMode() throws {
+        var product = Product.sample("4090", "RTX 4090 24GB")
+        product.soldOutPrices = [.spot: MicroUSD(micros: 180_000)]
+        let catalogue = Catalogue(
+            products: [product], clusters: [Cluster(id: "us-ca-6", name: "US-CA-06 (California)", productNames: [])], fetchedAt: noon)
+        var spec = Self.spec()
+        spec.billingMode = .spot
+        let result = self.waiting(spec, since: nil)
+            .placed(planner: Planner(catalogue: catalogue, cooldowns: Cooldowns(), defaultRegion: nil))
+        #expect(result.job?.state == .waiting && result.job?.isInCapacityLine == true)
+    }
+
     @Test("A look that changes nothing is no event")
     func quiet() throws {
         let first = self.waiting(since: nil).placed(planner: Self.planner(isAvailable: false))

@@ -86,6 +86,8 @@ struct PlannerTests {
             Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.products = ["L40S"] }, verdict: .notRequested),
             Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.regions = ["eu-de-1"] }, verdict: .notInRegion),
             Case(product: .sample("4090", "RTX 4090 24GB"), change: { $0.billingMode = .spot }, verdict: .noPrice),
+            Case(product: .soldOut(.spot, 180_000), change: { $0.billingMode = .spot }, verdict: .unavailable),
+            Case(product: .soldOut(.spot, 180_000), change: { _ in }, verdict: .eligible),
             Case(product: .sample("4090", "RTX 4090 24GB", maxDiskGB: 50), change: { _ in }, verdict: .diskOutOfRange),
             Case(
                 product: .sample("4090", "RTX 4090 24GB"), change: { $0.maxHourlyPrice = MicroUSD(micros: 349_999) }, verdict: .tooExpensive
@@ -166,5 +168,14 @@ struct ProductRequirementsTests {
         #expect(catalogue.price(ofMonths: 3, product: "p", gpuCount: 2) == .dollars(540))
         #expect(catalogue.price(ofMonths: 2, product: "p", gpuCount: 1) == .dollars(200))
         #expect(catalogue.price(ofMonths: 1, product: "q", gpuCount: 1) == nil)
+    }
+}
+
+extension Product {
+    /// Offered on demand, but not in that mode now.
+    fileprivate static func soldOut(_ mode: BillingMode, _ price: Int64) -> Product {
+        var product = Product.sample("4090", "RTX 4090 24GB")
+        product.soldOutPrices = [mode: MicroUSD(micros: price)]
+        return product
     }
 }

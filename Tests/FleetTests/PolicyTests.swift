@@ -50,7 +50,9 @@ struct PolicyTests {
         let short = Self.instance(InstancePolicies(idleStop: .seconds(60)))
         #expect(Self.next(short)?.at == noon - .seconds(100), "five minutes of grace after the start")
         #expect(Self.next(Self.instance(InstancePolicies(stopAt: noon))) == NextAction(kind: .stop, cause: .schedule, at: noon))
-        #expect(Self.next(Self.instance(InstancePolicies(stopAt: noon - .seconds(500)))) == nil, "it was started since")
+        var started = Self.instance(InstancePolicies(stopAt: noon - .seconds(500)))
+        started.startAskedAt = noon - .seconds(450)
+        #expect(Self.next(started) == nil, "its start was asked for since")
         #expect(Self.next(Self.instance(InstancePolicies(idleStop: .seconds(60)), .stopped)) == nil)
     }
 
@@ -224,6 +226,27 @@ struct PolicyTests {
         #expect(instance.judgeNextAction(ServiceTimes(activatedAt: noon)) == nil)
         instance.startAskedAt = noon - .seconds(90)
         #expect(instance.judgeNextAction()?.kind == .delete)
+    }
+
+    @Test("A stop whose time passes while the machine comes up, of a create or of a later start, is done once it runs")
+    func passedWhileBooting() throws {
+        var instance = Self.instance(InstancePolicies(stopAt: noon - .seconds(500)))
+        #expect(instance.judgeNextAction() == NextAction(kind: .stop, cause: .schedule, at: noon - .seconds(500)))
+        instance.startAskedAt = noon - .seconds(501)
+        #expect(instance.judgeNextAction()?.at == noon - .seconds(500))
+        let warned = Self.warned(instance, at: noon)
+        #expect(self.begun(warned, at: noon + .seconds(300))?.jobs.first?.job.type == .stopInstance)
+    }
+
+    @Test("Who starts at the provider what was stopped wants it: the time that has passed does not stop it once more")
+    func startedElsewhere() {
+        var instance = Self.instance(InstancePolicies(stopAt: noon - .seconds(100)), .stopped)
+        instance.desiredState = .stopped
+        instance.observe(.sample("m1", "running"), because: .external, at: noon)
+        #expect(instance.state == .running && instance.startAskedAt == noon && instance.judgeNextAction() == nil)
+        var wanted = Self.instance(InstancePolicies(stopAt: noon - .seconds(100)), .stopped)
+        wanted.observe(.sample("m1", "running"), because: .external, at: noon)
+        #expect(wanted.judgeNextAction()?.kind == .stop, "it was down against our wish, and is back")
     }
 
     @Test("Lifetime and times count for the machine that was asked for once more, not for the one that never came")

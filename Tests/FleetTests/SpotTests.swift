@@ -133,6 +133,7 @@ struct SpotRuleTests {
         instance.replacement?.upstreamID = UpstreamID(rawValue: "m2")
         instance.dropReplacement(at: noon)
         #expect(instance.debts.map(\.since) == [noon - .seconds(60)])
+        #expect(instance.owedMachines.map(\.since) == [noon], "nobody is late with its delete yet")
     }
 
     @Test("A late machine of an earlier call counts from when it was made", arguments: [(-200, -200), (-10, -60)])

@@ -51,6 +51,8 @@ struct CatalogueTests {
         #expect(catalogue.products.map(\.id) == ["4090", "L40S", "H100", "old", "A6000"])
         let prices = catalogue.products.map { [$0.onDemandPrice?.micros, $0.spotPrice?.micros] }
         #expect(prices == [[350_000, nil], [670_000, nil], [nil, 900_000], [10_000, nil], [nil, 200_005]])
+        let soldOut = catalogue.products.map { $0.soldOutPrices.mapValues(\.micros) }
+        #expect(soldOut == [[.spot: 180_000], [:], [.onDemand: 2_000_000], [:], [:]])
         #expect(catalogue.products.map(\.isAvailable) == [true, true, true, false, true])
         #expect(catalogue.products.map(\.clusterIDs) == [["us-ca-6", "cn-hongkong-1", "XX-01 (Nowhere)"], [], [], [], []])
         #expect(catalogue.products.map(\.stock) == ["normal", "", "low", "", ""])
@@ -80,6 +82,27 @@ struct CatalogueTests {
             _ = try await cloud.catalogue(since: read + .seconds(offset), call: .test(of: self.clock))
         }
         #expect(upstream.requests.count == requests)
+    }
+
+    @Test("With the smallest call budget one reading is through within a round of those who stand in line, and its price is believed")
+    func smallestBudget() async throws {
+        let upstream = FakeUpstream { request, _ in Self.answer(request) }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock) { $0.requestsPerMinute = 10 }
+        for _ in 0..<3 {
+            let call = CloudCall.test(.transition, within: StepLimits.capacityInterval, of: self.clock)
+            #expect(try await cloud.catalogue(since: self.clock.now, call: call).products.count == 7)
+        }
+        #expect(upstream.requests.count == 12)
+    }
+
+    @Test("What no GPU costs is no price", arguments: [("10000000000", 100_000_000_000), ("10000000001", nil)] as [(String, Int64?)])
+    func incredible(price: String, micros: Int64?) async throws {
+        let upstream = FakeUpstream { request, _ in
+            request.url.contains("/clusters") ? .reply(200, Fixtures.clusters)
+                : .reply(200, #"{"data": [{"id": "a", "name": "a", "availableDeploy": true, "price": "\#(price)"}]}"#)
+        }
+        let catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))
+        #expect(catalogue.products.first?.onDemandPrice?.micros == micros)
     }
 
     @Test("clearing makes the next call ask again")

@@ -11,6 +11,8 @@ package struct Product: Hashable, Sendable, Codable {
     /// Per GPU and hour. Nil: not sold that way; the provider's zero is no price.
     package var onDemandPrice: MicroUSD?
     package var spotPrice: MicroUSD?
+    /// Per GPU and hour, in a billing mode that is sold out while the other is offered.
+    package var soldOutPrices: [BillingMode: MicroUSD]
     /// Per GPU, by the number of months that are paid ahead.
     package var monthlyPrices: [Int: MicroUSD]
     /// Empty: every cluster.
@@ -23,7 +25,7 @@ package struct Product: Hashable, Sendable, Codable {
 
     package init(
         id: String, name: String, cpuCount: Int, memoryGB: Int, minDiskGB: Int, maxDiskGB: Int, onDemandPrice: MicroUSD?,
-        spotPrice: MicroUSD?, monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool,
+        spotPrice: MicroUSD?, soldOutPrices: [BillingMode: MicroUSD] = [:], monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool,
         isCPU: Bool = false
     ) {
         self.id = id
@@ -34,6 +36,7 @@ package struct Product: Hashable, Sendable, Codable {
         self.maxDiskGB = maxDiskGB
         self.onDemandPrice = onDemandPrice
         self.spotPrice = spotPrice
+        self.soldOutPrices = soldOutPrices
         self.monthlyPrices = monthlyPrices
         self.clusterIDs = clusterIDs
         self.stock = stock

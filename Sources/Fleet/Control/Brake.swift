@@ -24,7 +24,7 @@ package struct Brake: Hashable, Sendable {
     /// - Parameters:
     ///   - inMinute: machines that were ended automatically in the last minute.
     ///   - inWindow: the same in the last `fleetWindow`.
-    ///   - fleet: machines not proven gone.
+    ///   - fleet: machines not proven gone, without creates that still stand in line for capacity.
     package func reached(inMinute: Int, inWindow: Int, fleet: Int) -> BrakeReached? {
         if inMinute >= self.maxPerMinute { return BrakeReached(limit: .perMinute, allowed: self.maxPerMinute, used: inMinute) }
         let allowed = max(Self.fleetAllowedMin, fleet * self.maxFleetPercent / 100)

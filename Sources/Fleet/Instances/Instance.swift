@@ -124,6 +124,7 @@ package struct Debt: Hashable, Sendable, Codable {
 
     package var upstreamID: UpstreamID
     package var hourlyPrice: MicroUSD
+    /// From when on what it costs is counted.
     package var since: Timestamp
     /// When its delete was first asked of the provider, written down before the call; nil before that.
     package var askedAt: Timestamp?
@@ -132,12 +133,15 @@ package struct Debt: Hashable, Sendable, Codable {
     package var isUnasked: Bool?
     /// Nil: the second of two.
     package var cause: Cause?
+    /// When it was found that it must go, where that is later than what it costs is counted from: nobody is late with its delete before.
+    package var owedSince: Timestamp?
 
     package init(
         upstreamID: UpstreamID, hourlyPrice: MicroUSD, since: Timestamp, askedAt: Timestamp? = nil, isUnasked: Bool? = nil,
-        cause: Cause? = nil
+        cause: Cause? = nil, owedSince: Timestamp? = nil
     ) {
         self.cause = cause
+        self.owedSince = owedSince
         self.isUnasked = isUnasked
         self.upstreamID = upstreamID
         self.hourlyPrice = hourlyPrice
@@ -214,7 +218,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var warnedAt: Timestamp?
     /// What a policy was to do and somebody has called off, at the time that its clock showed then.
     package var calledOff: [NextAction]?
-    /// When somebody last asked for it to run; nil before that, and in rows of versions that did not keep it.
+    /// When somebody last asked for it to run, its create included; nil in rows of versions that did not keep it.
     package var startAskedAt: Timestamp?
     /// When its machine was asked for once more, after a create that failed; nil: never.
     package var askedAgainAt: Timestamp?
@@ -268,7 +272,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.warnedOf = nil
         self.warnedAt = nil
         self.calledOff = nil
-        self.startAskedAt = nil
+        self.startAskedAt = createdAt
         self.askedAgainAt = nil
         self.spot = nil
         self.recoveries = nil

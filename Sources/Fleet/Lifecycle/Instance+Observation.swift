@@ -5,6 +5,8 @@ extension Instance {
         self.upstream = UpstreamFacts(id: machine.id, status: machine.status, error: machine.statusError, observedAt: now)
         self.endpoints = Self.endpoints(from: machine, before: self.endpoints)
         let state = phase.instanceState(hasRun: self.runningSince != nil)
+        // Somebody has started it at the provider, and wants it as if it had been asked of us.
+        if self.state == .stopped, self.desiredState == .stopped, state == .running || state == .starting { self.startAskedAt = now }
         // What was said of the run before is over.
         if state == .running, self.state != .running { self.spot = nil }
         self.observeSpot(of: machine)

@@ -71,10 +71,11 @@ extension Instance {
     mutating func owe(_ machine: Machine, placement: Placement? = nil, because cause: Debt.Cause? = nil, at now: Timestamp) {
         guard !self.debts.contains(where: { $0.upstreamID == machine.id }) else { return }
         let placement = placement ?? self.placement(ofAttempt: machine.token?.attempt)
+        let since = min(machine.createdAt ?? now, now)
         self.debts.append(
             Debt(
-                upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: min(machine.createdAt ?? now, now),
-                isUnasked: self.hasAsked(for: machine) ? nil : true, cause: cause))
+                upstreamID: machine.id, hourlyPrice: placement?.hourlyPrice ?? .zero, since: since,
+                isUnasked: self.hasAsked(for: machine) ? nil : true, cause: cause, owedSince: since < now ? now : nil))
     }
 
     /// The machine has been seen gone. What a replaced one has cost since is the price of replacing it, and no waste.

@@ -42,7 +42,7 @@ extension Instance {
         var owed = self.debts.map { debt in
             OwedMachine(
                 kind: .extra, instanceID: self.id, tenant: self.tenant, upstreamID: debt.upstreamID, hourlyPrice: debt.hourlyPrice,
-                since: debt.since)
+                since: debt.owedSince ?? debt.since)
         }
         if self.desiredState == .deleted, !self.state.isFinal {
             owed.append(

@@ -65,7 +65,7 @@ package struct Planner: Sendable {
     }
 
     private func judge(_ product: Product, in cluster: Cluster, for spec: InstanceSpec, at now: Timestamp) -> Judgement {
-        let price = product.price(spec.billingMode).map { $0 * spec.units }
+        let price = (product.price(spec.billingMode) ?? product.soldOutPrices[spec.billingMode]).map { $0 * spec.units }
         let placement = Placement(
             productID: product.id, productName: product.name, clusterID: cluster.id, clusterName: cluster.name,
             billingMode: spec.billingMode, hourlyPrice: price ?? .zero)
@@ -96,7 +96,7 @@ package struct Planner: Sendable {
         if let limit = spec.maxHourlyPrice, price > limit {
             return (.tooExpensive, "costs \(price) per hour, the limit is \(limit)")
         }
-        guard product.isAvailable else { return (.unavailable, "out of stock") }
+        guard product.isAvailable, product.soldOutPrices[spec.billingMode] == nil else { return (.unavailable, "out of stock") }
         if let end = self.cooldowns.end(for: placement.candidate, gpuCount: spec.gpuCount, at: now) {
             return (.coolingDown, "refused for want of capacity a moment ago; asked again in \((end - now).components.seconds + 1) s")
         }

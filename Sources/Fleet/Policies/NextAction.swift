@@ -81,7 +81,8 @@ extension Instance {
         return switch (kind, cause) {
         case (.stop, .idle): policies.idleStop.map { unsaid(for: $0) }
         case (.stop, .leaseLapsed): policies.lease.map { unsaid(for: $0) }
-        case (.stop, .schedule): ahead(of: max(start, self.startAskedAt ?? start), policies.stopAt)
+        // Not since it runs: what passes while a machine comes up is done once it is up.
+        case (.stop, .schedule): ahead(of: max(madeAt, self.startAskedAt ?? start), policies.stopAt)
         case (.delete, .lifetime): policies.maxLifetime.map { madeAt + $0 }
         case (.delete, .schedule): ahead(of: madeAt, policies.deleteAt)
         case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0) + $0 }

@@ -68,7 +68,8 @@ package struct JobStepper: Sendable {
     package var spareJobID: JobID
     /// Create calls are numbered above it; see `FleetControl.attemptFloor`.
     package var attemptFloor: Int
-    /// False: neither does anything take too long, nor is a create settled by the time that has passed; see `ClockDoubt`.
+    /// False: neither does anything take too long, nor is a create settled by the time that has passed; see `ClockDoubt`. Nor before anybody
+    /// could have said what time it is.
     package var believesClock: Bool
 
     package init(

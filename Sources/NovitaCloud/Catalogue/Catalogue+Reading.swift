@@ -17,7 +17,7 @@ struct ProductListings {
     var spot: [JSON]
 
     /// One product for each id, in the order of the listings. A price counts where its mode's listing offers the product now, so that
-    /// spot capacity does not make an on-demand machine look available.
+    /// spot capacity does not make an on-demand machine look available; in the other mode it is sold out.
     func products(in clusters: [Cluster]) -> [Product] {
         let spotByID = Dictionary(self.spot.map { ($0["id"].string, $0) }) { first, _ in first }
         let onDemandIDs = Set(self.onDemand.map { $0["id"].string })
@@ -31,12 +31,16 @@ struct ProductListings {
         guard let json = onDemand ?? spot else { return nil }
         let offered = [onDemand, spot].compactMap { $0 }.filter { $0["availableDeploy"].bool }
         let isOffered: (JSON?) -> Bool = { listing in offered.isEmpty || listing?["availableDeploy"].bool ?? false }
+        let onDemandPrice = self.price("price", .onDemand, onDemand)
+        let spotPrice = self.price("spotPrice", .spot, spot)
+        var soldOut: [BillingMode: MicroUSD] = [:]
+        if !isOffered(onDemand) { soldOut[.onDemand] = onDemandPrice }
+        if !isOffered(spot) { soldOut[.spot] = spotPrice }
         return Product(
             id: json["id"].string, name: json["name"].string, cpuCount: json["cpuPerGpu"].integer ?? 0,
             memoryGB: json["memoryPerGpu"].integer ?? 0, minDiskGB: json["minRootFS"].integer ?? 0,
             maxDiskGB: json["maxRootFS"].integer ?? 0,
-            onDemandPrice: isOffered(onDemand) ? self.price("price", .onDemand, onDemand) : nil,
-            spotPrice: isOffered(spot) ? self.price("spotPrice", .spot, spot) : nil,
+            onDemandPrice: isOffered(onDemand) ? onDemandPrice : nil, spotPrice: isOffered(spot) ? spotPrice : nil, soldOutPrices: soldOut,
             monthlyPrices: self.monthlyPrices(onDemand), clusterIDs: self.clusterIDs(json, in: clusters),
             stock: (offered.first ?? json)["inventoryState"].string,
             isAvailable: !offered.isEmpty)

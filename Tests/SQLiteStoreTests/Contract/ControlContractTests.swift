@@ -80,4 +80,24 @@ struct ControlContractTests {
             #expect(await end(700, percent) == nil, "the first is ten minutes ago")
         }
     }
+
+    @Test("A create that stands in line is no machine of the brake's fleet, and is one once it has asked", arguments: StoreKind.all)
+    func brakeAndLine(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            var waiting = (11...30).map { Sample.instance($0) }
+            for index in waiting.indices {
+                (waiting[index].state, waiting[index].stateReason, waiting[index].upstream) = (.pending, .noCapacity, nil)
+            }
+            _ = try await store.commit(Commit(instances: (1...10).map { Sample.instance($0) } + waiting))
+            _ = try await store.commit(
+                Commit(audit: (0..<3).map { Self.entry(100 + $0, endsAutomatically: true) }))
+            let brake = Guard.brake(Brake(maxPerMinute: 100, maxFleetPercent: 30), Sample.time(200))
+            await #expect(throws: StoreError.braked(BrakeReached(limit: .fleetPercent, allowed: 3, used: 3))) {
+                try await store.commit(Commit(guards: [brake]))
+            }
+            for index in waiting.indices { waiting[index].stateReason = .requested }
+            _ = try await store.commit(Commit(instances: waiting))
+            _ = try await store.commit(Commit(guards: [brake]))
+        }
+    }
 }

@@ -6,8 +6,12 @@ extension Reconciler {
     func settle(_ question: ReconciliationQuestion, wasAbsent: Bool) async -> Bool {
         do {
             let priority: CallPriority = question.kind == .debt ? .release : .sweep
+            let begunAt = self.world.clock.now
             let machine = try await self.observer.read(question.upstreamID, priority: priority, requestID: "sweep")
             let instance = try await self.instance(question.instanceID)
+            // What was read before the last change says nothing about what has come of it.
+            let isAboutState = question.kind == .missing || question.kind == .changed
+            if isAboutState, let instance, instance.updatedAt > begunAt || self.isWatched(instance.id) { return false }
             let isUnasked = instance?.debts.contains { $0.upstreamID == question.upstreamID && $0.isUnasked == true } ?? false
             let needsPrice = instance?.placement == nil || question.kind == .stranger || isUnasked
             let placement = needsPrice ? await self.placement(of: machine) : nil
@@ -26,6 +30,8 @@ extension Reconciler {
         }
         return false
     }
+
+    private func isWatched(_ id: InstanceID) -> Bool { self.world.view.unfinishedJobs(of: id).contains(where: \.watchesMachine) }
 
     /// The machine that was just read and found to be one too many is ended at once; another only once it has been read itself.
     private func commit(_ commit: Commit, for question: ReconciliationQuestion) async throws {
@@ -46,7 +52,7 @@ extension Reconciler {
         }
         self.world.report(.releasing(instance, id))
         // What a failed call has come to is seen at the next sweep.
-        try? await self.world.cloud.delete(id, call: self.world.call(.release, requestID: instance.rawValue))
+        try? await self.world.delete(id, requestID: instance.rawValue)
     }
 
     /// Nil when it may not be written now; the next sweep looks again.

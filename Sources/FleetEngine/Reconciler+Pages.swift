@@ -36,7 +36,7 @@ extension Reconciler {
         guard self.world.view.control.observation == nil else { return [] }
         let ids = Set(page.machines.compactMap { $0.token?.instance })
         let living = self.world.view.workableInstances.filter { ids.contains($0.id) }
-        let busy = Set(self.world.view.unfinishedJobs().jobs.map(\.instanceID))
+        let busy = Set(self.world.view.unfinishedJobs().jobs.filter(\.watchesMachine).map(\.instanceID))
         return self.reconciliation.questions(from: page, living: living, busy: busy, believesAbsence: false).filter { $0.kind == .changed }
     }
 }

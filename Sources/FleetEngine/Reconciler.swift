@@ -71,7 +71,7 @@ final class Reconciler: Sendable {
 
     private func compare(_ listing: MachineListing, isDryRun: Bool, isCommanded: Bool) async -> ReconciliationReport {
         let living = self.world.view.livingInstances().instances
-        let busy = Set(self.world.view.unfinishedJobs().jobs.map(\.instanceID))
+        let busy = Set(self.world.view.unfinishedJobs().jobs.filter(\.watchesMachine).map(\.instanceID))
         let isCredible = ListingCredibility.isCredible(listing, known: living)
         let believesAbsence = isDryRun ? isCredible : self.believesAbsence(isCredible, isCounted: !isCommanded)
         let questions = self.reconciliation.questions(

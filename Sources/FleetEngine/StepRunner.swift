@@ -227,7 +227,7 @@ struct StepRunner: Sendable {
             case .start: try await self.world.cloud.start(id, call: call)
             case .stop: try await self.world.cloud.stop(id, call: call)
             case .restart: try await self.world.cloud.restart(id, call: call)
-            case .delete: try await self.world.cloud.delete(id, call: call)
+            case .delete: try await self.world.delete(id, requestID: job.id.rawValue)
             case .migrate: try await self.world.cloud.migrate(id, call: call)
             case .edit:
                 let growth = self.stepper(job, instance, lease).diskGrowthGB

@@ -47,6 +47,19 @@ package struct World: Sendable {
         CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + self.settings.requestTimeout)
     }
 
+    /// The provider does not let go of a machine whose months are paid: it ends with them, if nothing renews it. That is asked for each time
+    /// that it refuses, since it costs nothing and nobody could ask for it any more.
+    func delete(_ id: UpstreamID, requestID: String) async throws(CloudError) {
+        do throws(CloudError) {
+            try await self.cloud.delete(id, call: self.call(.release, requestID: requestID))
+        } catch {
+            if error.code == .money {
+                try? await self.cloud.change(.automaticRenewal(months: nil), of: id, call: self.call(.release, requestID: requestID))
+            }
+            throw error
+        }
+    }
+
     /// A full listing: as many requests as it has pages, together over after a time for all of them.
     ///
     /// - Parameter machines: as many as the account had.

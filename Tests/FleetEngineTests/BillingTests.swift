@@ -22,6 +22,8 @@ struct BillingTests {
 
     private static func prepaid(_ universe: Universe) -> Int64 { universe.ledger.reduce(0) { $0 + $1.prepaid } }
 
+    private static func renewalCalls(_ universe: Universe) -> Int { universe.count(of: .changeTerms(.autoRenew(ids: [], months: nil))) }
+
     private static func calls(_ universe: Universe) -> Int { universe.count(of: .changeTerms(.makeMonthly(id: "", months: 1))) }
 
     @Test(
@@ -89,6 +91,20 @@ struct BillingTests {
             let migration = AutoMigration(isOn: true, includesSystemDisk: true)
             let facts = try await end(BillingChange(autoMigration: migration), "5")
             #expect(facts == BillingFacts(paidUntil: second, autoRenewMonths: 0, autoMigration: migration))
+        }
+    }
+
+    @Test("A machine whose months renew themselves goes with those that are paid, once somebody deletes it")
+    func endsWithMonths() throws {
+        try Universe.play { universe in
+            let id = try await universe.ready().id
+            _ = try await universe.end(of: self.change(BillingChange(months: 1, maxPrice: Self.month), of: id, universe, requestID: "1"))
+            _ = try await universe.end(of: self.change(BillingChange(autoRenewMonths: 1), of: id, universe, requestID: "2"))
+            #expect(Self.renewalCalls(universe) == 1)
+            _ = try await universe.change(.delete, id)
+            await universe.sleep(.seconds(60))
+            #expect(Self.renewalCalls(universe) > 1, "it is called off")
+            #expect(try await universe.instance(id)?.state == .deleting)
         }
     }
 

@@ -50,15 +50,17 @@ struct SaveImageTests {
         }
     }
 
-    @Test("While the provider's jobs cannot be read a stop waits, says for what, and goes on when the save is given up")
+    @Test("While the provider's jobs cannot be read a stop waits for a save that has begun, says so, and goes on when it is given up")
     func blind() throws {
-        try Universe.play { universe in
+        var provider = SimulatorConfiguration()
+        provider.timings.savingImage = .seconds(7200)
+        try Universe.play(provider: provider) { universe in
             let instance = try await universe.ready()
-            universe.arm(ProviderFault(.html(status: 502), on: .listJobs, times: nil))
             let save = try await universe.running().mutations.saveImage(
                 ImageSave(image: "registry.example/saved:1"), of: instance.id,
                 request: RequestKey(tenant: .default, method: "save", requestID: "s"), payloadDigest: [1], actor: "ann")
             await universe.sleep(.seconds(5))
+            universe.arm(ProviderFault(.html(status: 502), on: .listJobs, times: nil))
             let stop = try await universe.change(.stop, instance.id)
             #expect(stop.job.progress.contains("saves the machine's image"))
             let begunAt = universe.clock.now
@@ -66,6 +68,21 @@ struct SaveImageTests {
             #expect(universe.clock.now - begunAt < StepLimits.blindnessMax + .seconds(300))
             let ended = try await universe.end(of: save.job)
             #expect(ended.state == .failed && ended.errorMessage.contains("could not be read"))
+        }
+    }
+
+    @Test("A save that could not be begun gives way to a stop at once")
+    func unbegun() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready()
+            universe.arm(ProviderFault(.html(status: 502), on: .listJobs, times: nil))
+            let save = try await universe.running().mutations.saveImage(
+                ImageSave(image: "registry.example/saved:1"), of: instance.id,
+                request: RequestKey(tenant: .default, method: "save", requestID: "s"), payloadDigest: [1], actor: "ann")
+            await universe.sleep(.seconds(5))
+            let (stop, begunAt) = (try await universe.change(.stop, instance.id), universe.clock.now)
+            #expect(try await universe.end(of: stop.job).state == .succeeded && universe.clock.now - begunAt < .seconds(60))
+            #expect(try await universe.end(of: save.job).errorReason == "SUPERSEDED")
         }
     }
 

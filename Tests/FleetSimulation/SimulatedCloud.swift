@@ -223,7 +223,7 @@ extension CloudError {
             case (401, _), (403, _): .unauthorized
             case (500..., _): .unavailable
             case (_, "INSUFFICIENT_RESOURCE"): .capacity
-            case (_, "BALANCE_NOT_ENOUGH"), (_, "CREATE_INSTANCE_LIMIT"): .money
+            case (_, "BALANCE_NOT_ENOUGH"), (_, "CREATE_INSTANCE_LIMIT"), (_, "PREPAID_INSTANCE_NOT_SUPPORT_RELEASE"): .money
             case (_, let reason) where reason.hasSuffix("NOT_FOUND"): .notFound
             case _ where error.message == "invalid state change": .invalidState
             default: .invalidRequest

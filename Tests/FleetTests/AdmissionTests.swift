@@ -1,5 +1,6 @@
-import Fleet
 import Testing
+
+@testable import Fleet
 
 @Suite("Admission")
 struct AdmissionTests {
@@ -148,8 +149,29 @@ struct AdmissionTests {
     func attempted() throws {
         var start = Job.sample(.startInstance, .send)
         start.attemptCount = 1
+        start.callsTaken = 1
         let stop = try self.change(.stop, .sample(.stopped, status: "exited"), [start])
         #expect(stop.commit.jobs.map(\.job.id.rawValue) == ["j-new"] && stop.job.state == .waiting)
+    }
+
+    @Test("A call that certainly did nothing is none: a newer wish takes the place of what made it")
+    func inVain() throws {
+        var stop = Job.sample(.stopInstance, .send)
+        (stop.attemptCount, stop.firstSentAt) = (1, noon - .seconds(10))
+        let start = try self.change(.start, .sample(.running), [stop])
+        #expect(start.commit.jobs.map(\.job.state).first == .cancelled)
+        stop.callsTaken = nil
+        #expect(try self.change(.start, .sample(.running), [stop]).commit.jobs.count == 1, "a row that does not say it")
+    }
+
+    @Test("What a batch stops is what runs, what is on its way, and what would be wanted back")
+    func stoppable() {
+        var reclaimed = Instance.sample(.stopped, status: "exited")
+        #expect(Admission.Subject(instance: reclaimed, jobs: []).canBeStopped)
+        reclaimed.desiredState = .stopped
+        #expect(!Admission.Subject(instance: reclaimed, jobs: []).canBeStopped)
+        #expect(Admission.Subject(instance: reclaimed, jobs: [.sample(.startInstance, .confirm)]).canBeStopped)
+        #expect(Admission.Subject(instance: .sample(), jobs: []).canBeStopped)
     }
 
     @Test(

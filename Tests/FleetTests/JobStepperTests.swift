@@ -490,9 +490,37 @@ struct ChangeStepTests {
         #expect(job?.step == .send && job?.attemptCount == 1)
     }
 
+    @Test("A stop that the provider has refused is not asked for again once somebody wants the machine to run", arguments: [true, false])
+    func refusedStop(mayHaveTakenEffect: Bool) throws {
+        var instance = Instance.sample()
+        instance.desiredState = .stopped
+        let sending = JobStepper.sample(.sample(.stopInstance, .send), instance).sending(.stop, to: UpstreamID(rawValue: "m1"))
+        let error = CloudError(.rateLimited, "later", mayHaveTakenEffect: mayHaveTakenEffect)
+        var (job, stopping) = (try #require(sending.job), try #require(sending.instance))
+        job = try #require(JobStepper.sample(job, stopping).sent(error).job)
+        stopping.desiredState = .running
+        let looked = JobStepper.sample(job, stopping).confirmed(.sample("m1", "running"))
+        job = try #require(looked.job)
+        switch JobStepper.sample(job, looked.instance ?? stopping, at: noon + .seconds(60)).plan() {
+        case .decided(let result): #expect(!mayHaveTakenEffect && result.job?.errorReason == "SUPERSEDED")
+        case .act(.stop, _): #expect(mayHaveTakenEffect)
+        default: unexpected("neither")
+        }
+    }
+
+    @Test("A start that fails for want of capacity says nothing about a later wish, which waits behind it", arguments: [true, false])
+    func failedBeforeLater(isLast: Bool) throws {
+        var instance = Instance.sample(.starting, status: "exited")
+        instance.jobID = JobID(rawValue: isLast ? "j-1" : "j-2")
+        let result = JobStepper.sample(.sample(.startInstance, .confirm), instance).sent(CloudError(.capacity, "no room"))
+        #expect(result.job?.state == .failed && result.instance?.desiredState == (isLast ? .stopped : .running))
+    }
+
     @Test("A stop that waited is sent though the machine is stopped; a start is not when it runs")
     func waited() {
-        guard case .act(.stop, _) = JobStepper.sample(.sample(.stopInstance, .send), .sample(.stopped, status: "exited")).plan() else {
+        var stopped = Instance.sample(.stopped, status: "exited")
+        stopped.desiredState = .stopped
+        guard case .act(.stop, _) = JobStepper.sample(.sample(.stopInstance, .send), stopped).plan() else {
             return unexpected("a failed start may still take effect")
         }
         guard case .decided(let result) = JobStepper.sample(.sample(.startInstance, .send), .sample()).plan() else {

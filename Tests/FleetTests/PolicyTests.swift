@@ -70,6 +70,21 @@ struct PolicyTests {
         #expect(self.begun(late, at: noon + .seconds(2300))?.jobs.first?.job.type == .stopInstance)
     }
 
+    @Test("A stop that did not come about ends no run: idle time and lease go on as they were")
+    func failedStop() throws {
+        let warned = Self.warned(Self.instance(InstancePolicies(lease: .seconds(400))), at: noon - .seconds(300))
+        let begun = try #require(self.begun(warned, at: noon))
+        let (asked, stopping) = (try #require(begun.jobs.first?.job), try #require(begun.instances.first))
+        let sending = JobStepper.sample(asked, stopping).sending(.stop, to: UpstreamID(rawValue: "m1"))
+        let (sent, sentOf) = (try #require(sending.job), try #require(sending.instance))
+        let job = try #require(JobStepper.sample(sent, sentOf).sent(CloudError(.unavailable, "")).job)
+        let looked = JobStepper.sample(job, sentOf, at: noon + .seconds(5)).confirmed(.sample("m1", "running"))
+        let instance = try #require(looked.instance)
+        #expect(instance.state == .running && instance.runningSince == noon - .seconds(400))
+        let again = JobStepper.sample(try #require(looked.job), instance, at: noon + .seconds(9)).plan()
+        guard case .act(.stop, _) = again else { return unexpected("it is not due any more") }
+    }
+
     @Test("What a clock that was ahead has written is brought back, once somebody else has said what time it is")
     func timeToCome() throws {
         var instance = Self.instance(InstancePolicies(idleStop: .seconds(1200)))

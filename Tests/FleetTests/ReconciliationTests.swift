@@ -46,6 +46,22 @@ struct ReconciliationTests {
         #expect(self.kinds([.sample("m2")], [.sample(.pending, upstream: nil)], busy: busy) == [], "the create job settles it")
     }
 
+    @Test("A job that looks elsewhere leaves its machine to the sweeps, which end no record that another machine is to come for")
+    func unwatched() {
+        var image = Job.sample(.saveImage, .confirm)
+        #expect(!image.watchesMachine && Job.sample(.startInstance, .confirm).watchesMachine)
+        #expect(!Job.sample(.restartInstance, .send).watchesMachine && Job.sample(.deleteInstance, .send).watchesMachine)
+        image = .sample(.restartInstance, .send)
+        image.noteCall(at: noon)
+        #expect(image.watchesMachine, "it may be restarting")
+        var instance = Instance.sample()
+        var job = Job.sample(.migrateInstance, .place)
+        #expect(job.watchesMachine)
+        job.begin(replacing: &instance)
+        #expect(!job.watchesMachine)
+        #expect(self.kinds([], [instance]) == [] && self.kinds([.sample("m1", "exited")], [instance]) == [.changed])
+    }
+
     @Test("A second machine is a question whether a job is at work or not")
     func extra() {
         var instance = Instance.sample()

@@ -65,12 +65,15 @@ struct SpotRuleTests {
 
     @Test("Who stops a machine gets none in its place: one that is there already must go")
     func stoppedMeanwhile() throws {
-        for (step, owed) in [(JobStep.place, []), (.boot, ["m2"])] {
+        let attempt = CreateAttempt(number: 4, placement: .standard, sentAt: noon, callDeadline: noon + .seconds(30))
+        let steps: [(JobStep, [String])] = [(.place, []), (.settle(attempt, absences: 0), []), (.boot, ["m2"])]
+        for ((step, owed), isProtected) in steps.flatMap({ [($0, false), ($0, true)] }) {
             var (job, instance) = (Job.sample(.migrateInstance, .place), Self.instance(.running, Self.noticed))
             job.begin(replacing: &instance)
             job.step = step
             if step == .boot { instance.replacement?.upstreamID = UpstreamID(rawValue: "m2") }
-            instance.desiredState = .stopped
+            // Nor does the machine go for another once it is protected.
+            if isProtected { instance.deletionProtection = true } else { instance.desiredState = .stopped }
             guard case .decided(let result) = JobStepper.sample(job, instance).plan() else { return unexpected(step) }
             #expect(result.job?.errorReason == "SUPERSEDED" && result.instance?.replacement == nil)
             #expect(result.instance?.debts.map(\.upstreamID.rawValue) == owed)
@@ -107,6 +110,7 @@ struct SpotRuleTests {
     @Test("The record changes over when the other machine runs, and the one before is owed; when it does not come up, that is owed")
     func changesOver() throws {
         var instance = Self.instance(.running, Self.noticed)
+        instance.billing = BillingFacts(autoRenewMonths: 1)
         var job = Job.sample(.migrateInstance, .boot)
         job.begin(replacing: &instance)
         job.step = .boot
@@ -115,6 +119,7 @@ struct SpotRuleTests {
         let waiting = JobStepper.sample(job, instance).booted(.sample("m2", "pulling", attempt: 4))
         #expect(waiting.job?.step == .boot && waiting.instance?.upstream?.id.rawValue ?? "m1" == "m1")
         let over = JobStepper.sample(job, instance).booted(.sample("m2", "running", attempt: 4))
+        #expect(over.instance?.billing == nil, "that was about the machine before")
         #expect(over.job?.state == .succeeded && over.instance?.upstream?.id.rawValue == "m2" && over.instance?.state == .running)
         #expect(over.instance?.debts.map(\.upstreamID.rawValue) == ["m1"] && over.instance?.replacement == nil)
         let late = JobStepper.sample(job, instance, at: noon + .seconds(1300)).booted(.sample("m2", "pulling", attempt: 4))

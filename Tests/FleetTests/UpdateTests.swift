@@ -82,6 +82,7 @@ struct UpdateTests {
         var job = Job.sample(.updateInstance, step)
         job.update = MachineUpdate(parts: parts, before: instance.spec)
         job.firstSentAt = step == .send ? nil : noon - .seconds(10)
+        job.callsTaken = step == .send ? 0 : 1
         job.acknowledgedAt = acknowledged && step == .confirm ? noon - .seconds(10) : nil
         instance.spec.diskGB = 100
         instance.spec.image = "other:1"
@@ -117,6 +118,31 @@ struct UpdateTests {
         sent = try #require(JobStepper.sample(sent, instance).sent(CloudError(.rateLimited, "later")).job)
         #expect(sent.update?.mayHaveGrown == nil)
         #expect(JobStepper.sample(sent, instance).confirmed(self.seen(disk: 60)).job?.step == .send)
+    }
+
+    @Test("A stop that came meanwhile cuts an update short before it is asked for again, and the spec is what the machine has")
+    func cutShort() throws {
+        var (job, instance) = self.job([.upgrade], .send)
+        (job.firstSentAt, job.callsTaken, job.attemptCount) = (noon - .seconds(10), 1, 1)
+        instance.desiredState = .stopped
+        instance.jobID = JobID(rawValue: "j-stop")
+        guard case .decided(let result) = JobStepper.sample(job, instance).plan() else { return unexpected("it is asked again") }
+        #expect(result.job?.errorReason == "SUPERSEDED" && result.instance?.spec.image == InstanceSpec.small.image)
+    }
+
+    @Test("A change of what only we hold is no wish that a job at work gives way to")
+    func labelsMeanwhile() throws {
+        let (job, instance) = self.job([.edit], .confirm)
+        var update = InstanceUpdate()
+        update.labels = ["a": "b"]
+        let occasion = Admission.Occasion(
+            now: noon, instanceID: instance.id, jobID: JobID(rawValue: "j-labels"),
+            request: RequestKey(tenant: .default, method: "UpdateInstance", requestID: "r"), payloadDigest: [1])
+        let admission = Admission(settings: FleetSettings())
+        let busy = try admission.update(update, Admission.Subject(instance: instance, jobs: [job]), on: occasion)
+        #expect(busy.instance.jobID == job.id && busy.job.id.rawValue == "j-labels" && busy.instance.labels == ["a": "b"])
+        let idle = try admission.update(update, Admission.Subject(instance: instance, jobs: []), on: occasion)
+        #expect(idle.instance.jobID?.rawValue == "j-labels")
     }
 
     @Test("After the first part the second is asked for; a new container has arrived when the machine runs after the call was taken")

@@ -42,9 +42,11 @@ extension Admission {
 }
 
 extension Admission.Subject {
-    /// There is something to stop: it may be billed by the second. Whose an orphan is nobody knows; it is stopped by its id alone.
+    /// There is something to stop: it may be billed by the second, or be wanted back once it has been taken away. Whose an orphan is nobody
+    /// knows; it is stopped by its id alone.
     var canBeStopped: Bool {
         guard !self.instance.state.isFinal, !self.instance.isOrphan, self.instance.desiredState != .deleted else { return false }
-        return !self.isResting && (self.instance.state != .stopped || !self.jobs.isEmpty)
+        let isAtRest = self.instance.state == .stopped && self.instance.desiredState == .stopped && self.jobs.isEmpty
+        return !self.isResting && !isAtRest
     }
 }

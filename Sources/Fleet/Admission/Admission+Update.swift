@@ -29,7 +29,8 @@ extension Admission {
         var job = Self.updateJob(parts, subject, on: occasion)
         if parts.isEmpty { job.end(.succeeded, progress: "nothing to ask of the provider", at: occasion.now) }
         if update.environment != nil { job.update?.bringsEnvironment = true }
-        instance.jobID = job.id
+        // What asks nothing of the provider is no wish that a job at work would have to give way to.
+        if !parts.isEmpty || subject.jobs.isEmpty { instance.jobID = job.id }
         var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(before.id, before.revision)],
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),

@@ -5,9 +5,29 @@ extension JobStep {
 }
 
 extension Job {
-    /// No call of this change has been made, so that none can take effect late: sending is written down before it is done, and a
-    /// call that came to nothing is an attempt.
-    var isUncalled: Bool { self.step == .send && self.attemptCount == 0 && self.firstSentAt == nil }
+    /// No call of this change has been made but such that certainly did nothing, so that none can take effect late: sending is written down
+    /// before it is done.
+    var isUncalled: Bool {
+        // In rows of earlier releases a call that came to nothing is an attempt.
+        self.step == .send && (self.callsTaken.map { $0 == 0 } ?? (self.attemptCount == 0 && self.firstSentAt == nil))
+    }
+
+    /// Its steps read the instance's own machine, and see what becomes of it. Not so one that makes another machine, that follows a job of the
+    /// provider's, or that has not begun. What is being deleted is shown as that from the beginning.
+    package var watchesMachine: Bool {
+        switch self.step {
+        case .send: !self.isUncalled || self.type == .deleteInstance
+        case .confirm: self.type != .saveImage
+        case .place, .settle, .boot: !self.isReplacing
+        case .end, .unrecognized: true
+        }
+    }
+
+    /// A call is about to be made, and may take effect from now on.
+    mutating func noteCall(at now: Timestamp) {
+        self.callsTaken = (self.callsTaken ?? (self.firstSentAt == nil ? 0 : 1)) + 1
+        self.firstSentAt = self.firstSentAt ?? now
+    }
 
     /// It stands in line for capacity: nothing is asked for it.
     package var isInCapacityLine: Bool { self.step == .place && self.capacityWaitSince != nil }

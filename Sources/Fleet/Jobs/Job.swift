@@ -111,6 +111,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var capacityWaitEndedAt: Timestamp?
     /// When the change was first asked of the provider, written down before the call; nil before that, and for a create.
     package var firstSentAt: Timestamp?
+    /// Calls of the change that the provider may have taken, or may be taking: one that certainly did nothing counts no more. Nil in rows of
+    /// releases that did not count.
+    package var callsTaken: Int?
     /// When the provider accepted the call of the present step; nil while that is not known.
     package var acknowledgedAt: Timestamp?
     /// Direct reads in a row that did not find the machine.
@@ -163,6 +166,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.capacityWaitSince = nil
         self.capacityWaitEndedAt = nil
         self.firstSentAt = nil
+        self.callsTaken = 0
         self.acknowledgedAt = nil
         self.absences = 0
         self.errorReason = ""

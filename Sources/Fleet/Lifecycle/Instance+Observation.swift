@@ -2,21 +2,28 @@ extension Instance {
     /// Takes over what the provider shows. The state's reason and message stay, unless the state changes: then it is `reason`.
     mutating func observe(_ machine: Machine, because reason: StateReason, at now: Timestamp) {
         let phase = machine.phase
+        let isSameRun = self.isInRun(machine.id)
         self.upstream = UpstreamFacts(id: machine.id, status: machine.status, error: machine.statusError, observedAt: now)
         self.endpoints = Self.endpoints(from: machine, before: self.endpoints)
         let state = phase.instanceState(hasRun: self.runningSince != nil)
         // Somebody has started it at the provider, and wants it as if it had been asked of us.
         if self.state == .stopped, self.desiredState == .stopped, state == .running || state == .starting { self.startAskedAt = now }
         // What was said of the run before is over.
-        if state == .running, self.state != .running { self.spot = nil }
+        if state == .running, !isSameRun { self.spot = nil }
         self.observeSpot(of: machine)
         self.observeBilling(of: machine)
         self.observePlace(of: machine)
-        if state == .running, self.state != .running || self.runningSince == nil { self.runningSince = now }
+        if state == .running, !isSameRun || self.runningSince == nil { self.runningSince = now }
         let isUnasked = self.orphanedSince != nil
         let change: StateReason = isUnasked ? .orphaned : machine.isReclaimed ? .reclaimed : reason
         if state != self.state { self.state(state, because: change, isUnasked ? self.stateMessage : machine.statusError) }
         self.judgeReadiness()
+    }
+
+    /// It has not been seen down since it was last seen running. A stop that was asked for and did not come about ends no run.
+    private func isInRun(_ id: UpstreamID) -> Bool {
+        guard let upstream, upstream.id == id else { return self.state == .running }
+        return self.state == .running || (self.state == .stopping && UpstreamPhase(status: upstream.status) == .running)
     }
 
     /// Where the provider chose the place, it is known only now.

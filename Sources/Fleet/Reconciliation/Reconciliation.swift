@@ -57,7 +57,7 @@ package struct Reconciliation: Sendable {
     }
 
     /// - Parameters:
-    ///   - busy: instances with unfinished jobs, which look after the state of their machine themselves.
+    ///   - busy: instances with jobs that look after the state of their machine themselves; see `Job.watchesMachine`.
     ///   - resting: instances that are none of this release's business, and not in `living`; see `UnreadJob`.
     ///   - believesAbsence: false leaves out what only is not in the listing.
     package func questions(
@@ -127,7 +127,8 @@ package struct Reconciliation: Sendable {
                 question.listed = machine
                 questions.append(question)
             }
-        } else if believesAbsence {
+        } else if believesAbsence, instance.replacement == nil {
+            // With its record another machine would go that is to take its place.
             questions.append(ask(.missing, upstream.id))
         }
         return questions

@@ -72,6 +72,8 @@ extension Instance {
         self.endpoints = []
         self.probes = nil
         self.spot = nil
+        // That was about the machine before.
+        self.billing = nil
         self.observe(machine, because: .requested, at: now)
     }
 }

@@ -43,7 +43,7 @@ extension JobStepper {
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now
-        job.firstSentAt = job.firstSentAt ?? self.now
+        job.noteCall(at: self.now)
         job.absences = 0
         job.progress = "asking the provider for other terms"
         var result = self.result(job, self.instance, call: .billing(terms, machine.id))
@@ -70,6 +70,7 @@ extension JobStepper {
             // Nothing was bought by it, or asking twice is as good as once.
             let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
             job.firstSentAt = nil
+            if !error.mayHaveTakenEffect { job.callsTaken = job.callsTaken.map { $0 - 1 } }
             job.proceed(to: .send, at: self.now + delay, progress: "the provider did not take the call; trying again")
             return self.result(job, self.instance)
         case .notFound, .capacity, .unauthorized, .money, .invalidRequest: return self.billingFailed(.refused, error.message, job)

@@ -31,7 +31,7 @@ extension JobStepper {
         guard let upstream = self.instance.upstream else { return .decided(self.withoutMachine()) }
         if let unwanted = self.unwanted { return .decided(unwanted) }
         if self.isFulfilled { return .decided(self.succeeded(self.instance)) }
-        if self.isOvertaken { return .decided(self.cutShort()) }
+        if self.isOvertaken { return .decided(self.overtaken(self.job, self.instance)) }
         if self.isOverdue { return .decided(self.failed(.providerError, "not done in time", self.job)) }
         return .act(self.action, upstream.id)
     }
@@ -42,8 +42,10 @@ extension JobStepper {
     }
 
     /// A stop has been asked for since, and waits for this job: nothing is begun that would be ended at once. What it has asked for may
-    /// still take effect late; the stop looks for that.
+    /// still take effect late; the stop looks for that. Nor is a machine stopped, by a stop that has certainly done nothing yet, that somebody
+    /// wants to run again.
     private var isOvertaken: Bool {
+        if self.job.type == .stopInstance { return self.instance.desiredState == .running && self.job.callsTaken == 0 }
         guard self.instance.desiredState == .stopped else { return false }
         // A machine that is stopped can be updated too: then nothing newer is wanted.
         return switch self.job.type {
@@ -86,7 +88,7 @@ extension JobStepper {
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now
-        job.firstSentAt = job.firstSentAt ?? self.now
+        job.noteCall(at: self.now)
         job.acknowledgedAt = nil
         job.absences = 0
         if action == .edit, self.isGrowing { job.update?.mayHaveGrown = true }
@@ -125,6 +127,7 @@ extension JobStepper {
         }
         job.record(error.description, at: self.now)
         if !error.mayHaveTakenEffect {
+            job.callsTaken = job.callsTaken.map { $0 - 1 }
             job.update?.mayHaveGrown = nil
             job.update?.mayHaveResetSince = nil
         }
@@ -301,7 +304,9 @@ extension JobStepper {
         instance.revertToUpstream(because: reason, message)
         // Who only wants it back wants it still; so does who has it restarted, unless it is down.
         let isLeftDown = self.job.type != .restartInstance || instance.state == .stopped
-        if self.action == .start || self.action == .migrate, self.job.cause == nil, isLeftDown { instance.desiredState = .stopped }
+        // Nor does this say anything about a wish that came later.
+        let isLastWish = instance.jobID == job.id
+        if self.action == .start || self.action == .migrate, self.job.cause == nil, isLeftDown, isLastWish { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

@@ -193,7 +193,7 @@ extension JobStepper {
     private func stoppedEarly(_ job: Job, _ instance: Instance) -> StepResult {
         var (job, instance) = (job, instance)
         let message = "the machine stopped before it was seen running"
-        instance.desiredState = .stopped
+        if instance.jobID == job.id { instance.desiredState = .stopped }
         instance.state(.stopped, because: .external, message)
         job.end(.failed, progress: "stopped", reason: "STOPPED_EARLY", message: message, at: self.now)
         return self.result(job, instance)

@@ -22,7 +22,7 @@ extension JobStepper {
         if move != nil { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
         switch (machine.phase, move?.state) {
         case (.running, _): return self.running(job, instance)
-        case (.stopped, .succeeded): return self.moved(job, instance)
+        case (.stopped, .succeeded): return self.moved(job, instance, to: machine.clusterID)
         case (.stopped, .failed), (.stopped, .cancelled):
             return self.failed(.providerError, "the provider could not move it", job, instance)
         case (.migrating, .failed), (.migrating, .cancelled): return self.stuck(job, instance, move?.error ?? "")
@@ -49,8 +49,12 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
-    private func moved(_ job: Job, _ instance: Instance) -> StepResult {
-        var job = job
+    private func moved(_ job: Job, _ instance: Instance, to clusterID: String) -> StepResult {
+        var (job, instance) = (job, instance)
+        if !clusterID.isEmpty, clusterID != instance.placement?.clusterID {
+            instance.placement?.clusterID = clusterID
+            instance.placement?.clusterName = clusterID
+        }
         job.migration = .start
         job.acknowledgedAt = nil
         // A start has its own time.
@@ -140,7 +144,7 @@ extension JobStepper {
     func replacementFailed(_ reason: StateReason, _ message: String, _ job: Job, _ instance: Instance? = nil) -> StepResult {
         var (job, instance) = (job, instance ?? self.instance)
         instance.dropReplacement(at: self.now)
-        if job.cause == nil { instance.restWish() }
+        if job.cause == nil, instance.jobID == job.id { instance.restWish() }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)
     }

@@ -18,7 +18,7 @@ extension JobStepper {
         job.step = .confirm
         job.state = .running
         job.dueAt = self.now
-        job.firstSentAt = job.firstSentAt ?? self.now
+        job.noteCall(at: self.now)
         job.progress = "asking the provider to save the image"
         var result = self.result(job, self.instance, call: .saveImage(id))
         result.commit.guards += [.permitted(.obey), .queueIsOpen(self.job.type)]
@@ -43,6 +43,7 @@ extension JobStepper {
             case .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted, .invalidState:
                 // Nothing was begun by it.
                 job.firstSentAt = nil
+                job.callsTaken = job.callsTaken.map { $0 - 1 }
                 job.upstreamJobsBefore = nil
                 let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
                 job.proceed(to: .send, at: self.now + delay, progress: "the provider did not take the call; trying again")

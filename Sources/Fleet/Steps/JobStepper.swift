@@ -90,7 +90,9 @@ package struct JobStepper: Sendable {
 
     /// What the due step needs.
     package func plan() -> StepPlan {
-        if self.instance.state.isFinal || (self.isSuperseded && !self.job.step.isSettling) { return .decided(self.cutShort()) }
+        // A machine that a settling replacement may yet bring is one too many then, and the sweeps find it: nobody waits for that.
+        let mayBeCut = !self.job.step.isSettling || self.job.isReplacing
+        if self.instance.state.isFinal || (self.isSuperseded && mayBeCut) { return .decided(self.cutShort()) }
         if self.job.type == .saveImage, self.job.step != .end { return self.planImageSave() }
         if self.job.type == .changeBilling, self.job.step != .end { return self.planBilling() }
         switch self.job.step {
@@ -113,12 +115,13 @@ package struct JobStepper: Sendable {
 
     // MARK: Common parts of the decisions
 
-    /// A delete was asked for; only a delete goes on. A machine that is to be stopped needs none in its place either.
+    /// A delete was asked for; only a delete goes on. A machine that is to be stopped needs none in its place either, and one that is
+    /// protected meanwhile must not go for another.
     var isSuperseded: Bool {
         switch self.instance.desiredState {
         case .deleted: self.job.type != .deleteInstance
         case .stopped: self.job.isReplacing
-        case .running: false
+        case .running: self.job.isReplacing && self.instance.deletionProtection
         }
     }
 

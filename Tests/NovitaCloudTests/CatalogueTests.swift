@@ -98,7 +98,8 @@ struct CatalogueTests {
     @Test("What no GPU costs is no price", arguments: [("10000000000", 100_000_000_000), ("10000000001", nil)] as [(String, Int64?)])
     func incredible(price: String, micros: Int64?) async throws {
         let upstream = FakeUpstream { request, _ in
-            request.url.contains("/clusters") ? .reply(200, Fixtures.clusters)
+            request.url.contains("/clusters")
+                ? .reply(200, Fixtures.clusters)
                 : .reply(200, #"{"data": [{"id": "a", "name": "a", "availableDeploy": true, "price": "\#(price)"}]}"#)
         }
         let catalogue = try await NovitaCloud.over(upstream, clock: self.clock).catalogue(call: .test(of: self.clock))

@@ -25,7 +25,8 @@ package struct Product: Hashable, Sendable, Codable {
 
     package init(
         id: String, name: String, cpuCount: Int, memoryGB: Int, minDiskGB: Int, maxDiskGB: Int, onDemandPrice: MicroUSD?,
-        spotPrice: MicroUSD?, soldOutPrices: [BillingMode: MicroUSD] = [:], monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String], stock: String, isAvailable: Bool,
+        spotPrice: MicroUSD?, soldOutPrices: [BillingMode: MicroUSD] = [:], monthlyPrices: [Int: MicroUSD] = [:], clusterIDs: [String],
+        stock: String, isAvailable: Bool,
         isCPU: Bool = false
     ) {
         self.id = id

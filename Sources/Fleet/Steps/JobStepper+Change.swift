@@ -305,8 +305,8 @@ extension JobStepper {
         // Who only wants it back wants it still; so does who has it restarted, unless it is down.
         let isLeftDown = self.job.type != .restartInstance || instance.state == .stopped
         // Nor does this say anything about a wish that came later.
-        let isLastWish = instance.jobID == job.id
-        if self.action == .start || self.action == .migrate, self.job.cause == nil, isLeftDown, isLastWish { instance.desiredState = .stopped }
+        let endsWish = self.job.cause == nil && isLeftDown && instance.jobID == job.id
+        if endsWish, self.action == .start || self.action == .migrate { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

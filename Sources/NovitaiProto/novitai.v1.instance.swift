@@ -1096,7 +1096,7 @@ extension NovitaiV1 {
         package var neverIdleStop: Bool = false
         /// Deleted so long after it was created, or asked for once more by RetryJob.
         package var maxLifetime: GoogleProtobuf.Duration?
-        /// Who starts it at that time or later wants it to run.
+        /// Who starts it at that time or later wants it to run. When it passes while the machine comes up, it is done once the machine runs.
         package var stopAt: GoogleProtobuf.Timestamp?
         package var deleteAt: GoogleProtobuf.Timestamp?
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
@@ -3162,7 +3162,8 @@ extension NovitaiV1 {
         /// Meanwhile nothing else is changed of it, but for a delete.
         package static let saveInstanceImage = MethodDescriptor(service: name, method: "SaveInstanceImage", kind: .unary)
         /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
-        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over: a delete that is
+        /// asked for before calls the renewal off, and is done then.
         package static let changeInstanceBilling = MethodDescriptor(service: name, method: "ChangeInstanceBilling", kind: .unary)
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         package static let deleteInstance = MethodDescriptor(service: name, method: "DeleteInstance", kind: .unary)
@@ -3210,7 +3211,8 @@ extension NovitaiV1 {
         /// Meanwhile nothing else is changed of it, but for a delete.
         func saveInstanceImage(_ request: NovitaiV1.SaveInstanceImageRequest, context: ServerContext) async throws -> NovitaiV1.SaveInstanceImageResponse
         /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
-        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over: a delete that is
+        /// asked for before calls the renewal off, and is done then.
         func changeInstanceBilling(_ request: NovitaiV1.ChangeInstanceBillingRequest, context: ServerContext) async throws -> NovitaiV1.ChangeInstanceBillingResponse
         /// Wants an instance gone, its disk too. It is DELETED once the provider has been seen without it.
         func deleteInstance(_ request: NovitaiV1.DeleteInstanceRequest, context: ServerContext) async throws -> NovitaiV1.DeleteInstanceResponse
@@ -3321,7 +3323,8 @@ extension NovitaiV1 {
         }
 
         /// Changes how a machine is paid for: months paid ahead, at once and once for each request whatever happens to the call; or whether the
-        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over.
+        /// provider renews or moves it by itself. A machine that is paid by the month can be deleted only when its time is over: a delete that is
+        /// asked for before calls the renewal off, and is done then.
         package nonisolated(nonsending) func changeInstanceBilling(
             _ request: NovitaiV1.ChangeInstanceBillingRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ChangeInstanceBillingResponse {

@@ -21,8 +21,8 @@ int novitai_allowed_processor_count(void) {
     return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : -1;
 }
 
-void novitai_keep_freed_memory(void) {
+void novitai_keep_freed_memory(int bytes) {
     // Set together: a fixed threshold for trimming ends the one for mapping from growing by itself.
-    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, bytes);
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
 }

@@ -31,7 +31,7 @@ struct Serve: AsyncParsableCommand {
         } catch {
             throw ExitStatus.configuration(error)
         }
-        FreedMemory.keep()
+        FreedMemory.keep(loops: settings.eventLoops)
         let (flags, path) = (self.arguments.settings, self.arguments.config)
         try await ServerProcess(settings, portFile: self.portFile, takesOver: self.takeOver) { () throws(SettingsError) in
             try SettingsArguments.read(flags: flags, configPath: path)

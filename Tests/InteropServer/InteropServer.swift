@@ -11,7 +11,7 @@ struct InteropServer: AsyncParsableCommand {
     @Option(help: "Where to listen.") var listen = "127.0.0.1:0"
 
     func run() async throws {
-        FreedMemory.keep()
+        FreedMemory.keep(loops: nil)
         guard let address = RPCAddress(self.listen) else { throw ValidationError("--listen is HOST:PORT or unix:PATH") }
         var router = Router()
         let load = LoadReports()

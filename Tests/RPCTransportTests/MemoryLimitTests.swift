@@ -59,6 +59,13 @@ struct MemoryLimitTests {
         #expect(limits.connectionsPerAddressMax == min(connections, 15_000))
     }
 
+    @Test(
+        "what is freed and kept is shared by the loops, and is enough for a message of each",
+        arguments: [(1, 16), (2, 8), (3, 5), (4, 4), (64, 4), (0, 16)])
+    func kept(loops: Int, mebibytes: Int) {
+        #expect(FreedMemory.keptByLoop(of: loops) >> 20 == mebibytes)
+    }
+
     @Test("the limit of the process is the system's")
     func raised() throws {
         let limit = try #require(DescriptorLimit.raise())

@@ -9,10 +9,11 @@ long novitai_raise_descriptor_limit(void);
 /// On how many processors the calling thread may run (sched_getaffinity(2)); -1 when the system does not say.
 int novitai_allowed_processor_count(void);
 
-/// Has freed memory kept for the next allocation, up to 16 MiB at the end of each of the allocator's heaps (mallopt(3)).
+/// Has freed memory kept for the next allocation, up to so many bytes at the end of each of the allocator's heaps (mallopt(3)), of which each
+/// busy thread has one.
 ///
 /// By default glibc gives back whatever is beyond 128 KiB, and takes it again page by page: a message of 64 KB costs half its time that way.
 /// Blocks of 8 MiB and more, which no message needs, are still mapped by themselves.
-void novitai_keep_freed_memory(void);
+void novitai_keep_freed_memory(int bytes);
 
 #endif

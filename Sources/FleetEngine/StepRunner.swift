@@ -68,6 +68,8 @@ struct StepRunner: Sendable {
     // MARK: Steps
 
     private func place(_ job: Job, _ lease: LeaseToken) async throws(Stop) {
+        // When a machine counts as not made is reckoned from the time of its call: by a wrong clock that may have passed before it could show.
+        if let doubt = self.world.clockDoubt { return try await self.hold(job, lease, .clock(doubt)) }
         let planner: Planner
         do throws(CloudError) {
             planner = try await self.planner(for: job)

@@ -84,6 +84,18 @@ struct PolicyRunnerTests {
         }
     }
 
+    @Test("While the clock is in doubt no machine is asked for, since its call would bear the wrong time; after that it is")
+    func doubtfulCreate() throws {
+        try Universe.play { universe in
+            universe.provider.clockSkew.withLock { $0 = .seconds(900) }
+            let reply = try await universe.create(1, .small)
+            await universe.sleep(.seconds(600))
+            #expect(universe.ledger.isEmpty)
+            universe.provider.clockSkew.withLock { $0 = .seconds(1) }
+            #expect(try await universe.end(of: reply.job).state == .succeeded && universe.ledger.count == 1)
+        }
+    }
+
     @Test("What became due while no server ran is warned of, and done five minutes later")
     func downOverIt() throws {
         try Self.play(InstancePolicies(maxLifetime: .seconds(3600))) { universe, instance in

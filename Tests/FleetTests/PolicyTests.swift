@@ -267,6 +267,7 @@ struct PolicyTests {
     @Test("Lifetime and times count for the machine that was asked for once more, not for the one that never came")
     func retried() throws {
         var failed = Self.instance(InstancePolicies(maxLifetime: .seconds(700), deleteAt: noon - .seconds(10)), .failed)
+        failed.orphanedSince = noon - .seconds(100)
         failed.warnedOf = NextAction(kind: .delete, cause: .lifetime, at: noon)
         var job = Job.sample(.createInstance, .end)
         job.state = .failed

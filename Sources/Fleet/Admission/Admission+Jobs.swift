@@ -180,6 +180,11 @@ extension Instance {
     fileprivate mutating func begin(_ job: JobID, at now: Timestamp) {
         self.desiredState = .running
         self.state(.pending, because: .requested, "")
+        // What was found, taken back or paid for was the machine before.
+        self.orphanedSince = nil
+        self.spot = nil
+        self.billing = nil
+        self.recoveries = nil
         self.endpoints = []
         self.upstream = nil
         self.runningSince = nil

@@ -76,8 +76,8 @@ package struct World: Sendable {
     /// Whether a time that has passed by the clock may end something for good. Not before the provider has answered since the start of the
     /// server, and has not contradicted it: a machine may have come up with yesterday's time, or tomorrow's.
     var believesClock: Bool {
-        guard let skew = self.cloud.clockSkew else { return self.monitor.report.lastUpstreamSuccessAt != nil }
-        return ClockDoubt.judge(skew: skew) == nil
+        let hasBeenHeard = self.cloud.clockSkew != nil || self.monitor.report.lastUpstreamSuccessAt != nil
+        return hasBeenHeard && self.clockDoubt == nil
     }
 
     /// For health.

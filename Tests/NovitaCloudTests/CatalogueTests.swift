@@ -84,7 +84,7 @@ struct CatalogueTests {
         #expect(upstream.requests.count == requests)
     }
 
-    @Test("With the smallest call budget one reading is through within a round of those who stand in line, and its price is believed")
+    @Test("With the smallest call budget a reading that goes before the sweeps is through within a round of those in line")
     func smallestBudget() async throws {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }
         let cloud = NovitaCloud.over(upstream, clock: self.clock) { $0.requestsPerMinute = 10 }

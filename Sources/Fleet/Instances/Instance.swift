@@ -202,7 +202,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var deleteAskedAt: Timestamp?
     /// Since when it has been known without anybody having asked for it; nil for all others, and once a caller has asked for something.
     package var orphanedSince: Timestamp?
-    /// The newest job.
+    /// The newest job that is about the machine. A change of what only we hold counts as one while no other is at work.
     package var jobID: JobID?
     package var deletionProtection: Bool
     /// Nil: none, as in rows of versions that had none.

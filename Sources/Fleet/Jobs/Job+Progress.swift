@@ -29,6 +29,9 @@ extension Job {
         self.firstSentAt = self.firstSentAt ?? now
     }
 
+    /// The call that was noted last has certainly done nothing.
+    mutating func withdrawCall() { self.callsTaken = self.callsTaken.map { $0 - 1 } }
+
     /// It stands in line for capacity: nothing is asked for it.
     package var isInCapacityLine: Bool { self.step == .place && self.capacityWaitSince != nil }
 

@@ -70,7 +70,7 @@ extension JobStepper {
             // Nothing was bought by it, or asking twice is as good as once.
             let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
             job.firstSentAt = nil
-            if !error.mayHaveTakenEffect { job.callsTaken = job.callsTaken.map { $0 - 1 } }
+            if !error.mayHaveTakenEffect { job.withdrawCall() }
             job.proceed(to: .send, at: self.now + delay, progress: "the provider did not take the call; trying again")
             return self.result(job, self.instance)
         case .notFound, .capacity, .unauthorized, .money, .invalidRequest: return self.billingFailed(.refused, error.message, job)

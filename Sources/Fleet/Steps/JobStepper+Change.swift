@@ -127,7 +127,7 @@ extension JobStepper {
         }
         job.record(error.description, at: self.now)
         if !error.mayHaveTakenEffect {
-            job.callsTaken = job.callsTaken.map { $0 - 1 }
+            job.withdrawCall()
             job.update?.mayHaveGrown = nil
             job.update?.mayHaveResetSince = nil
         }

@@ -43,7 +43,7 @@ extension JobStepper {
             case .rateLimited, .unavailable, .transport, .malformedReply, .notAttempted, .invalidState:
                 // Nothing was begun by it.
                 job.firstSentAt = nil
-                job.callsTaken = job.callsTaken.map { $0 - 1 }
+                job.withdrawCall()
                 job.upstreamJobsBefore = nil
                 let delay = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount))
                 job.proceed(to: .send, at: self.now + delay, progress: "the provider did not take the call; trying again")

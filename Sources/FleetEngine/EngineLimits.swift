@@ -60,13 +60,17 @@ package enum EngineLimits {
     static let webhookRetention: Duration = .seconds(7 * 86_400)
     /// Two direct reads that prove a machine gone are at least so far apart, whoever asks for the sweeps.
     package static let absenceSpacing: Duration = .seconds(10)
-    /// Between two readings of the account's balance, and after one that failed.
+    /// Between two readings of the account's balance; and after one that failed, or when something has been refused for it since.
     static let balanceInterval: Duration = .seconds(3600)
     static let balanceRetryInterval: Duration = .seconds(60)
-    /// Between two trims of the log.
+    /// Between two trims of the log, and until it is tried again while the clock is in doubt.
     package static let trimInterval: Duration = .seconds(600)
+    static let trimRetryInterval: Duration = .seconds(60)
     /// Ended jobs: a month of them, or the newest hundred thousand, and none before its request id may be forgotten.
     package static let jobRetention = JobRetention(age: .seconds(30 * 86_400), count: 100_000, ageMin: .seconds(7 * 86_400))
+    /// Instances that have ended can be looked up so long after their last change: longer than their jobs, and than a month's bill is argued about.
+    /// What they have cost stays in the audit log.
+    package static let instanceRetention: Duration = .seconds(90 * 86_400)
     /// How long, and how many, audit entries are kept: more than a year, for whoever asks about the year before.
     package static let auditRetention: Duration = .seconds(400 * 86_400)
     package static let auditEntriesKept = 1_000_000

@@ -66,14 +66,20 @@ package final class FleetEngine: Sendable {
         self.reconciler.beginGracefulShutdown()
     }
 
+    /// Not while the clock is in doubt: by one that is a month ahead all would go, request ids among it.
     private func trimLog() async {
         while !Task.isCancelled {
             let now = self.world.clock.now
+            guard self.world.believesClock else {
+                await self.world.clock.sleep(until: now + EngineLimits.trimRetryInterval)
+                continue
+            }
             do throws(StoreError) {
                 try await self.world.store.trimLog(
                     before: now - self.world.settings.revisionRetention, keeping: EngineLimits.revisionsKept)
                 try await self.world.store.trimAudit(before: now - EngineLimits.auditRetention, keeping: EngineLimits.auditEntriesKept)
                 try await self.world.store.trimJobs(EngineLimits.jobRetention, at: now)
+                try await self.world.store.trimInstances(before: now - EngineLimits.instanceRetention)
             } catch {
                 self.world.storeAnswered(error)
             }

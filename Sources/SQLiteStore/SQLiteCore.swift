@@ -55,6 +55,7 @@ package final class SQLiteCore: Sendable {
             let (isNew, hasRenewed, resting) = try self.queue.write { database in
                 let isNew = try Deployment.create(in: database, now: now, using: &generator)
                 try Self.endLeases(in: database)
+                try Self.bringForward(in: database, at: now)
                 let resting = try Transaction(database, sealer: options.sealer).restUnread()
                 let hasRenewed = try Sealing.renew(in: database, by: options.sealer, path: self.file.path)
                 // Within the transaction: nothing is sealed with a key that is not kept.
@@ -238,6 +239,15 @@ extension SQLiteCore {
     /// The file has one owner: whoever held a lease on a job is gone, and its job goes on at once.
     private static func endLeases(in database: Database) throws {
         try database.execute(sql: "UPDATE job SET lease_token = NULL, lease_expires_at = NULL WHERE lease_token IS NOT NULL")
+    }
+
+    /// The longest wait between two steps is about half of it. What lies farther ahead was reckoned by a clock that was ahead, and a delete among
+    /// it would rest until that time has come.
+    private static let dueAheadMax: Duration = .seconds(600)
+
+    private static func bringForward(in database: Database, at now: Timestamp) throws {
+        let latest = (now + Self.dueAheadMax).microseconds
+        try database.execute(sql: "UPDATE job SET due_at = ? WHERE is_unfinished = 1 AND due_at > ?", arguments: [latest, latest])
     }
 
     private static func open(_ path: String, _ options: SQLiteOptions) throws -> DatabaseQueue {

@@ -75,6 +75,11 @@ extension SQLiteStoreAdapter {
         while try await self.perform(requests) {}
     }
 
+    package func trimInstances(before time: Timestamp) async throws(StoreError) {
+        let batch = StoreOperation<Bool>.trimInstances(before: time, batch: self.limits.trimBatch)
+        while try await self.perform(batch) {}
+    }
+
     /// One transaction per batch, so that others get their turn in between.
     package func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         let batch = StoreOperation<Bool>.trimLog(before: time, keeping: keeping, batch: self.limits.trimBatch)

@@ -140,6 +140,10 @@ struct CrashableStore: Store {
         try await self.perform { () async throws(StoreError) in try await self.inner.trimJobs(retention, at: now) }
     }
 
+    func trimInstances(before time: Timestamp) async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.trimInstances(before: time) }
+    }
+
     func trimLog(before time: Timestamp, keeping: Int) async throws(StoreError) {
         try await self.perform { () async throws(StoreError) in try await self.inner.trimLog(before: time, keeping: keeping) }
     }

@@ -56,6 +56,10 @@ struct BuggyStore: Store {
     func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError) {
         try await self.inner.trimJobs(retention, at: now)
     }
+
+    func trimInstances(before time: Timestamp) async throws(StoreError) {
+        try await self.inner.trimInstances(before: time)
+    }
 }
 
 extension Commit {

@@ -44,6 +44,51 @@ struct RetentionContractTests {
         }
     }
 
+    @Test(
+        "What an instance was bought with is kept as long as it lives: its request id buys nothing a second time",
+        arguments: StoreKind.all)
+    func purchases(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let time = Sample.time(1)
+            var instance = Sample.instance(1, createdAt: time)
+            instance.jobID = Sample.jobID(2)
+            let request = RequestRecord(
+                key: Sample.requestKey("r-1"), payloadDigest: [1], instanceID: instance.id, jobID: Sample.jobID(1), createdAt: time)
+            let jobs = [1, 2].map { Commit.JobWrite(Sample.job($0, of: 1, createdAt: time).ended(at: time)) }
+            _ = try await store.commit(Commit(instances: [instance], jobs: jobs, request: request))
+            let rule = JobRetention(age: .seconds(1), count: 0, ageMin: .zero)
+            try await store.trimJobs(rule, at: Sample.time(90 * Self.day))
+            #expect(try await store.request(Sample.requestKey("r-1")) != nil)
+            instance.state = .deleted
+            _ = try await store.commit(Commit(instances: [instance]))
+            try await store.trimJobs(rule, at: Sample.time(90 * Self.day))
+            #expect(try await store.request(Sample.requestKey("r-1")) == nil)
+        }
+    }
+
+    @Test(
+        "An ended instance goes by the age of its last change, with its environment; never one that lives or owes a machine",
+        arguments: StoreKind.all)
+    func instances(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            for number in 1...4 {
+                var instance = Sample.instance(number, createdAt: Sample.time(0))
+                if number != 3 { instance.state = .deleted }
+                if number == 4 { instance.debts = [Debt(upstreamID: UpstreamID(rawValue: "m"), hourlyPrice: .zero, since: Sample.time(0))] }
+                instance.updatedAt = Sample.time(number == 2 ? Self.day : 0)
+                _ = try await store.commit(
+                    Commit(instances: [instance], environments: [instance.id: InstanceEnvironment(["A": "1"])]))
+            }
+            try await store.trimInstances(before: Sample.time(Self.day))
+            let kept = try await store.instances(HistoryQuery(tenant: nil, limit: 100)).map(\.id)
+            #expect(Set(kept) == Set([2, 3, 4].map { Sample.instance($0, createdAt: Sample.time(0)).id }))
+            for number in 1...4 {
+                let environment = try await store.environment(of: Sample.instance(number, createdAt: Sample.time(0)).id)
+                #expect(environment.values.isEmpty == (number == 1))
+            }
+        }
+    }
+
     @Test("A paused queue begins nothing", arguments: StoreKind.all)
     func paused(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

@@ -37,4 +37,6 @@ package protocol Store: Sendable {
     func trimAudit(before time: Timestamp, keeping: Int) async throws(StoreError)
     /// Drops ended jobs, and the request ids that stand for them. Never an unfinished one, nor the newest of an instance that is not over.
     func trimJobs(_ retention: JobRetention, at now: Timestamp) async throws(StoreError)
+    /// Drops instances that have ended and were last changed before `time`, with their environments. Never one that owes a machine.
+    func trimInstances(before time: Timestamp) async throws(StoreError)
 }

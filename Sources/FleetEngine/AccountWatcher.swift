@@ -1,6 +1,7 @@
 internal import Fleet
 
-/// Reads the account's balance now and then. What it last was stands in the monitor; a reading that fails changes nothing but that.
+/// Reads the account's balance now and then, and soon when something was refused for it. What it last was stands in the monitor; a reading
+/// that fails changes nothing but that.
 struct AccountWatcher: Sendable {
     let world: World
 
@@ -8,8 +9,11 @@ struct AccountWatcher: Sendable {
     func run() async {
         while !Task.isCancelled {
             let isRead = await self.read()
-            let wait = isRead ? EngineLimits.balanceInterval : EngineLimits.balanceRetryInterval
-            await self.world.clock.sleep(until: self.world.clock.now + wait)
+            let readAt = self.world.clock.now
+            let seen = self.world.monitor.balanceDoubted.count
+            await self.world.clock.sleep(until: readAt + EngineLimits.balanceRetryInterval)
+            guard isRead else { continue }
+            await self.world.monitor.balanceDoubted.wait(after: seen, until: readAt + EngineLimits.balanceInterval, clock: self.world.clock)
         }
     }
 

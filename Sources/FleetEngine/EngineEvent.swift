@@ -19,6 +19,8 @@ package enum EngineEvent: Sendable {
     case releasing(InstanceID, UpstreamID)
     /// A machine that the provider takes back, and what would be done for it were it not for `MIGRATION_DRY_RUN`.
     case wouldRecover(InstanceID, SpotRecovery)
+    /// There is no room under a ceiling for the machine that would take the place of one that the provider takes back.
+    case recoveryRefused(InstanceID, CeilingReached)
     /// Something keeps a machine from being changed.
     case held(InstanceID, Hold)
     /// A machine that nobody wants is still not proven gone; the level grows with its age, see `DebtAlarm`.

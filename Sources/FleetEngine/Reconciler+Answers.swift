@@ -15,6 +15,8 @@ extension Reconciler {
             let isUnasked = instance?.debts.contains { $0.upstreamID == question.upstreamID && $0.isUnasked == true } ?? false
             let needsPrice = instance?.placement == nil || question.kind == .stranger || isUnasked
             let placement = needsPrice ? await self.placement(of: machine) : nil
+            var question = question
+            question.own = try await self.ownMachine(beside: question, of: instance)
             let answer = self.reconciliation.answer(
                 question, instance: instance, machine: machine, wasAbsent: wasAbsent, placement: placement, at: self.world.clock.now)
             switch answer {
@@ -29,6 +31,13 @@ extension Reconciler {
             self.world.report(.sweepFailed("\(error)"))
         }
         return false
+    }
+
+    /// Which of two is in use is decided by what both are now.
+    private func ownMachine(beside question: ReconciliationQuestion, of instance: Instance?) async throws(CloudError) -> Machine? {
+        guard question.kind == .extra, let upstream = instance?.upstream, upstream.id != question.upstreamID else { return question.own }
+        let own = try await self.observer.read(upstream.id, priority: .sweep, requestID: "sweep")
+        return own?.completed(by: question.own)
     }
 
     private func isWatched(_ id: InstanceID) -> Bool { self.world.view.unfinishedJobs(of: id).contains(where: \.watchesMachine) }

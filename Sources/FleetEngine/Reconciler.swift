@@ -108,7 +108,7 @@ final class Reconciler: Sendable {
 
     /// Answers how many were looked into.
     private func settle(_ questions: [ReconciliationQuestion]) async -> Int {
-        let missing = Set(questions.filter { $0.kind == .missing || $0.kind == .changed }.map(\.upstreamID))
+        let missing = Set(questions.filter { $0.kind == .missing || $0.kind == .changed || $0.kind == .debt }.map(\.upstreamID))
         let asked = self.state.withLock { state in
             state.suspects = state.suspects.filter { missing.contains($0.key) }
             return state.rotation.take(questions, atMost: EngineLimits.questionsPerSweepMax)

@@ -27,7 +27,7 @@ struct SpotRunner: Sendable {
                 self.world.report(.wouldRecover(instance.id, way))
                 continue
             }
-            await self.write(commit, of: instance.id)
+            await self.write(commit, of: instance)
         }
     }
 
@@ -38,13 +38,21 @@ struct SpotRunner: Sendable {
     }
 
     /// What does not get through now is decided anew at the next look.
-    private func write(_ commit: Commit, of id: InstanceID) async {
+    private func write(_ commit: Commit, of instance: Instance) async {
         do throws(StoreError) {
             _ = try await self.world.store.commit(commit)
             self.world.storeAnswered(nil)
         } catch {
             self.world.storeAnswered(error)
-            if let hold = Hold(error) { self.world.report(.held(id, hold)) }
+            if let hold = Hold(error) { self.world.report(.held(instance.id, hold)) }
+            if case .ceilingReached(let ceiling) = error { await self.tell(ceiling, instance) }
         }
+    }
+
+    /// Once: who wonders why the machine is not recovered reads it there.
+    private func tell(_ ceiling: CeilingReached, _ instance: Instance) async {
+        guard let commit = Admission.recoveryRefused(by: ceiling, of: instance, at: self.world.clock.now) else { return }
+        self.world.report(.recoveryRefused(instance.id, ceiling))
+        do throws(StoreError) { _ = try await self.world.store.commit(commit) } catch { self.world.storeAnswered(error) }
     }
 }

@@ -95,6 +95,7 @@ struct StepRunner: Sendable {
 
     /// Who stands in line until the next round begins has had its look in this one; who is due before only waits for its turn.
     private func noteLook(of job: Job) {
+        if job.waitsForBalance { self.world.monitor.balanceDoubted.raise() }
         guard job.isInCapacityLine, let dueAt = job.dueAt, dueAt == dueAt.capacityRound else { return }
         self.world.capacityLooks.note(job.id, at: self.world.clock.now)
     }
@@ -321,7 +322,8 @@ struct StepRunner: Sendable {
         return JobStepper(
             job: job, instance: instance, lease: lease, now: self.world.clock.now, settings: self.world.settings,
             deployment: self.deployment, lookInterval: self.observer.pace.interval, spareJobID: .random(using: &random),
-            attemptFloor: self.world.view.control.attemptFloor ?? 0, believesClock: self.world.believesClock)
+            attemptFloor: self.world.view.control.attemptFloor ?? 0, processBegan: self.world.begunAt,
+            believesClock: self.world.believesClock)
     }
 
     private func instance(_ id: InstanceID, isFresh: Bool) async throws(Stop) -> Instance? {

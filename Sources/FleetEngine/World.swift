@@ -19,6 +19,8 @@ package struct World: Sendable {
     package let report: @Sendable (EngineEvent) -> Void
     /// Nil: steps are not traced.
     package let tracer: Tracer?
+    /// By the clock of this process.
+    let begunAt: Timestamp
 
     /// - Parameters:
     ///   - view: attached to the store before the engine runs.
@@ -40,6 +42,7 @@ package struct World: Sendable {
         self.webhooks = webhooks
         self.report = report
         self.tracer = tracer
+        self.begunAt = clock.now
     }
 
     /// A call to the provider that is over after `REQUEST_TIMEOUT`.

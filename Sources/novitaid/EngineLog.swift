@@ -75,6 +75,8 @@ struct EngineLog {
             self.log.warning("machine too many is being deleted", metadata: ["instance_id": "\(instance)", "machine_id": "\(machine)"])
         case .wouldRecover(let instance, let way):
             self.log.warning("machine would be recovered", metadata: ["instance_id": "\(instance)", "way": "\(way.rawValue)"])
+        case .recoveryRefused(let instance, let ceiling):
+            self.log.error("machine is not recovered", metadata: ["instance_id": "\(instance)", "reason": "\(ceiling)"])
         case .held(let instance, let hold):
             self.log.warning("change held", metadata: ["instance_id": "\(instance)", "reason": "\(hold)"])
         case .debtOverdue(let machine, let level):

@@ -22,7 +22,8 @@ struct PlantedBugTests {
     private static func violation(of bug: PlantedBug, _ seed: UInt64) throws -> String? {
         do {
             return try withTemporaryDirectory { directory in
-                try Universe(Scenario(seed: seed), directory: directory, bug: bug, jobsMax: self.jobsMax).run().violations.first
+                let universe = Universe(Scenario(seed: seed), directory: directory, bug: bug, jobsMax: self.jobsMax)
+                return universe.scenario.isRestored ? try universe.runRestored().violations.first : try universe.run().violations.first
             }
         } catch let stuck as Universe.Stuck {
             return stuck.reason

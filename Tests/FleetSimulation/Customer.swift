@@ -8,6 +8,8 @@ struct Customer: Sendable {
         var impatience: Duration?
         var stopsAndStarts = false
         var restarts = false
+        /// Has another machine made in the place of its own.
+        var replaces = false
         /// An impatient one cancels the create's job instead of deleting the instance.
         var cancels = false
         /// Leaves the machine to its policies instead of deleting it.
@@ -90,6 +92,7 @@ struct Customer: Sendable {
             await self.change(.start, id, "start", &outcome)
         }
         if self.plan.restarts { await self.change(.restart, id, "restart", &outcome) }
+        if self.plan.replaces { await self.replace(id) }
     }
 
     private func touch(_ id: InstanceID, _ outcome: inout Outcome) async {
@@ -127,9 +130,19 @@ struct Customer: Sendable {
         }
     }
 
+    private func replace(_ id: InstanceID) async {
+        let reply = await self.persist("replace") { server throws(FleetError) in
+            try await server.mutations.migrate(.replace, id, request: self.key("replace"), payloadDigest: [0], actor: "customer")
+        }
+        if let reply { _ = await self.end(of: reply.job) }
+    }
+
+    /// What it has been told is no longer true.
+    private var hasLeft: Bool { self.universe.isPutBack }
+
     /// It may have ended by then, which is as well.
     private func cancel(_ job: Job) async {
-        while true {
+        while !self.hasLeft {
             if let server = self.universe.server, server.isServing {
                 do throws(FleetError) {
                     _ = try await server.mutations.cancel(
@@ -148,11 +161,11 @@ struct Customer: Sendable {
         RequestKey(tenant: .default, method: method, requestID: "customer \(self.number)")
     }
 
-    /// Repeats until there is an answer, from whichever server is up; nil when a policy has ended the machine before.
+    /// Repeats until there is an answer, from whichever server is up; nil when a policy has ended the machine before, or the customer has left.
     private func persist(
         _ word: String, _ call: (SimulatedServer) async throws(FleetError) -> Mutations.Reply
     ) async -> Mutations.Reply? {
-        while true {
+        while !self.hasLeft {
             if let server = self.universe.server, server.isServing {
                 do throws(FleetError) {
                     let reply = try await call(server)
@@ -165,13 +178,14 @@ struct Customer: Sendable {
             }
             await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.milliseconds(200...5000))
         }
+        return nil
     }
 
     /// Waits on whichever server is up.
     private func end(of job: Job) async -> Job {
         let deadline = self.universe.clock.now + Self.patience
         var latest = job
-        while !latest.state.isFinal, self.universe.clock.now < deadline {
+        while !latest.state.isFinal, !self.hasLeft, self.universe.clock.now < deadline {
             guard let server = self.universe.server, server.isServing else {
                 await self.universe.clock.sleep(until: self.universe.clock.now + .seconds(1))
                 continue

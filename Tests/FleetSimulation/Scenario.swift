@@ -33,6 +33,8 @@ struct Scenario: Sendable {
     let droughts: Int
     /// Of a probe of a program that is up to fail all the same.
     let probeFailures: Double
+    /// An older backup is put back while the customers are there; see `Universe.runRestored`.
+    let isRestored: Bool
 
     static let settleWindow: Duration = .seconds(600)
     /// How far a listing may lag: the window must hold the delay of a create and the lag together.
@@ -60,6 +62,7 @@ struct Scenario: Sendable {
         self.listPageSize = listPageSize
         self.neighbourMachines = 0
         self.droughts = 0
+        self.isRestored = false
     }
 
     /// Drawn from the seed.
@@ -69,14 +72,22 @@ struct Scenario: Sendable {
         let count = dice.number(1...3)
         // Drawn apart, so that what else a seed means stays as it is.
         let weather = Dice(seed: seed ^ 0xD607_47A1)
-        let isDry = weather.chance(0.25)
+        let archive = Dice(seed: seed ^ 0xA2C4_17E5)
+        let isRestored = archive.chance(0.125)
+        self.isRestored = isRestored
+        let isDry = weather.chance(0.25) && !isRestored
         self.droughts = isDry ? weather.number(1...3) : 0
-        self.customers = (0..<count).map { _ in isDry ? Self.plan(dice).inDrought : Self.plan(dice) }
-        self.isBeyondSettleWindow = dice.chance(0.1)
+        self.customers = (0..<count).map { _ in
+            let plan = Self.plan(dice)
+            return isRestored ? plan.kept(archive) : isDry ? plan.inDrought : plan
+        }
+        self.isBeyondSettleWindow = dice.chance(0.1) && !isRestored
         self.hasDeafHeart = dice.chance(0.2)
         self.storeDelayMax = dice.chance(0.5) ? 40 : 0
         self.settings = FleetSettings(
-            ceilings: Ceilings(maxInstances: dice.chance(0.2) ? max(1, count - 1) : count, maxHourlySpend: .dollars(100)),
+            // A machine that is being replaced counts twice.
+            ceilings: Ceilings(
+                maxInstances: isRestored ? 2 * count : dice.chance(0.2) ? max(1, count - 1) : count, maxHourlySpend: .dollars(100)),
             pollInterval: .seconds(60), maxConcurrentJobs: dice.number(1...4), requestTimeout: .seconds(self.hasDeafHeart ? 100 : 30),
             settleWindow: Self.settleWindow,
             startupTimeout: .seconds(4 * 3600))
@@ -87,21 +98,21 @@ struct Scenario: Sendable {
         self.downTimeMax = dice.chance(0.5) ? 1000 : 60_000
         self.storeFailures = dice.chance(0.3) ? 0.01 : 0
         self.arrivalSpread = dice.chance(0.5) ? 100 : 60_000
-        self.freezes = dice.chance(0.3) ? dice.number(1...2) : 0
+        self.freezes = dice.chance(0.3) && !isRestored ? dice.number(1...2) : 0
         self.probeFailures = dice.chance(0.5) ? 0.2 : 0
         self.reclaims = self.customers.contains { $0.recovery != nil } ? dice.number(1...4) : 0
         self.listPageSize = dice.chance(0.25) ? 1 : 100
         self.neighbourMachines = dice.chance(0.3) ? dice.number(1...3) : 0
     }
 
-    /// Time for two of them, with the calls that follow from what they see.
-    static let twoSweeps: Duration = .seconds(150)
+    /// Time for three of them, with the calls that follow from what they see: one deletes a machine too many, two prove it gone.
+    static let threeSweeps: Duration = .seconds(210)
 
-    /// After the last customer has gone: at least two sweeps, and as long as a create may be late.
+    /// After the last customer has gone: at least three sweeps, and as long as a create may be late.
     var quietTime: Duration {
-        if self.isBeyondSettleWindow { return .seconds(1600) }
+        if self.isBeyondSettleWindow { return .seconds(1660) }
         // Machines that were replaced go by sweeps.
-        return self.reclaims > 0 ? .seconds(400) : Self.twoSweeps
+        return self.reclaims > 0 ? .seconds(460) : Self.threeSweeps
     }
 
     private static func plan(_ dice: Dice) -> Customer.Plan {
@@ -193,6 +204,16 @@ struct Scenario: Sendable {
 }
 
 extension Customer.Plan {
+    /// Keeps its machine for a while, or has another made in its place, so that much has happened since any backup.
+    fileprivate func kept(_ dice: Dice) -> Self {
+        var plan = self
+        (plan.policies, plan.recovery, plan.signs) = (nil, nil, 0)
+        if !dice.chance(0.1) { plan.impatience = nil }
+        plan.replaces = dice.chance(0.5)
+        plan.stay = dice.seconds(0...2400)
+        return plan
+    }
+
     /// Nobody but a create waits for room: who starts a machine again may be refused.
     fileprivate var inDrought: Self {
         var plan = self

@@ -16,7 +16,8 @@ extension SeedRun {
         let played = try withTemporaryDirectory { directory in
             let universe = Universe(Scenario(seed: seed), directory: directory)
             do {
-                return SeedRun(of: try universe.run())
+                return universe.scenario.isRestored
+                    ? SeedRun(seed: seed, of: try universe.runRestored()) : SeedRun(of: try universe.run())
             } catch let stuck as Universe.Stuck {
                 return SeedRun(seed: seed, violations: ["stuck: \(stuck.reason)"], trace: universe.trace.lines, tally: SimulationTally())
             }
@@ -29,6 +30,10 @@ extension SeedRun {
         self.init(
             seed: finding.scenario.seed, violations: violations, trace: violations.isEmpty ? [] : finding.trace,
             tally: SimulationTally(of: finding))
+    }
+
+    private init(seed: UInt64, of finding: RestoredFinding) {
+        self.init(seed: seed, violations: finding.violations, trace: finding.trace, tally: SimulationTally(of: finding))
     }
 
     /// Plays all seeds, `atOnce` at a time, each on a thread of the pool. `each` is told of every one as it ends.

@@ -89,6 +89,7 @@ extension EngineEvent {
         case .webhooksSkipped(let from, let to): "webhooks skipped \(from.number) to \(to.number)"
         case .releasing(let instance, let machine): "releasing \(machine) of \(instance)"
         case .wouldRecover(let instance, let way): "would recover \(instance): \(way)"
+        case .recoveryRefused(let instance, let ceiling): "recovery of \(instance) refused: \(ceiling)"
         case .held(let instance, let hold): "held \(instance): \(hold)"
         case .debtOverdue(let machine, let level): "debt of \(machine.instanceID) overdue, level \(level)"
         case .orphans(let count, _): "\(count) orphans"

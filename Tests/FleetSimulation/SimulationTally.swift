@@ -17,8 +17,20 @@ package struct SimulationTally: Sendable {
     package private(set) var runsWithWaste = 0
     /// A create was proven to have brought nothing, and another was made.
     package private(set) var runsWithSecondAttempt = 0
+    /// An older backup was put back; machines that were in use then; and how often the backup held that another was being made in the place of
+    /// one.
+    package private(set) var runsPutBack = 0
+    package private(set) var machinesUsedThroughIt = 0
+    package private(set) var runsPutBackWhileReplacing = 0
 
     package init() {}
+
+    init(of finding: RestoredFinding) {
+        self.runs = 1
+        self.runsPutBack = 1
+        self.machinesUsedThroughIt = finding.machinesInUse
+        self.runsPutBackWhileReplacing = finding.wasReplacing ? 1 : 0
+    }
 
     init(of finding: Finding) {
         self.runs = 1
@@ -43,6 +55,9 @@ package struct SimulationTally: Sendable {
         self.replacements += other.replacements
         self.runsWithWaste += other.runsWithWaste
         self.runsWithSecondAttempt += other.runsWithSecondAttempt
+        self.runsPutBack += other.runsPutBack
+        self.machinesUsedThroughIt += other.machinesUsedThroughIt
+        self.runsPutBackWhileReplacing += other.runsPutBackWhileReplacing
     }
 
     /// Runs from which on every count has to be above zero: fewer may miss one by chance.
@@ -63,6 +78,9 @@ package struct SimulationTally: Sendable {
                 ("recoveries of machines that were taken back", self.recoveries), ("machines replaced", self.replacements),
                 ("runs with a machine too many, accounted as waste", self.runsWithWaste),
                 ("runs that proved a machine absent and made another", self.runsWithSecondAttempt),
+                ("runs with an older backup put back", self.runsPutBack),
+                ("machines in use when it was", self.machinesUsedThroughIt),
+                ("runs in which it held a replacement under way", self.runsPutBackWhileReplacing),
             ]
     }
 }

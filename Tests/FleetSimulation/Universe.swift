@@ -14,7 +14,7 @@ final class Universe: Sendable {
     let provider: SimulatedProvider
     let prober: SimulatedProber
     let crashes = CrashTally()
-    private let path: String
+    let path: String
     private let bug: PlantedBug?
     /// Nil: nobody is told of anything.
     private let receiver: SimulatedReceiver?
@@ -29,6 +29,9 @@ final class Universe: Sendable {
         var outcomes: [Int: Customer.Outcome] = [:]
         /// When the brake, or a freeze, last kept something from being done.
         var heldAt: Timestamp?
+        /// An older backup has taken the place of the database, or does so at the next start.
+        var isPutBack = false
+        var putsBack = false
     }
 
     private let state: Mutex<State>
@@ -88,7 +91,7 @@ final class Universe: Sendable {
         self.provider.withSimulator { simulator, _ in simulator.clearFaults() }
         let quietUntil = self.clock.now + self.scenario.quietTime
         self.clock.schedule(at: quietUntil) {}
-        self.state.withLock { $0.crashesLeft = 0 }
+        self.endCrashes()
         try self.drain { self.clock.now >= max(quietUntil, self.holdsReleased) && self.server?.isServing == true }
         self.server?.beginGracefulShutdown()
         try self.drain { self.server?.hasEnded == true }
@@ -108,18 +111,18 @@ final class Universe: Sendable {
     }
 
     /// Lets everything that still waits come to its end, and forgets what points back here: a run that stays in memory is one of many thousand.
-    private func dismantle() {
+    func dismantle() {
         var jobs = 0
         while jobs < self.jobsMax, self.executor.runOne(self.dice) || self.clock.advance() { jobs += 1 }
         self.state.withLock { ($0.server, $0.past) = (nil, []) }
     }
 
-    /// The brake, and whoever freezes the fleet, keep nothing back for more than ten minutes: that is waited for, and so are two sweeps after it.
+    /// The brake, and whoever freezes the fleet, keep nothing back for more than ten minutes: that is waited for, and so are three sweeps after it.
     private var holdsReleased: Timestamp {
-        self.state.withLock { $0.heldAt }.map { $0 + Scenario.twoSweeps } ?? self.clock.now
+        self.state.withLock { $0.heldAt }.map { $0 + Scenario.threeSweeps } ?? self.clock.now
     }
 
-    private func startCustomers() -> [Task<Void, Never>] {
+    func startCustomers() -> [Task<Void, Never>] {
         self.scenario.customers.enumerated().map { number, plan in
             Task(executorPreference: self.executor) {
                 await self.clock.sleep(until: self.clock.now + self.dice.milliseconds(0...self.scenario.arrivalSpread))
@@ -144,7 +147,26 @@ final class Universe: Sendable {
 
     // MARK: Lives
 
+    var isPutBack: Bool { self.state.withLock { $0.isPutBack } }
+
+    /// The server dies, and the next one finds an older backup in the place of the database.
+    func crashAndPutBack() {
+        self.state.withLock { state in
+            (state.isPutBack, state.putsBack) = (true, true)
+            state.crashesLeft += 1
+        }
+        self.crash()
+    }
+
+    func endCrashes() {
+        self.state.withLock { $0.crashesLeft = 0 }
+    }
+
     func boot() throws {
+        if self.state.withLock({ $0.putsBack }) {
+            try self.putBack()
+            self.state.withLock { $0.putsBack = false }
+        }
         var dice = self.dice
         let inner = try InlineSQLiteStore(
             opening: SQLiteOptions(path: self.path, isDurable: false), now: self.clock.now, using: &dice)
@@ -199,14 +221,14 @@ final class Universe: Sendable {
     }
 
     /// The moments around a create call are where money is lost: many of the crashes go there.
-    private func reached(_ phase: CreatePhase, crashWithin jobsMax: Int) {
+    func reached(_ phase: CreatePhase, crashWithin jobsMax: Int) {
         self.crashes.reached(phase)
         guard self.dice.chance(0.15) else { return }
         let jobs = self.dice.number(1...jobsMax)
         self.state.withLock { if $0.crashesLeft > 0 { $0.jobsToCrash = jobs } }
     }
 
-    private func planCrash() {
+    func planCrash() {
         let jobs = self.dice.number(1...1500)
         self.state.withLock { if $0.crashesLeft > 0 { $0.jobsToCrash = jobs } }
     }

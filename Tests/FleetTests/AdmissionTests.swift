@@ -5,9 +5,7 @@ import Testing
 @Suite("Admission")
 struct AdmissionTests {
     private let admission = Admission(settings: FleetSettings())
-    private let occasion = Admission.Occasion(
-        now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
-        request: RequestKey(tenant: .default, method: "m", requestID: "r"), payloadDigest: [1])
+    private let occasion = Admission.Occasion.sample()
 
     private func planner(_ products: [Product]) -> Planner {
         Planner(
@@ -122,8 +120,29 @@ struct AdmissionTests {
         "What is so already is done at once",
         arguments: [(Admission.Change.start, InstanceState.running), (.stop, .stopped), (.delete, .deleted), (.delete, .failed)])
     func idempotent(_ change: Admission.Change, _ state: InstanceState) throws {
-        let admitted = try self.change(change, .sample(state))
+        var instance = Instance.sample(state)
+        instance.upstream?.observedAt = noon - .seconds(9)
+        let admitted = try self.change(change, instance)
         #expect(admitted.job.state == .succeeded && admitted.instance.state == state)
+    }
+
+    @Test("A stop asks though the machine was seen stopped a while ago: it may run since, and be billed")
+    func oldSight() throws {
+        var instance = Instance.sample(.stopped, status: "exited")
+        instance.upstream?.observedAt = noon - .seconds(10)
+        #expect(try self.change(.stop, instance).job.state == .ready)
+    }
+
+    @Test(
+        "Who starts what is being started anyhow has started it: what was to stop it before does not",
+        arguments: [nil, JobCause.spotReclaim])
+    func joinedStart(_ cause: JobCause?) throws {
+        var (instance, job) = (Instance.sample(.starting, status: "exited"), Job.sample(.startInstance, .confirm))
+        (instance.policies, job.cause) = (InstancePolicies(stopAt: noon - .seconds(60)), cause)
+        let joined = try self.change(.start, instance, [job])
+        #expect(joined.job.id == job.id && joined.instance.startAskedAt == noon && joined.instance.touchedAt == noon)
+        #expect(joined.commit.instances == [joined.instance])
+        #expect(joined.commit.jobs.map(\.job.cause) == (cause == nil ? [] : [nil]))
     }
 
     @Test("The same change that is under way already is joined, not repeated", arguments: Admission.Change.allCases)

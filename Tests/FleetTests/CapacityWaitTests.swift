@@ -115,14 +115,14 @@ struct CapacityWaitTests {
         #expect(stepper.instance.judgeNextAction() == nil)
     }
 
-    @Test("Who has left the line asks no later than it was allowed to, as after a restored backup")
-    func deadlineAfterRestore() {
+    @Test("Who has left the line asks no later than it was allowed to")
+    func deadlineAfterLine() {
         let later = noon + .seconds(90_000)
-        let waiting = self.waiting()
-        let outcome = Restoration(attemptFloor: 9, now: later).outcome(for: [waiting.job]) { _ in waiting.instance }
-        guard var job = outcome.jobs.first, job.step.isSettling else { return unexpected(outcome) }
-        job.step = .place
-        guard case .decided(let end) = JobStepper.sample(job, waiting.instance, at: later).plan() else { return unexpected("it buys") }
+        var waiting = self.waiting()
+        waiting.job.leaveLine(at: noon)
+        guard case .decided(let end) = JobStepper.sample(waiting.job, waiting.instance, at: later).plan() else {
+            return unexpected("it buys")
+        }
         #expect(end.job?.errorReason == "NO_CAPACITY" && end.call == nil)
     }
 
@@ -244,9 +244,7 @@ struct CapacityWaitTests {
     @Test("A create is accepted without room when it may wait, at the price of the cheapest offer that lacks only that")
     func admitted() throws {
         let admission = Admission(settings: FleetSettings())
-        let occasion = Admission.Occasion(
-            now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
-            request: RequestKey(tenant: .default, method: "m", requestID: "r"), payloadDigest: [1])
+        let occasion = Admission.Occasion.sample()
         func admit(_ spec: InstanceSpec, _ planner: Planner) throws -> Admission.Admitted {
             try admission.create(Admission.NewInstance(tenant: .default, name: "x", spec: spec), planner: planner, on: occasion)
         }

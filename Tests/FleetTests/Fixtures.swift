@@ -75,6 +75,15 @@ extension Job {
     }
 }
 
+extension Admission.Occasion {
+    static func sample(_ method: String = "m", funds: Funds? = nil, hourlySpend: MicroUSD = .zero) -> Self {
+        Self(
+            now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
+            request: RequestKey(tenant: .default, method: method, requestID: "r"), payloadDigest: [1], actor: "op", funds: funds,
+            hourlySpend: hourlySpend)
+    }
+}
+
 extension JobStepper {
     static func sample(_ job: Job, _ instance: Instance, at now: Timestamp = noon) -> JobStepper {
         JobStepper(

@@ -26,4 +26,17 @@ struct FundsTests {
         #expect(Funds(balance: .zero, readAt: noon).isLow(at: noon, hourlySpend: .zero))
         #expect(funds.estimate(at: noon, hourlySpend: MicroUSD(micros: .max)) == .zero)
     }
+
+    @Test("What is stopped, or paid by the month, spends nothing by the hour; a machine that must go does")
+    func billed() {
+        var instance = Instance.sample()
+        let price = instance.liableHourlySpend
+        #expect(price > .zero && instance.billedHourlySpend == price)
+        instance.billing = BillingFacts(paidUntil: noon + .seconds(3600))
+        #expect(instance.billedHourlySpend == .zero && instance.liableHourlySpend == price)
+        var stopped = Instance.sample(.stopped, status: "exited")
+        #expect(stopped.billedHourlySpend == .zero && stopped.liableHourlySpend == price)
+        stopped.debts = [Debt(upstreamID: UpstreamID(rawValue: "m2"), hourlyPrice: .dollars(2), since: noon)]
+        #expect(stopped.billedHourlySpend == .dollars(2))
+    }
 }

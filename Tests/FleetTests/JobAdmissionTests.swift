@@ -4,9 +4,7 @@ import Testing
 @Suite("Cancel and retry")
 struct JobAdmissionTests {
     private let admission = Admission(settings: FleetSettings())
-    private let occasion = Admission.Occasion(
-        now: noon, instanceID: InstanceID(rawValue: "i-new"), jobID: JobID(rawValue: "j-new"),
-        request: RequestKey(tenant: .default, method: "CancelJob", requestID: "r"), payloadDigest: [1], actor: "op")
+    private let occasion = Admission.Occasion.sample("CancelJob")
 
     private func cancel(_ instance: Instance, _ jobs: [Job], id: String = "j-1") throws(FleetError) -> Admission.Admitted {
         try self.admission.cancel(JobID(rawValue: id), Admission.Subject(instance: instance, jobs: jobs), on: self.occasion)
@@ -31,6 +29,9 @@ struct JobAdmissionTests {
         let refused = #expect(throws: FleetError.self) { try self.cancel(.sample(.starting), [.sample(.startInstance, .confirm)]) }
         #expect(refused?.code == .invalidState)
         #expect(try self.cancel(.sample(.starting), [.sample(.startInstance, .send)]).job.state == .cancelled)
+        let asStart = #expect(throws: FleetError.self) { try self.cancel(.sample(.starting), [.sample(.restartInstance, .confirm)]) }
+        #expect(asStart?.code == .invalidState, "its machine was down")
+        #expect(try self.cancel(.sample(.restarting), [.sample(.restartInstance, .confirm)]).job.state == .cancelled)
     }
 
     @Test("A create that was never sent ends with nothing; one that may have been sent becomes a delete and goes on until that is known")
@@ -60,8 +61,58 @@ struct JobAdmissionTests {
         #expect(throws: FleetError.self) { try self.cancel(.sample(), []) }
         var protected = Instance.sample(.provisioning)
         protected.deletionProtection = true
-        let refused = #expect(throws: FleetError.self) { try self.cancel(protected, [.sample(.createInstance, .boot)]) }
-        #expect(refused?.code == .deletionProtected)
+        for step in [JobStep.boot, .place] {
+            let refused = #expect(throws: FleetError.self) { try self.cancel(protected, [.sample(.createInstance, step)]) }
+            #expect(refused?.code == .deletionProtected, "also a machine that has come late")
+        }
+        protected = .sample(.pending, upstream: nil)
+        protected.deletionProtection = true
+        #expect(throws: Never.self) { try self.cancel(protected, [.sample(.createInstance, .place)]) }
+    }
+
+    @Test("Another machine needs a balance that carries it, whoever asks for it", arguments: [false, true])
+    func balance(_ isEnough: Bool) throws {
+        let funds = Funds(balance: .dollars(isEnough ? 2 : 1), readAt: noon)
+        let occasion = Admission.Occasion.sample(funds: funds, hourlySpend: .dollars(1))
+        var failed = Job.sample(.createInstance, .end)
+        failed.state = .failed
+        var running = Instance.sample()
+        running.askedPlacements = [AskedPlacement(attempt: 1, placement: .standard)]
+        let (ended, replaced) = (Instance.sample(.failed, upstream: nil), running)
+        func isRefused(_ ask: () throws(FleetError) -> Admission.Admitted) -> Bool {
+            do throws(FleetError) {
+                _ = try ask()
+                return false
+            } catch {
+                return error.code == .balanceTooLow
+            }
+        }
+        let isRetryRefused = isRefused { () throws(FleetError) in
+            try self.admission.retry(failed, Admission.Subject(instance: ended, jobs: []), on: occasion)
+        }
+        let isReplaceRefused = isRefused { () throws(FleetError) in
+            try self.admission.migrate(.replace, Admission.Subject(instance: replaced, jobs: []), on: occasion)
+        }
+        #expect(isRetryRefused == !isEnough && isReplaceRefused == !isEnough)
+    }
+
+    @Test("Another machine goes by the ceilings that its asker has now, and by those of the owner when that is somebody else")
+    func ceilings() throws {
+        let (old, now) = (Ceilings(maxInstances: 9, maxHourlySpend: .dollars(50)), Ceilings(maxInstances: 1, maxHourlySpend: .dollars(5)))
+        let (ann, bob) = (PrincipalID(rawValue: "ann"), PrincipalID(rawValue: "bob"))
+        var failed = Job.sample(.createInstance, .end)
+        failed.state = .failed
+        func guards(_ asker: Owner?) throws -> [Guard] {
+            var occasion = Admission.Occasion.sample()
+            occasion.owner = asker
+            let ended = Instance.sample(.failed, upstream: nil, owner: Owner(principal: ann, ceilings: old))
+            let admitted = try self.admission.retry(failed, Admission.Subject(instance: ended, jobs: []), on: occasion)
+            return admitted.commit.guards.filter { if case .ownCeilings = $0 { true } else { false } }
+        }
+        #expect(try guards(nil) == [.ownCeilings(old, ann)])
+        #expect(try guards(Owner(principal: ann, ceilings: now)) == [.ownCeilings(now, ann)])
+        #expect(try guards(Owner(principal: bob, ceilings: now)) == [.ownCeilings(now, bob), .ownCeilings(old, ann)])
+        #expect(try guards(Owner(principal: ann)) == [], "they were lifted")
     }
 
     @Test("A failed create is tried again for the same instance, under tokens that were never used and under the ceilings")

@@ -1,5 +1,6 @@
-import Fleet
 import Testing
+
+@testable import Fleet
 
 @Suite("Steps of a create")
 struct CreateStepTests {
@@ -44,6 +45,33 @@ struct CreateStepTests {
             ])
         #expect(result.commit.jobs.first?.keepsLease == true)
         #expect(result.instance?.id == instance.id)
+    }
+
+    @Test("A freeze or a pause takes nothing from the time that a create has to bring a machine up")
+    func held() throws {
+        let freeze = FleetControl.Freeze(actor: "ann", reason: "", since: noon)
+        var stepper = JobStepper.sample(.sample(.createInstance, .place), .sample(.pending, upstream: nil))
+        for minutes in stride(from: 0, through: 60, by: 10) {
+            stepper.now = noon + .seconds(minutes * 60)
+            guard case .catalogue = stepper.plan() else { return unexpected("failed after \(minutes) min") }
+            stepper.job = try #require(stepper.held(by: .control(.frozen(freeze))).job)
+        }
+        stepper.now = stepper.now + FleetSettings().startupTimeout + .seconds(11)
+        guard case .decided(let result) = stepper.plan() else { return unexpected("it has no end") }
+        #expect(result.job?.errorReason == "STARTUP_TIMEOUT")
+    }
+
+    @Test("Another process begins the settle window anew: the times of the one before may be of another clock")
+    func newProcess() {
+        let listing = self.listing([], begunAt: Self.windowEnd + .seconds(1))
+        for (began, absences) in [(noon, 1), (noon + .seconds(60), 0)] {
+            var stepper = self.settling(at: Self.windowEnd + .seconds(1))
+            stepper.processBegan = began
+            guard case .settle(_, let counted) = stepper.settled(listing, search: listing, isCredible: true).job?.step else {
+                return unexpected(began)
+            }
+            #expect(counted == absences)
+        }
     }
 
     @Test("A dearer offer than the admitted one is checked against the ceilings again")
@@ -393,7 +421,7 @@ struct ChangeStepTests {
     @Test("A delete is repeated whatever the provider says", arguments: CloudError.Code.allCases)
     func deleteGoesOn(_ code: CloudError.Code) {
         let result = self.sent(.deleteInstance, CloudError(code, "no"), instance: .sample(.deleting))
-        #expect(result.job?.state == .waiting && result.job?.step == .confirm)
+        #expect(result.job?.state == .waiting && result.job?.step == (code == .money ? .send : .confirm))
     }
 
     @Test("The delay between repeated deletes grows, and ends growing")
@@ -412,7 +440,7 @@ struct ChangeStepTests {
         "What is asked for is done when the provider shows it",
         arguments: [(JobType.startInstance, "running"), (.stopInstance, "exited"), (.restartInstance, "running")])
     func arrived(_ type: JobType, _ status: String) {
-        let result = self.confirming(type, .sample(.starting, status: "starting")).confirmed(.sample("m1", status))
+        let result = self.confirming(type, .sample(.starting, status: "restarting")).confirmed(.sample("m1", status))
         #expect(result.job?.state == .succeeded)
     }
 
@@ -420,6 +448,20 @@ struct ChangeStepTests {
     func restartUnseen() {
         let result = self.confirming(.restartInstance, .sample(.restarting), acknowledged: nil).confirmed(.sample("m1", "running"))
         #expect(result.job?.step == .send)
+    }
+
+    @Test("A restart that was accepted is not done while the machine may still show what was before", arguments: [(29, false), (30, true)])
+    func restartTooEarly(_ seconds: Int, _ isDone: Bool) {
+        let stepper = self.confirming(.restartInstance, .sample(.restarting), at: noon + .seconds(seconds))
+        #expect((stepper.confirmed(.sample("m1", "running")).job?.state == .succeeded) == isDone)
+    }
+
+    @Test("A restart whose answers are lost is repeated once, and then told: each may be one more", arguments: [(1, false), (2, true)])
+    func unclearRestarts(_ calls: Int, _ isTold: Bool) {
+        var stepper = self.confirming(.restartInstance, .sample(.restarting), acknowledged: nil)
+        stepper.job.callsTaken = calls
+        let job = stepper.confirmed(.sample("m1", "running")).job
+        #expect(isTold ? job?.state == .failed && job?.errorMessage.contains("may have been restarted") == true : job?.step == .send)
     }
 
     @Test("A restart of a machine that somebody has stopped meanwhile starts it, for it is wanted to run")
@@ -508,6 +550,18 @@ struct ChangeStepTests {
         }
     }
 
+    @Test(
+        "A stop that is refused is asked again as long as it is wanted: a key that is being replaced leaves no machine billed",
+        arguments: [CloudError.Code.unauthorized, .invalidRequest, .money])
+    func refusedForNow(_ code: CloudError.Code) {
+        for desired in [DesiredState.stopped, .running] {
+            var instance = Instance.sample(.stopping)
+            instance.desiredState = desired
+            let job = JobStepper.sample(.sample(.stopInstance, .confirm), instance).sent(CloudError(code, "no")).job
+            #expect(job?.state == (desired == .stopped ? .waiting : .failed))
+        }
+    }
+
     @Test("A start that fails for want of capacity says nothing about a later wish, which waits behind it", arguments: [true, false])
     func failedBeforeLater(isLast: Bool) throws {
         var instance = Instance.sample(.starting, status: "exited")
@@ -544,15 +598,48 @@ struct ChangeStepTests {
         let deleting = Instance.sample(.deleting)
         #expect(self.confirming(.deleteInstance, deleting).confirmed(.sample("m1", "removing")).job?.step == .confirm)
         #expect(self.confirming(.deleteInstance, deleting, at: noon + .seconds(31)).confirmed(.sample("m1", "running")).job?.step == .send)
-        let gone = self.confirming(.deleteInstance, deleting).confirmed(nil)
+        let missed = self.confirming(.deleteInstance, deleting).confirmed(nil)
+        #expect(missed.job?.step == .confirm && missed.job?.absences == 1 && missed.commit.instances.isEmpty)
+        let gone = self.gone(deleting)
         #expect(gone.job?.state == .succeeded && gone.instance?.state == .deleted && gone.instance?.deletedAt == noon)
+        #expect(self.confirming(.deleteInstance, deleting).confirmed(.sample("m1", "removed")).job?.state == .succeeded, "its own word")
+    }
+
+    /// A second read does not find it either.
+    private func gone(_ instance: Instance) -> StepResult {
+        var stepper = self.confirming(.deleteInstance, instance)
+        stepper.job.absences = 1
+        return stepper.confirmed(nil)
+    }
+
+    @Test(
+        "A machine that was just seen is not gone because a reader does not know it, unless its delete was accepted",
+        arguments: [(nil, 119, 0), (nil, 120, 1), (Duration.zero, 0, 1)])
+    func deleteOfYoung(_ acknowledged: Duration?, _ seconds: Int, _ absences: Int) {
+        var instance = Instance.sample(.deleting)
+        instance.upstream?.observedAt = noon
+        let stepper = self.confirming(.deleteInstance, instance, acknowledged: acknowledged, at: noon + .seconds(seconds))
+        let job = stepper.confirmed(nil).job
+        #expect(job?.step == .confirm && job?.absences == absences)
+    }
+
+    @Test("A delete of a machine whose months are paid is asked again, and can be called off in between")
+    func keptUntilPaid() throws {
+        var job = Job.sample(.deleteInstance, .confirm)
+        job.noteCall(at: noon)
+        let instance = Instance.sample(.deleting)
+        let kept = try #require(JobStepper.sample(job, instance).sent(CloudError(.money, "monthly")).job)
+        #expect(kept.step == .send && kept.isUncalled && (kept.dueAt ?? noon) > noon)
+        let cancelled = try Admission(settings: FleetSettings()).cancel(
+            kept.id, Admission.Subject(instance: instance, jobs: [kept]), on: .sample())
+        #expect(cancelled.job.state == .cancelled && cancelled.instance.state == .running)
     }
 
     @Test("The delete of a create that never came up ends as FAILED", arguments: [StateReason.startupTimeout, .providerError])
     func failedAfterDelete(_ reason: StateReason) {
         var instance = Instance.sample(.deleting)
         instance.stateReason = reason
-        let gone = self.confirming(.deleteInstance, instance).confirmed(nil)
+        let gone = self.gone(instance)
         #expect(gone.instance?.state == .failed && gone.instance?.stateReason == reason)
     }
 

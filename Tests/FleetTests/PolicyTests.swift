@@ -333,6 +333,20 @@ struct PolicyTests {
         #expect(self.begun(instance, [settling], at: noon + .seconds(300))?.jobs.map(\.job.state) == [.waiting])
     }
 
+    @Test("A delete that is due waits for an image that is being saved as long as that may take; who saves it uses it")
+    func savedBefore() throws {
+        let instance = Self.warned(Self.instance(InstancePolicies(maxLifetime: .seconds(300))), at: noon - .seconds(300))
+        let subject = Admission.Subject(instance: instance, jobs: [])
+        let admitted = try self.admission.saveImage(ImageSave(image: "registry.example/saved:1"), subject, on: Self.occasion("SaveImage"))
+        #expect(admitted.instance.touchedAt == noon)
+        var saving = admitted.job
+        #expect(self.begun(instance, [saving], at: noon + .seconds(300)) != nil, "it was not begun")
+        saving.noteCall(at: noon)
+        saving.step = .confirm
+        #expect(self.begun(instance, [saving], at: noon + .seconds(7199)) == nil)
+        #expect(self.begun(instance, [saving], at: noon + .seconds(7200)) != nil)
+    }
+
     @Test("A clock that is two minutes off the provider's is not believed")
     func clockDoubt() {
         #expect(ClockDoubt.judge(skew: nil) == nil && ClockDoubt.judge(skew: .seconds(120)) == nil)

@@ -105,9 +105,35 @@ struct ReconciliationTests {
         let asked = try #require(first.instances.first)
         guard case .release(_, nil) = self.answer(.debt, asked, .sample("m1")) else { return unexpected("asked for the first time twice") }
         guard case .nothing = self.answer(.debt, instance, .sample("m1", "removing")) else { return unexpected("it is leaving") }
-        let settled = try #require(self.written(self.answer(.debt, instance, nil)))
+        guard case .suspect = self.answer(.debt, instance, nil) else { return unexpected("believed at once") }
+        let settled = try #require(self.written(self.answer(.debt, instance, nil, wasAbsent: true)))
         #expect(settled.debts.isEmpty && settled.wastedCost == MicroUSD(micros: 10_000))
         #expect(settled.wastedMachines?.map(\.cost) == [settled.wastedCost])
+    }
+
+    @Test("What a listing shows is not gone because a direct read does not find it", arguments: [true, false])
+    func listedAndNotFound(isDebt: Bool) throws {
+        var instance = Instance.sample()
+        if isDebt { instance.debts = [Debt(upstreamID: UpstreamID(rawValue: "m1"), hourlyPrice: .zero, since: noon)] }
+        let listing = MachineListing(machines: [.sample("m1", "exited")], begunAt: noon)
+        let question = try #require(
+            self.reconciliation.questions(from: listing, living: [instance], busy: [], believesAbsence: true).first)
+        #expect(question.kind == (isDebt ? .debt : .changed))
+        let answer = self.reconciliation.answer(question, instance: instance, machine: nil, wasAbsent: true, placement: nil, at: noon)
+        #expect(self.written(answer) == nil)
+    }
+
+    @Test("What a listing itself calls removed is gone once a second sweep finds it so")
+    func listedAsRemoved() throws {
+        let instance = Instance.sample()
+        let listing = MachineListing(machines: [.sample("m1", "removed")], begunAt: noon)
+        let question = try #require(
+            self.reconciliation.questions(from: listing, living: [instance], busy: [], believesAbsence: true).first)
+        let answers = [false, true].map { wasAbsent in
+            self.reconciliation.answer(question, instance: instance, machine: nil, wasAbsent: wasAbsent, placement: nil, at: noon)
+        }
+        guard case .suspect = answers[0] else { return unexpected(answers[0]) }
+        #expect(self.written(answers[1])?.stateReason == .vanished)
     }
 
     @Test("A late machine of an instance that was deleted or never came up is owed; a vanished one that comes back is taken up again")
@@ -182,6 +208,14 @@ struct ReconciliationTests {
         let switched = self.written(self.answer(.extra, young, .sample("m1")))
         #expect(switched?.upstream?.id.rawValue == "m1" && switched?.debts.map(\.upstreamID.rawValue) == ["m0"])
         #expect(self.written(self.answer(.extra, young, .sample("m1", "pulling")))?.upstream?.id.rawValue == "m0")
+        var question = ReconciliationQuestion(kind: .extra, instanceID: young.id, upstreamID: UpstreamID(rawValue: "m1"))
+        question.own = .sample("m0")
+        let answer = self.reconciliation.answer(
+            question, instance: young, machine: .sample("m1"), wasAbsent: false, placement: nil, at: noon)
+        #expect(self.written(answer)?.upstream?.id.rawValue == "m0", "it runs by now, whatever was seen last")
+        let early = Instance.sample(.provisioning, upstream: "m0", status: "exited")
+        let kept = self.written(self.answer(.extra, early, .sample("m1")))
+        #expect(kept?.upstream?.id.rawValue == "m0", "its program may have done its work, unseen")
     }
 
     @Test("Of two machines each is counted with the price of its own attempt")

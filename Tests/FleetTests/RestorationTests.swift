@@ -32,34 +32,60 @@ struct RestorationTests {
         }
     }
 
-    @Test("A machine in the place of another is followed no further, and not owed: it may have taken that place since")
+    @Test("A machine in the place of another is followed no further, and never owed by itself: it may have taken that place since")
     func replacements() throws {
         let attempt = CreateAttempt(number: 9, placement: .standard, sentAt: noon, callDeadline: noon)
         for step in [JobStep.place, .settle(attempt, absences: 0), .boot] {
             var (job, instance) = (self.job(.migrateInstance, .place), Instance.sample())
+            instance.askedPlacements = [AskedPlacement(attempt: 8, placement: .standard)]
             job.begin(replacing: &instance)
             job.step = step
+            instance.ask(for: .standard, attempt: 9, at: noon)
             instance.replacement?.upstreamID = UpstreamID(rawValue: "m2")
             let outcome = self.outcome(job, instance: instance)
             #expect(outcome.jobs.map(\.errorReason) == ["RESTORED"] && outcome.settled == 0)
             let after = try #require(outcome.instances.first)
-            #expect(after.replacement == nil && after.debts.isEmpty)
+            #expect(after.replacement == nil && after.debts.isEmpty && after.askedPlacements?.map(\.attempt) == [8])
+            #expect(!after.hasAsked(for: .sample("m2", attempt: 9)))
         }
     }
 
-    @Test("A delete that somebody asked for goes on; one that nobody asked for and that was never sent is dropped")
+    @Test("A delete that was sent goes on; one that was not is dropped: it may have been withdrawn since, and the machine be in use")
     func deletes() {
         var instance = Instance.sample(.deleting)
         instance.desiredState = .deleted
         instance.deleteAskedAt = noon
-        #expect(self.outcome(self.job(.deleteInstance, .send), instance: instance).jobs.isEmpty)
-        #expect(self.outcome(self.job(.deleteInstance, .confirm, sent: true, cause: .startupTimeout), instance: instance).jobs.isEmpty)
-        let dropped = self.outcome(self.job(.deleteInstance, .send, cause: .startupTimeout), instance: instance)
-        #expect(dropped.dropped == 1 && dropped.instances.map(\.desiredState) == [.running] && dropped.instances[0].owedMachines == [])
+        var sent = self.job(.deleteInstance, .confirm)
+        sent.noteCall(at: noon)
+        #expect(self.outcome(sent, instance: instance).jobs.isEmpty)
+        for cause in [nil, JobCause.startupTimeout] {
+            let dropped = self.outcome(self.job(.deleteInstance, .send, cause: cause), instance: instance)
+            #expect(dropped.dropped == 1 && dropped.instances.map(\.desiredState) == [.running] && dropped.instances[0].owedMachines == [])
+        }
+        sent = self.job(.deleteInstance, .send)
+        sent.noteCall(at: noon)
+        #expect(self.outcome(sent, instance: instance).jobs.isEmpty, "asked again")
         let behind = self.outcome(
             self.job(.stopInstance, .confirm, sent: true), self.job(.deleteInstance, .send, id: "j-2"), instance: instance)
-        #expect(behind.jobs.map(\.id.rawValue) == ["j-1"] && behind.instances.map(\.desiredState) == [.deleted])
-        #expect(behind.instances.map(\.state) == [.deleting])
+        #expect(behind.jobs.map(\.id.rawValue) == ["j-1", "j-2"] && behind.instances.map(\.desiredState) == [.running])
+    }
+
+    @Test("What is proven to have brought nothing asks for nothing any more: a machine may have been made since, and deleted")
+    func notAskedAgain() throws {
+        let instance = Instance.sample(.pending, upstream: nil)
+        var job = try #require(self.outcome(self.job(.createInstance, .place), instance: instance).jobs.first)
+        job.step = .place
+        guard case .decided(let end) = JobStepper.sample(job, instance).plan() else { return unexpected("it buys") }
+        #expect(end.job?.state == .cancelled && end.job?.errorReason == "RESTORED" && end.call == nil)
+        #expect(end.instance?.state == .failed && end.instance?.liableMachines == 0)
+        let ended = try #require(end.instance)
+        let again = try Admission(settings: FleetSettings()).retry(
+            try #require(end.job), Admission.Subject(instance: ended, jobs: []), on: .sample())
+        #expect(again.job.isRestored == nil && again.job.createCalls == 1_800_000_000)
+        // One that has come is taken.
+        let found = JobStepper.sample(job, .sample(.provisioning))
+        guard case .decided(let taken) = found.plan() else { return unexpected("no machine") }
+        #expect(taken.job?.step == .boot)
     }
 
     @Test("An unfinished create looks for its machine first, and its next attempts are above the floor")

@@ -63,6 +63,30 @@ struct SpotRuleTests {
         #expect(self.refusal(.replace, instance) == .deletionProtected && self.refusal(.replace, Self.instance(.running, nil)) == nil)
     }
 
+    @Test("Nor is one whose months are paid: the provider would keep it, unused, until they end")
+    func paid() {
+        var instance = Self.instance(.running, Self.noticed, recovery: .replace)
+        instance.billing = BillingFacts(paidUntil: noon + .seconds(1))
+        #expect(self.recovery(instance) == nil && self.refusal(.replace, instance) == .invalidState)
+        instance.state = .migrating
+        var job = Job.sample(.migrateInstance, .confirm)
+        (job.migration, job.firstSentAt) = (.move, noon)
+        let failed = UpstreamJob(
+            id: UpstreamJobID(rawValue: "u"), kind: .migration, machineID: UpstreamID(rawValue: "m1"), status: "fail", createdAt: noon)
+        var machine = Machine.sample("m1", "migrating")
+        machine.paidUntil = instance.billing?.paidUntil
+        let result = JobStepper.sample(job, instance).migrated(machine, jobs: [failed])
+        #expect(result.job?.state == .failed && result.instance?.replacement == nil)
+    }
+
+    @Test("A recovery for which a ceiling leaves no room says so in the instance, once")
+    func noRoom() throws {
+        let reached = CeilingReached(ceiling: .instances, limit: 1, inUse: 1, requested: 1)
+        let told = try #require(Admission.recoveryRefused(by: reached, of: Self.instance(.stopped, Self.taken), at: noon)?.instances.first)
+        #expect(told.stateMessage.contains("MAX_INSTANCES"))
+        #expect(Admission.recoveryRefused(by: reached, of: told, at: noon) == nil)
+    }
+
     @Test("Who stops a machine gets none in its place: one that is there already must go")
     func stoppedMeanwhile() throws {
         let attempt = CreateAttempt(number: 4, placement: .standard, sentAt: noon, callDeadline: noon + .seconds(30))
@@ -166,7 +190,7 @@ struct SpotRuleTests {
             func answer(_ machine: Machine?) -> ReconciliationAnswer {
                 reconciliation.answer(
                     ReconciliationQuestion(kind: .debt, instanceID: instance.id, upstreamID: UpstreamID(rawValue: "m0")),
-                    instance: instance, machine: machine, wasAbsent: false, placement: nil, at: noon)
+                    instance: instance, machine: machine, wasAbsent: machine == nil, placement: nil, at: noon)
             }
             switch answer(.sample("m0", name: "renamed")) {
             case .unproven: #expect(cause == nil)

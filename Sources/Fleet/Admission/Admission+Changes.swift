@@ -60,27 +60,29 @@ extension Admission {
                 .invalidState, "the instance is being deleted or has ended: \(instance.state)", instanceID: instance.id)
         }
         if let newest = subject.jobs.last, newest.type == change.jobType {
-            return self.join(newest, of: instance, on: occasion)
+            return self.join(newest, of: instance, as: change, on: occasion)
         }
         return change == .delete ? self.delete(subject, on: occasion) : try self.run(change, subject, on: occasion)
     }
 
     /// The same thing is under way: the request stands for that job.
-    private func join(_ job: Job, of instance: Instance, on occasion: Occasion) -> Admitted {
+    private func join(_ job: Job, of instance: Instance, as change: Change, on occasion: Occasion) -> Admitted {
         var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: "it was under way")])
-        guard job.cause != nil else { return Admitted(commit: commit, instance: instance, job: job) }
-        // What was automatic is now wanted: neither brake nor freeze holds it any longer.
-        var wanted = instance
-        if wanted.stateReason == .policy { wanted.state(wanted.state, because: .requested, "") }
+        var (wanted, job) = (instance, job)
+        wanted.noteStart(change, at: occasion.now)
+        if job.cause != nil {
+            // What was automatic is now wanted: neither brake nor freeze holds it any longer.
+            if wanted.stateReason == .policy { wanted.state(wanted.state, because: .requested, "") }
+            job.cause = nil
+            // Without its lease: whoever is at work on it as an automatic one must not write that back.
+            commit.jobs = [Commit.JobWrite(job)]
+        }
+        guard wanted != instance || !commit.jobs.isEmpty else { return Admitted(commit: commit, instance: instance, job: job) }
         wanted.updatedAt = occasion.now
-        var job = job
-        job.cause = nil
         commit.guards.append(.instance(instance.id, instance.revision))
         commit.instances = [wanted]
-        // Without its lease: whoever is at work on it as an automatic one must not write that back.
-        commit.jobs = [Commit.JobWrite(job)]
         return Admitted(commit: commit, instance: wanted, job: job)
     }
 
@@ -92,15 +94,11 @@ extension Admission {
         if superseded.count < subject.jobs.count {
             job.state = .waiting
             job.progress = subject.jobs.last { !$0.isUncalled }.map(Self.waiting) ?? ""
-        } else if subject.jobs.isEmpty, Self.isFulfilled(change, instance) {
+        } else if subject.jobs.isEmpty, Self.isFulfilled(change, instance, at: occasion.now) {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState
-        // Who starts it uses it.
-        if change != .stop {
-            instance.startAskedAt = occasion.now
-            if instance.policies != nil { instance.touchedAt = max(instance.touchedAt ?? occasion.now, occasion.now) }
-        }
+        instance.noteStart(change, at: occasion.now)
         instance.claim()
         return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }
@@ -156,11 +154,15 @@ extension Admission {
             requestID: occasion.request.requestID, trace: occasion.trace, createdAt: max(latest, occasion.now))
     }
 
-    /// True when the provider already shows what is asked for and nothing is on its way.
-    private static func isFulfilled(_ change: Change, _ instance: Instance) -> Bool {
+    /// What was seen of a machine says so long what it is: somebody may start it at the provider's console.
+    static let sightValidFor: Duration = .seconds(10)
+
+    /// True when the provider already shows what is asked for and nothing is on its way. A stop asks unless that was seen a moment ago: a machine
+    /// that runs unseen is billed.
+    private static func isFulfilled(_ change: Change, _ instance: Instance, at now: Timestamp) -> Bool {
         switch change {
         case .start: instance.state == .running
-        case .stop: instance.state == .stopped
+        case .stop: instance.state == .stopped && instance.upstream.map { now - $0.observedAt < Self.sightValidFor } ?? true
         case .restart, .delete: false
         }
     }
@@ -174,5 +176,14 @@ extension Admission {
         if instance.state == .suspended, change != .stop {
             throw FleetError(.invalidState, "the provider has suspended the instance", instanceID: instance.id)
         }
+    }
+}
+
+extension Instance {
+    /// Who starts it uses it, also when it was being started anyhow.
+    fileprivate mutating func noteStart(_ change: Admission.Change, at now: Timestamp) {
+        guard change == .start || change == .restart else { return }
+        self.startAskedAt = now
+        if self.policies != nil { self.touchedAt = max(self.touchedAt ?? now, now) }
     }
 }

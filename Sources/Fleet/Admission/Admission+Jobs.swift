@@ -18,7 +18,8 @@ extension Admission {
             throw FleetError(
                 .invalidState, "the delete has been asked of the provider: it ends when the machine is proven gone",
                 instanceID: subject.instance.id, jobID: id)
-        case .startInstance where !job.isUncalled:
+        // A restart of a machine that was down is asked for as a start.
+        case .startInstance where !job.isUncalled, .restartInstance where !job.isUncalled && subject.instance.state == .starting:
             // Nobody would follow it any more, while the machine comes up and is billed.
             throw FleetError(
                 .invalidState, "the start has been asked of the provider: stop the instance instead", instanceID: subject.instance.id,
@@ -41,8 +42,8 @@ extension Admission {
         guard subject.instance.desiredState != .deleted else {
             throw FleetError(.invalidState, "it is being cancelled", instanceID: subject.instance.id, jobID: job.id)
         }
-        // As for a delete: the protection is for machines, and one may come of it.
-        guard !subject.instance.deletionProtection || job.step == .place else {
+        // As for a delete: the protection is for machines, and one may come of it, or have come late.
+        guard !subject.instance.deletionProtection || (job.step == .place && subject.instance.upstream == nil) else {
             throw FleetError(.deletionProtected, "deletion protection is on", instanceID: subject.instance.id, jobID: job.id)
         }
         var admitted = self.delete(subject, on: occasion)
@@ -90,7 +91,7 @@ extension Admission {
 
     /// Does once more what a job failed to do, as a job of its own. A create that ended without a machine is tried again for the same
     /// instance, under new ownership tokens and under the ceilings.
-    /// - Throws: `invalidState`, and what the change itself refuses.
+    /// - Throws: `invalidState`, `balanceTooLow`, and what the change itself refuses.
     package func retry(_ job: Job, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
         try subject.checkIsReadable()
         guard job.state == .failed || job.state == .cancelled else {
@@ -113,6 +114,7 @@ extension Admission {
                 .invalidState, "the instance must have ended, with nothing of it left at the provider", instanceID: instance.id,
                 jobID: old.id)
         }
+        if let placement = instance.placement { try Self.checkFunds(for: placement, on: occasion) }
         var job = Job(
             id: occasion.jobID, type: .createInstance, tenant: instance.tenant, instanceID: instance.id, step: .place,
             requestID: occasion.request.requestID, trace: occasion.trace, createdAt: occasion.now)
@@ -123,8 +125,8 @@ extension Admission {
         let commit = Commit(
             guards: [
                 .requestIsNew(occasion.request), .permitted(.begin), .instance(instance.id, subject.instance.revision),
-                .nameIsFree(instance.tenant, instance.name), .ceilings(self.settings.ceilings),
-            ] + (instance.owner?.guards ?? []),
+                .nameIsFree(instance.tenant, instance.name),
+            ] + self.ceilingGuards(of: instance, askedBy: occasion.owner),
             instances: [instance], jobs: [Commit.JobWrite(job)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: "a machine is asked for once more")])
         return Admitted(commit: commit, instance: instance, job: job)

@@ -2,7 +2,7 @@
 extension Admission {
     /// - Parameters:
     ///   - way: `move` or `replace`.
-    /// - Throws: `revisionMismatch`, `invalidState`.
+    /// - Throws: `revisionMismatch`, `invalidState`, `deletionProtected`, `balanceTooLow`.
     package func migrate(
         _ way: Migration, _ subject: Subject, expectedRevision: Revision? = nil, on occasion: Occasion
     ) throws(FleetError) -> Admitted {
@@ -13,7 +13,9 @@ extension Admission {
                 .revisionMismatch, "the instance has revision \(before.revision.number), not \(expectedRevision.number)",
                 instanceID: before.id)
         }
-        try Self.checkState(for: way, subject)
+        try Self.checkState(for: way, subject, at: occasion.now)
+        // Until the other machine runs there are two.
+        if way == .replace, let placement = before.placement { try Self.checkFunds(for: placement, on: occasion) }
         var instance = before
         var job = Job(
             id: occasion.jobID, type: .migrateInstance, tenant: instance.tenant, instanceID: instance.id, step: .send,
@@ -24,7 +26,7 @@ extension Admission {
         ]
         if way == .replace {
             job.begin(replacing: &instance)
-            guards += self.replacementGuards(of: instance)
+            guards += self.ceilingGuards(of: instance, askedBy: occasion.owner)
         }
         instance.desiredState = .running
         instance.startAskedAt = occasion.now
@@ -42,7 +44,7 @@ extension Admission {
         return Admitted(commit: commit, instance: instance, job: job)
     }
 
-    private static func checkState(for way: Migration, _ subject: Subject) throws(FleetError) {
+    private static func checkState(for way: Migration, _ subject: Subject, at now: Timestamp) throws(FleetError) {
         let instance = subject.instance
         func refusal(_ rule: String) -> FleetError { FleetError(.invalidState, rule, instanceID: instance.id) }
         guard instance.desiredState != .deleted, !instance.state.isFinal else {
@@ -59,6 +61,9 @@ extension Admission {
         case .replace:
             guard !instance.deletionProtection else {
                 throw FleetError(.deletionProtected, "deletion protection is on, and the machine's disk would go", instanceID: instance.id)
+            }
+            guard !instance.isPaid(at: now) else {
+                throw refusal("its months are paid: the machine would stay, unused, until they end")
             }
             guard instance.canBeReplaced else { throw refusal("it was found at the provider: what it is made of is not known") }
             guard instance.state == .running || instance.state == .stopped else {

@@ -6,6 +6,11 @@ extension Admission {
     /// A delete that is due waits so long for what somebody has asked for before: more is a job that does not get on.
     static let deletePatience: Duration = .seconds(300)
 
+    /// A disk that is being pushed to a registry goes with its machine: that is waited for, and has an end of its own.
+    private static func deletePatience(for jobs: [Job]) -> Duration {
+        jobs.contains { $0.type == .saveImage && !$0.isUncalled } ? StepLimits.imageSaveTimeout : self.deletePatience
+    }
+
     /// The commit that begins a due action; nil when there is nothing to do now.
     package func automatic(
         _ subject: Subject, jobID: JobID, times: ServiceTimes = ServiceTimes(), at now: Timestamp
@@ -13,7 +18,7 @@ extension Admission {
         var instance = subject.instance
         if subject.isResting { return nil }
         guard instance.upstream != nil, let action = instance.judgeNextAction(times), let dueAt = instance.earliest(action, times),
-            dueAt <= now, subject.jobs.isEmpty || (action.kind == .delete && now >= dueAt + Self.deletePatience)
+            dueAt <= now, subject.jobs.isEmpty || (action.kind == .delete && now >= dueAt + Self.deletePatience(for: subject.jobs))
         else { return nil }
         let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? now
         var job = Job(

@@ -26,6 +26,8 @@ extension Admission {
             id: occasion.jobID, type: .saveImage, tenant: instance.tenant, instanceID: instance.id, step: .send,
             requestID: occasion.request.requestID, createdAt: occasion.now)
         job.imageSave = save
+        // Who saves it uses it.
+        if instance.policies != nil { instance.touchedAt = max(instance.touchedAt ?? occasion.now, occasion.now) }
         instance.claim()
         instance.jobID = job.id
         instance.updatedAt = occasion.now

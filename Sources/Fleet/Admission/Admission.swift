@@ -24,13 +24,16 @@ package struct Admission: Sendable {
         package var funds: Funds?
         /// Of everything that is not proven gone.
         package var hourlySpend: MicroUSD
+        /// Who asks, with the ceilings of now; nil when that is not known.
+        package var owner: Owner?
         /// The span of the call that asks.
         package var trace: TraceContext?
 
         package init(
             now: Timestamp, instanceID: InstanceID, jobID: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String = "",
-            funds: Funds? = nil, hourlySpend: MicroUSD = .zero, trace: TraceContext? = nil
+            funds: Funds? = nil, hourlySpend: MicroUSD = .zero, owner: Owner? = nil, trace: TraceContext? = nil
         ) {
+            self.owner = owner
             self.funds = funds
             self.hourlySpend = hourlySpend
             self.trace = trace
@@ -111,7 +114,7 @@ package struct Admission: Sendable {
             + SpecRules.violations(ofLabels: new.labels)
     }
 
-    private static func checkFunds(for placement: Placement, on occasion: Occasion) throws(FleetError) {
+    static func checkFunds(for placement: Placement, on occasion: Occasion) throws(FleetError) {
         guard let funds = occasion.funds else { return }
         let refusal = self.refusal(of: placement.hourlyPrice, funds, occasion.hourlySpend, at: occasion.now)
         if let refusal { throw refusal }

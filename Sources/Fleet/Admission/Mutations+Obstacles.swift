@@ -17,7 +17,10 @@ extension Mutations {
                 found.append(FleetError(.ceilingReached(reached)))
             }
         }
-        if let funds = self.funds(), let error = Admission.refusal(of: price, funds, self.view.billedHourlySpend, at: self.clock.now) {
+        if let funds = self.monitor.report.funds,
+            let error = Admission.refusal(of: price, funds, self.view.billedHourlySpend, at: self.clock.now)
+        {
+            self.monitor.balanceDoubted.raise()
             found.append(error)
         }
         return found

@@ -18,14 +18,14 @@ package struct Mutations: Sendable {
     let clock: any Clock
     let admission: Admission
     let random: RandomSource
-    let funds: @Sendable () -> Funds?
+    let monitor: FleetMonitor
 
-    /// - Parameter funds: what the account has, as far as that is known.
+    /// - Parameter monitor: knows what the account has, and hears when something is refused for it.
     package init(
         store: any Store, view: View, clock: any Clock, settings: FleetSettings, random: RandomSource,
-        funds: @escaping @Sendable () -> Funds? = { nil }
+        monitor: FleetMonitor = FleetMonitor()
     ) {
-        self.funds = funds
+        self.monitor = monitor
         self.store = store
         self.view = view
         self.clock = clock
@@ -39,10 +39,8 @@ package struct Mutations: Sendable {
         isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
-        var occasion = self.occasion(request, payloadDigest, actor)
-        occasion.funds = self.funds()
-        if occasion.funds != nil { occasion.hourlySpend = self.view.billedHourlySpend }
-        let admitted = try self.admission.create(new, planner: planner, on: occasion)
+        let occasion = self.occasion(request, payloadDigest, actor)
+        let admitted = try self.noting { () throws(FleetError) in try self.admission.create(new, planner: planner, on: occasion) }
         try self.checkControl(of: admitted.commit)
         if isValidateOnly {
             let price = admitted.instance.placement?.hourlyPrice ?? .zero
@@ -96,21 +94,20 @@ package struct Mutations: Sendable {
     ) async throws(FleetError) -> Reply {
         try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
             admission, subject, occasion throws(FleetError) in
-            var occasion = occasion
-            occasion.funds = self.funds()
-            occasion.hourlySpend = self.view.billedHourlySpend
-            return try admission.changeBilling(change, subject, price: price, expectedRevision: expectedRevision, on: occasion)
+            try admission.changeBilling(change, subject, price: price, expectedRevision: expectedRevision, on: occasion)
         }
     }
 
     /// To another machine; see `Admission.migrate`.
     package func migrate(
         _ way: Migration, _ instanceID: InstanceID, expectedRevision: Revision? = nil, request: RequestKey, payloadDigest: [UInt8],
-        actor: String, isValidateOnly: Bool = false
+        actor: String, owner: Owner? = nil, isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         try await self.change(instanceID, request, payloadDigest, actor, isValidateOnly) {
             admission, subject, occasion throws(FleetError) in
-            try admission.migrate(way, subject, expectedRevision: expectedRevision, on: occasion)
+            var occasion = occasion
+            occasion.owner = owner
+            return try admission.migrate(way, subject, expectedRevision: expectedRevision, on: occasion)
         }
     }
 
@@ -121,7 +118,8 @@ package struct Mutations: Sendable {
         if let reply = try await self.earlierReply(to: request, payloadDigest: payloadDigest) { return reply }
         for _ in 0..<Self.conflictsMax {
             let subject = try await self.subject(instanceID, of: request.tenant)
-            let admitted = try decide(self.admission, subject, self.occasion(request, payloadDigest, actor))
+            let occasion = self.occasion(request, payloadDigest, actor)
+            let admitted = try self.noting { () throws(FleetError) in try decide(self.admission, subject, occasion) }
             try self.checkControl(of: admitted.commit)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {
@@ -146,11 +144,13 @@ package struct Mutations: Sendable {
 
     /// Does once more what a job failed to do; see `Admission.retry`. The reply's job is the new one.
     package func retry(
-        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, owner: Owner? = nil, isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         try await self.change(job: id, request, payloadDigest, actor, isValidateOnly) {
             admission, job, subject, occasion throws(FleetError) in
-            try admission.retry(job, subject, on: occasion)
+            var occasion = occasion
+            occasion.owner = owner
+            return try admission.retry(job, subject, on: occasion)
         }
     }
 
@@ -162,7 +162,8 @@ package struct Mutations: Sendable {
         for _ in 0..<Self.conflictsMax {
             let job = try await self.job(id, of: request.tenant)
             let subject = try await self.subject(job.instanceID, of: request.tenant)
-            let admitted = try decide(self.admission, job, subject, self.occasion(request, payloadDigest, actor))
+            let occasion = self.occasion(request, payloadDigest, actor)
+            let admitted = try self.noting { () throws(FleetError) in try decide(self.admission, job, subject, occasion) }
             try self.checkControl(of: admitted.commit)
             if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
             switch await self.commit(admitted) {
@@ -197,7 +198,18 @@ package struct Mutations: Sendable {
         var random = self.random
         return Admission.Occasion(
             now: self.clock.now, instanceID: .random(using: &random), jobID: .random(using: &random), request: request,
-            payloadDigest: payloadDigest, actor: actor, trace: WorkContext.current?.trace)
+            payloadDigest: payloadDigest, actor: actor, funds: self.monitor.report.funds, hourlySpend: self.view.billedHourlySpend,
+            trace: WorkContext.current?.trace)
+    }
+
+    /// What is refused for the balance is refused by one that was read up to an hour ago: it is read again for the next try.
+    private func noting<Value>(_ decide: () throws(FleetError) -> Value) throws(FleetError) -> Value {
+        do throws(FleetError) {
+            return try decide()
+        } catch {
+            if error.code == .balanceTooLow { self.monitor.balanceDoubted.raise() }
+            throw error
+        }
     }
 
     private func commit(_ admitted: Admission.Admitted) async -> Result<Reply, StoreError> {

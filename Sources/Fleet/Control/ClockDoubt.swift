@@ -10,6 +10,8 @@ package enum ClockDoubt {
     package static func judge(skew: Duration?) -> String? {
         guard let skew, skew > self.skewMax || skew < .zero - self.skewMax else { return nil }
         let seconds = skew.components.seconds
-        return "the clock is \(abs(seconds)) s \(seconds > 0 ? "behind" : "ahead of") the provider's: nothing is ended by itself"
+        return
+            "the clock is \(abs(seconds)) s \(seconds > 0 ? "behind" : "ahead of") the provider's: nothing is created or ended by itself; "
+            + "set the machine's clock right and restart the server"
     }
 }

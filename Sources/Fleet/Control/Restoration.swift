@@ -1,6 +1,9 @@
 /// What becomes of the work that a database from the past holds to be unfinished, once it is activated. Since it was written all of it
 /// may have been done, and what was done since may be the opposite.
 struct Restoration: Sendable {
+    /// Of jobs that end because of it.
+    static let reason = "RESTORED"
+
     /// See `FleetControl.attemptFloor`.
     let attemptFloor: Int
     let now: Timestamp
@@ -32,15 +35,15 @@ struct Restoration: Sendable {
         return outcome
     }
 
-    /// Whoever asked for a stop, a start or a restart has seen it happen, or will ask again. A delete is wanted for ever: it goes on, unless
-    /// nobody asked for it and it was never sent.
+    /// Whoever asked for a stop, a start or a restart has seen it happen, or will ask again. A delete that was sent goes on. One that was not
+    /// may have been withdrawn since, and the machine be in use: it is asked for again by whoever still wants it.
     private static func isStale(_ job: Job) -> Bool {
         switch job.type {
         // The machine was there: it may have run since, and been stopped and started again, so the time for its first start says nothing.
         case .createInstance: job.step == .boot
         // Also a machine in the place of another: it may have taken that place since, and be the only one there is.
         case .startInstance, .stopInstance, .restartInstance, .updateInstance, .saveImage, .migrateInstance, .changeBilling: true
-        case .deleteInstance: job.cause != nil && job.firstSentAt == nil
+        case .deleteInstance: job.isUncalled
         case .unrecognized: false
         }
     }
@@ -48,7 +51,7 @@ struct Restoration: Sendable {
     private func ended(_ job: Job) -> Job {
         var job = job
         job.end(
-            .cancelled, progress: "dropped with the restored database", reason: "RESTORED",
+            .cancelled, progress: "dropped with the restored database", reason: Self.reason,
             message: "the database was put back: this may have been done since, and undone; ask for it again", at: self.now)
         return job
     }
@@ -56,8 +59,11 @@ struct Restoration: Sendable {
     /// Shows what the provider last said; the next sweep brings what it says now.
     private func relieved(_ instance: Instance, of stale: [Job], remaining: [Job]) -> Instance {
         var instance = instance
-        // Not owed: the next sweep sees what there is.
-        instance.replacement = nil
+        // Not owed: the next sweep sees what there is. It may have taken the place since, so it is no machine that we know to be one too many.
+        if let replacement = instance.replacement {
+            instance.askedPlacements?.removeAll { $0.attempt >= replacement.fromAttempt }
+            instance.replacement = nil
+        }
         if remaining.isEmpty { instance.revertToUpstream(because: .external, "the database was put back") }
         if !remaining.contains(where: { $0.type == .deleteInstance }) {
             instance.desiredState = instance.restingState
@@ -67,11 +73,13 @@ struct Restoration: Sendable {
         return instance
     }
 
-    /// Nil for a job that asks the provider before it spends.
+    /// A create only looks for what has come of it: a machine may have been made since, and deleted, and nobody wants another then. Nil for a
+    /// job that asks the provider before it spends.
     private func settled(_ job: Job) -> Job? {
         guard job.type == .createInstance, job.step == .place || job.step.isSettling else { return nil }
         var job = job
         job.createCalls = max(job.createCalls, self.attemptFloor)
+        job.isRestored = true
         job.leaveLine(at: self.now)
         if case .settle(var attempt, _) = job.step {
             attempt.callDeadline = self.now

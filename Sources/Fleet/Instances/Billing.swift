@@ -98,6 +98,9 @@ extension Catalogue {
 }
 
 extension Instance {
+    /// The provider keeps the machine for months that are paid: it cannot be given back before.
+    func isPaid(at now: Timestamp) -> Bool { self.billing?.paidUntil.map { $0 > now } ?? false }
+
     /// Takes over what the provider shows. A machine that is not paid by the month has no such time.
     mutating func observeBilling(of machine: Machine) {
         guard machine.paidUntil != self.billing?.paidUntil, machine.paidUntil != nil || machine.billingMode != nil else { return }

@@ -304,9 +304,15 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     /// Its create stands in line until a place has room: no machine is asked for, though the ceilings keep one free for it.
     package var waitsForCapacity: Bool { self.upstream == nil && self.state == .pending && self.stateReason == .noCapacity }
 
-    /// Dollars per hour of those of `liableMachines` that may be billed by now.
+    /// Dollars per hour of those of `liableMachines` that may be billed by the hour now.
     package var billedHourlySpend: MicroUSD {
-        guard self.waitsForCapacity else { return self.liableHourlySpend }
-        return self.debts.reduce(.zero) { $0 + $1.hourlyPrice }
+        let own = self.isBilledByHour ? self.placement?.hourlyPrice ?? .zero : .zero
+        let other = self.state.isFinal ? nil : self.replacement.map { $0.placement?.hourlyPrice ?? self.placement?.hourlyPrice ?? .zero }
+        return self.debts.reduce(own + (other ?? .zero)) { $0 + $1.hourlyPrice }
+    }
+
+    /// Not so a machine that is stopped, whose disk alone may cost a little, nor one whose months are paid.
+    private var isBilledByHour: Bool {
+        !self.state.isFinal && !self.waitsForCapacity && self.state != .stopped && self.billing?.paidUntil == nil
     }
 }

@@ -35,8 +35,8 @@ extension Job {
     /// It stands in line for capacity: nothing is asked for it.
     package var isInCapacityLine: Bool { self.step == .place && self.capacityWaitSince != nil }
 
-    /// Since when a create has had to bring a machine up.
-    var begunAt: Timestamp { self.capacityWaitEndedAt ?? self.createdAt }
+    /// Since when a create has had to bring a machine up: neither a wait for capacity nor what kept it from asking takes anything away.
+    var begunAt: Timestamp { max(self.capacityWaitEndedAt ?? self.createdAt, self.heldUntil ?? self.createdAt) }
 
     mutating func leaveLine(at now: Timestamp) {
         guard self.capacityWaitSince != nil else { return }
@@ -91,6 +91,7 @@ extension Job {
         copy.updatedAt = other.updatedAt
         copy.absences = other.absences
         copy.acknowledgedAt = other.acknowledgedAt
+        copy.heldUntil = other.heldUntil
         if case .settle(let attempt, _) = copy.step, case .settle(_, let absences) = other.step {
             copy.step = .settle(attempt, absences: absences)
         }

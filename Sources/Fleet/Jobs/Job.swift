@@ -109,6 +109,10 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var capacityWaitSince: Timestamp?
     /// The same: when it last left that line to ask for a machine; nil: never.
     package var capacityWaitEndedAt: Timestamp?
+    /// The same: until when something kept it from asking for the first time; nil: nothing has.
+    package var heldUntil: Timestamp?
+    /// The same: it was put back with a database from the past, and asks for nothing any more. Nil: it was not.
+    package var isRestored: Bool?
     /// When the change was first asked of the provider, written down before the call; nil before that, and for a create.
     package var firstSentAt: Timestamp?
     /// Calls of the change that the provider may have taken, or may be taking: one that certainly did nothing counts no more. Nil in rows of
@@ -165,6 +169,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.refusedCandidates = []
         self.capacityWaitSince = nil
         self.capacityWaitEndedAt = nil
+        self.heldUntil = nil
+        self.isRestored = nil
         self.firstSentAt = nil
         self.callsTaken = 0
         self.acknowledgedAt = nil

@@ -66,6 +66,8 @@ package final class FleetMonitor: Sendable {
         }
     }
 
+    /// Something was refused for the balance: it may have been topped up since it was read.
+    package let balanceDoubted = Signal()
     private let state = Mutex(Report())
 
     package init() {}

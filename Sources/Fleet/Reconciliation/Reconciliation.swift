@@ -21,7 +21,8 @@ package struct ReconciliationQuestion: Hashable, Sendable {
     package var upstreamID: UpstreamID
     /// As the listing shows it; nil when it does not.
     package var listed: Machine?
-    /// Of a second machine: the instance's own, as the listing shows it. It is the one too many when the second is kept.
+    /// Of a second machine: the instance's own, as the listing shows it, and then as a direct read does. It is the one too many when the second
+    /// is kept.
     package var own: Machine?
 
     package init(kind: Kind, instanceID: InstanceID, upstreamID: UpstreamID, listed: Machine? = nil) {
@@ -117,7 +118,11 @@ package struct Reconciliation: Sendable {
         func ask(_ kind: ReconciliationQuestion.Kind, _ id: UpstreamID) -> ReconciliationQuestion {
             ReconciliationQuestion(kind: kind, instanceID: instance.id, upstreamID: id)
         }
-        var questions = instance.debts.map { ask(.debt, $0.upstreamID) }
+        var questions = instance.debts.map { debt in
+            var question = ask(.debt, debt.upstreamID)
+            question.listed = listed[debt.upstreamID].flatMap { $0.phase == .gone ? nil : $0 }
+            return question
+        }
         guard !isBusy, !instance.state.isFinal, let upstream = instance.upstream, upstream.observedAt < listing.begunAt else {
             return questions
         }
@@ -153,9 +158,11 @@ package struct Reconciliation: Sendable {
         at now: Timestamp
     ) -> ReconciliationAnswer {
         switch question.kind {
-        case .debt: self.answerDebt(question, instance, machine, placement, at: now)
+        case .debt: self.answerDebt(question, instance, machine, wasAbsent: wasAbsent, placement, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, own: question.own, at: now)
+        // One of two readers at the provider does not know it: nothing is known.
+        case .changed where machine == nil && question.listed?.phase != .gone: .nothing
         case .missing, .changed:
             self.answerState(
                 question.upstreamID, instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)
@@ -163,7 +170,8 @@ package struct Reconciliation: Sendable {
     }
 
     private func answerDebt(
-        _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp
+        _ question: ReconciliationQuestion, _ instance: Instance?, _ machine: Machine?, wasAbsent: Bool, _ placement: Placement?,
+        at now: Timestamp
     ) -> ReconciliationAnswer {
         guard var instance else { return .nothing }
         if let machine, !machine.isLeavingOrGone {
@@ -175,6 +183,8 @@ package struct Reconciliation: Sendable {
             return self.release(machine.id, of: instance, at: now)
         }
         guard machine == nil || machine?.phase == .gone else { return .nothing }
+        // A machine that is billed must not be forgotten for one answer; where it is called gone, that is the provider's word.
+        guard machine != nil || (wasAbsent && question.listed == nil) else { return .suspect }
         let (before, debt) = (instance, instance.debts.first { $0.upstreamID == question.upstreamID })
         guard let debt, let gone = instance.settleDebt(question.upstreamID, at: now) else { return .nothing }
         let entry = AuditEntry.found(
@@ -262,7 +272,8 @@ package struct Reconciliation: Sendable {
 
     /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
     ///
-    /// - Parameter own: the instance's own machine as it was listed. Where it is not, it counts from when it can have been made first.
+    /// - Parameter own: the instance's own machine as it was read after the other. Where it was not found, it counts from when it can have been
+    ///   made first.
     private func answerExtra(_ instance: Instance?, _ machine: Machine?, own: Machine?, at now: Timestamp) -> ReconciliationAnswer {
         guard var instance, let machine, !machine.isLeavingOrGone, !instance.isReplaced(by: machine),
             !instance.debts.contains(where: { $0.upstreamID == machine.id })
@@ -271,10 +282,13 @@ package struct Reconciliation: Sendable {
         guard let upstream = instance.upstream else { return self.takeLate(machine, for: instance, at: now) }
         guard upstream.id != machine.id else { return .nothing }
         let before = instance
-        if instance.runningSince == nil, machine.phase == .running, UpstreamPhase(status: upstream.status) != .running {
-            // It may have got another machine since it was listed.
-            let listed = own?.id == upstream.id ? own : nil
-            var dropped = listed ?? Machine(id: upstream.id, name: "", status: upstream.status)
+        // It may have got another machine since the question arose.
+        let own = own?.id == upstream.id ? own : nil
+        let ownPhase = own?.phase ?? UpstreamPhase(status: upstream.status)
+        // What has stopped may have done its work, though nobody saw it run.
+        let hasNotRun = instance.runningSince == nil && (ownPhase.isComingUp || ownPhase == .leaving || ownPhase == .gone)
+        if hasNotRun, machine.phase == .running {
+            var dropped = own ?? Machine(id: upstream.id, name: "", status: upstream.status)
             dropped.createdAt = dropped.createdAt ?? instance.askedAgainAt ?? instance.createdAt
             instance.owe(dropped, placement: instance.placement, at: now)
             instance.observe(machine, because: .requested, at: now)

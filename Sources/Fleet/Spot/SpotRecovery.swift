@@ -48,7 +48,7 @@ extension Admission {
         if way == .migrate { job.migration = .move }
         if way == .replace {
             job.begin(replacing: &recovered)
-            guards += self.replacementGuards(of: instance)
+            guards += self.ceilingGuards(of: instance, askedBy: nil)
         }
         recovered.jobID = job.id
         recovered.updatedAt = now
@@ -57,8 +57,23 @@ extension Admission {
         return (way, commit)
     }
 
-    /// For a while there are two machines.
-    func replacementGuards(of instance: Instance) -> [Guard] { [.ceilings(self.settings.ceilings)] + (instance.owner?.guards ?? []) }
+    /// Says in the instance why it is not recovered; nil when that stands there. It is tried again all the same.
+    package static func recoveryRefused(by ceiling: CeilingReached, of instance: Instance, at now: Timestamp) -> Commit? {
+        // Without the numbers, which change with every try.
+        let message = "not recovered: \(ceiling.ceiling.rawValue) leaves no room for another machine"
+        guard instance.stateMessage != message else { return nil }
+        var told = instance
+        told.stateMessage = message
+        told.updatedAt = now
+        return Commit(guards: [.permitted(.obey), .instance(instance.id, instance.revision)], instances: [told])
+    }
+
+    /// Of one more machine of an instance that is there: the ceilings of who asks for it are those of now, and somebody else's count too. What
+    /// nobody asks for goes by those that its owner had.
+    func ceilingGuards(of instance: Instance, askedBy asker: Owner?) -> [Guard] {
+        let isOwn = asker?.principal == instance.owner?.principal
+        return [.ceilings(self.settings.ceilings)] + (asker?.guards ?? []) + (asker != nil && isOwn ? [] : instance.owner?.guards ?? [])
+    }
 }
 
 extension Instance {
@@ -73,7 +88,7 @@ extension Instance {
         switch way {
         case .none: return nil
         // Its disk would go with it.
-        case .replace where !self.canBeReplaced || self.deletionProtection: return nil
+        case .replace where !self.canBeReplaced || self.deletionProtection || self.billing?.paidUntil != nil: return nil
         case .replace: return self.isReclaimed || (self.state == .running && self.spot?.isNotice == true) ? way : nil
         case .start, .migrate: return self.isReclaimed ? way : nil
         }

@@ -67,11 +67,16 @@ extension JobStepper {
         let refusal = outlook.funds.flatMap {
             Admission.refusal(of: best.placement.hourlyPrice, $0, outlook.otherHourlySpend, at: self.now)
         }
-        return refusal.map { _ in self.turnedAway("", "waiting: the account's balance does not carry it for an hour") }
+        return refusal.map { _ in self.turnedAway("", Job.balanceTooLow) }
     }
 }
 
 extension Job {
+    fileprivate static let balanceTooLow = "waiting: the account's balance does not carry it for an hour"
+
+    /// It stands in line though there is room.
+    package var waitsForBalance: Bool { self.isInCapacityLine && self.progress == Self.balanceTooLow }
+
     mutating func enterLine(of instance: inout Instance, _ words: String, at now: Timestamp) {
         self.refusedCandidates = []
         self.capacityWaitSince = self.capacityWaitSince ?? now

@@ -131,15 +131,34 @@ extension JobStepper {
             job.update?.mayHaveGrown = nil
             job.update?.mayHaveResetSince = nil
         }
-        if self.job.type != .deleteInstance, let reason = error.code.endsChange(self.action) {
+        if !self.isAskedWithoutEnd, let reason = error.code.endsChange(self.action) {
             return self.failed(reason, error.message, job)
         }
+        if self.job.type == .deleteInstance, error.code == .money { return self.keptUntilPaid(job) }
         let wait: Duration
         switch error.code {
         case .invalidState, .notFound: wait = .seconds(2)
         default: wait = max(error.retryAfter ?? .zero, StepLimits.retryDelay(after: job.attemptCount, atMost: self.retryDelayMax))
         }
         job.proceed(to: .confirm, at: self.now + wait, progress: "the call did not go through; looking what the machine does")
+        return self.result(job, self.instance)
+    }
+
+    /// What ends spending, as long as it is wanted: a key that is being replaced, or a gateway that refuses for a minute, is no reason to leave a
+    /// machine billed.
+    private var isAskedWithoutEnd: Bool {
+        switch self.job.type {
+        case .deleteInstance: true
+        case .stopInstance: self.instance.desiredState == .stopped
+        default: false
+        }
+    }
+
+    /// A machine whose months are paid goes when they end. That is asked for again until then; nothing is under way, so it can be called off.
+    private func keptUntilPaid(_ job: Job) -> StepResult {
+        var job = job
+        let delay = StepLimits.retryDelay(after: job.attemptCount, atMost: StepLimits.deleteDelayMax)
+        job.proceed(to: .send, at: self.now + delay, progress: "the provider keeps it until the paid months end; asking again")
         return self.result(job, self.instance)
     }
 
@@ -153,7 +172,7 @@ extension JobStepper {
     /// What the provider shows after the call; nil when a direct read did not find the machine.
     package func confirmed(_ machine: Machine?) -> StepResult {
         if let machine, machine.id != self.instance.upstream?.id { return self.returned() }
-        guard let machine else { return self.job.type == .deleteInstance ? self.deleted() : self.missed(at: self.nextLook) }
+        guard let machine else { return self.missed(at: self.nextLook) }
         if machine.phase == .gone { return self.job.type == .deleteInstance ? self.deleted() : self.vanished() }
         var (job, instance) = (self.job, self.instance)
         job.absences = 0
@@ -199,12 +218,19 @@ extension JobStepper {
         return self.running(job, instance)
     }
 
+    /// It was seen on its way, or is not going to be: for a moment the provider still shows what was before.
+    private func hasRestarted(_ job: Job) -> Bool {
+        guard let acknowledgedAt = job.acknowledgedAt else { return false }
+        let wasDown = self.instance.upstream.map { UpstreamPhase(status: $0.status) != .running } ?? false
+        return wasDown || self.now >= acknowledgedAt + StepLimits.acknowledgedPatience
+    }
+
     /// A restart that was not seen to be taken up may not have happened, though the machine runs.
     private func hasArrived(_ machine: Machine, _ job: Job) -> Bool {
         switch self.action {
         case .start: machine.phase == .running
         case .stop: machine.phase == .stopped
-        case .restart: machine.phase == .running && job.acknowledgedAt != nil
+        case .restart: machine.phase == .running && self.hasRestarted(job)
         case .upgrade: machine.phase == .running && job.acknowledgedAt != nil && self.hasMark(machine) != false
         case .edit: self.isEdited(machine, job)
         case .delete, .migrate: false
@@ -241,6 +267,10 @@ extension JobStepper {
     private func askAgain(_ job: Job, _ instance: Instance, _ machine: Machine) -> StepResult {
         var (job, instance) = (job, instance)
         if job.type == .updateInstance, self.isOvertaken { return self.overtaken(job, instance) }
+        // Each call may have restarted it, under somebody's hands.
+        if self.action == .restart, job.acknowledgedAt == nil, job.callsTaken ?? 0 >= StepLimits.unclearRestartsMax {
+            return self.failed(.providerError, "the provider's answers were lost: it may have been restarted", job, instance)
+        }
         let isPatient = job.acknowledgedAt.map { self.now < $0 + StepLimits.acknowledgedPatience } ?? false
         if isPatient || self.mayComeYet(machine, job) {
             // Not yet shown: the state stays the one under way.
@@ -273,7 +303,7 @@ extension JobStepper {
     }
 
     /// A create that never came up ends as failed; everything else as deleted.
-    private func deleted() -> StepResult {
+    func deleted() -> StepResult {
         var (job, instance) = (self.job, self.instance)
         let hasFailed = instance.stateReason == .startupTimeout || instance.stateReason == .providerError
         instance.end(hasFailed ? .failed : .deleted, because: instance.stateReason, instance.stateMessage, at: self.now)

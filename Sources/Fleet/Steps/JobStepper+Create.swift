@@ -103,8 +103,11 @@ extension JobStepper {
         return self.result(job, self.instance)
     }
 
+    /// The window begins anew with each process: by the clock of the one before, which nobody can read any more, the call may have been made
+    /// long ago, and a moment ago in truth.
     private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
-        isCredible && self.believesClock && listing.begunAt > attempt.callDeadline + self.settings.settleWindow
+        let lastByte = max(attempt.callDeadline, self.processBegan)
+        return isCredible && self.believesClock && listing.begunAt > lastByte + self.settings.settleWindow
     }
 
     /// Each once, as the first listing that has it shows it.
@@ -224,12 +227,15 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
-    /// Once is no proof; twice in a row is, unless the machine was seen just before: not every reader at the provider knows it yet.
+    /// Once is no proof; twice in a row is, unless the machine was seen just before: not every reader at the provider knows it yet. A machine
+    /// whose delete was accepted is expected to go.
     func missed(at nextLook: Timestamp) -> StepResult {
         var job = self.job
+        let isDelete = job.type == .deleteInstance
         let seenAt = self.instance.upstream?.observedAt ?? self.job.createdAt
-        if self.now >= seenAt + StepLimits.absenceGrace { job.absences += 1 }
-        if job.absences >= StepLimits.absencesProvingGone { return self.vanished() }
+        let isExpected = isDelete && job.acknowledgedAt != nil
+        if isExpected || self.now >= seenAt + StepLimits.absenceGrace { job.absences += 1 }
+        if job.absences >= StepLimits.absencesProvingGone { return isDelete ? self.deleted() : self.vanished() }
         job.proceed(to: job.step, at: nextLook, progress: job.progress)
         return self.result(job, self.instance)
     }
@@ -247,6 +253,16 @@ extension JobStepper {
         instance.state(.deleting, because: reason, message)
         job.end(.failed, progress: "the machine did not come up", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance, starting: delete)
+    }
+
+    /// Of a restored create there is no machine: it may have had one since, which somebody has deleted, so that none is bought on a guess.
+    func notAskedAgain() -> StepResult {
+        var (job, instance) = (self.job, self.instance)
+        let message = "the database was put back: a machine may have been made since, and deleted; try the job again to have one"
+        instance.desiredState = .deleted
+        instance.end(.failed, because: .external, message, at: self.now)
+        job.end(.cancelled, progress: "dropped with the restored database", reason: Restoration.reason, message: message, at: self.now)
+        return self.result(job, instance)
     }
 
     /// Ends the create with nothing at the provider.

@@ -67,7 +67,7 @@ extension JobStepper {
     private func stuck(_ job: Job, _ instance: Instance, _ error: String) -> StepResult {
         var (job, instance) = (job, instance)
         job.record("the provider's job failed: \(error)", at: self.now)
-        guard instance.canBeReplaced, !instance.deletionProtection else {
+        guard instance.canBeReplaced, !instance.deletionProtection, !instance.isPaid(at: self.now) else {
             return self.failed(.providerError, "the provider could not move it", job, instance)
         }
         job.begin(replacing: &instance)

@@ -68,13 +68,16 @@ package struct JobStepper: Sendable {
     package var spareJobID: JobID
     /// Create calls are numbered above it; see `FleetControl.attemptFloor`.
     package var attemptFloor: Int
+    /// When this process began. What an earlier one wrote down may have gone by another clock.
+    package var processBegan: Timestamp
     /// False: neither does anything take too long, nor is a create settled by the time that has passed; see `ClockDoubt`. Nor before anybody
     /// could have said what time it is.
     package var believesClock: Bool
 
     package init(
         job: Job, instance: Instance, lease: LeaseToken, now: Timestamp, settings: FleetSettings, deployment: DeploymentID,
-        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0, believesClock: Bool = true
+        lookInterval: Duration, spareJobID: JobID, attemptFloor: Int = 0, processBegan: Timestamp = Timestamp(seconds: 0),
+        believesClock: Bool = true
     ) {
         self.job = job
         self.instance = instance
@@ -85,6 +88,7 @@ package struct JobStepper: Sendable {
         self.lookInterval = lookInterval
         self.spareJobID = spareJobID
         self.attemptFloor = attemptFloor
+        self.processBegan = processBegan
         self.believesClock = believesClock
     }
 
@@ -98,6 +102,7 @@ package struct JobStepper: Sendable {
         switch self.job.step {
         case .place:
             if self.job.type == .createInstance, self.instance.upstream != nil { return .decided(self.cameLate()) }
+            if self.job.isRestored == true { return .decided(self.notAskedAgain()) }
             if self.isOutlived { return .decided(self.outlived()) }
             if self.hasWaitedTooLong { return .decided(self.failedWithoutMachine(.noCapacity, Self.noCapacityInTime)) }
             return self.isOverdue ? .decided(self.failedWithoutMachine(.startupTimeout, "nothing came up in time")) : .catalogue
@@ -136,7 +141,9 @@ package struct JobStepper: Sendable {
         // It pushes a whole disk.
         case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false
         case .migrateInstance:
-            self.job.isReplacing ? self.now >= self.upstreamJobBegan + self.settings.startupTimeout : self.isOverdueSinceSent
+            self.job.isReplacing
+                ? self.now >= max(self.upstreamJobBegan, self.job.heldUntil ?? self.upstreamJobBegan) + self.settings.startupTimeout
+                : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
         case .deleteInstance, .unrecognized: false
@@ -209,7 +216,9 @@ package struct JobStepper: Sendable {
         var job = self.job
         if job.step == .send, job.firstSentAt != nil { job.step = .confirm }
         job.state = .waiting
-        job.dueAt = self.now + Hold.retryInterval
+        let dueAt = self.now + Hold.retryInterval
+        job.dueAt = dueAt
+        if job.step == .place { job.heldUntil = dueAt }
         job.progress = "\(hold)"
         return self.result(job, self.instance)
     }

@@ -15,6 +15,8 @@ package enum StepLimits {
     package static let absenceGrace: Duration = .seconds(120)
     /// After an accepted change the provider may still show the old state for so long; then it is asked again.
     package static let acknowledgedPatience: Duration = .seconds(30)
+    /// Restarts that are asked for while no answer says whether one was done: one repeat, since each may be one more.
+    static let unclearRestartsMax = 2
     /// A machine runs, but its endpoints are still missing: the job waits so long for them, then it has done its part.
     package static let endpointPatience: Duration = .seconds(120)
     /// The provider has so long to push a machine's disk to a registry: tens of gigabytes.

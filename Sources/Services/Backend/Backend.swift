@@ -37,7 +37,7 @@ package struct Backend: Sendable {
         self.clock = clock
         self.settings = settings
         self.cooldowns = cooldowns
-        self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random) { monitor.report.funds }
+        self.mutations = Mutations(store: store, view: view, clock: clock, settings: settings, random: random, monitor: monitor)
         self.governor = FleetGovernor(store: store, view: view, clock: clock)
         self.reconcile = reconcile
         self.webhooks = webhooks

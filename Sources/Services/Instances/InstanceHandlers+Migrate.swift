@@ -24,10 +24,11 @@ extension InstanceHandlers {
             try Self.check(violations)
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
+            let caller = try self.backend.caller(of: context)
             let reply = try await self.backend.mutations.migrate(
                 way ?? .move, self.known(request.id, of: tenant)?.id ?? InstanceID(rawValue: request.id),
                 expectedRevision: request.expectedRevision == 0 ? nil : Revision(request.expectedRevision), request: key,
-                payloadDigest: try PayloadDigest.of(payload, method: "MigrateInstance"), actor: try self.backend.caller(of: context).id,
+                payloadDigest: try PayloadDigest.of(payload, method: "MigrateInstance"), actor: caller.id, owner: Owner(caller),
                 isValidateOnly: request.validateOnly)
             self.note(reply, key, isValidateOnly: request.validateOnly, context)
             return NovitaiV1.MigrateInstanceResponse(reply, requestID: key.requestID)

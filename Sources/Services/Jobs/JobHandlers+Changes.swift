@@ -45,7 +45,7 @@ extension JobHandlers {
             let call = try self.call(request.requestId, "RetryJob", payload, job: request.id, context)
             let reply = try await self.backend.mutations.retry(
                 JobID(rawValue: request.id), request: call.request, payloadDigest: call.payloadDigest, actor: call.actor,
-                isValidateOnly: request.validateOnly)
+                owner: Owner(try self.backend.caller(of: context)), isValidateOnly: request.validateOnly)
             self.note(call, isValidateOnly: request.validateOnly, context)
             var response = NovitaiV1.RetryJobResponse()
             response.job = NovitaiV1.Job(reply.job)

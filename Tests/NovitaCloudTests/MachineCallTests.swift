@@ -157,7 +157,8 @@ struct MachineCallTests {
         "nothing else is proof that a machine is gone",
         arguments: [
             (.reply(404, "404 page not found"), .unavailable), (.reply(404, "<html>not found</html>"), .unavailable),
-            (.reply(200), .malformedReply),
+            (.reply(404, #"{"message":"no Route matched with those values"}"#), .unavailable),
+            (.refusal(400, "INSTANCE_LOCAL_STORAGE_NOT_FOUND"), .invalidState), (.reply(200), .malformedReply),
             (.reply(200, "{}"), .malformedReply), (.reply(200, "null"), .malformedReply),
             (.reply(200, #"{"id": "another"}"#), .malformedReply),
             (.reply(500, #"{"message": "not found"}"#), .unavailable), (.refusal(403, "FORBIDDEN"), .unauthorized),
@@ -188,6 +189,15 @@ struct MachineCallTests {
         try await cloud.delete(Self.id, call: .test(of: self.clock))
         let error = await #expect(throws: CloudError.self) { try await cloud.start(Self.id, call: .test(of: self.clock)) }
         #expect(error?.code == .notFound)
+    }
+
+    @Test("a gateway that knows no path has not deleted anything")
+    func unknownPath() async throws {
+        let upstream = FakeUpstream(.reply(404, #"{"message":"no Route matched with those values"}"#))
+        let error = await #expect(throws: CloudError.self) {
+            try await NovitaCloud.over(upstream, clock: self.clock).delete(Self.id, call: .test(of: self.clock))
+        }
+        #expect(error?.code == .unavailable)
     }
 
     @Test("a monthly machine that may not be deleted yet says so")

@@ -56,7 +56,40 @@ struct RefusalTests {
         #expect(failure.error.code != .notFound)
     }
 
-    @Test("a 4xx of the API is its word that nothing was done", arguments: [400, 401, 403, 404, 409, 422, 429])
+    @Test(
+        "a machine is gone by the names and texts for a machine, not by those for something else, nor by a gateway's JSON",
+        arguments: [
+            (404, #"{"code": 404, "reason": "RESOURCE_NOT_FOUND", "message": "instance not found"}"#, .notFound),
+            (400, #"{"code": 400, "reason": "RESOURCE_NOT_FOUND", "message": "x"}"#, .notFound),
+            (404, #"{"reason": "INSTANCE_NOT_FOUND"}"#, .notFound), (400, #"{"message": "failed: INSTANCE_NOT_FOUND"}"#, .notFound),
+            (404, #"{"message": "instance not found"}"#, .notFound), (400, #"{"message": "The instance was not fount."}"#, .notFound),
+            (400, #"{"reason": "INSTANCE_LOCAL_STORAGE_NOT_FOUND", "message": "x"}"#, .invalidState),
+            (400, #"{"reason": "ORDER_NOT_FOUND", "message": "x"}"#, .invalidState),
+            (400, #"{"message": "network not found"}"#, .invalidState), (400, #"{"message": "IMAGE_NOT_FOUND"}"#, .invalidState),
+            (404, #"{"message":"no Route matched with those values"}"#, .unavailable), (404, #"{"message":"Not Found"}"#, .unavailable),
+            (404, #"{"statusCode": 404, "message": "Resource not found"}"#, .unavailable),
+            (404, #"{"timestamp": "x", "status": 404, "error": "Not Found", "path": "/gpu/instance"}"#, .unavailable),
+            (404, #"{"message":"Route GET:/gpu-instance/openapi/v1/gpu/instance not found","statusCode":404}"#, .unavailable),
+            (404, #"{"code": 404, "message": "service instance not found"}"#, .unavailable),
+            (404, #"{"error": {"code": "404", "message": "The page could not be found"}}"#, .unavailable),
+            (404, #"{"error": {"code": "NOT_FOUND", "message": "not found"}}"#, .unavailable), (404, "{}", .unavailable),
+            (404, "instance not found", .unavailable), (502, #"{"reason": "RESOURCE_NOT_FOUND"}"#, .unavailable),
+        ] as [(Int, String, CloudError.Code)])
+    func gone(status: Int, body: String, code: CloudError.Code) {
+        #expect(Refusal(status: status, body: Array(body.utf8), about: .machine).code == code)
+    }
+
+    @Test(
+        "only a call that names one machine is about a machine",
+        arguments: [
+            ("/gpu/instance", true), ("/gpu/instance/delete", true), ("/gpu/instance/create", false), ("/gpu/instances", false),
+            ("/network", false),
+        ])
+    func subject(path: String, isMachine: Bool) {
+        #expect((APIRequest.get(path).subject == .machine) == isMachine)
+    }
+
+    @Test("a 4xx of the API is its word that nothing was done", arguments: [400, 401, 403, 409, 422, 429])
     func final(status: Int) {
         let refusal = Refusal(status: status, body: Array(#"{"message": "no"}"#.utf8))
         #expect(!refusal.failure(retryAfter: nil).mayHaveBeenProcessed)

@@ -97,7 +97,7 @@ final class APICaller: Sendable {
             origin: self.configuration.origin, apiKey: self.configuration.apiKey, requestID: call.requestID, trace: work.trace,
             timeout: timeout)
         let result = await self.transport(httpRequest)
-        let outcome = self.judge(result)
+        let outcome = self.judge(result, of: request)
         self.record(result, outcome)
         let report = CallReport(
             requestID: call.requestID, priority: call.priority, method: request.method.rawValue, path: request.path, attempt: number,
@@ -121,12 +121,13 @@ final class APICaller: Sendable {
         }
     }
 
-    private func judge(_ result: Result<HTTPResponse, HTTPClientError>) -> Result<[UInt8], CallFailure> {
+    private func judge(_ result: Result<HTTPResponse, HTTPClientError>, of request: APIRequest) -> Result<[UInt8], CallFailure> {
         switch result {
         case .success(let response) where (200..<300).contains(response.status):
             return .success(response.body)
         case .success(let response):
-            return .failure(self.redacted(Refusal(status: response.status, body: response.body).failure(retryAfter: response.retryAfter)))
+            let refusal = Refusal(status: response.status, body: response.body, about: request.subject)
+            return .failure(self.redacted(refusal.failure(retryAfter: response.retryAfter)))
         case .failure(let error):
             return .failure(self.redacted(CallFailure(error)))
         }

@@ -11,6 +11,13 @@ struct APIRequest: Sendable {
         case open = "/openapi/v1"
     }
 
+    /// What a call names, and what "not found" is therefore about.
+    enum Subject: Sendable {
+        /// One machine of the account: gone, if it is not found.
+        case machine
+        case other
+    }
+
     /// A page of machines may carry 100 environment values of 4 KiB for each of them.
     static let listBytesMax = 16 * 1024 * 1024
     private static let replyBytesMax = 4 * 1024 * 1024
@@ -30,6 +37,12 @@ struct APIRequest: Sendable {
 
     static func post(_ path: String, _ body: JSON, _ repeatability: Repeatability) -> Self {
         Self(method: .post, path: Family.instances.rawValue + path, body: body, repeatability: repeatability)
+    }
+
+    var subject: Subject {
+        let base = Family.instances.rawValue
+        let isOfMachines = "\(self.path)/".hasPrefix("\(base)/gpu/instance/")
+        return isOfMachines && self.path != base + "/gpu/instance/create" ? .machine : .other
     }
 
     func httpRequest(

@@ -15,23 +15,31 @@ struct Refusal: Equatable {
     let text: String
     /// The API itself answered, not something in front of it.
     let isFromAPI: Bool
+    private let subject: APIRequest.Subject
 
     /// Enough to recognise an error by; what the provider writes is not trusted to be short.
     private static let textMax = 500
 
-    init(status: Int, body: [UInt8]) {
+    init(status: Int, body: [UInt8], about subject: APIRequest.Subject = .other) {
         let json = try? JSON(parsing: body)
         let nested = json?["error"] ?? .null
         let code = json?["code"] ?? .null
-        let names = [json?["reason"], code.integer == nil ? code : nil, nested["code"]].compactMap { $0?.string }
+        let names = [json?["reason"], code, nested["code"]].compactMap { $0?.string }
         let texts = [json?["message"], json?["errorMessage"], nested, nested["message"], json?["reason"], json?["title"]].compactMap {
             $0?.string
         }
         self.status = status
-        self.name = names.first { !$0.isEmpty } ?? ""
+        self.subject = subject
+        self.name = names.first(where: Self.isName) ?? ""
         let text = texts.first { !$0.isEmpty }
         self.isFromAPI = text != nil || !self.name.isEmpty
         self.text = Self.printable(text ?? String(decoding: body.prefix(Self.textMax), as: UTF8.self))
+    }
+
+    /// `NOT_FOUND` alone is the word of gateways: the API says what it does not find.
+    private static func isName(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) || $0 == UInt8(ascii: "_") }
+            && !text.isEmpty && text != "NOT_FOUND"
     }
 
     private static func printable(_ text: String) -> String {
@@ -52,11 +60,14 @@ struct Refusal: Equatable {
         case 500...: .unavailable
         case 401, 403: .unauthorized
         case 429: .rateLimited
-        case 400..<500 where self.isFromAPI: self.codeByName ?? self.codeByText ?? (self.status == 404 ? .notFound : .invalidRequest)
+        case 400..<500 where self.isFromAPI: self.codeByName ?? self.codeByText ?? (self.isUnknownPath ? .unavailable : .invalidRequest)
         // A timeout, a page for an unknown path, a redirect: from something in front of the API.
         default: .unavailable
         }
     }
+
+    /// A gateway writes JSON as well when it knows no such path. The API has a name for what it does not find.
+    private var isUnknownPath: Bool { self.status == 404 && self.name.isEmpty }
 
     private static let names: [(CloudError.Code, Set<String>)] = [
         (
@@ -79,20 +90,48 @@ struct Refusal: Equatable {
     ]
 
     private var codeByName: CloudError.Code? {
-        if let match = Self.names.first(where: { $0.1.contains(self.name) }) { return match.0 }
-        return self.name.hasSuffix("_NOT_FOUND") ? .notFound : nil
+        Self.names.first { $0.1.contains(self.name) }?.0 ?? self.code(ofMissing: self.name)
     }
 
     /// The name may stand in the text alone, or there may be no name at all.
     private var codeByText: CloudError.Code? {
         if let match = Self.names.first(where: { $0.1.contains { self.text.contains($0) } }) { return match.0 }
+        let words = self.text.split { !$0.isLetter && !$0.isNumber && !"_/-.".contains($0) }
+        if let code = words.lazy.compactMap({ self.code(ofMissing: $0) }).first { return code }
         let text = self.text.lowercased()
+        if text.contains("not found") || text.contains("not fount") { return self.code(ofMissingIn: Set(words.map { $0.lowercased() })) }
         let known: [(String, CloudError.Code)] = [
-            ("_not_found", .notFound), ("not found", .notFound), ("not fount", .notFound), ("balance", .money), ("insufficient", .capacity),
-            ("invalid state change", .invalidState),
+            ("balance", .money), ("insufficient", .capacity), ("invalid state change", .invalidState),
         ]
         return known.first { text.contains($0.0) }?.1
     }
+}
+
+// MARK: - What is not there
+
+extension Refusal {
+    /// The names for a machine of the account. Any other is about something that belongs to it, and leaves it where it is.
+    private static let machineNames: Set<String> = ["RESOURCE_NOT_FOUND", "INSTANCE_NOT_FOUND"]
+    /// What the API's texts may say to be missing. A gateway misses other things, or does not say what.
+    private static let things: Set<String> = [
+        "instance", "network", "storage", "template", "job", "image", "auth", "order", "product", "prewarm", "cluster",
+    ]
+    private static let gatewayThings: Set<String> = ["page", "path", "route", "url", "host", "service", "server", "upstream"]
+
+    /// Nil for a name that says nothing of the kind.
+    private func code(ofMissing name: some StringProtocol) -> CloudError.Code? {
+        guard name.hasSuffix("_NOT_FOUND") else { return nil }
+        return self.code(isSubject: self.subject != .machine || Self.machineNames.contains(String(name)))
+    }
+
+    /// Nil for a text that does not say that something of the API is missing.
+    private func code(ofMissingIn words: Set<String>) -> CloudError.Code? {
+        guard !words.isDisjoint(with: Self.things), words.isDisjoint(with: Self.gatewayThings) else { return nil }
+        return self.code(isSubject: self.subject != .machine || words.contains("instance"))
+    }
+
+    /// A call about a machine that misses something else must be judged by reading the machine.
+    private func code(isSubject: Bool) -> CloudError.Code { isSubject ? .notFound : .invalidState }
 }
 
 extension HTTPResponse {

@@ -57,7 +57,8 @@ struct CreateTests {
             (.refusal(400, "INSUFFICIENT_RESOURCE"), .capacity), (.refusal(400, "BALANCE_NOT_ENOUGH"), .money),
             (.refusal(400, "VALIDATOR_PARAM"), .invalidRequest), (.refusal(400, "NETWORK_STORAGE_NOT_FOUND"), .invalidRequest),
             (.refusal(403, "INVALID_API_KEY"), .unauthorized), (.refusal(429, "RATE_LIMIT_EXCEEDED"), .rateLimited),
-            (.reply(403, "<html>"), .unauthorized), (.failed(.couldNotConnect, sent: false), .transport),
+            (.reply(403, "<html>"), .unauthorized), (.reply(413, "<html>"), .invalidRequest),
+            (.failed(.couldNotConnect, sent: false), .transport),
             (.failed(.tlsFailed, sent: false), .transport),
             (.failed(.timedOut, sent: false), .transport), (.failed(.queueFull, sent: false), .notAttempted),
             (.failed(.cancelled, sent: false), .notAttempted),
@@ -74,7 +75,10 @@ struct CreateTests {
         arguments: [
             .reply(500, #"{"reason": "UNKNOWN"}"#), .reply(502, "<html>"), .reply(504), .reply(200), .reply(200, "{}"),
             .reply(200, #"{"id": ""}"#),
-            .reply(200, "not json"), .reply(302), .reply(404, "404 page not found"), .reply(408), .refusal(503, "INSUFFICIENT_RESOURCE"),
+            .reply(200, "not json"), .reply(302), .reply(404, "404 page not found"), .reply(408), .reply(499),
+            .refusal(503, "INSUFFICIENT_RESOURCE"),
+            .refusal(400, "REQUEST", "context deadline exceeded"), .reply(400, "<html>"),
+            .reply(404, #"{"message":"no Route matched with those values"}"#),
             .failed(.timedOut, sent: true), .failed(.connectionLost, sent: true), .failed(.cancelled, sent: true),
             .failed(.responseTooLarge, sent: true), .failed(.closed, sent: true), .failed(.malformedResponse, sent: true),
         ] as [Result<HTTPResponse, HTTPClientError>])

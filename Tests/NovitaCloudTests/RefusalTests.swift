@@ -47,8 +47,15 @@ struct RefusalTests {
     @Test(
         "a page of something in front of the API is no word of the API: nobody knows what was done",
         arguments: [
-            (404, "404 page not found"), (404, "<html><h1>404 Not Found</h1></html>"), (400, "<html>"), (408, ""), (413, ""), (302, ""),
+            (404, "404 page not found"), (404, "<html><h1>404 Not Found</h1></html>"), (400, "<html>"), (408, ""), (302, ""),
             (502, "<html>"), (503, ""), (504, "upstream timeout"), (500, #"{"reason": "UNKNOWN"}"#), (408, #"{"message": "timeout"}"#),
+            (499, ""), (499, #"{"code": 499, "reason": "REQUEST", "message": "context canceled"}"#), (405, "<html>"), (409, "busy"),
+            (400, #"{"message": "rpc error: code = DeadlineExceeded desc = context deadline exceeded"}"#),
+            (400, #"{"code": 400, "reason": "REQUEST", "message": "Post \"http://scheduler/create\": context canceled"}"#),
+            (400, #"{"code": 400, "reason": "DEADLINE_EXCEEDED", "message": "x"}"#), (422, #"{"error": "request timed out"}"#),
+            (400, #"{"code": 400, "message": "insufficient time: timeout"}"#), (400, #"{"code": 400, "reason": "UNKNOWN"}"#),
+            (404, #"{"message": "no Route matched with those values"}"#), (404, #"{"code": 404, "message": "no such thing"}"#),
+            (405, #"{"message": "not allowed"}"#), (417, #"{"message": "no peer of the load balancer"}"#), (400, "{}"), (400, "[]"),
         ])
     func gateways(status: Int, body: String) {
         let failure = Refusal(status: status, body: Array(body.utf8)).failure(retryAfter: nil)
@@ -87,6 +94,19 @@ struct RefusalTests {
         ])
     func subject(path: String, isMachine: Bool) {
         #expect((APIRequest.get(path).subject == .machine) == isMachine)
+    }
+
+    @Test(
+        "some statuses say before whom the request ended, and a name says more than a text: nothing was done",
+        arguments: [
+            (401, "<html>", .unauthorized), (403, "", .unauthorized), (413, "<html>", .invalidRequest), (429, "timeout", .rateLimited),
+            (400, #"{"reason": "INSUFFICIENT_RESOURCE", "message": "timeout"}"#, .capacity),
+            (400, #"{"reason": "VALIDATOR_PARAM", "message": "requestTimeout"}"#, .invalidRequest),
+            (405, #"{"code": 405, "message": "not allowed"}"#, .invalidRequest), (404, #"{"reason": "NEWS"}"#, .invalidRequest),
+        ] as [(Int, String, CloudError.Code)])
+    func before(status: Int, body: String, code: CloudError.Code) {
+        let failure = Refusal(status: status, body: Array(body.utf8)).failure(retryAfter: nil)
+        #expect(failure.error.code == code && !failure.mayHaveBeenProcessed)
     }
 
     @Test("a 4xx of the API is its word that nothing was done", arguments: [400, 401, 403, 409, 422, 429])

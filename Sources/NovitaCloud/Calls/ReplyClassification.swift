@@ -6,15 +6,17 @@ internal import JSONText
 /// What a reply that is no success means.
 ///
 /// The API writes `{"code": 400, "reason": "NAME", "message": "text"}`, in several variants; the status is 400 for most refusals.
-/// A gateway in front of it answers in HTML or plain text, and then nobody knows what the API did.
+/// A gateway in front of it answers in HTML, in plain text or in JSON of its own, and then nobody knows what the API did.
 struct Refusal: Equatable {
     let status: Int
     /// The symbolic name, empty when there is none.
     let name: String
     /// For people.
     let text: String
-    /// The API itself answered, not something in front of it.
-    let isFromAPI: Bool
+    /// The body is JSON and holds a text or a name.
+    private let isWorded: Bool
+    /// The body's numeric code is the status, as the API writes it.
+    private let repeatsStatus: Bool
     private let subject: APIRequest.Subject
 
     /// Enough to recognise an error by; what the provider writes is not trusted to be short.
@@ -32,7 +34,8 @@ struct Refusal: Equatable {
         self.subject = subject
         self.name = names.first(where: Self.isName) ?? ""
         let text = texts.first { !$0.isEmpty }
-        self.isFromAPI = text != nil || !self.name.isEmpty
+        self.isWorded = text != nil || !self.name.isEmpty
+        self.repeatsStatus = code.integer == status
         self.text = Self.printable(text ?? String(decoding: body.prefix(Self.textMax), as: UTF8.self))
     }
 
@@ -47,27 +50,39 @@ struct Refusal: Equatable {
     }
 
     func failure(retryAfter: Duration?) -> CallFailure {
-        let code = self.code
-        // A 4xx of the API is its word that nothing was done. 5xx, 3xx and gateways give no such word.
-        let isFinal =
-            (400..<500).contains(self.status) && self.status != 408 && (self.isFromAPI || code == .unauthorized || code == .rateLimited)
         let message = self.text.isEmpty ? "status \(self.status)" : "\(self.status) \(self.text)"
-        return CallFailure(code, message, retryAfter: retryAfter, mayHaveBeenProcessed: !isFinal)
+        // Whoever refused is known for every other code, and with it that nothing was done.
+        return CallFailure(self.code, message, retryAfter: retryAfter, mayHaveBeenProcessed: self.code == .unavailable)
     }
 
+    /// `unavailable` where nobody knows what was done.
     var code: CloudError.Code {
         switch self.status {
-        case 500...: .unavailable
         case 401, 403: .unauthorized
         case 429: .rateLimited
-        case 400..<500 where self.isFromAPI: self.codeByName ?? self.codeByText ?? (self.isUnknownPath ? .unavailable : .invalidRequest)
-        // A timeout, a page for an unknown path, a redirect: from something in front of the API.
+        // Whoever measured the request has not passed it on.
+        case 413: .invalidRequest
+        // The caller's patience ended, not the work: 499 is what a gateway, and a server whose context was cancelled, make of that.
+        case 408, 499: .unavailable
+        case 400..<500 where self.isWorded: self.codeByName ?? (self.tellsTimeout ? .unavailable : self.codeByText ?? self.unnamedCode)
+        // 5xx, a page for an unknown path, a redirect: something broke, or something in front of the API answered.
         default: .unavailable
         }
     }
 
-    /// A gateway writes JSON as well when it knows no such path. The API has a name for what it does not find.
-    private var isUnknownPath: Bool { self.status == 404 && self.name.isEmpty }
+    /// Of a reply that nothing is known of but its form: a name, the status once more, or a text at a status that the API refuses by.
+    /// A gateway writes JSON as well, and without knowing the path it does so with a 404.
+    private var unnamedCode: CloudError.Code {
+        let isFromAPI = !self.name.isEmpty || (self.repeatsStatus && self.status != 404) || [400, 409, 422].contains(self.status)
+        return isFromAPI ? .invalidRequest : .unavailable
+    }
+
+    /// Something inside the provider gave up waiting; what it waited for may still be done.
+    private var tellsTimeout: Bool {
+        let text = "\(self.name.replacing("_", with: " ")) \(self.text)".lowercased()
+        let words = ["deadline exceeded", "timeout", "time out", "timed out", "context canceled", "context cancelled"]
+        return words.contains { text.contains($0) }
+    }
 
     private static let names: [(CloudError.Code, Set<String>)] = [
         (
@@ -87,6 +102,9 @@ struct Refusal: Equatable {
         ),
         (.capacity, ["INSUFFICIENT_RESOURCE", "MIGRATE_INSUFFICIENT_RESOURCE", "GPU_SPEC_USED", "CLUSTER_STATUS", "NODE_STATUS"]),
         (.invalidState, ["CONFLICT", "DEPENDENT_RESOURCE_STATE"]),
+        (.invalidRequest, ["VALIDATOR_PARAM", "INVALID_COMMAND_PARAM", "UNSUPPORTED_BILLING_MODE"]),
+        // A 500 by the documentation; whatever status it comes with, it says nothing.
+        (.unavailable, ["UNKNOWN"]),
     ]
 
     private var codeByName: CloudError.Code? {
@@ -99,9 +117,11 @@ struct Refusal: Equatable {
         let words = self.text.split { !$0.isLetter && !$0.isNumber && !"_/-.".contains($0) }
         if let code = words.lazy.compactMap({ self.code(ofMissing: $0) }).first { return code }
         let text = self.text.lowercased()
+        // Gateways have balancers.
+        if words.contains(where: { $0.lowercased() == "balance" }) { return .money }
         if text.contains("not found") || text.contains("not fount") { return self.code(ofMissingIn: Set(words.map { $0.lowercased() })) }
         let known: [(String, CloudError.Code)] = [
-            ("balance", .money), ("insufficient", .capacity), ("invalid state change", .invalidState),
+            ("insufficient", .capacity), ("invalid state change", .invalidState),
         ]
         return known.first { text.contains($0.0) }?.1
     }

@@ -43,7 +43,7 @@ struct CallBudgetTests {
         }
         let turn = try self.take(.mutation, from: &budget, at: Self.start)
         #expect(turn > Self.start && budget.left(at: Self.start + .seconds(60)) == 10)
-        budget.pause(until: Self.start + .seconds(90))
+        budget.pause(until: Self.start + .seconds(90), askedOf: .mutation)
         #expect(budget.left(at: Self.start + .seconds(60)) == 0)
     }
 
@@ -100,13 +100,15 @@ struct CallBudgetTests {
         #expect(order == [.release, .sweep, .mutation, .mutation])
     }
 
-    @Test("a pause that the provider asked for holds everybody")
-    func pause() throws {
+    @Test(
+        "a pause that the provider asked for holds everybody, but what releases machines only when a release was asked",
+        arguments: CallPriority.allCases, CallPriority.allCases)
+    func pause(asked: CallPriority, caller: CallPriority) throws {
         var budget = CallBudget(requestsPerMinute: 100, waitingMax: 1)
-        budget.pause(until: Self.start + .seconds(7))
-        budget.pause(until: Self.start + .seconds(3))
-        let turn = try self.take(.release, from: &budget, at: Self.start)
-        #expect(turn == Self.start + .seconds(7))
+        budget.pause(until: Self.start + .seconds(7), askedOf: asked)
+        budget.pause(until: Self.start + .seconds(3), askedOf: asked)
+        let turn = try self.take(caller, from: &budget, at: Self.start)
+        #expect(turn == Self.start + .seconds(caller == .release && asked != .release ? 0 : 7))
     }
 
     @Test("the queue is bounded, a place given up is free again, and what releases machines has room that nobody takes")
@@ -140,21 +142,22 @@ struct CircuitBreakerTests {
         #expect(breaker.isClosed)
         breaker.record(.alive, at: Self.start)
         for _ in 0..<4 { breaker.record(.failing, at: Self.start) }
-        #expect(breaker.admit(at: Self.start) == nil)
+        #expect(breaker.reopening(at: Self.start) == nil)
         breaker.record(.failing, at: Self.start)
         #expect(!breaker.isClosed)
-        #expect(breaker.admit(at: Self.start) == Self.start + .seconds(5))
+        #expect(breaker.reopening(at: Self.start) == Self.start + .seconds(5))
     }
 
     @Test("after the pause one call goes through; its success closes the circuit")
     func closes() {
         var breaker = self.opened()
         let later = Self.start + .seconds(5)
-        #expect(breaker.admit(at: later) == nil)
-        #expect(breaker.admit(at: later) != nil)
+        #expect(breaker.reopening(at: later) == nil)
+        breaker.begin(at: later)
+        #expect(breaker.reopening(at: later) != nil)
         breaker.record(.alive, at: later)
         #expect(breaker.isClosed)
-        #expect(breaker.admit(at: later) == nil)
+        #expect(breaker.reopening(at: later) == nil)
     }
 
     @Test("each failed trial doubles the pause, up to a minute")
@@ -163,10 +166,10 @@ struct CircuitBreakerTests {
         var now = Self.start
         var pauses: [Duration] = []
         for _ in 0..<6 {
-            let opening = breaker.admit(at: now) ?? now
+            let opening = breaker.reopening(at: now) ?? now
             pauses.append(opening - now)
             now = opening
-            _ = breaker.admit(at: now)
+            breaker.begin(at: now)
             breaker.record(.failing, at: now)
         }
         #expect(pauses == [.seconds(5), .seconds(10), .seconds(20), .seconds(40), .seconds(60), .seconds(60)])
@@ -176,9 +179,71 @@ struct CircuitBreakerTests {
     func neutral() {
         var breaker = self.opened()
         let later = Self.start + .seconds(5)
-        _ = breaker.admit(at: later)
+        breaker.begin(at: later)
         breaker.record(.none, at: later)
-        #expect(breaker.admit(at: later) == nil)
+        #expect(breaker.reopening(at: later) == nil)
+    }
+}
+
+@Suite("The circuits to the provider")
+struct CircuitsTests {
+    private static let start = Timestamp(seconds: 1_000_000)
+
+    private func failed(_ outcome: Circuits.Outcome, times: Int = 5) -> Circuits {
+        var circuits = Circuits()
+        for _ in 0..<times { circuits.record(outcome, of: "/metrics", at: Self.start) }
+        return circuits
+    }
+
+    @Test(
+        "a broken endpoint holds back its own calls, a provider that is not reached all of them, and neither what releases machines",
+        arguments: [
+            (.broken, "/metrics", .mutation, true), (.broken, "/metrics", .release, false), (.broken, "/delete", .mutation, false),
+            (.unreached, "/metrics", .sweep, true), (.unreached, "/delete", .mutation, true), (.unreached, "/delete", .release, false),
+            (.answered, "/metrics", .mutation, false), (.none, "/metrics", .mutation, false),
+        ] as [(Circuits.Outcome, String, CallPriority, Bool)])
+    func held(outcome: Circuits.Outcome, path: String, priority: CallPriority, isHeld: Bool) {
+        let circuits = self.failed(outcome)
+        #expect((circuits.reopening(of: path, for: priority, at: Self.start) != nil) == isHeld)
+    }
+
+    @Test("an endpoint that answers again is called again")
+    func answersAgain() {
+        var circuits = self.failed(.broken)
+        circuits.record(.answered, of: "/metrics", at: Self.start)
+        #expect(circuits.reopening(of: "/metrics", for: .sweep, at: Self.start) == nil)
+    }
+
+    @Test("a release that finds the provider again closes the circuit for all")
+    func releaseCloses() {
+        var circuits = self.failed(.unreached)
+        circuits.begin("/delete", at: Self.start)
+        circuits.record(.answered, of: "/delete", at: Self.start)
+        #expect(circuits.reopening(of: "/metrics", for: .sweep, at: Self.start) == nil && circuits.isAnswering)
+    }
+
+    @Test("a trial of a broken endpoint does not keep the trial of the provider from others")
+    func twoTrials() {
+        var circuits = self.failed(.broken)
+        for _ in 0..<5 { circuits.record(.unreached, of: "/list", at: Self.start + .seconds(1)) }
+        let later = Self.start + .seconds(6)
+        circuits.begin("/metrics", at: later)
+        #expect(circuits.reopening(of: "/list", for: .sweep, at: later) != nil)
+        circuits.record(.broken, of: "/metrics", at: later)
+        #expect(circuits.reopening(of: "/list", for: .sweep, at: later) == nil)
+        #expect(circuits.reopening(of: "/metrics", for: .sweep, at: later) == later + .seconds(10))
+    }
+
+    @Test("the provider counts as answering until a circuit opens, and again with the next answer, of whatever endpoint")
+    func answering() {
+        #expect(self.failed(.broken, times: 4).isAnswering)
+        var circuits = self.failed(.broken)
+        #expect(!circuits.isAnswering)
+        circuits.record(.broken, of: "/list", at: Self.start)
+        #expect(!circuits.isAnswering)
+        circuits.record(.answered, of: "/list", at: Self.start)
+        circuits.record(.broken, of: "/metrics", at: Self.start)
+        #expect(circuits.isAnswering, "a trial that fails says nothing new")
     }
 }
 

@@ -324,6 +324,47 @@ struct CallingTests {
         #expect(cloud.health.lastFailure?.code == .transport)
     }
 
+    @Test("a delete is made whatever other calls have met: an open circuit, or a pause that the provider asked of them")
+    func releases() async throws {
+        let clock = JumpingClock()
+        let began = clock.now
+        for (failure, times) in [
+            (.failed(.couldNotConnect, sent: false), 5), (.reply(503), 5),
+            (.refusal(429, "RATE_LIMIT_EXCEEDED", headers: [HTTPHeader("Retry-After", "100")]), 1),
+        ] as [(Result<HTTPResponse, HTTPClientError>, Int)] {
+            let upstream = FakeUpstream { request, _ in request.url.hasSuffix("/delete") ? .reply(200) : failure }
+            let cloud = NovitaCloud.over(upstream, clock: clock) { $0.retriesMax = 0 }
+            for _ in 0..<times { _ = try? await cloud.stop(Self.id, call: .test(of: clock)) }
+            let before = upstream.requests.count
+            try await cloud.delete(Self.id, call: .test(.release, of: clock))
+            #expect(upstream.requests.count == before + 1)
+        }
+        #expect(clock.now - began < .seconds(100))
+    }
+
+    @Test("one broken endpoint does not keep others from being called")
+    func brokenEndpoint() async throws {
+        let clock = JumpingClock()
+        let upstream = FakeUpstream { request, _ in request.url.contains("/metrics/") ? .reply(500) : .reply(200, #"{"id": "x"}"#) }
+        let cloud = NovitaCloud.over(upstream, clock: clock) { $0.retriesMax = 0 }
+        let window = MetricWindow(start: clock.now - .seconds(60), end: clock.now, interval: .seconds(15))
+        for _ in 0..<6 { _ = try? await cloud.metrics(of: Self.id, in: window, call: .test(of: clock)) }
+        #expect(upstream.requests.count == 5)
+        guard case .created = await cloud.create(.test(), call: .test(.mutation, of: clock)) else {
+            Issue.record("not created")
+            return
+        }
+        #expect(cloud.health.isReachable)
+    }
+
+    @Test("a call that is held back takes nothing out of the budget")
+    func heldBack() async throws {
+        let clock = StandingClock()
+        let cloud = NovitaCloud.over(FakeUpstream(.reply(503)), clock: clock) { ($0.retriesMax, $0.requestsPerMinute) = (0, 100) }
+        for _ in 0..<30 { _ = try? await cloud.stop(Self.id, call: .test(of: clock)) }
+        #expect(cloud.health.budgetLeft == 5)
+    }
+
     @Test("refusals do not open the circuit")
     func refusals() async throws {
         let clock = JumpingClock()

@@ -5,11 +5,11 @@ internal import Synchronization
 internal import Traces
 
 /// Makes calls: waits for their turn, sends, judges the reply, repeats where that is harmless. All decisions are those of
-/// `CallBudget`, `CircuitBreaker`, `RetryPolicy` and `Refusal`.
+/// `CallBudget`, `Circuits`, `RetryPolicy` and `Refusal`.
 final class APICaller: Sendable {
     private struct State: Sendable {
         var budget: CallBudget
-        var breaker = CircuitBreaker()
+        var circuits = Circuits()
         var lastSuccessAt: Timestamp?
         var lastFailure: CloudError?
         var clockSkew: Duration?
@@ -42,7 +42,7 @@ final class APICaller: Sendable {
     var health: UpstreamHealth {
         self.state.withLock {
             UpstreamHealth(
-                isReachable: $0.breaker.isClosed, lastSuccessAt: $0.lastSuccessAt, lastFailure: $0.lastFailure,
+                isReachable: $0.circuits.isAnswering, lastSuccessAt: $0.lastSuccessAt, lastFailure: $0.lastFailure,
                 waitingCalls: $0.budget.waitingCount, budgetLeft: $0.budget.left(at: self.clock.now))
         }
     }
@@ -84,10 +84,7 @@ final class APICaller: Sendable {
     }
 
     private func attempt(_ request: APIRequest, number: Int, call: CloudCall) async throws(CallFailure) -> [UInt8] {
-        try await self.waitForTurn(call)
-        if let reopening = self.state.withLock({ $0.breaker.admit(at: self.clock.now) }) {
-            throw .notAttempted("the provider has been failing; calls are held back", retryAfter: reopening - self.clock.now)
-        }
+        try await self.waitForTurn(request, call)
         let began = self.clock.now
         let timeout = min(self.configuration.requestTimeout, call.deadline - began)
         var work = WorkContext.current ?? WorkContext(requestID: call.requestID)
@@ -98,7 +95,7 @@ final class APICaller: Sendable {
             timeout: timeout)
         let result = await self.transport(httpRequest)
         let outcome = self.judge(result, of: request)
-        self.record(result, outcome)
+        self.record(result, outcome, of: request, call)
         let report = CallReport(
             requestID: call.requestID, priority: call.priority, method: request.method.rawValue, path: request.path, attempt: number,
             status: (try? result.get())?.status, error: outcome.failure?.error, duration: self.clock.now - began)
@@ -107,8 +104,15 @@ final class APICaller: Sendable {
         return try outcome.get()
     }
 
+    private enum Turn {
+        case now
+        case later(Timestamp)
+        /// A circuit is open.
+        case held(until: Timestamp)
+    }
+
     /// Returns when it is the call's turn in the budget.
-    private func waitForTurn(_ call: CloudCall) async throws(CallFailure) {
+    private func waitForTurn(_ request: APIRequest, _ call: CloudCall) async throws(CallFailure) {
         guard let ticket = self.state.withLock({ $0.budget.enter(call.priority, at: self.clock.now) }) else {
             throw .notAttempted("\(self.configuration.waitingMax) calls wait for the provider already")
         }
@@ -116,8 +120,23 @@ final class APICaller: Sendable {
         while true {
             guard !Task.isCancelled else { throw .notAttempted("cancelled") }
             guard self.clock.now < call.deadline else { throw .notAttempted("the call budget left no room before the deadline") }
-            guard let turn = self.state.withLock({ $0.budget.take(ticket, at: self.clock.now) }) else { return }
-            await self.clock.sleep(until: min(turn, call.deadline))
+            switch self.turn(of: ticket, request, call) {
+            case .now: return
+            case .later(let turn): await self.clock.sleep(until: min(turn, call.deadline))
+            case .held(let reopening):
+                throw .notAttempted("the provider has been failing; calls are held back", retryAfter: reopening - self.clock.now)
+            }
+        }
+    }
+
+    /// A call that is held back takes nothing out of the budget.
+    private func turn(of ticket: CallBudget.Ticket, _ request: APIRequest, _ call: CloudCall) -> Turn {
+        let now = self.clock.now
+        return self.state.withLock { state in
+            if let reopening = state.circuits.reopening(of: request.path, for: call.priority, at: now) { return .held(until: reopening) }
+            if let turn = state.budget.take(ticket, at: now) { return .later(turn) }
+            state.circuits.begin(request.path, at: now)
+            return .now
         }
     }
 
@@ -139,13 +158,17 @@ final class APICaller: Sendable {
         return failure
     }
 
-    private func record(_ result: Result<HTTPResponse, HTTPClientError>, _ outcome: Result<[UInt8], CallFailure>) {
+    private func record(
+        _ result: Result<HTTPResponse, HTTPClientError>, _ outcome: Result<[UInt8], CallFailure>, of request: APIRequest, _ call: CloudCall
+    ) {
         let now = self.clock.now
         self.state.withLock { state in
-            state.breaker.record(Self.verdict(result), at: now)
+            state.circuits.record(Self.outcome(of: result), of: request.path, at: now)
             if let failure = outcome.failure {
                 state.lastFailure = failure.error
-                if failure.error.code == .rateLimited, let pause = failure.error.retryAfter { state.budget.pause(until: now + pause) }
+                if failure.error.code == .rateLimited, let pause = failure.error.retryAfter {
+                    state.budget.pause(until: now + pause, askedOf: call.priority)
+                }
             } else {
                 state.lastSuccessAt = now
                 if let date = (try? result.get())?.date { state.clockSkew = date - now }
@@ -153,13 +176,13 @@ final class APICaller: Sendable {
         }
     }
 
-    private static func verdict(_ result: Result<HTTPResponse, HTTPClientError>) -> CircuitBreaker.Verdict {
+    private static func outcome(of result: Result<HTTPResponse, HTTPClientError>) -> Circuits.Outcome {
         switch result {
-        case .success(let response): response.status >= 500 ? .failing : .alive
+        case .success(let response): response.status >= 500 ? .broken : .answered
         case .failure(let error):
             switch error.code {
-            case .couldNotConnect, .addressRefused, .tlsFailed, .timedOut, .connectionLost, .malformedResponse: .failing
-            case .responseTooLarge: .alive
+            case .couldNotConnect, .addressRefused, .tlsFailed, .timedOut, .connectionLost, .malformedResponse: .unreached
+            case .responseTooLarge: .answered
             case .invalidRequest, .queueFull, .closed, .cancelled, .internalFailure: .none
             }
         }

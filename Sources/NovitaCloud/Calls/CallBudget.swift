@@ -31,6 +31,7 @@ package struct CallBudget: Sendable {
     private var waiting: [Waiting] = []
     private var nextID: UInt64 = 0
     private var pausedUntil = Timestamp(microseconds: 0)
+    private var releasesPausedUntil = Timestamp(microseconds: 0)
 
     /// - Parameters:
     ///   - requestsPerMinute: at least 2.
@@ -70,16 +71,19 @@ package struct CallBudget: Sendable {
         return nil
     }
 
-    /// The provider asked for quiet: nobody's turn comes before.
-    package mutating func pause(until time: Timestamp) {
+    /// The provider asked a call of this priority for quiet. Nobody's turn comes before; but what releases machines waits only for what it
+    /// was asked itself: the limit that another call met may not be its own, and each minute of a machine costs.
+    package mutating func pause(until time: Timestamp, askedOf priority: CallPriority) {
         self.pausedUntil = max(self.pausedUntil, time)
+        if priority == .release { self.releasesPausedUntil = max(self.releasesPausedUntil, time) }
     }
 
     /// When everybody ahead has had a turn, if nobody else comes.
     private func turn(of mine: Waiting, at now: Timestamp) -> Timestamp {
         let urgency = mine.urgency(at: now)
         let ahead = self.waiting.filter { ($0.urgency(at: now), $0.id) < (urgency, mine.id) }
-        var turn = max(self.pausedUntil, self.calls.availability(after: ahead.count, from: now))
+        let pausedUntil = mine.priority == .release ? self.releasesPausedUntil : self.pausedUntil
+        var turn = max(pausedUntil, self.calls.availability(after: ahead.count, from: now))
         if mine.priority == .sweep {
             turn = max(turn, self.sweeps.availability(after: ahead.count { $0.priority == .sweep }, from: now))
         }

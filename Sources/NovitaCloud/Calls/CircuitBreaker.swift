@@ -1,6 +1,6 @@
 package import Fleet
 
-/// Keeps calls from a provider that is down. A pure value: it is told the time.
+/// Keeps calls from what is down. A pure value: it is told the time.
 ///
 /// ```
 /// closed ── failures in a row ──▶ open ── pause over, one call is let through ──▶ half-open
@@ -8,11 +8,10 @@ package import Fleet
 ///   └──────────────────────────────┴───────────────────── any call succeeds ───────────┘
 /// ```
 package struct CircuitBreaker: Sendable {
-    /// What a call said about the provider's health.
+    /// What a call said about the health of what it went to.
     package enum Verdict: Sendable {
         /// It answered, be it with a refusal.
         case alive
-        /// A transport failure or a 5xx.
         case failing
         /// The call ended for reasons of ours.
         case none
@@ -41,14 +40,21 @@ package struct CircuitBreaker: Sendable {
         if case .closed = self.state { true } else { false }
     }
 
-    /// Nil: the call may be made, and must be reported to `record`. Otherwise when to ask again.
-    package mutating func admit(at now: Timestamp) -> Timestamp? {
+    /// When to ask again; nil when a call may be made.
+    package func reopening(at now: Timestamp) -> Timestamp? {
         switch self.state {
-        case .closed: return nil
-        case .open(let until, let pause), .halfOpen(let until, let pause):
-            guard until <= now else { return until }
+        case .closed: nil
+        case .open(let until, _), .halfOpen(let until, _): until <= now ? nil : until
+        }
+    }
+
+    /// A call is made, which must be reported to `record`.
+    package mutating func begin(at now: Timestamp) {
+        switch self.state {
+        case .open(let until, let pause) where until <= now, .halfOpen(let until, let pause) where until <= now:
             self.state = .halfOpen(until: now + Self.longestPause, pause: pause)
-            return nil
+        // One that nothing holds back is no trial.
+        case .closed, .open, .halfOpen: break
         }
     }
 

@@ -1,6 +1,7 @@
 import Fleet
 import NovitaSimulator
 import SQLiteStore
+import Synchronization
 import Testing
 
 @testable import FleetSimulation
@@ -76,6 +77,28 @@ struct EngineTests {
             universe.provider.withSimulator { simulator, _ in simulator.clearFaults() }
             #expect(try await universe.end(of: reply.job).state == .succeeded)
             #expect(universe.ledger.count == 1)
+        }
+    }
+
+    @Test("A search that the provider does not count is no proof that a create brought nothing; what it shows is taken")
+    func uncounted() throws {
+        try Universe.play { universe in
+            universe.provider.statesTotals.withLock { $0 = false }
+            universe.arm(ProviderFault(.dropBefore, on: .createInstance))
+            let reply = try await universe.create(1)
+            await universe.sleep(FleetSettings().settleWindow + .seconds(900))
+            #expect(universe.count(of: .createInstance(CreateRequest())) == 1)
+            let waiting = await universe.running().view.job(reply.job.id)
+            #expect(waiting?.attempts.last?.error.contains("does not say how many") == true)
+            universe.provider.statesTotals.withLock { $0 = true }
+            #expect(try await universe.end(of: reply.job).state == .failed, "the start has taken too long by now")
+            #expect(universe.ledger.isEmpty)
+        }
+        try Universe.play { universe in
+            universe.provider.statesTotals.withLock { $0 = false }
+            universe.arm(ProviderFault(.dropAfter, on: .createInstance))
+            let reply = try await universe.create(1)
+            #expect(try await universe.end(of: reply.job).state == .succeeded && universe.ledger.count == 1)
         }
     }
 

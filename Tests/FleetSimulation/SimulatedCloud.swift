@@ -65,7 +65,9 @@ final class SimulatedCloud: Cloud {
         let begunAt = self.clock.now
         let pass = try await self.pass(InstanceQuery(name: text), call)
         guard !pass.isShort else { throw pass.shortage }
-        return pass.listing(begunAt)
+        var listing = pass.listing(begunAt)
+        listing.isWhole = self.provider.statesTotals.withLock { $0 }
+        return listing
     }
 
     /// One reading of all pages.

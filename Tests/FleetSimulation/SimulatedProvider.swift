@@ -23,6 +23,9 @@ final class SimulatedProvider: Sendable {
     /// What its replies say of the servers' clock.
     let clockSkew = Mutex<Duration?>(nil)
 
+    /// Whether its listings say how many machines there are.
+    let statesTotals = Mutex(true)
+
     init(simulator: NovitaSimulator, clock: VirtualClock, dice: Dice, trace: Trace) {
         self.state = Mutex(State(simulator: simulator))
         self.clock = clock

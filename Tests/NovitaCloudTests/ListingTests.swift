@@ -18,6 +18,8 @@ private struct PagedFleet: Sendable {
     /// Page 0 is an error where pages count from 1; otherwise it is page 1.
     var refusesPageZero = false
     var total = Total.number
+    /// What it says to be the count; nil: what it is.
+    var statedCount: Int?
 
     func answer(_ request: HTTPRequest) -> Result<HTTPResponse, HTTPClientError> {
         guard let asked = request.parameter("pageSize").flatMap(Int.init), let number = request.parameter("pageNum").flatMap(Int.init)
@@ -27,7 +29,7 @@ private struct PagedFleet: Sendable {
         let size = min(asked, self.cap ?? 100)
         let start = max(0, number - self.firstPage) * (self.countsByAskedSize ? asked : size)
         let ids = (start..<max(start, min(start + size, self.count)))
-        return .reply(200, Self.page(ids.map(Self.id), total: self.total, count: self.count))
+        return .reply(200, Self.page(ids.map(Self.id), total: self.total, count: self.statedCount ?? self.count))
     }
 
     static func id(_ number: Int) -> String { "machine-\(number)" }
@@ -163,6 +165,28 @@ struct ListingTests {
         }
         let error = await #expect(throws: CloudError.self) { try await self.list(.over(changing, clock: self.clock)) }
         #expect(error?.code == .malformedReply)
+    }
+
+    @Test(
+        "a listing is whole when every page counts what has come; without a count, or with another, it is no proof of absence",
+        arguments: [
+            (0, 0, .number, true), (3, 3, .number, true), (3, 3, .text, true), (0, 0, .absent, false), (3, 3, .absent, false),
+            (3, 2, .number, false), (150, 150, .number, true), (150, 150, .absent, false),
+        ] as [(Int, Int, PagedFleet.Total, Bool)])
+    fileprivate func whole(count: Int, stated: Int, total: PagedFleet.Total, isWhole: Bool) async throws {
+        let fleet = PagedFleet(count: count, total: total, statedCount: stated)
+        let cloud = NovitaCloud.over(FakeUpstream { request, _ in fleet.answer(request) }, clock: self.clock)
+        let search = try await cloud.machines(named: "machine", call: .test(.transition, within: .seconds(3600), of: self.clock))
+        let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
+        #expect(search.isWhole == isWhole && listing.isWhole == isWhole)
+        #expect(search.machines.count == count && listing.machines.count == count)
+    }
+
+    @Test("a listing that stays short of the provider's count is believed for what it shows, not for what it does not")
+    func shortIsNotWhole() async throws {
+        let cloud = NovitaCloud.over(FakeUpstream(.reply(200, PagedFleet.page(["a"], total: .number, count: 2))), clock: self.clock)
+        let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
+        #expect(listing.machines.count == 1 && !listing.isWhole)
     }
 
     @Test("a reply too large to read is asked for in smaller pages")

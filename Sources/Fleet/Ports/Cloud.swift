@@ -145,18 +145,21 @@ package struct Machine: Sendable, Hashable, Identifiable {
     }
 }
 
-/// A full listing: every page, duplicates dropped.
+/// A listing: every page, duplicates dropped.
 package struct MachineListing: Sendable, Hashable {
     package var machines: [Machine]
     /// When its first page was asked for.
     package var begunAt: Timestamp
     /// Calls that one reading of it takes.
     package var calls: Int
+    /// The provider's own count is what has come. A listing that is not whole shows what there is, and is no proof of what there is not.
+    package var isWhole: Bool
 
-    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1) {
+    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1, isWhole: Bool = true) {
         self.machines = machines
         self.begunAt = begunAt
         self.calls = calls
+        self.isWhole = isWhole
     }
 }
 
@@ -174,7 +177,7 @@ package protocol Cloud: Sendable {
     func machines(status: String?, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void) async throws(CloudError)
         -> MachineListing
     /// The machines whose name holds `text`. Fails when the provider counts more than it shows: what is not in this listing is not
-    /// there, however pages of the full listing get lost.
+    /// there, however pages of the full listing get lost; unless the provider does not count, and it is not whole.
     func machines(named text: String, call: CloudCall) async throws(CloudError) -> MachineListing
     func start(_ id: UpstreamID, call: CloudCall) async throws(CloudError)
     func stop(_ id: UpstreamID, call: CloudCall) async throws(CloudError)

@@ -38,21 +38,21 @@ final class MachineLister: Sendable {
     ) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
         let first = try await self.pass(filter, call: call, onPage: onPage)
-        guard first.isShort else { return MachineListing(machines: first.machines, begunAt: begunAt, calls: first.pages) }
+        guard first.isShort else { return first.listing(begunAt, calls: first.pages) }
         let second = try await self.pass(filter, call: call)
         let both = first.merged(with: second)
         guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }
-        return MachineListing(machines: both.machines, begunAt: begunAt, calls: first.pages)
+        return both.listing(begunAt, calls: first.pages)
     }
 
     /// The machines whose name holds the text. They fit on one page, and a listing that stays short of the provider's own total is
-    /// an error, always: nobody shall take a machine for gone because of a lost page.
+    /// an error, always: nobody shall take a machine for gone because of a lost page. Without a total it is not whole.
     func search(_ text: String, call: CloudCall) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
         var found = try await self.pass(.name(text), call: call)
         if found.isShort { found = found.merged(with: try await self.pass(.name(text), call: call)) }
         guard !found.isShort else { throw .short(found) }
-        return MachineListing(machines: found.machines, begunAt: begunAt)
+        return found.listing(begunAt, calls: 1)
     }
 
     private func pass(
@@ -84,9 +84,7 @@ final class MachineLister: Sendable {
         let size = knowledge.pageSize
         var collector = PageCollector()
         var number = knowledge.firstPage ?? 1
-        if knowledge.firstPage == nil {
-            collector.add(try await self.pageZero(filter, size: size, call: call))
-        }
+        if knowledge.firstPage == nil, let page = try await self.pageZero(filter, size: size, call: call) { collector.add(page) }
         while true {
             var askedAt = self.clock.now
             var page = try await self.page(number, filter, size: size, call: call)
@@ -103,19 +101,19 @@ final class MachineLister: Sendable {
             if isProbed { self.knowledge.withLock { $0.learn(page0: collector.ids, page1: page.machines.map(\.id)) } }
             let hasNews = collector.add(page) || isProbed
             if !hasNews || collector.isComplete(after: page, pageSize: size) { return .complete(collector) }
-            onPage(MachineListing(machines: page.machines, begunAt: askedAt))
+            onPage(MachineListing(machines: page.machines, begunAt: askedAt, isWhole: false))
             number += 1
             guard number < Self.pagesMax else { throw .malformedReply("the listing has no end") }
         }
     }
 
-    /// Empty where the provider counts from 1 and refuses page 0. A refusal of the size comes up again with page 1.
-    private func pageZero(_ filter: MachineFilter, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage {
+    /// Nil where the provider counts from 1 and refuses page 0. A refusal of the size comes up again with page 1.
+    private func pageZero(_ filter: MachineFilter, size: Int, call: CloudCall) async throws(CallFailure) -> MachinePage? {
         do throws(CallFailure) {
             return try await self.page(0, filter, size: size, call: call)
         } catch {
             guard error.error.code == .invalidRequest else { throw error }
-            return MachinePage(machines: [], total: nil)
+            return nil
         }
     }
 
@@ -126,6 +124,12 @@ final class MachineLister: Sendable {
         let machines = items.compactMap(Machine.init)
         guard machines.count == items.count else { throw .malformedReply("a listed machine has no id") }
         return MachinePage(machines: machines, total: json["total"].integer)
+    }
+}
+
+extension PageCollector {
+    fileprivate func listing(_ begunAt: Timestamp, calls: Int) -> MachineListing {
+        MachineListing(machines: self.machines, begunAt: begunAt, calls: calls, isWhole: self.isWhole)
     }
 }
 

@@ -54,8 +54,8 @@ struct PageCollector {
     /// Pages taken in.
     private(set) var pages = 0
     private var known: Set<UpstreamID> = []
-    /// The smallest total that a page has stated; machines may be deleted meanwhile.
-    private(set) var total: Int?
+    /// What the pages have stated; nil for one that stated nothing.
+    private var totals: Set<Int?> = []
 
     /// Takes a page in. - Returns: whether it brought a machine that was not known.
     @discardableResult
@@ -63,7 +63,7 @@ struct PageCollector {
         let before = self.machines.count
         self.pages += 1
         for machine in page.machines where self.known.insert(machine.id).inserted { self.machines.append(machine) }
-        if let total = page.total { self.total = min(self.total ?? total, total) }
+        self.totals.insert(page.total)
         return self.machines.count > before
     }
 
@@ -76,6 +76,12 @@ struct PageCollector {
     func isComplete(after page: MachinePage, pageSize: Int) -> Bool {
         page.machines.count < pageSize && page.total.map { self.machines.count >= $0 } ?? false
     }
+
+    /// The smallest total that a page has stated; machines may be deleted meanwhile.
+    var total: Int? { self.totals.compactMap(\.self).min() }
+
+    /// Each page has stated as the total what has come.
+    var isWhole: Bool { self.totals == [self.machines.count] }
 
     /// Fewer than the provider says that there are.
     var isShort: Bool { self.total.map { self.machines.count < $0 } ?? false }

@@ -8,10 +8,8 @@ package struct APIKey: Sendable {
 
     var authorization: String { "Bearer \(self.value)" }
 
-    /// The text without the key, should the provider have repeated it in a message.
-    func redact(_ text: String) -> String {
-        self.value.isEmpty ? text : text.replacing(self.value, with: "[redacted]")
-    }
+    /// Takes the key out of texts, and other secrets with it.
+    func redaction(with others: [String]) -> Redaction { Redaction([self.value] + others) }
 }
 
 extension APIKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

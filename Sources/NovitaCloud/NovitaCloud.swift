@@ -57,13 +57,13 @@ package final class NovitaCloud: Cloud {
 extension NovitaCloud {
     package func create(_ order: MachineOrder, call: CloudCall) async -> CreateOutcome {
         do throws(CallFailure) {
-            let reply = try await self.caller.json(.post("/gpu/instance/create", order.json, .never), call: call)
+            let request = APIRequest.post("/gpu/instance/create", order.json, .never, secrets: order.environment.secrets)
+            let reply = try await self.caller.json(request, call: call)
             let id = [reply, reply["id"], reply["instanceId"], reply["data"]["id"]].map(\.string).first { !$0.isEmpty }
             guard let id else { throw .malformedReply("the reply to create holds no id") }
             return .created(UpstreamID(rawValue: id))
         } catch {
             var failure = error.error
-            failure.message = order.redact(failure.message)
             if error.mayHaveBeenProcessed { return .unclear(failure) }
             // What was not found is something that the order names.
             if failure.code == .notFound { failure.code = .invalidRequest }
@@ -132,9 +132,11 @@ extension NovitaCloud {
     }
 
     /// Makes a change. The reply's status alone says that it was accepted: its body may be anything.
-    func post(_ path: String, _ body: JSON, _ repeatability: Repeatability, _ call: CloudCall) async throws(CloudError) {
+    func post(
+        _ path: String, _ body: JSON, _ repeatability: Repeatability, secrets: [String] = [], _ call: CloudCall
+    ) async throws(CloudError) {
         do throws(CallFailure) {
-            _ = try await self.caller.send(.post(path, body, repeatability), call: call)
+            _ = try await self.caller.send(.post(path, body, repeatability, secrets: secrets), call: call)
         } catch {
             throw error.changeError
         }

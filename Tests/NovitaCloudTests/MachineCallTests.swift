@@ -96,6 +96,15 @@ struct CreateTests {
         #expect(error.message.contains("bad value"))
     }
 
+    @Test("nor do they stand in what the health and the log are told of the call")
+    func redactionEverywhere() async throws {
+        let (clock, reports) = (JumpingClock(), ReportLog())
+        let cloud = NovitaCloud.over(FakeUpstream(.refusal(400, "VALIDATOR_PARAM", "bad secret-canary")), clock: clock, reports: reports)
+        _ = await cloud.create(.test(), call: .test(.mutation, of: clock))
+        let texts = [cloud.health.lastFailure?.message, reports.reports.last?.error?.message]
+        #expect(texts.allSatisfy { $0?.contains("bad [redacted]") == true })
+    }
+
     struct UnexpectedOutcome: Error {}
 }
 

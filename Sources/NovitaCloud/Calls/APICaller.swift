@@ -146,16 +146,11 @@ final class APICaller: Sendable {
             return .success(response.body)
         case .success(let response):
             let refusal = Refusal(status: response.status, body: response.body, about: request.subject)
-            return .failure(self.redacted(refusal.failure(retryAfter: response.retryAfter)))
+            let redaction = self.configuration.apiKey.redaction(with: request.secrets)
+            return .failure(refusal.failure(retryAfter: response.retryAfter, hiding: redaction))
         case .failure(let error):
-            return .failure(self.redacted(CallFailure(error)))
+            return .failure(CallFailure(error))
         }
-    }
-
-    private func redacted(_ failure: CallFailure) -> CallFailure {
-        var failure = failure
-        failure.error.message = self.configuration.apiKey.redact(failure.error.message)
-        return failure
     }
 
     private func record(

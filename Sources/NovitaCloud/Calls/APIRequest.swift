@@ -28,6 +28,8 @@ struct APIRequest: Sendable {
     var body: JSON?
     var repeatability: Repeatability
     var responseBytesMax = Self.replyBytesMax
+    /// What the body holds and no message may repeat.
+    var secrets: [String] = []
 
     static func get(
         _ path: String, family: Family = .instances, query: [(name: String, value: String)] = [], responseBytesMax: Int = replyBytesMax
@@ -35,8 +37,8 @@ struct APIRequest: Sendable {
         Self(method: .get, path: family.rawValue + path, query: query, repeatability: .always, responseBytesMax: responseBytesMax)
     }
 
-    static func post(_ path: String, _ body: JSON, _ repeatability: Repeatability) -> Self {
-        Self(method: .post, path: Family.instances.rawValue + path, body: body, repeatability: repeatability)
+    static func post(_ path: String, _ body: JSON, _ repeatability: Repeatability, secrets: [String] = []) -> Self {
+        Self(method: .post, path: Family.instances.rawValue + path, body: body, repeatability: repeatability, secrets: secrets)
     }
 
     var subject: Subject {

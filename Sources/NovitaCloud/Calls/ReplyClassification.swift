@@ -11,8 +11,8 @@ struct Refusal: Equatable {
     let status: Int
     /// The symbolic name, empty when there is none.
     let name: String
-    /// For people.
-    let text: String
+    /// For people, as it came: not cut, and with whatever secrets it repeats.
+    private let text: String
     /// The body is JSON and holds a text or a name.
     private let isWorded: Bool
     /// The body's numeric code is the status, as the API writes it.
@@ -36,7 +36,7 @@ struct Refusal: Equatable {
         let text = texts.first { !$0.isEmpty }
         self.isWorded = text != nil || !self.name.isEmpty
         self.repeatsStatus = code.integer == status
-        self.text = Self.printable(text ?? String(decoding: body.prefix(Self.textMax), as: UTF8.self))
+        self.text = text ?? String(decoding: body, as: UTF8.self)
     }
 
     /// `NOT_FOUND` alone is the word of gateways: the API says what it does not find.
@@ -45,12 +45,9 @@ struct Refusal: Equatable {
             && !text.isEmpty && text != "NOT_FOUND"
     }
 
-    private static func printable(_ text: String) -> String {
-        String(text.prefix(Self.textMax).map { $0.unicodeScalars.contains { $0.properties.generalCategory == .control } ? " " : $0 })
-    }
-
-    func failure(retryAfter: Duration?) -> CallFailure {
-        let message = self.text.isEmpty ? "status \(self.status)" : "\(self.status) \(self.text)"
+    func failure(retryAfter: Duration?, hiding redaction: Redaction = Redaction()) -> CallFailure {
+        let text = redaction.printable(self.text, atMost: Self.textMax)
+        let message = text.isEmpty ? "status \(self.status)" : "\(self.status) \(text)"
         // Whoever refused is known for every other code, and with it that nothing was done.
         return CallFailure(self.code, message, retryAfter: retryAfter, mayHaveBeenProcessed: self.code == .unavailable)
     }

@@ -33,8 +33,6 @@ extension MachineOrder {
     private var ports: String {
         self.spec.ports.map { "\($0.port)/\($0.protocol.rawValue)" }.joined(separator: ",")
     }
-
-    func redact(_ text: String) -> String { self.environment.redact(text) }
 }
 
 extension InstanceEnvironment {
@@ -47,10 +45,5 @@ extension InstanceEnvironment {
             values.sorted { $0.key < $1.key }.map { .object([.init("key", .string($0.key)), .init("value", .string($0.value))]) })
     }
 
-    /// The text without the values, should the provider have repeated one. Short values are left: they are no secrets, and would be
-    /// found everywhere.
-    func redact(_ text: String) -> String {
-        self.values.values.filter { $0.count >= 6 }.sorted { ($0.count, $0) > ($1.count, $1) }
-            .reduce(text) { $0.replacing($1, with: "[redacted]") }
-    }
+    var secrets: [String] { Array(self.values.values) }
 }

@@ -17,13 +17,7 @@ extension NovitaCloud {
 
     /// A second one would reset the container again.
     package func upgrade(_ id: UpstreamID, _ upgrade: MachineUpgrade, call: CloudCall) async throws(CloudError) {
-        do throws(CloudError) {
-            try await self.post("/gpu/instance/upgrade", upgrade.json(for: id), .ifNotProcessed, call)
-        } catch {
-            var error = error
-            error.message = upgrade.environment.redact(error.message)
-            throw error
-        }
+        try await self.post("/gpu/instance/upgrade", upgrade.json(for: id), .ifNotProcessed, secrets: upgrade.environment.secrets, call)
     }
 
     /// A second one would begin a second job.

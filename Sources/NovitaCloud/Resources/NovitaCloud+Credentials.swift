@@ -17,14 +17,8 @@ extension NovitaCloud {
         let body = JSON.object(
             ("name", .string(draft.name)), ("username", .string(draft.username)), ("password", .string(draft.password)))
         defer { self.resources.registryCredentials.clear() }
-        do throws(CloudError) {
-            let id = try await self.make("/repository/auth/save", body, idKeys: ["id"], call)
-            return id.map(RegistryCredentialID.init(rawValue:))
-        } catch {
-            var error = error
-            error.message = InstanceEnvironment(["": draft.password]).redact(error.message)
-            throw error
-        }
+        let id = try await self.make("/repository/auth/save", body, idKeys: ["id"], secrets: [draft.password], call)
+        return id.map(RegistryCredentialID.init(rawValue:))
     }
 
     package func deleteRegistryCredential(_ id: RegistryCredentialID, call: CloudCall) async throws(CloudError) {

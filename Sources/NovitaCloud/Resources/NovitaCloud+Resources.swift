@@ -29,9 +29,11 @@ extension NovitaCloud: CloudResources {
     }
 
     /// Makes something, once. - Returns: its id, where the provider tells it under one of the keys, or alone.
-    func make(_ path: String, _ body: JSON, idKeys: [String], _ call: CloudCall) async throws(CloudError) -> String? {
+    func make(
+        _ path: String, _ body: JSON, idKeys: [String], secrets: [String] = [], _ call: CloudCall
+    ) async throws(CloudError) -> String? {
         do throws(CallFailure) {
-            let bytes = try await self.caller.send(.post(path, body, .ifNotProcessed), call: call)
+            let bytes = try await self.caller.send(.post(path, body, .ifNotProcessed, secrets: secrets), call: call)
             // The status says that it was made; a body that is no JSON tells no id.
             let reply = (try? JSON(parsing: bytes)) ?? .null
             let holders = [reply, reply["data"]] + reply["network"].elements

@@ -19,17 +19,10 @@ extension NovitaCloud {
 
     package func createTemplate(_ draft: TemplateDraft, call: CloudCall) async throws(CloudError) -> TemplateID {
         defer { self.resources.templates.clear() }
-        do throws(CloudError) {
-            let id = try await self.make("/template/create", .object(("template", draft.json)), idKeys: ["templateId", "id"], call)
-            guard let id else {
-                throw CloudError(.malformedReply, "the reply to a new template holds no id", mayHaveTakenEffect: true)
-            }
-            return TemplateID(rawValue: id)
-        } catch {
-            var error = error
-            error.message = draft.environment.redact(error.message)
-            throw error
-        }
+        let body = JSON.object(("template", draft.json))
+        let id = try await self.make("/template/create", body, idKeys: ["templateId", "id"], secrets: draft.environment.secrets, call)
+        guard let id else { throw CloudError(.malformedReply, "the reply to a new template holds no id", mayHaveTakenEffect: true) }
+        return TemplateID(rawValue: id)
     }
 
     package func deleteTemplate(_ id: TemplateID, call: CloudCall) async throws(CloudError) {

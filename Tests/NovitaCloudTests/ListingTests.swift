@@ -126,13 +126,66 @@ struct ListingTests {
     @Test("a machine that moves from page to page while they are read is listed once, and does not change what was learned")
     func shifting() {
         var knowledge = PagingKnowledge()
-        let ids = (0..<200).map { UpstreamID(rawValue: "\($0)") }
-        knowledge.learn(page0: Array(ids[0..<100]), page1: [ids[99]])
+        let machines = (0..<200).map { Machine(id: UpstreamID(rawValue: "\($0)"), name: "", status: "running") }
+        func page(_ machines: some Sequence<Machine>) -> MachinePage { MachinePage(machines: Array(machines), total: 200) }
+        knowledge.learn(page0: page(machines[0..<100]), page1: page([machines[99]]))
         #expect(knowledge.firstPage == 0)
-        knowledge.learn(page0: Array(ids[0..<100]), page1: Array(ids[2..<102]))
+        knowledge.learn(page0: page(machines[0..<100]), page1: page(machines[2..<102]))
         #expect(knowledge.firstPage == 1)
-        knowledge.learn(page0: [], page1: [])
+        knowledge.learn(page0: page([]), page1: page([]))
         #expect(knowledge.firstPage == 1)
+        knowledge.doubtFirstPage()
+        knowledge.learn(page0: nil, page1: MachinePage(machines: machines, total: nil))
+        #expect(knowledge.firstPage == nil, "without a total nothing would tell that it is wrong")
+    }
+
+    @Test(
+        "what was learned wrongly, from a page that got lost, is found out by the next listing that lacks something",
+        arguments: [(0, 0), (0, 1), (1, 0), (1, 1)], [50, 250])
+    func learnedWrongly(pages: (first: Int, lost: Int), count: Int) async throws {
+        let (firstPage, lost) = pages
+        let lossy = PagedFleet(count: count, firstPage: firstPage)
+        let served = PagedFleet(count: 250, firstPage: firstPage)
+        let isLosing = Mutex(true)
+        let upstream = FakeUpstream { request, _ in
+            guard isLosing.withLock({ $0 }) else { return served.answer(request) }
+            let isLost = request.parameter("pageNum") == "\(lost)"
+            return isLost ? .reply(200, PagedFleet.page([], total: .number, count: count)) : lossy.answer(request)
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        _ = try? await self.list(cloud)
+        isLosing.withLock { $0 = false }
+        for _ in 0..<3 { #expect(try await self.list(cloud).count == 250) }
+        let before = upstream.requests.count
+        _ = try await self.list(cloud)
+        let asked = upstream.requests.dropFirst(before).compactMap { $0.parameter("pageNum") }
+        #expect(asked == (firstPage..<firstPage + 3).map { "\($0)" }, "learned again")
+    }
+
+    @Test("a refusal for another reason than the page's size leaves the size, and one for its size is tried again after an hour")
+    func otherRefusal() async throws {
+        let fleet = PagedFleet(count: 2090, firstPage: 1, cap: 5000)
+        let refused = Mutex(Int.max)
+        let upstream = FakeUpstream { request, _ in
+            let size = request.parameter("pageSize").flatMap(Int.init) ?? 0
+            return size > refused.withLock { $0 } ? .refusal(400, "VALIDATOR_PARAM") : fleet.answer(request)
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        func sizes() async throws -> Set<String> {
+            let before = upstream.requests.count
+            _ = try? await self.list(cloud)
+            return Set(upstream.requests.dropFirst(before).compactMap { $0.parameter("pageSize") })
+        }
+        refused.withLock { $0 = 0 }
+        _ = try await sizes()
+        refused.withLock { $0 = .max }
+        #expect(try await sizes() == ["1000"])
+        refused.withLock { $0 = 500 }
+        #expect(try await sizes() == ["1000", "100"])
+        refused.withLock { $0 = .max }
+        #expect(try await sizes() == ["100"])
+        self.clock.advance(by: .seconds(3600))
+        #expect(try await sizes() == ["1000"])
     }
 
     @Test("a page that comes short once is made up for by a second pass")

@@ -39,7 +39,7 @@ final class MachineLister: Sendable {
         let begunAt = self.clock.now
         let first = try await self.pass(filter, call: call, onPage: onPage)
         guard first.isShort else { return first.listing(begunAt, calls: first.pages) }
-        let second = try await self.pass(filter, call: call)
+        let second = try await self.secondPass(filter, call: call)
         let both = first.merged(with: second)
         guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }
         return both.listing(begunAt, calls: first.pages)
@@ -50,7 +50,7 @@ final class MachineLister: Sendable {
     func search(_ text: String, call: CloudCall) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
         var found = try await self.pass(.name(text), call: call)
-        if found.isShort { found = found.merged(with: try await self.pass(.name(text), call: call)) }
+        if found.isShort { found = found.merged(with: try await self.secondPass(.name(text), call: call)) }
         guard !found.isShort else { throw .short(found) }
         return found.listing(begunAt, calls: 1)
     }
@@ -58,18 +58,27 @@ final class MachineLister: Sendable {
     private func pass(
         _ filter: MachineFilter, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void = { _ in }
     ) async throws(CallFailure) -> PageCollector {
+        var knowledge = self.knowledge.withLock { $0.current(at: self.clock.now) }
         while true {
-            let knowledge = self.knowledge.withLock { $0 }
             do throws(CallFailure) {
                 switch try await self.pass(filter, knowledge: knowledge, call: call, onPage: onPage) {
-                case .complete(let collector): return collector
-                case .cut(let granted): _ = self.knowledge.withLock { $0.shrink(from: knowledge.pageSize, to: granted) }
+                case .complete(let collector):
+                    let size = knowledge.pageSize
+                    self.knowledge.withLock { $0.keep(size, at: self.clock.now) }
+                    return collector
+                case .cut(let granted): _ = knowledge.shrink(to: granted)
                 }
             } catch {
-                let isAboutSize = error.isReplyTooLarge || error.error.code == .invalidRequest
-                guard isAboutSize, self.knowledge.withLock({ $0.shrink(from: knowledge.pageSize) }) else { throw error }
+                let mayBeAboutSize = error.isReplyTooLarge || error.error.code == .invalidRequest
+                guard mayBeAboutSize, knowledge.shrink() else { throw error }
             }
         }
+    }
+
+    /// After one that came short.
+    private func secondPass(_ filter: MachineFilter, call: CloudCall) async throws(CallFailure) -> PageCollector {
+        self.knowledge.withLock { $0.doubtFirstPage() }
+        return try await self.pass(filter, call: call)
     }
 
     private enum Pass {
@@ -84,7 +93,8 @@ final class MachineLister: Sendable {
         let size = knowledge.pageSize
         var collector = PageCollector()
         var number = knowledge.firstPage ?? 1
-        if knowledge.firstPage == nil, let page = try await self.pageZero(filter, size: size, call: call) { collector.add(page) }
+        let page0 = knowledge.firstPage == nil ? try await self.pageZero(filter, size: size, call: call) : nil
+        if let page0 { collector.add(page0) }
         while true {
             var askedAt = self.clock.now
             var page = try await self.page(number, filter, size: size, call: call)
@@ -98,7 +108,10 @@ final class MachineLister: Sendable {
             }
             // Page 1 may bring nothing new where page 0 was the same.
             let isProbed = knowledge.firstPage == nil && number == 1
-            if isProbed { self.knowledge.withLock { $0.learn(page0: collector.ids, page1: page.machines.map(\.id)) } }
+            if isProbed {
+                let page1 = page
+                self.knowledge.withLock { $0.learn(page0: page0, page1: page1) }
+            }
             let hasNews = collector.add(page) || isProbed
             if !hasNews || collector.isComplete(after: page, pageSize: size) { return .complete(collector) }
             onPage(MachineListing(machines: page.machines, begunAt: askedAt, isWhole: false))

@@ -7,10 +7,20 @@ struct PagingKnowledge: Sendable, Equatable {
     /// The size that is known to be accepted.
     private static let pageSizeUsual = 100
     private static let pageSizeMin = 10
+    /// Larger pages are tried again after so long: trying costs a few calls, and small pages cost many in an hour.
+    private static let pageSizeKept: Duration = .seconds(3600)
 
     private(set) var pageSize = Self.pageSizeWished
-    /// 0 or 1; nil as long as nothing has been listed that would tell.
+    /// When the size wished for is tried again; nil while it is asked for.
+    private var largerAt: Timestamp?
+    /// 0 or 1; nil as long as nothing has been listed that would tell, or what has been learned is in doubt.
     private(set) var firstPage: Int?
+
+    /// What a listing that begins now goes by.
+    mutating func current(at now: Timestamp) -> PagingKnowledge {
+        if let largerAt = self.largerAt, largerAt <= now { (self.pageSize, self.largerAt) = (Self.pageSizeWished, nil) }
+        return self
+    }
 
     /// Whether the page has fewer machines than asked for although more come behind it: the provider cuts pages without a word. Whether it
     /// then counts by the size asked for or by its own nobody knows, so that only a size that it grants is safe.
@@ -23,23 +33,35 @@ struct PagingKnowledge: Sendable, Equatable {
         return page.total.map { $0 > collected && $0 > pagesBefore * pageSize + page.machines.count } ?? true
     }
 
-    /// A page of this size was refused, cut, or too large to read: smaller ones from now on. False when there is none.
+    /// A page was refused, cut, or too large to read: smaller ones for the rest of this listing. False when there is none.
     ///
     /// - Parameter granted: machines on the page that was cut, which is what the provider grants; nil when it granted none.
-    mutating func shrink(from size: Int, to granted: Int? = nil) -> Bool {
-        guard size > Self.pageSizeMin else { return false }
-        self.pageSize = size > Self.pageSizeUsual ? max(Self.pageSizeUsual, granted ?? 0) : max(Self.pageSizeMin, size / 2)
+    mutating func shrink(to granted: Int? = nil) -> Bool {
+        guard self.pageSize > Self.pageSizeMin else { return false }
+        let isLarge = self.pageSize > Self.pageSizeUsual
+        self.pageSize = isLarge ? max(Self.pageSizeUsual, granted ?? 0) : max(Self.pageSizeMin, self.pageSize / 2)
         return true
     }
 
-    /// Learns from pages 0 and 1 of the same list. Machines may come and go in between, so that a few differences, or a machine that
-    /// moved from one page to the other, prove nothing.
-    mutating func learn(page0: [UpstreamID], page1: [UpstreamID]) {
-        guard !page0.isEmpty || !page1.isEmpty else { return }
-        let shared = Set(page0).intersection(page1).count
-        let isSamePage = page0.isEmpty || shared * 2 >= max(page0.count, page1.count)
+    /// A listing has come through with pages of this size. Where larger ones had been refused it is certain only now that it was for
+    /// their size.
+    mutating func keep(_ size: Int, at now: Timestamp) {
+        guard size < self.pageSize else { return }
+        (self.pageSize, self.largerAt) = (size, now + Self.pageSizeKept)
+    }
+
+    /// Learns from pages 0 and 1 of the same list; page 0 is nil where it was refused. Machines may come and go in between, so that a few
+    /// differences, or a machine that moved from one page to the other, prove nothing. What is learned may be wrong all the same, after a
+    /// page that got lost: it is only gone by where a total tells when a listing lacks a page; see `doubtFirstPage`.
+    mutating func learn(page0: MachinePage?, page1: MachinePage) {
+        let (ids0, ids1) = (Set(page0?.machines.map(\.id) ?? []), Set(page1.machines.map(\.id)))
+        guard page1.total != nil, !ids0.isEmpty || !ids1.isEmpty else { return }
+        let isSamePage = ids0.isEmpty || ids0.intersection(ids1).count * 2 >= max(ids0.count, ids1.count)
         self.firstPage = isSamePage ? 1 : 0
     }
+
+    /// A listing came short of the provider's own total: it may have begun at the wrong page. The next one finds out again.
+    mutating func doubtFirstPage() { self.firstPage = nil }
 }
 
 struct MachinePage: Sendable {

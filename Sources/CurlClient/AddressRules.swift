@@ -33,6 +33,7 @@ package enum AddressRules: Sendable, Hashable {
     /// An IPv6 address that stands for an IPv4 one is judged as that.
     private static func isGlobalV6(_ bytes: [UInt8]) -> Bool {
         if Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
+        if Block([0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
         if Block([0, 0x64, 0xFF, 0x9B], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
         if Block([0x20, 0x02], 16).contains(bytes) { return self.isGlobal(Array(bytes[2..<6])) }
         if Block([0x20, 0x01, 0, 0], 32).contains(bytes) { return self.isGlobal(bytes[12...].map { ~$0 }) }
@@ -65,9 +66,10 @@ package enum AddressRules: Sendable, Hashable {
         Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
     ]
 
-    /// The same of IPv6: unspecified and loopback, unique-local, link-local, site-local, multicast, documentation.
+    /// The same of IPv6: unspecified and loopback, unique-local, link-local, site-local, multicast, documentation, and the translators
+    /// that a network has for itself (RFC 8215), which put the IPv4 address where they like.
     private static let reservedV6: [Block] = [
         Block([], 127), Block([0xFC], 7), Block([0xFE, 0x80], 10), Block([0xFE, 0xC0], 10), Block([0xFF], 8),
-        Block([0x20, 0x01, 0x0D, 0xB8], 32),
+        Block([0x20, 0x01, 0x0D, 0xB8], 32), Block([0, 0x64, 0xFF, 0x9B, 0, 1], 48),
     ]
 }

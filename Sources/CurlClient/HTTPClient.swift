@@ -11,8 +11,13 @@ package final class HTTPClient: Sendable {
     private let nextID = Atomic<UInt64>(0)
     private let isShutDown = Atomic(false)
 
-    package init(_ configuration: HTTPClientConfiguration = HTTPClientConfiguration()) throws(HTTPClientError) {
-        let loop = try TransferLoop(configuration: configuration)
+    package convenience init(_ configuration: HTTPClientConfiguration = HTTPClientConfiguration()) throws(HTTPClientError) {
+        try self.init(configuration) { configuration throws(HTTPClientError) in try MultiHandle(configuration: configuration) }
+    }
+
+    /// - Parameter makeMulti: asked again whenever libcurl has broken off.
+    init(_ configuration: HTTPClientConfiguration, makeMulti: @escaping TransferLoop.MakeMulti) throws(HTTPClientError) {
+        let loop = try TransferLoop(configuration: configuration, makeMulti: makeMulti)
         self.loop = loop
         self.configuration = configuration
         thread = try TransferThread { loop.run() }

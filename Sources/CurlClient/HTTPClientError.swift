@@ -23,7 +23,7 @@ package struct HTTPClientError: Error, Equatable {
         case responseTooLarge
         /// What came is not HTTP.
         case malformedResponse
-        /// libcurl refused an option or ran out of memory.
+        /// libcurl refused an option, ran out of memory or broke off; later requests may do.
         case internalFailure
     }
 

@@ -5,13 +5,24 @@ final class TransferLoop: Sendable {
     /// Longest sleep while nothing is due. Wake-ups end it, so it bounds only how long a lost one could matter.
     private static let idleWait: Duration = .seconds(60)
 
+    /// After libcurl broke off, before it is begun anew: one that breaks off each time must not take a processor for itself, and a
+    /// client that is shut down meanwhile waits no longer than this.
+    private static let restartPause: Duration = .milliseconds(100)
+
+    typealias MakeMulti = @Sendable (HTTPClientConfiguration) throws(HTTPClientError) -> MultiHandle
+
     private let inbox: Mutex<Inbox>
-    private let multi: MultiHandle
+    /// Replaced by the transfer thread alone, after libcurl broke off.
+    private let currentMulti: Mutex<MultiHandle>
+    private let makeMulti: MakeMulti
     private let configuration: HTTPClientConfiguration
 
-    init(configuration: HTTPClientConfiguration) throws(HTTPClientError) {
+    private var multi: MultiHandle { currentMulti.withLock { $0 } }
+
+    init(configuration: HTTPClientConfiguration, makeMulti: @escaping MakeMulti) throws(HTTPClientError) {
         inbox = Mutex(Inbox(requestsMax: configuration.requestsMax))
-        multi = try MultiHandle(configuration: configuration)
+        currentMulti = Mutex(try makeMulti(configuration))
+        self.makeMulti = makeMulti
         self.configuration = configuration
     }
 
@@ -40,21 +51,36 @@ final class TransferLoop: Sendable {
 
     func run() {
         var work = Work()
-        do throws(MultiHandle.Failure) {
-            while take(into: &work) {
-                expire(&work)
-                admit(&work)
-                try multi.perform()
-                finish(&work)
-                expire(&work)
-                admit(&work)
-                try multi.poll(timeout: work.untilNextExpiry(at: .now) ?? Self.idleWait)
+        while take(into: &work) {
+            do throws(MultiHandle.Failure) {
+                try turn(&work)
+            } catch {
+                restart(&work, after: error)
             }
-        } catch {
-            // libcurl has lost its own state or the system has no memory: no transfer can be saved, and new ones are refused.
-            inbox.withLock { $0.close() }
         }
         abandon(&work)
+    }
+
+    private func turn(_ work: inout Work) throws(MultiHandle.Failure) {
+        expire(&work)
+        admit(&work)
+        try multi.perform()
+        finish(&work)
+        expire(&work)
+        admit(&work)
+        try multi.poll(timeout: work.untilNextExpiry(at: .now) ?? Self.idleWait)
+    }
+
+    /// libcurl has lost its own state, or the system has no memory: no transfer under way can be saved. The process is not ended for it:
+    /// it is what deletes machines, and a new handle shares nothing with the old one. Where there is none, the old one is tried again.
+    private func restart(_ work: inout Work, after failure: MultiHandle.Failure) {
+        for active in work.active.values {
+            multi.remove(active.transfer)
+            answer(active.reply, .failure(active.transfer.failure(.internalFailure, "libcurl broke off: \(failure.message)")))
+        }
+        work.active = [:]
+        TransferThread.pause(Self.restartPause)
+        if let fresh = try? makeMulti(configuration) { currentMulti.withLock { $0 = fresh } }
     }
 
     /// Whether to go on.

@@ -30,6 +30,11 @@ struct TransferThread: Sendable {
         _ = pthread_join(thread, nil)
     }
 
+    /// Keeps the thread that calls from going on for so long.
+    static func pause(_ duration: Duration) {
+        usleep(UInt32(clamping: duration.positiveMilliseconds * 1000))
+    }
+
     fileprivate static func enter(_ context: UnsafeMutableRawPointer?) {
         guard let context = unsafe context else { return }
         blockSignals()

@@ -36,12 +36,19 @@ extension StepRunner {
 
     private func order(_ terms: MachineTerms, of id: UpstreamID, for job: Job) async -> CloudError? {
         do throws(CloudError) {
-            try await self.world.cloud.change(terms, of: id, call: self.world.call(.mutation, requestID: job.id.rawValue))
+            try await self.world.cloud.change(terms, of: id, call: self.world.call(terms.priority, requestID: job.id.rawValue))
             self.world.upstreamAnswered(nil)
             return nil
         } catch {
             self.world.upstreamAnswered(error)
             return error
         }
+    }
+}
+
+extension MachineTerms {
+    /// A renewal that is not called off in time costs a month.
+    fileprivate var priority: CallPriority {
+        if case .automaticRenewal(months: nil) = self { .release } else { .mutation }
     }
 }

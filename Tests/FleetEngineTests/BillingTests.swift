@@ -1,5 +1,6 @@
 import Fleet
 import NovitaSimulator
+import Synchronization
 import Testing
 
 @testable import FleetSimulation
@@ -87,7 +88,9 @@ struct BillingTests {
             #expect(second == first + .seconds(60 * 86_400) && Self.prepaid(universe) == Self.month.micros * 3)
             universe.arm(ProviderFault(.dropAfter, on: .setAutoRenew, times: 1))
             #expect(try await end(BillingChange(autoRenewMonths: 3), "3")?.autoRenewMonths == 3)
+            universe.provider.termPriorities.withLock { $0 = [] }
             #expect(try await end(BillingChange(autoRenewMonths: 0), "4")?.autoRenewMonths == 0)
+            #expect(universe.provider.termPriorities.withLock { $0 } == [.release], "a renewal that is called off goes ahead")
             let migration = AutoMigration(isOn: true, includesSystemDisk: true)
             let facts = try await end(BillingChange(autoMigration: migration), "5")
             #expect(facts == BillingFacts(paidUntil: second, autoRenewMonths: 0, autoMigration: migration))

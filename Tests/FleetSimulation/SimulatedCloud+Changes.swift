@@ -1,5 +1,6 @@
 import Fleet
 import NovitaSimulator
+import Synchronization
 
 /// Changes of machines, and what the provider does in the background.
 extension SimulatedCloud {
@@ -32,6 +33,7 @@ extension SimulatedCloud {
             case .automaticRenewal(let months): .autoRenew(ids: [id.rawValue], months: months)
             case .automaticMigration(let isOn, let disk): .autoMigrate(id: id.rawValue, isOn: isOn, includesSystemDisk: disk)
             }
+        self.provider.termPriorities.withLock { $0.append(call.priority) }
         do throws(CloudError) {
             _ = try await self.exchange(.changeTerms(request), call)
         } catch {

@@ -4,7 +4,7 @@ import Synchronization
 
 /// One server's way to the provider: a `Cloud` without HTTP, with deadlines, a call budget and a cached catalogue.
 final class SimulatedCloud: Cloud {
-    private let provider: SimulatedProvider
+    let provider: SimulatedProvider
     private let clock: VirtualClock
     private let life: Life
     private let requestsPerMinute: Int

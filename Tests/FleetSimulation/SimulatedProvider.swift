@@ -26,6 +26,9 @@ final class SimulatedProvider: Sendable {
     /// Whether its listings say how many machines there are.
     let statesTotals = Mutex(true)
 
+    /// How urgent the calls were that changed terms.
+    let termPriorities = Mutex<[CallPriority]>([])
+
     init(simulator: NovitaSimulator, clock: VirtualClock, dice: Dice, trace: Trace) {
         self.state = Mutex(State(simulator: simulator))
         self.clock = clock

@@ -106,6 +106,7 @@ struct AccountResourceTests {
         var delete = NovitaiV1.DeleteNetworkVolumeRequest()
         delete.id = made.networkVolume?.id ?? ""
         _ = try await fixture.catalog.deleteNetworkVolume(delete, context: Self.context())
+        #expect(self.account(fixture).deletePriorities == [.release], "what it costs ends with it")
         let again = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
         #expect(!again.existed && self.account(fixture).createCalls == 3)
     }

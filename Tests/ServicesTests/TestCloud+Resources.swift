@@ -19,6 +19,8 @@ extension TestCloud: CloudResources {
         var hidesIDs = false
         /// What is made shows only after so many lists.
         var hiddenLists = 0
+        /// Of the calls that deleted volumes.
+        var deletePriorities: [CallPriority] = []
     }
 
     private func list<Item: Sendable>(_ isFresh: Bool, _ items: (Account) -> [Item]) throws(CloudError) -> Fetched<[Item]> {
@@ -88,6 +90,7 @@ extension TestCloud: CloudResources {
         }
     }
     func deleteNetworkVolume(_ id: NetworkVolumeID, call: CloudCall) async throws(CloudError) {
+        self.state.withLock { $0.account.deletePriorities.append(call.priority) }
         try self.remove { $0.volumes.removeFirst { $0.id == id } }
     }
 

@@ -88,6 +88,9 @@ extension CatalogHandlers {
         let violations = ResourceRules.violations(request.id, "id", lengths: ResourceRules.nameLengths)
         let subject = "\(kind) \(request.id)"
         let requestID = try await self.apply(request, violations, subject: subject, context) { call throws(CloudError) in
+            var call = call
+            // A volume costs until it is gone.
+            call.priority = .release
             do throws(CloudError) { try await body(call) } catch { if error.code != .notFound { throw error } }
         }
         if !request.validateOnly { try await self.maker.deleted(subject) }

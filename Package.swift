@@ -100,7 +100,7 @@ let package = Package(
         library("Traces"),
         library("Fleet", ["Traces"]),
         library("FleetEngine", ["Fleet", "Traces"]),
-        library("SQLiteStore", ["Fleet", deque, grdb]),
+        library("SQLiteStore", ["Fleet", "JSONText", deque, grdb]),
         library("Secrets", ["Fleet", crypto]),
 
         // The provider.
@@ -200,6 +200,7 @@ let package = Package(
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
         tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
+        tests("JSONTextTests", ["JSONText"]),
         tests(
             "NovitaCloudTests",
             [
@@ -231,7 +232,7 @@ let package = Package(
         tests("SecretsTests", ["Fleet", "SQLiteStore", "Secrets", "StoreContract", grdb]),
         tests("SettingsTests", ["Fleet", "Settings"]),
         tests(
-            "SQLiteStoreTests", ["Fleet", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", "Traces", grdb],
+            "SQLiteStoreTests", ["Fleet", "JSONText", "SQLiteStore", "StoreContract", "StoreCrashChild", "TestSupport", "Traces", grdb],
             exclude: ["Golden"]),
         tests("TelemetryTests", ["Telemetry", "Traces", logging]),
         tests("TraceExportTests", ["Fleet", "NovitaiProto", "OTLPProto", "RPCCore", "Telemetry", "TraceExport", "Traces", logging]),

@@ -1,6 +1,8 @@
 import Fleet
 import Foundation
 import GRDB
+import JSONText
+import Synchronization
 
 /// Tells the database that was last open here from one that was restored or copied.
 ///
@@ -8,7 +10,7 @@ import GRDB
 /// names the database file itself by its number on the disk (not by the disk's, which may be another one after a reboot). A backup that is
 /// put back holds an older token or none, a copy has another number or no such file. The file is written first, with both tokens, so that a
 /// crash in between is no restore; and what there is to doubt is written down before that, so that a crash does not hide it.
-struct DatabaseMark {
+final class DatabaseMark: Sendable {
     private struct Content: Codable {
         /// The token that the database has, or is being given; and the one that it had.
         var token: String
@@ -19,6 +21,9 @@ struct DatabaseMark {
     private let path: String
     private let databasePath: String
     private let isDurable: Bool
+    /// The file's number, once it has been asked for: what is opened is what is marked, whatever is put in its place meanwhile. Foundation
+    /// tells it only together with the names of the owner and the group, for which it reads two files of the system each time.
+    private let knownFileNumber = Mutex<UInt64?>(nil)
 
     init(besides databasePath: String, isDurable: Bool) {
         self.path = databasePath + ".mark"
@@ -35,7 +40,7 @@ struct DatabaseMark {
             return "the database is from before \(self.name) beside it: a backup was put back"
         }
         guard let data = FileManager.default.contents(atPath: self.path),
-            let content = try? JSONDecoder().decode(Content.self, from: data)
+            let content = try? JSONTextDecoder.decode(Content.self, from: String(decoding: data, as: UTF8.self))
         else { return "the file \(self.name) beside the database is missing or damaged: the database was copied" }
         if content.token != token, content.tokenBefore != token {
             return "the database is older or newer than \(self.name) beside it: a backup was put back"
@@ -51,7 +56,7 @@ struct DatabaseMark {
         guard let file = self.fileNumber else { throw CocoaError(.fileReadUnknown) }
         let content = Content(token: token, tokenBefore: before, file: file)
         let url = URL(fileURLWithPath: self.path)
-        try JSONEncoder().encode(content).write(to: url, options: .atomic)
+        try Data(JSONTextEncoder.text(of: content).utf8).write(to: url, options: .atomic)
         guard self.isDurable else { return }
         let handle = try FileHandle(forUpdating: url)
         try handle.synchronize()
@@ -67,8 +72,13 @@ struct DatabaseMark {
     private var name: String { URL(fileURLWithPath: self.path).lastPathComponent }
 
     private var fileNumber: UInt64? {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: self.databasePath)
-        return (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value
+        self.knownFileNumber.withLock { known in
+            if known == nil {
+                let attributes = try? FileManager.default.attributesOfItem(atPath: self.databasePath)
+                known = (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value
+            }
+            return known
+        }
     }
 }
 

@@ -1,18 +1,11 @@
 import Fleet
-import Foundation
+import JSONText
 
 /// The JSON of a domain value, keys sorted so that equal values are equal texts.
 enum Payload {
-    private static let encoder: JSONEncoder = {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }()
-    private static let decoder = JSONDecoder()
-
     static func encode(_ value: some Encodable) throws(StoreError) -> String {
         do {
-            return String(decoding: try self.encoder.encode(value), as: UTF8.self)
+            return try JSONTextEncoder.text(of: value)
         } catch {
             throw .unavailable("a value cannot be encoded as JSON")
         }
@@ -21,7 +14,7 @@ enum Payload {
     /// The error names the row only: what cannot be read may be a secret.
     static func decode<Value: Decodable>(_ type: Value.Type, from text: String, row: String) throws(StoreError) -> Value {
         do {
-            return try self.decoder.decode(type, from: Data(text.utf8))
+            return try JSONTextDecoder.decode(type, from: text)
         } catch {
             throw .unavailable("the payload of \(row) cannot be read")
         }

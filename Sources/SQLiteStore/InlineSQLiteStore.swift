@@ -2,7 +2,7 @@ package import Fleet
 
 /// The store without a thread: every call runs to its end on the caller's, so that a seeded scheduler decides the order of all.
 ///
-/// A simulated crash is: drain nothing more, `close`, open the same file again.
+/// A simulated crash is: drain nothing more, `abandon`, open the same file again.
 package struct InlineSQLiteStore: SQLiteStoreAdapter {
     package let core: SQLiteCore
     package var limits: SQLiteLimits { self.core.limits }
@@ -22,5 +22,10 @@ package struct InlineSQLiteStore: SQLiteStoreAdapter {
 
     package func close() {
         self.core.close()
+    }
+
+    /// Nothing is written down for the end, as when the process dies.
+    package func abandon() {
+        self.core.abandon()
     }
 }

@@ -20,6 +20,8 @@ package final class SQLiteCore: Sendable {
         var mark = ""
         var markedAt = ContinuousClock.now
         var resting: RestingInstances = [:]
+        /// The newest one that is committed; nil until it has been read. Only this store writes it.
+        var revision: Revision?
     }
 
     package let limits: SQLiteLimits
@@ -76,7 +78,7 @@ package final class SQLiteCore: Sendable {
 
     /// Runs one operation in a transaction of its own.
     package func perform<Value>(_ operation: StoreOperation<Value>) throws(StoreError) -> Value {
-        try self.transact { $0.attempt(operation) }.get()
+        try self.transact(isForOne: true) { $0.attempt(operation) }.get()
     }
 
     /// Runs a group in one transaction. A refused operation fails alone; a failed transaction fails all of them. Every item is
@@ -87,7 +89,7 @@ package final class SQLiteCore: Sendable {
 
     func apply(_ batch: [BatchItem], in database: Database) {
         do {
-            let answers = try self.transact(in: database) { transaction in batch.map { $0.run(transaction) } }
+            let answers = try self.transact(in: database, isForOne: batch.count == 1) { transaction in batch.map { $0.run(transaction) } }
             for answer in answers { answer() }
         } catch {
             let error = StoreError(rolledBack: error)
@@ -141,19 +143,27 @@ package final class SQLiteCore: Sendable {
     package var walBytes: Int { self.log.bytes }
 
     /// Whether the log has outgrown its bound and must be written back although the store is busy.
-    package var needsCheckpoint: Bool { self.walBytes > self.limits.walBytesMax }
+    package var needsCheckpoint: Bool { self.state.withLock(\.hasLog) && self.walBytes > self.limits.walBytesMax }
 
     /// Writes the log back, closes the file and ends its lock. Later operations fail with `unavailable`.
     package func close() {
+        self.close { database in
+            if self.state.withLock({ !$0.isInDoubt && !$0.mark.isEmpty }) { self.renewMark(in: database) }
+            // What cannot be written back now is read from the log at the next start: nothing is lost.
+            _ = try? database.checkpoint(.truncate)
+        }
+    }
+
+    /// Closes the file as the end of the process would, with nothing written down for it: a simulated crash.
+    package func abandon() { self.close { _ in } }
+
+    private func close(after ending: (Database) -> Void) {
         self.queue.inDatabase { database in
             let wasClosed = self.state.withLock { state in
                 defer { state.isClosed = true }
                 return state.isClosed
             }
-            guard !wasClosed else { return }
-            if self.state.withLock({ !$0.isInDoubt && !$0.mark.isEmpty }) { self.renewMark(in: database) }
-            // What cannot be written back now is read from the log at the next start: nothing is lost.
-            _ = try? database.checkpoint(.truncate)
+            if !wasClosed { ending(database) }
         }
         self.log.close()
         try? self.queue.close()
@@ -162,20 +172,21 @@ package final class SQLiteCore: Sendable {
 }
 
 extension SQLiteCore {
-    private func transact<Result>(_ body: (Transaction) -> Result) throws(StoreError) -> Result {
+    private func transact<Result>(isForOne: Bool, _ body: (Transaction) -> Result) throws(StoreError) -> Result {
         do {
-            return try self.queue.writeWithoutTransaction { try self.transact(in: $0, body) }
+            return try self.queue.writeWithoutTransaction { try self.transact(in: $0, isForOne: isForOne, body) }
         } catch {
             throw StoreError(rolledBack: error)
         }
     }
 
-    private func transact<Result>(in database: Database, _ body: (Transaction) -> Result) throws -> Result {
+    private func transact<Result>(in database: Database, isForOne: Bool, _ body: (Transaction) -> Result) throws -> Result {
         guard !self.state.withLock({ $0.isClosed }) else { throw StoreError.unavailable("the store is closed") }
         // Reads go on without the fence.
         if self.state.withLock({ $0.isInDoubt }) { try? self.fence(database) }
         let changesBefore = database.totalChangesCount
-        let (transaction, result) = try self.run(body, in: database, changesBefore: changesBefore)
+        let (transaction, result) = try self.run(body, in: database, isForOne: isForOne, changesBefore: changesBefore)
+        guard !transaction.hasFailed else { return result }
         do {
             try database.cachedStatement(sql: "COMMIT").execute()
         } catch {
@@ -187,12 +198,17 @@ extension SQLiteCore {
 
     /// Everything but the commit: an error here leaves nothing behind.
     private func run<Result>(
-        _ body: (Transaction) -> Result, in database: Database, changesBefore: Int
+        _ body: (Transaction) -> Result, in database: Database, isForOne: Bool, changesBefore: Int
     ) throws -> (Transaction, Result) {
         do {
             try database.cachedStatement(sql: "BEGIN DEFERRED").execute()
-            let transaction = try Transaction(database, sealer: self.sealer, resting: self.state.withLock { $0.resting })
+            let (resting, revision) = self.state.withLock { ($0.resting, $0.revision) }
+            let transaction = try Transaction(database, sealer: self.sealer, resting: resting, revision: revision, isForOne: isForOne)
             let result = body(transaction)
+            if transaction.hasFailed {
+                if database.isInsideTransaction { try database.cachedStatement(sql: "ROLLBACK").execute() }
+                return (transaction, result)
+            }
             guard database.isInsideTransaction else { throw StoreError.unavailable("the transaction was rolled back") }
             try transaction.writeRevision()
             let hasWritten = database.totalChangesCount != changesBefore
@@ -227,6 +243,7 @@ extension SQLiteCore {
     private func publish(_ transaction: Transaction, hasWritten: Bool) {
         let attachment = self.state.withLock { state in
             if hasWritten { state.hasLog = true }
+            state.revision = transaction.revision
             if let attachment = transaction.attachment { state.attachment = attachment }
             return state.attachment
         }
@@ -250,7 +267,7 @@ extension SQLiteCore {
         try database.execute(sql: "UPDATE job SET due_at = ? WHERE is_unfinished = 1 AND due_at > ?", arguments: [latest, latest])
     }
 
-    private static func open(_ path: String, _ options: SQLiteOptions) throws -> DatabaseQueue {
+    static func open(_ path: String, _ options: SQLiteOptions) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = "novitai.store"
         configuration.foreignKeysEnabled = false
@@ -270,7 +287,7 @@ extension SQLiteCore {
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 
-    private static func openError(_ error: any Error, path: String) -> SQLiteOpenError {
+    static func openError(_ error: any Error, path: String) -> SQLiteOpenError {
         switch error {
         case let error as SQLiteOpenError: error
         case let error as DatabaseError where error.resultCode == .SQLITE_BUSY: .inUse(path: path)

@@ -1,7 +1,8 @@
 import Fleet
 import GRDB
 
-/// An open transaction, shared by a group of operations: each runs in a savepoint, so that a failed one fails alone.
+/// An open transaction, shared by a group of operations: each runs in a savepoint, so that a failed one fails alone. Of one that has no company
+/// the transaction itself is the savepoint.
 final class Transaction {
     struct Attachment: Sendable {
         let follower: any LogFollower
@@ -18,15 +19,25 @@ final class Transaction {
     private(set) var attachment: Attachment?
     /// What was said about the fleet in this transaction, if anything was.
     var controlChange: FleetControl?
+    private let isForOne: Bool
+    /// Its only operation has failed: all of it is to be undone.
+    private(set) var hasFailed = false
     /// Summed once for the group, by the first that asks, and then kept up to date with each write.
     private var knownLiability: Liability?
     private let startRevision: Revision
 
-    init(_ database: Database, sealer: (any Sealer)?, resting: RestingInstances = [:]) throws {
+    /// - Parameters:
+    ///   - revision: the newest one; nil: as the database says.
+    ///   - isForOne: there will be no second operation. When that one fails, whoever opened the transaction rolls it back.
+    init(
+        _ database: Database, sealer: (any Sealer)?, resting: RestingInstances = [:], revision: Revision? = nil, isForOne: Bool = false
+    ) throws {
         self.database = database
+        self.isForOne = isForOne
         self.sealer = sealer
         self.resting = resting
-        self.revision = Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM deployment")) ?? 0)
+        self.revision =
+            try revision ?? Revision(Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM deployment")) ?? 0)
         self.startRevision = self.revision
     }
 
@@ -35,8 +46,9 @@ final class Transaction {
         guard self.database.isInsideTransaction else { return .failure(.unavailable("the transaction was rolled back")) }
         let before = (self.revision, self.events.count, self.attachment, self.knownLiability, self.controlChange)
         do {
-            return .success(try self.savepoint { try operation.run(self) })
+            return .success(try self.isForOne ? operation.run(self) : self.savepoint { try operation.run(self) })
         } catch {
+            self.hasFailed = self.isForOne
             self.events.removeSubrange(before.1...)
             (self.revision, _, self.attachment, self.knownLiability, self.controlChange) = before
             return .failure(StoreError(rolledBack: error))

@@ -21,6 +21,8 @@ struct FaultStorm: AsyncParsableCommand {
     @Option(help: "The first of them.") var first: UInt64 = 1
     @Option(help: "Seeds at a time; each is one thread.") var atOnce = ProcessInfo.processInfo.activeProcessorCount
 
+    @Flag(help: "Print a digest of what happened for each seed, to compare two programs by.") var digests = false
+
     func validate() throws {
         guard (1...1_000_000_000).contains(self.seeds) else { throw ValidationError("--seeds is a number from 1 to 1000000000") }
         guard self.first <= UInt64.max - self.seeds else { throw ValidationError("--first is too large") }
@@ -30,8 +32,10 @@ struct FaultStorm: AsyncParsableCommand {
     func run() async throws {
         let begun = ContinuousClock.now
         var (played, told) = (0, 0)
-        let (tally, failed) = try await SeedRun.playAll(self.first..<(self.first + self.seeds), atOnce: self.atOnce) { run in
+        let seeds = self.first..<(self.first + self.seeds)
+        let (tally, failed) = try await SeedRun.playAll(seeds, atOnce: self.atOnce, areDigested: self.digests) { run in
             played += 1
+            if self.digests { print("seed \(run.seed): \(String(run.digest, radix: 16))") }
             if !run.violations.isEmpty, told < Self.failuresTold {
                 told += 1
                 Self.tell("seed \(run.seed) fails:\n\(run.excerpt(lines: self.seeds == 1 ? .max : Self.linesTold))")

@@ -62,7 +62,7 @@ final class SimulatedServer: Sendable {
     /// Nothing that it still does has an effect.
     func crash() {
         self.life.end()
-        self.store.inner.close()
+        self.store.inner.abandon()
         self.root.withLock { $0 }?.cancel()
     }
 

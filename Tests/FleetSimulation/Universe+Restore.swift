@@ -58,7 +58,7 @@ extension Universe {
         for task in tasks { task.cancel() }
         try self.drain { self.servers.allSatisfy(\.hasEnded) }
         self.dismantle()
-        if !finding.violations.isEmpty { finding.trace = self.trace.lines }
+        finding.trace = self.trace.lines
         return finding
     }
 
@@ -87,11 +87,12 @@ extension Universe {
         self.trace.add("the database is copied")
     }
 
+    /// As a file of its own: the place on the disk of the one before may be given to what is made after it.
     func putBack() throws {
-        for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: self.path + suffix) {
-            try FileManager.default.removeItem(atPath: self.path + suffix)
-        }
-        try FileManager.default.copyItem(atPath: self.backupPath, toPath: self.path)
+        let files = FileManager.default
+        try files.copyItem(atPath: self.backupPath, toPath: self.path + ".new")
+        for suffix in ["", "-wal"] where files.fileExists(atPath: self.path + suffix) { try files.removeItem(atPath: self.path + suffix) }
+        try files.moveItem(atPath: self.path + ".new", toPath: self.path)
     }
 
     private func activate() throws {

@@ -70,6 +70,7 @@ final class Universe: Sendable {
 
     func run() throws -> Finding {
         self.provider.phase.withLock { $0 = { [weak self] in self?.reached($0, crashWithin: 3) } }
+        try NewDatabase.write(to: self.path)
         try self.boot()
         self.planCrash()
         let watcher = Watcher(universe: self)

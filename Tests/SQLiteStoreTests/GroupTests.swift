@@ -48,6 +48,34 @@ struct GroupTests {
         }
     }
 
+    @Test("A refused operation without company leaves nothing either, and the next one begins anew", arguments: [true, false])
+    func undoneAlone(isPerformed: Bool) async throws {
+        try await withFile { file in
+            let store = try file.openInline()
+            _ = try await store.commit(Sample.creation(1))
+            let follower = RecordingFollower()
+            _ = try await store.attach(follower)
+            var late = Sample.creation(2)
+            late.request = Sample.request("r-1")
+            let operation = try StoreOperation<Committed>.commit(late)
+            let refusal = StoreError.requestExists(Sample.request("r-1"))
+            if isPerformed {
+                #expect(throws: refusal) { try store.core.perform(operation) }
+            } else {
+                let answers = Mutex<[Result<Committed, StoreError>]>([])
+                store.core.apply([BatchItem(operation) { result in answers.withLock { $0.append(result) } }])
+                #expect(answers.withLock { $0.count } == 1)
+                #expect(throws: refusal) { try answers.withLock { $0 }.first?.get() }
+            }
+            #expect(follower.events.isEmpty)
+            let committed = try await store.commit(Sample.creation(3))
+            #expect(committed.events.map(\.revision.number) == [3, 4] && follower.events == committed.events)
+            #expect(try await store.instances(HistoryQuery(tenant: nil, limit: 10)).map(\.id.rawValue) == ["i-3", "i-1"])
+            #expect(try await store.events(after: Revision(2), limit: 10) == committed.events)
+            store.close()
+        }
+    }
+
     @Test("The ceilings hold within a group: each operation counts what the ones before it did, and not what was refused")
     func ceilings() async throws {
         try await withFile { file in

@@ -206,4 +206,51 @@ struct OpeningTests {
     func url(_ text: String, _ path: String?) {
         #expect(SQLiteOptions.path(inURL: text) == path)
     }
+
+    @Test("What is abandoned without being closed goes on as it was, and is taken for no other database")
+    func abandoned() async throws {
+        try await withFile { file in
+            var known: Deployment?
+            for number in 1...3 {
+                let store = try file.openInline()
+                let snapshot = try await store.attach(RecordingFollower())
+                #expect(snapshot.instances.count == number - 1 && snapshot.control == FleetControl())
+                if let known { #expect(snapshot.deployment == known) }
+                known = snapshot.deployment
+                _ = try await store.commit(Sample.creation(number))
+                store.abandon()
+                await #expect(throws: StoreError.self) { try await store.commit(Sample.creation(9)) }
+            }
+        }
+    }
+
+    @Test("An empty database that was made beforehand becomes what a new one would be")
+    func prepared() async throws {
+        func ids(_ file: TemporaryDatabase) async throws -> Deployment {
+            var generator = CountingGenerator()
+            let store = try InlineSQLiteStore(opening: file.options(), now: Sample.start, using: &generator)
+            defer { store.close() }
+            let snapshot = try await store.attach(RecordingFollower())
+            #expect(snapshot.control == FleetControl() && snapshot.revision == .zero)
+            _ = try await store.commit(Sample.creation(1))
+            return snapshot.deployment
+        }
+        try await withFile { new in
+            try await withFile { prepared in
+                let directory = URL(fileURLWithPath: prepared.path).deletingLastPathComponent()
+                try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+                try EmptyDatabase.make(at: prepared.path)
+                #expect(try await ids(new) == (try await ids(prepared)))
+            }
+        }
+    }
+
+    private struct CountingGenerator: RandomNumberGenerator {
+        var count: UInt64 = 0
+
+        mutating func next() -> UInt64 {
+            self.count += 1
+            return self.count
+        }
+    }
 }

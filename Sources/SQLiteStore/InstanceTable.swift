@@ -3,9 +3,10 @@ import GRDB
 
 extension Transaction {
     private static let columns = "id, revision, payload"
+    private static let instanceByID = "SELECT \(columns) FROM instance WHERE id = ?"
 
     func instance(_ id: InstanceID) throws -> Instance? {
-        try self.row("SELECT \(Self.columns) FROM instance WHERE id = ?", [id.rawValue]).map(Self.instance)
+        try self.row(Self.instanceByID, [id.rawValue]).map(Self.instance)
     }
 
     func instanceRevision(_ id: InstanceID) throws -> Revision? {

@@ -3,9 +3,10 @@ import GRDB
 
 extension Transaction {
     private static let columns = "id, revision, payload"
+    private static let jobByID = "SELECT \(columns) FROM job WHERE id = ?"
 
     func job(_ id: JobID) throws -> Job? {
-        try self.row("SELECT \(Self.columns) FROM job WHERE id = ?", [id.rawValue]).map(Self.job)
+        try self.row(Self.jobByID, [id.rawValue]).map(Self.job)
     }
 
     func jobRevision(_ id: JobID) throws -> Revision? {

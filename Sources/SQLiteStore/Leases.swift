@@ -28,6 +28,23 @@ extension Transaction {
             WHERE older.is_unfinished = 1 AND older.instance_id = job.instance_id AND older.sequence < job.sequence)
         """
 
+    private static let dueJobs = """
+        SELECT id, revision, payload FROM job
+        WHERE is_unfinished = 1 AND priority = ? AND due_at <= ? AND (lease_token IS NULL OR lease_expires_at <= ?) AND \(isNotBlocked)
+        ORDER BY due_at, sequence LIMIT ?
+        """
+
+    private static let nextFree = """
+        SELECT due_at FROM job
+        WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(isNotBlocked)
+        ORDER BY due_at LIMIT 1
+        """
+
+    private static let nextLeased = """
+        SELECT min(max(due_at, lease_expires_at)) FROM job
+        WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked)
+        """
+
     func leaseToken(of id: JobID) throws -> LeaseToken? {
         try self.row("SELECT lease_token FROM job WHERE id = ? AND lease_token IS NOT NULL", [id.rawValue])
             .map { LeaseToken(rawValue: $0[0]) }
@@ -43,12 +60,7 @@ extension Transaction {
     }
 
     private func dueJobs(of priority: Int, at now: Timestamp, limit: Int) throws -> [Job] {
-        let sql = """
-            SELECT id, revision, payload FROM job
-            WHERE is_unfinished = 1 AND priority = ? AND due_at <= ? AND (lease_token IS NULL OR lease_expires_at <= ?) AND \(Self.isNotBlocked)
-            ORDER BY due_at, sequence LIMIT ?
-            """
-        return try self.rows(sql, [priority, now.microseconds, now.microseconds, limit], Self.job)
+        try self.rows(Self.dueJobs, [priority, now.microseconds, now.microseconds, limit], Self.job)
     }
 
     fileprivate func lease(_ id: JobID, token: LeaseToken, until expiresAt: Timestamp) throws {
@@ -66,18 +78,9 @@ extension Transaction {
 
     /// Blocked jobs are left out: what blocks them is in here itself, and they become due with the commit that ends it.
     fileprivate func nextDueTime(notUnder token: LeaseToken) throws -> Timestamp? {
-        let free = """
-            SELECT due_at FROM job
-            WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(Self.isNotBlocked)
-            ORDER BY due_at LIMIT 1
-            """
-        let leased = """
-            SELECT min(max(due_at, lease_expires_at)) FROM job
-            WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(Self.isNotBlocked)
-            """
         let times: [Int64?] = [
-            try self.row(free, [])?[0],
-            try self.row(leased, [token.rawValue, LeaseToken.nobody.rawValue])?[0],
+            try self.row(Self.nextFree, [])?[0],
+            try self.row(Self.nextLeased, [token.rawValue, LeaseToken.nobody.rawValue])?[0],
         ]
         return times.compactMap(\.self).min().map(Timestamp.init(microseconds:))
     }

@@ -107,7 +107,8 @@ package final class Waiters<Key: Hashable & Sendable>: Sendable {
     }
 
     private func resume(_ take: (inout State) -> [Waiter]) {
-        let woken = self.state.withLock { take(&$0) }
+        // Most of what happens is waited for by nobody.
+        let woken = self.state.withLock { $0.count == 0 ? [] : take(&$0) }
         for waiter in woken.sorted(by: { $0.id < $1.id }) { waiter.continuation.resume() }
     }
 

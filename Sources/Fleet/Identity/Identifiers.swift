@@ -121,8 +121,8 @@ package struct Revision: Hashable, Comparable, Sendable, Codable {
 }
 
 /// Crockford's base 32 without the letters that are easily misread, lower case: safe in names, URLs and shells.
-private let alphabet: [Character] = Array("0123456789abcdefghjkmnpqrstvwxyz")
+private let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
 private func randomText(_ count: Int, using generator: inout some RandomNumberGenerator) -> String {
-    String((0..<count).map { _ in alphabet[Int(generator.next() & 31)] })
+    String(decoding: (0..<count).map { _ in alphabet[Int(generator.next() & 31)] }, as: UTF8.self)
 }

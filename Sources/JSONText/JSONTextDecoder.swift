@@ -19,7 +19,7 @@ private struct TextToken {
     /// Of a string without its quotation marks.
     var start: Int
     var end = 0
-    /// The token after everything that is in this one.
+    /// The token after everything that is in this one; after a name the one after its value.
     var next = 0
     /// Of a name alone: two with different ones are different.
     var print: UInt64 = 0
@@ -74,9 +74,11 @@ private struct TextIndexer {
         repeat {
             self.skipWhitespace()
             guard self.current == UInt8(ascii: "\"") else { throw self.error }
+            let name = self.tokens.count
             try self.indexString(isName: true)
             guard self.takes(UInt8(ascii: ":")) else { throw self.error }
             try self.indexValue(depth: depth + 1)
+            self.tokens[name].next = self.tokens.count
         } while self.takes(UInt8(ascii: ","))
         guard self.takes(UInt8(ascii: "}")) else { throw self.error }
     }
@@ -241,7 +243,7 @@ private final class IndexedText: Sendable {
             } else if found.print == print, self.bytes[found.start..<found.end].elementsEqual(name.utf8) {
                 return key + 1
             }
-            key = self.tokens[key + 1].next
+            key = found.next
         }
         return nil
     }
@@ -319,7 +321,7 @@ private struct ObjectReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
         var key = self.object + 1
         while key < self.text.tokens[self.object].next {
             if let name = try? self.text.string(key), let key = Key(stringValue: name) { keys.append(key) }
-            key = self.text.tokens[key + 1].next
+            key = self.text.tokens[key].next
         }
         return keys
     }

@@ -34,15 +34,15 @@ extension Transaction {
         ORDER BY due_at, sequence LIMIT ?
         """
 
-    private static let nextFree = """
-        SELECT due_at FROM job
-        WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(isNotBlocked)
-        ORDER BY due_at LIMIT 1
-        """
-
-    private static let nextLeased = """
-        SELECT min(max(due_at, lease_expires_at)) FROM job
-        WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked)
+    /// Of a job that is free, and of one whose lease may end. Blocked jobs are left out: what blocks them is in here itself, and they become due
+    /// with the commit that ends it.
+    private static let nextDueTimes = """
+        SELECT
+            (SELECT due_at FROM job
+             WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(isNotBlocked)
+             ORDER BY due_at LIMIT 1),
+            (SELECT min(max(due_at, lease_expires_at)) FROM job
+             WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked))
         """
 
     func leaseToken(of id: JobID) throws -> LeaseToken? {
@@ -76,12 +76,9 @@ extension Transaction {
         return self.database.changesCount == 1
     }
 
-    /// Blocked jobs are left out: what blocks them is in here itself, and they become due with the commit that ends it.
     fileprivate func nextDueTime(notUnder token: LeaseToken) throws -> Timestamp? {
-        let times: [Int64?] = [
-            try self.row(Self.nextFree, [])?[0],
-            try self.row(Self.nextLeased, [token.rawValue, LeaseToken.nobody.rawValue])?[0],
-        ]
+        guard let row = try self.row(Self.nextDueTimes, [token.rawValue, LeaseToken.nobody.rawValue]) else { return nil }
+        let times: [Int64?] = [row[0], row[1]]
         return times.compactMap(\.self).min().map(Timestamp.init(microseconds:))
     }
 }

@@ -150,11 +150,12 @@ struct CrashableStore: Store {
 }
 
 extension Event {
+    /// Of each commit: the names of cases cost more to find out than to know.
     var words: String {
         switch self.object {
         case .instance(let instance):
-            "\(self.revision.number) \(instance.id) \(instance.state) \(instance.stateReason) debts \(instance.debts.count)"
-        case .job(let job): "\(self.revision.number) \(job.id) \(job.type) \(job.state) \(job.step.name)"
+            "\(self.revision.number) \(instance.id) \(instance.state.rawValue) \(instance.stateReason.rawValue) debts \(instance.debts.count)"
+        case .job(let job): "\(self.revision.number) \(job.id) \(job.type.rawValue) \(job.state.rawValue) \(job.step.name)"
         }
     }
 }

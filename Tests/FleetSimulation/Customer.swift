@@ -124,6 +124,8 @@ struct Customer: Sendable {
         }
         guard let reply else { return }
         let job = await self.end(of: reply.job)
+        // Nobody knows whether it was done: the customer is told.
+        if change == .restart, job.errorMessage.contains("may have been restarted") { return }
         // A policy may have ended the machine meanwhile.
         if job.state != .succeeded, self.plan.policies == nil || job.state != .cancelled {
             outcome.problems.append("\(word) ended \(job.state): \(job.errorMessage)")

@@ -88,6 +88,7 @@ struct PayloadTests {
         job.attempts = [JobAttempt(number: 1, startedAt: self.time, step: "SEND", error: self.odd)]
         job.refusedCandidates = [self.placement.candidate]
         (job.capacityWaitSince, job.capacityWaitEndedAt, job.firstSentAt) = (self.time, self.time, self.time)
+        (job.heldUntil, job.isRestored) = (self.time, true)
         (job.acknowledgedAt, job.blindSince, job.endedAt) = (self.time, self.time, self.time)
         var update = MachineUpdate(parts: [.edit, .upgrade], before: self.spec)
         (update.mayHaveGrown, update.mayHaveResetSince, update.bringsEnvironment) = (true, self.time, false)

@@ -156,14 +156,9 @@ struct StepRunner: Sendable {
             }
         }
         let found = search
-        let isProof = isCredible && found?.isWhole ?? true
-        if let found, !isProof, self.stepper(job, instance, lease).searchBeforeAbsence(in: found, isCredible: isCredible) != nil {
-            let error = CloudError(.malformedReply, "the search by name shows no machine, and the provider does not say how many there are")
-            return try await self.postpone(job, lease, error)
-        }
         _ = try await self.apply(job, lease) { stepper in
             guard case .listing = stepper.plan() else { return stepper.returned() }
-            return stepper.settled(listing, search: found, isCredible: isProof)
+            return stepper.settled(listing, search: found, isCredible: isCredible)
         }
     }
 

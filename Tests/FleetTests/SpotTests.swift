@@ -63,11 +63,13 @@ struct SpotRuleTests {
         #expect(self.refusal(.replace, instance) == .deletionProtected && self.refusal(.replace, Self.instance(.running, nil)) == nil)
     }
 
-    @Test("Nor is one whose months are paid: the provider would keep it, unused, until they end")
+    @Test("Nor is one replaced whose months are paid: the provider would keep it, unused, until they end")
     func paid() {
-        var instance = Self.instance(.running, Self.noticed, recovery: .replace)
+        var instance = Self.instance(.running, nil)
+        instance.billing = BillingFacts(paidUntil: noon)
+        #expect(self.refusal(.replace, instance) == nil, "they are over")
         instance.billing = BillingFacts(paidUntil: noon + .seconds(1))
-        #expect(self.recovery(instance) == nil && self.refusal(.replace, instance) == .invalidState)
+        #expect(self.refusal(.replace, instance) == .invalidState)
         instance.state = .migrating
         var job = Job.sample(.migrateInstance, .confirm)
         (job.migration, job.firstSentAt) = (.move, noon)

@@ -311,8 +311,9 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         return self.debts.reduce(own + (other ?? .zero)) { $0 + $1.hourlyPrice }
     }
 
-    /// Not so a machine that is stopped, whose disk alone may cost a little, nor one whose months are paid.
+    /// Not so a machine that is stopped, whose disk alone may cost a little, nor one whose months were paid when it was last seen.
     private var isBilledByHour: Bool {
-        !self.state.isFinal && !self.waitsForCapacity && self.state != .stopped && self.billing?.paidUntil == nil
+        let isPaid = self.isPaid(at: self.upstream?.observedAt ?? self.createdAt)
+        return !self.state.isFinal && !self.waitsForCapacity && self.state != .stopped && !isPaid
     }
 }

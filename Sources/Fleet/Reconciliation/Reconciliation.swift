@@ -120,7 +120,8 @@ package struct Reconciliation: Sendable {
         }
         var questions = instance.debts.map { debt in
             var question = ask(.debt, debt.upstreamID)
-            question.listed = listed[debt.upstreamID].flatMap { $0.phase == .gone ? nil : $0 }
+            // What is leaving may be gone for one reader and not yet for the other.
+            question.listed = listed[debt.upstreamID].flatMap { $0.isLeavingOrGone ? nil : $0 }
             return question
         }
         guard !isBusy, !instance.state.isFinal, let upstream = instance.upstream, upstream.observedAt < listing.begunAt else {
@@ -162,7 +163,7 @@ package struct Reconciliation: Sendable {
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, own: question.own, at: now)
         // One of two readers at the provider does not know it: nothing is known.
-        case .changed where machine == nil && question.listed?.phase != .gone: .nothing
+        case .changed where machine == nil && question.listed?.isLeavingOrGone != true: .nothing
         case .missing, .changed:
             self.answerState(
                 question.upstreamID, instance, machine?.completed(by: question.listed), wasAbsent: wasAbsent, placement, at: now)

@@ -88,7 +88,7 @@ extension Instance {
         switch way {
         case .none: return nil
         // Its disk would go with it.
-        case .replace where !self.canBeReplaced || self.deletionProtection || self.billing?.paidUntil != nil: return nil
+        case .replace where !self.canBeReplaced || self.deletionProtection: return nil
         case .replace: return self.isReclaimed || (self.state == .running && self.spot?.isNotice == true) ? way : nil
         case .start, .migrate: return self.isReclaimed ? way : nil
         }

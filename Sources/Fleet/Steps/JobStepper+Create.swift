@@ -95,7 +95,7 @@ extension JobStepper {
         if let kept = Ownership.kept(of: own) { return self.adopted(kept, others: own.filter { $0.id != kept.id }) }
         let isProof =
             self.mayProveAbsence(listing, of: attempt, isCredible: isCredible)
-            && search.map { self.mayProveAbsence($0, of: attempt, isCredible: true) } ?? false
+            && search.map { self.mayProveAbsence($0, of: attempt, isCredible: true) && self.counts($0, of: attempt) } ?? false
         let proof = isProof ? absences + 1 : absences
         if proof >= StepLimits.absencesProvingNoMachine { return self.absent(attempt) }
         var job = self.job
@@ -108,6 +108,12 @@ extension JobStepper {
     private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
         let lastByte = max(attempt.callDeadline, self.processBegan)
         return isCredible && self.believesClock && listing.begunAt > lastByte + self.settings.settleWindow
+    }
+
+    /// A search that the provider does not count may be cut: it is believed only when the machine has had much longer to show, since nobody can
+    /// delete what is being settled.
+    private func counts(_ search: MachineListing, of attempt: CreateAttempt) -> Bool {
+        search.isWhole || search.begunAt > attempt.callDeadline + self.settings.settleWindow * StepLimits.uncountedWindows
     }
 
     /// Each once, as the first listing that has it shows it.

@@ -8,6 +8,8 @@ package enum StepLimits {
     package static let settleIntervalMax: Duration = .seconds(30)
     /// Looks without the machine, begun after the settle window, that prove that there is none; each a full listing and a search by name.
     package static let absencesProvingNoMachine = 2
+    /// Settle windows that must have passed before searches count that the provider does not: an hour, where the window is ten minutes.
+    static let uncountedWindows = 6
     /// Direct reads in a row without the machine that prove that it is gone.
     package static let absencesProvingGone = 2
     /// A direct read without the machine counts only so long after the machine was adopted or last shown changed: a new machine may

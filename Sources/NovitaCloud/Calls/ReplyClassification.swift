@@ -116,7 +116,9 @@ struct Refusal: Equatable {
         let text = self.text.lowercased()
         // Gateways have balancers.
         if words.contains(where: { $0.lowercased() == "balance" }) { return .money }
-        if text.contains("not found") || text.contains("not fount") { return self.code(ofMissingIn: Set(words.map { $0.lowercased() })) }
+        if text.contains("not found") || text.contains("not fount") {
+            return self.code(ofMissingIn: Set(words.map { Self.plain($0.lowercased()) }))
+        }
         let known: [(String, CloudError.Code)] = [
             ("insufficient", .capacity), ("invalid state change", .invalidState),
         ]
@@ -141,10 +143,16 @@ extension Refusal {
         return self.code(isSubject: self.subject != .machine || Self.machineNames.contains(String(name)))
     }
 
-    /// Nil for a text that does not say that something of the API is missing.
+    /// Without the mark that ends a sentence.
+    private static func plain(_ word: String) -> String { word.last?.isLetter == false ? String(word.dropLast()) : word }
+
+    /// Nil for a text that does not say that something of the API is missing. Where it does not say what, it is what was asked about: the API
+    /// refuses by 400, or repeats its status; a gateway that does not know a path answers with a 404 of its own form.
     private func code(ofMissingIn words: Set<String>) -> CloudError.Code? {
-        guard !words.isDisjoint(with: Self.things), words.isDisjoint(with: Self.gatewayThings) else { return nil }
-        return self.code(isSubject: self.subject != .machine || words.contains("instance"))
+        guard words.isDisjoint(with: Self.gatewayThings) else { return nil }
+        let things = words.filter { word in Self.things.contains { word.hasPrefix($0) } }
+        guard things.isEmpty else { return self.code(isSubject: self.subject != .machine || things.contains { $0.hasPrefix("instance") }) }
+        return self.status == 400 || (self.repeatsStatus && self.status != 404) ? .notFound : nil
     }
 
     /// A call about a machine that misses something else must be judged by reading the machine.

@@ -222,6 +222,8 @@ extension SQLiteCore {
 
     private func afterFailedCommit(_ error: any Error, in database: Database) -> StoreError {
         let reason = (error as? DatabaseError)?.summary ?? "commit failed"
+        // What the file holds now only the file can tell.
+        self.state.withLock { $0.revision = nil }
         do {
             if database.isInsideTransaction { try database.rollback() }
             self.state.withLock { $0.isInDoubt = true }

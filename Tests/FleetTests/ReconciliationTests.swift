@@ -196,6 +196,10 @@ struct ReconciliationTests {
             guard case .unproven(clone.id) = self.answer(kind, instance, clone) else { return unexpected("\(kind)") }
         }
         #expect(self.written(self.answer(.stranger, nil, clone))?.stateReason == .orphaned, "a record that was lost")
+        #expect(self.kinds([clone], []) == [.stranger])
+        let both = self.reconciliation.questions(
+            from: MachineListing(machines: [clone, .sample("m2")], begunAt: noon), living: [], busy: [], believesAbsence: true)
+        #expect(both.map(\.upstreamID.rawValue) == ["m2"], "its own machine is there")
         let listing = MachineListing(machines: [.sample("m0"), clone, .sample("m2", "removing", name: "leaving")], begunAt: noon)
         #expect(self.reconciliation.suspects(in: listing, living: [debtor]) == [clone.id])
         #expect(self.reconciliation.suspects(in: listing, living: [.sample(.running)]) == [], "ours, renamed by hand")

@@ -66,8 +66,9 @@ package struct Reconciliation: Sendable {
     ) -> [ReconciliationQuestion] {
         let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
+        let proven = Set(listing.machines.filter { $0.isProvenOurs && !$0.isLeavingOrGone }.compactMap { $0.token?.instance })
         let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
-            .compactMap { self.question(about: $0, known: known, listed: listed) }
+            .compactMap { self.question(about: $0, known: known, listed: listed, proven: proven) }
         let fromRecords = living.flatMap { instance in
             self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
         }
@@ -94,13 +95,16 @@ package struct Reconciliation: Sendable {
     }
 
     private func question(
-        about machine: Machine, known: [InstanceID: Instance], listed: [UpstreamID: Machine]
+        about machine: Machine, known: [InstanceID: Instance], listed: [UpstreamID: Machine], proven: Set<InstanceID>
     ) -> ReconciliationQuestion? {
         guard let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return nil }
         func ask(_ kind: ReconciliationQuestion.Kind) -> ReconciliationQuestion {
             ReconciliationQuestion(kind: kind, instanceID: token.instance, upstreamID: machine.id)
         }
-        guard let instance = known[token.instance] else { return ask(.stranger) }
+        guard let instance = known[token.instance] else {
+            // A record that was lost is found again by its own machine, and not by a copy that somebody has made of that.
+            return machine.isProvenOurs || !proven.contains(token.instance) ? ask(.stranger) : nil
+        }
         if instance.debts.contains(where: { $0.upstreamID == machine.id }) { return nil }
         guard machine.isProvenOurs || instance.upstream?.id == machine.id else { return nil }
         if instance.state.isFinal { return ask(.stranger) }

@@ -1156,7 +1156,7 @@ extension NovitaiV1 {
         package static let setFreeze = MethodDescriptor(service: name, method: "SetFreeze", kind: .unary)
         /// Ends the observation of a restored or copied database. No other server may work for the same deployment.
         package static let activateDeployment = MethodDescriptor(service: name, method: "ActivateDeployment", kind: .unary)
-        /// Every change with who, what, why and what it does to the bill, the newest first.
+        /// Every change of the caller's tenant with who, what, why and what it does to the bill, the newest first.
         package static let listAuditEvents = MethodDescriptor(service: name, method: "ListAuditEvents", kind: .unary)
         /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
         /// containers included, and neither the provider's key nor a token.
@@ -1180,7 +1180,7 @@ extension NovitaiV1 {
         func setFreeze(_ request: NovitaiV1.SetFreezeRequest, context: ServerContext) async throws -> NovitaiV1.SetFreezeResponse
         /// Ends the observation of a restored or copied database. No other server may work for the same deployment.
         func activateDeployment(_ request: NovitaiV1.ActivateDeploymentRequest, context: ServerContext) async throws -> NovitaiV1.ActivateDeploymentResponse
-        /// Every change with who, what, why and what it does to the bill, the newest first.
+        /// Every change of the caller's tenant with who, what, why and what it does to the bill, the newest first.
         func listAuditEvents(_ request: NovitaiV1.ListAuditEventsRequest, context: ServerContext) async throws -> NovitaiV1.ListAuditEventsResponse
         /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
         /// containers included, and neither the provider's key nor a token.
@@ -1237,7 +1237,7 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: AdminService.activateDeployment, options: options)
         }
 
-        /// Every change with who, what, why and what it does to the bill, the newest first.
+        /// Every change of the caller's tenant with who, what, why and what it does to the bill, the newest first.
         package nonisolated(nonsending) func listAuditEvents(
             _ request: NovitaiV1.ListAuditEventsRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.ListAuditEventsResponse {

@@ -965,10 +965,12 @@ extension NovitaiV1 {
         package static let waitJob = MethodDescriptor(service: name, method: "WaitJob", kind: .unary)
         /// The unfinished jobs as they are now, then every change, in order per job. Resumable by the token of any response.
         package static let watchJobs = MethodDescriptor(service: name, method: "WatchJobs", kind: .serverStreaming)
-        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
-        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
+        /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
         package static let cancelJob = MethodDescriptor(service: name, method: "CancelJob", kind: .unary)
-        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        /// Does once more what a failed or cancelled create, start, stop, restart or delete was to do, as a new job. A create is tried again for
+        /// the same instance. Other changes are asked for anew.
         package static let retryJob = MethodDescriptor(service: name, method: "RetryJob", kind: .unary)
         /// One queue for each kind of jobs: how many there are, how long they may take, how they are tried again. What failed for good is listed by
         /// ListJobs with `state = FAILED`, and tried again by RetryJob.
@@ -990,10 +992,12 @@ extension NovitaiV1 {
         func waitJob(_ request: NovitaiV1.WaitJobRequest, context: ServerContext) async throws -> NovitaiV1.Job
         /// The unfinished jobs as they are now, then every change, in order per job. Resumable by the token of any response.
         func watchJobs(_ request: NovitaiV1.WatchJobsRequest, responses: ResponseWriter<NovitaiV1.WatchJobsResponse>, context: ServerContext) async throws
-        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
-        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
+        /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
         func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse
-        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        /// Does once more what a failed or cancelled create, start, stop, restart or delete was to do, as a new job. A create is tried again for
+        /// the same instance. Other changes are asked for anew.
         func retryJob(_ request: NovitaiV1.RetryJobRequest, context: ServerContext) async throws -> NovitaiV1.RetryJobResponse
         /// One queue for each kind of jobs: how many there are, how long they may take, how they are tried again. What failed for good is listed by
         /// ListJobs with `state = FAILED`, and tried again by RetryJob.
@@ -1038,15 +1042,17 @@ extension NovitaiV1 {
             try await self.channel.serverStreaming(request, method: JobService.watchJobs, options: options, body)
         }
 
-        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer
-        /// followed. A create becomes a delete, since a machine may come of it. A delete that has been asked for goes on.
+        /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
+        /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
         package nonisolated(nonsending) func cancelJob(
             _ request: NovitaiV1.CancelJobRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CancelJobResponse {
             try await self.channel.unary(request, method: JobService.cancelJob, options: options)
         }
 
-        /// Does once more what a failed or cancelled job was to do, as a new job. A create is tried again for the same instance.
+        /// Does once more what a failed or cancelled create, start, stop, restart or delete was to do, as a new job. A create is tried again for
+        /// the same instance. Other changes are asked for anew.
         package nonisolated(nonsending) func retryJob(
             _ request: NovitaiV1.RetryJobRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.RetryJobResponse {

@@ -26,12 +26,16 @@ struct CommandFailure: Error {
     var message: String
 }
 
-/// A line of the answer, at once: what is watched is seen as it happens, through a pipe too. A reader that has left ends the program quietly.
+/// A line of the answer, at once: what is watched is seen as it happens, through a pipe too. A reader that has left ends the program quietly;
+/// an answer that could not be written whole is a failure.
 func printToStandardOutput(_ text: String) {
     do {
         try FileDescriptor.standardOutput.writeAll((text + "\n").utf8)
-    } catch {
+    } catch Errno.brokenPipe {
         exit(0)
+    } catch {
+        printToStandardError("error: the answer could not be written: \(error)")
+        exit(ExitStatus.refused.rawValue)
     }
 }
 

@@ -45,7 +45,7 @@ struct Novitai: AsyncParsableCommand {
             printToStandardError("error: \(failure.message)")
             return failure.status.rawValue
         case let error as RPCError:
-            printToStandardError(describe(error))
+            printToStandardError(describe(error, requestID: Retries.usedRequestID))
             return ExitStatus(error).rawValue
         default:
             let code = Self.exitCode(for: error)

@@ -1,5 +1,6 @@
 internal import RPCCore
 internal import RPCServiceConfig
+internal import Synchronization
 
 /// What is made again when the server could not be reached, or says that it cannot take it now.
 enum Retries {
@@ -11,8 +12,14 @@ enum Retries {
 
     /// The request id that the caller chose, or a new one: a call whose answer was lost is made again with it.
     static func requestID(_ chosen: String) -> String {
-        guard chosen.isEmpty else { return chosen }
         let digits = (0..<2).map { _ in String(UInt64.random(in: 0 ... .max), radix: 36) }
-        return "novitai-\(digits.joined())"
+        let id = chosen.isEmpty ? "novitai-\(digits.joined())" : chosen
+        self.used.withLock { $0 = id }
+        return id
     }
+
+    /// Of the change that this command asks for; nil for a command that only reads.
+    static var usedRequestID: String? { self.used.withLock { $0 } }
+
+    private static let used = Mutex<String?>(nil)
 }

@@ -1,4 +1,5 @@
 import Fleet
+import FleetEngine
 import Foundation
 import NovitaSimulator
 import SQLiteStore
@@ -43,7 +44,8 @@ extension Universe {
         // Whatever was under way shows by then, and is found.
         try self.pass(Scenario.settleWindow + Scenario.threeSweeps)
         self.endCrashes()
-        try self.pass(Scenario.threeSweeps)
+        // A listing without half of what is known is doubted for so many sweeps; each server counts anew.
+        try self.pass(self.scenario.settings.pollInterval * EngineLimits.suspiciousSweepsMax + Scenario.threeSweeps)
         let isAtRest = try self.reaches { $0.unfinishedJobs().jobs.isEmpty }
         if !isAtRest { finding.violations.append("unfinished: \(self.unfinished)") }
         finding.violations += self.lost(of: inUse) + self.bought(since: putBackAt) + self.unknown(besides: neighbour.machines)

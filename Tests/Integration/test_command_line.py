@@ -3,11 +3,12 @@
 import concurrent.futures
 import contextlib
 import json
+import subprocess
 
 import grpc
 import pytest
 from conftest import ROOT
-from test_programs import SPEC, novitai
+from test_programs import BINARIES, SPEC, novitai
 
 SERVICE_CONFIG = ROOT / "Sources" / "novitai" / "service-config.json"
 
@@ -68,6 +69,51 @@ def test_a_call_is_given_up(api, failures, code, status):
         done = novitai(address, "instances", "list")
     assert done.returncode == status and "not now" in done.stderr
     assert len(seen) == (4 if code == grpc.StatusCode.UNAVAILABLE else 1)
+
+
+def test_a_change_whose_answer_is_lost_names_the_request_id_to_repeat_it_with(api):
+    with failing_server(api, failures=9, code=grpc.StatusCode.INTERNAL) as (address, seen):
+        lost = novitai(address, "instances", "create", *SPEC)
+        read = novitai(address, "instances", "list")
+    assert lost.returncode == 1 and f"--request-id {seen[0][1]}" in lost.stderr
+    assert read.returncode == 1 and "--request-id" not in read.stderr, "nothing was to be changed"
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure(api):
+    with failing_server(api, failures=0) as (address, _), open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [BINARIES / "novitai", "--target", address, "instances", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1 and "could not be written" in done.stderr
+
+
+def test_a_watch_that_the_server_ends_goes_on_where_it_was(api):
+    types, seen = api.instance, []
+
+    def watch(request, context):
+        seen.append(request.resume_token.revision)
+        response = types.WatchInstancesResponse()
+        response.events.add().instance.id = f"i-{len(seen)}"
+        (response.resume_token.history_id, response.resume_token.revision) = ("h", len(seen))
+        yield response
+        if len(seen) == 2:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
+
+    handler = grpc.unary_stream_rpc_method_handler(
+        watch, types.WatchInstancesRequest.FromString, types.WatchInstancesResponse.SerializeToString)
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("novitai.v1.InstanceService", {"WatchInstances": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    watching = subprocess.Popen(
+        [BINARIES / "novitai", "--target", f"127.0.0.1:{port}", "instances", "watch"], stdout=subprocess.PIPE, text=True)
+    try:
+        lines = [watching.stdout.readline() for _ in range(3)]
+    finally:
+        watching.kill()
+        server.stop(0).wait()
+    assert ["i-1" in lines[0], "i-2" in lines[1], "i-3" in lines[2]] == [True] * 3, lines
+    assert seen[:3] == [0, 1, 2]
 
 
 def test_other_clients_can_use_the_service_config(api):

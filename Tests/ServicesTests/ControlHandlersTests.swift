@@ -140,6 +140,22 @@ struct JobChangeHandlersTests {
         #expect(fixture.view.instance(named: "one", of: .default)?.state == .pending)
     }
 
+    @Test("What is only checked hears of the ceilings too")
+    func retryChecked() async throws {
+        let fixture = try await Fixture(maxInstances: 1)
+        let created = try await fixture.create("one")
+        var cancel = NovitaiV1.CancelJobRequest()
+        cancel.id = created.job?.id ?? ""
+        _ = try await fixture.jobs.cancelJob(cancel, context: Fixture.context())
+        var request = NovitaiV1.RetryJobRequest()
+        (request.id, request.validateOnly) = (cancel.id, true)
+        let check = request
+        #expect(try await fixture.jobs.retryJob(check, context: Fixture.context()).job?.type == .createInstance)
+        _ = try await fixture.create("two")
+        let refused = try await refusal { try await fixture.jobs.retryJob(check, context: Fixture.context()) }
+        #expect(refused.reason == "CEILING_REACHED")
+    }
+
     @Test("Queues show their jobs, their deadlines and who paused them")
     func queues() async throws {
         let fixture = try await Fixture()

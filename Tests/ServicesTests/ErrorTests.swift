@@ -108,9 +108,10 @@ import Testing
             (FleetError(.nameTaken, "", instanceID: InstanceID(rawValue: "i-1")), "trainer", "novitai.v1.Instance", "trainer"),
             (FleetError(.notFound, "", instanceID: InstanceID(rawValue: "i-1")), "", "novitai.v1.Instance", "i-1"),
             (FleetError(.notFound, "", jobID: JobID(rawValue: "j-1")), "", "novitai.v1.Job", "j-1"),
+            (FleetError(.invalidState, "", instanceID: InstanceID(rawValue: "i-1")), "j-1", "novitai.v1.Job", "j-1"),
         ])
     func resource(_ error: FleetError, _ subject: String, _ type: String, _ name: String) throws {
-        let read = try ReadStatus(ErrorDetails(error, subject: subject).error)
+        let read = try ReadStatus(ErrorDetails(error, subject: subject, type).error)
         #expect(read.resource?.resourceType == type && read.resource?.resourceName == name)
     }
 

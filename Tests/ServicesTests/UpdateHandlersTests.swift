@@ -84,6 +84,10 @@ struct UpdateHandlersTests {
         check.validateOnly = true
         #expect(try await fixture.instances.updateInstance(check, context: self.context).instance?.name == "checked")
         #expect(fixture.view.instance(InstanceID(rawValue: id))?.name == "one")
+        _ = try await fixture.create("taken")
+        check.name = "taken"
+        let taken = check
+        #expect(try await refusal { try await fixture.instances.updateInstance(taken, context: self.context) }.reason == "NAME_TAKEN")
         #expect(
             try await refusal { try await fixture.instances.updateInstance(self.request(""), context: self.context) }.fields == ["id"])
         let theirs = try await refusal { try await fixture.instances.updateInstance(check, context: Fixture.context(tenant: "other")) }

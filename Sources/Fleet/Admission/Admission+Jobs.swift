@@ -4,8 +4,9 @@ extension Admission {
 
     /// Ends a job that is not over.
     ///
-    /// What has been asked of the provider cannot be taken back: such a stop or restart is no longer followed, and the instance is what the
-    /// provider shows. A create becomes a delete, since a machine may come of it. A start and a delete that have been asked for go on.
+    /// What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that was is no longer followed, and the
+    /// instance is what the provider shows. A start, a move, months and a delete that were asked for go on: the cancel is refused. A create
+    /// becomes a delete, since a machine may come of it.
     /// - Throws: `notFound`, `invalidState`, `deletionProtected`.
     package func cancel(_ id: JobID, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
         guard let job = subject.jobs.first(where: { $0.id == id }) else {

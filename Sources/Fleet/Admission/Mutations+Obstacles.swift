@@ -26,6 +26,31 @@ extension Mutations {
         return found
     }
 
+    /// What the call would be answered: for one that only checks, so that it hears of everything that the transaction would refuse.
+    func checked(_ admitted: Admission.Admitted) throws(FleetError) -> Reply {
+        let commit = admitted.commit
+        let living = self.view.livingInstances().instances
+        let price = commit.instances.reduce(MicroUSD.zero) { sum, instance in
+            let before = self.view.instance(instance.id)?.liableHourlySpend ?? .zero
+            return MicroUSD(micros: sum.micros + instance.liableHourlySpend.micros - before.micros)
+        }
+        for condition in commit.guards {
+            var reached: CeilingReached?
+            switch condition {
+            case .nameIsFree(let tenant, let name):
+                let holder = self.view.instance(named: name, of: tenant)
+                if let holder, !commit.instances.contains(where: { $0.id == holder.id }) { throw FleetError(.nameTaken(holder.id)) }
+            case .ceilings(let ceilings): reached = Usage(of: living).reached(ceilings, adding: price)
+            case .ownCeilings(let ceilings, let principal):
+                let own = living.filter { $0.owner?.principal == principal }
+                reached = Usage(of: own).reached(ceilings, of: principal, adding: price)
+            default: break
+            }
+            if let reached { throw FleetError(.ceilingReached(reached)) }
+        }
+        return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false)
+    }
+
     private struct Usage {
         var machines: Int
         var hourlySpend: MicroUSD

@@ -121,7 +121,7 @@ package struct Mutations: Sendable {
             let occasion = self.occasion(request, payloadDigest, actor)
             let admitted = try self.noting { () throws(FleetError) in try decide(self.admission, subject, occasion) }
             try self.checkControl(of: admitted.commit)
-            if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+            if isValidateOnly { return try self.checked(admitted) }
             switch await self.commit(admitted) {
             case .success(let reply): return reply
             case .failure(.conflict): continue
@@ -165,7 +165,7 @@ package struct Mutations: Sendable {
             let occasion = self.occasion(request, payloadDigest, actor)
             let admitted = try self.noting { () throws(FleetError) in try decide(self.admission, job, subject, occasion) }
             try self.checkControl(of: admitted.commit)
-            if isValidateOnly { return Reply(instance: admitted.instance, job: admitted.job, isRepeat: false) }
+            if isValidateOnly { return try self.checked(admitted) }
             switch await self.commit(admitted) {
             case .success(let reply): return reply
             case .failure(.conflict): continue

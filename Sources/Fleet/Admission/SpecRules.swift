@@ -7,6 +7,8 @@ package enum SpecRules {
     package static let gpuCounts = 1...8
     /// Characters.
     package static let imageLengths = 1...500
+    /// Characters of what the provider calls something by. Ours: its own have less than forty.
+    package static let identifierLengthMax = 255
     /// Characters of the command and of the entry point.
     package static let commandLengthMax = 2047
     /// Variables. The provider takes 100; ten are ours.
@@ -50,6 +52,10 @@ package enum SpecRules {
         require(spec.isCPU || self.gpuCounts.contains(spec.gpuCount), "gpu_count", "must be \(self.gpuCounts.words)")
         require(spec.regions.count <= self.regionsMax, "regions", "name at most \(self.regionsMax) regions")
         require(self.imageLengths.contains(spec.image.unicodeScalars.count), "image", "must have \(self.imageLengths.words) characters")
+        let names = [("registry_credential_id", spec.registryCredentialID), ("network_id", spec.networkID ?? "")]
+        for (field, text) in names {
+            require(text.unicodeScalars.count <= self.identifierLengthMax, field, "must have at most \(self.identifierLengthMax) characters")
+        }
         require(
             spec.command.unicodeScalars.count <= self.commandLengthMax, "command", "must have at most \(self.commandLengthMax) characters")
         require(

@@ -22,8 +22,9 @@ extension SpecRules {
         if !self.savedImageLengths.contains(length) || !isPrintable(save.image) {
             found.append(FieldViolation("image", "must have 1 to \(self.savedImageLengths.upperBound) characters, none of them blank"))
         }
-        if !isPrintable(save.registryCredentialID) {
-            found.append(FieldViolation("registry_credential_id", "must not hold control characters"))
+        if save.registryCredentialID.unicodeScalars.count > self.identifierLengthMax || !isPrintable(save.registryCredentialID) {
+            let rule = "must have at most \(self.identifierLengthMax) characters, none of them a control character"
+            found.append(FieldViolation("registry_credential_id", rule))
         }
         return found
     }

@@ -1,6 +1,7 @@
 internal import Access
 package import Fleet
 package import Logging
+internal import NovitaiProto
 internal import ProtobufWire
 package import RPCCore
 internal import Traces
@@ -92,20 +93,21 @@ package struct Backend: Sendable {
     ///
     /// - Parameter subject: what the call is about, as the caller named it.
     nonisolated(nonsending) func answer<Reply>(
-        _ context: ServerContext, about subject: String = "", _ body: nonisolated(nonsending) () async throws -> Reply
+        _ context: ServerContext, about subject: String = "", of type: String = NovitaiV1.Instance.protobufName,
+        _ body: nonisolated(nonsending) () async throws -> Reply
     ) async throws(RPCError) -> Reply {
         do {
             return try await WorkContext.$current.withValue(context.work) { try await body() }
         } catch {
-            throw WorkContext.$current.withValue(context.work) { self.status(of: error, context, subject: subject) }
+            throw WorkContext.$current.withValue(context.work) { self.status(of: error, context, subject: subject, type) }
         }
     }
 
-    private func status(of error: any Error, _ context: ServerContext, subject: String) -> RPCError {
+    private func status(of error: any Error, _ context: ServerContext, subject: String, _ type: String) -> RPCError {
         switch error {
         case let error as RPCError: error
-        case let error as FleetError: ErrorDetails(error, subject: subject).error
-        case let error as StoreError: ErrorDetails(FleetError(error), subject: subject).error
+        case let error as FleetError: ErrorDetails(error, subject: subject, type).error
+        case let error as StoreError: ErrorDetails(FleetError(error), subject: subject, type).error
         case let error as CloudError: ErrorDetails(error).error
         case is CancellationError: ErrorDetails.cancelled.error
         default: self.incident(error, context)

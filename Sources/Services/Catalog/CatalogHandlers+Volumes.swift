@@ -56,7 +56,7 @@ extension CatalogHandlers {
                 ResourceRules.violations(request.id, "id", lengths: ResourceRules.nameLengths)
                 + ResourceRules.violations(request.name, "name", lengths: 0...ResourceRules.nameLengths.upperBound)
                 + (request.sizeGb == 0 ? [] : ResourceRules.violations(ofSize: Int(request.sizeGb)))
-            let change = try self.begin(request, violations, context)
+            _ = try self.begin(request, violations, context)
             let call = self.backend.cloudCall(context)
             let volumes = try await self.backend.cloud.networkVolumes(isFresh: true, call: call).value
             guard var volume = volumes.first(where: { $0.id.rawValue == request.id }) else {
@@ -68,13 +68,13 @@ extension CatalogHandlers {
             if !request.name.isEmpty { volume.content.name = request.name }
             if request.sizeGb != 0 { volume.content.sizeGB = Int(request.sizeGb) }
             let wanted = volume
-            _ = try await self.apply(request, [], subject: "volume \(request.id)", context) { call throws(CloudError) in
+            let requestID = try await self.apply(request, [], subject: "volume \(request.id)", context) { call throws(CloudError) in
                 try await self.backend.cloud.updateNetworkVolume(
                     wanted.id, name: wanted.content.name, sizeGB: wanted.content.sizeGB, call: call)
             }
             var response = NovitaiV1.UpdateNetworkVolumeResponse()
             response.networkVolume = NovitaiV1.NetworkVolume(wanted)
-            response.requestId = change.key.requestID
+            response.requestId = requestID
             return response
         }
     }

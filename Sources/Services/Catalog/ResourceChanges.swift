@@ -56,6 +56,7 @@ extension CatalogHandlers {
         _ wish: ResourceMaker.Wish<Item>, _ change: Change, _ context: ServerContext
     ) async throws -> ResourceMaker.Made<Item>? {
         let deadline = self.backend.cloudCall(context).deadline
+        if change.isValidateOnly, let refusal = self.backend.view.control.refusal(of: .begin) { throw StoreError.controlled(refusal) }
         do {
             let audit = try self.audit(change, "\(wish.subject) is asked for", context)
             let made = try await self.maker.make(wish, audit: audit, deadline: deadline, isValidateOnly: change.isValidateOnly)
@@ -73,6 +74,7 @@ extension CatalogHandlers {
         _ body: (CloudCall) async throws(CloudError) -> Void
     ) async throws -> String {
         let change = try self.begin(request, violations, context)
+        if let refusal = self.backend.view.control.refusal(of: .obey) { throw StoreError.controlled(refusal) }
         guard !change.isValidateOnly else { return change.key.requestID }
         let entry = try self.audit(change, "\(subject) is to be changed", context)
         _ = try await self.backend.store.commit(Commit(guards: [.permitted(.obey)], audit: [entry]))

@@ -22,7 +22,8 @@ enum ResourceRules {
     /// The rules of a spec are a template's too; the fields are named as in a template.
     static func violations(of draft: TemplateDraft) -> [FieldViolation] {
         let spec = InstanceSpec(
-            products: ["any"], image: draft.image, command: draft.command, ports: draft.ports, diskGB: draft.diskGB)
+            products: ["any"], image: draft.image, registryCredentialID: draft.registryCredentialID, command: draft.command,
+            ports: draft.ports, diskGB: draft.diskGB)
         let shared = SpecRules.violations(of: spec) + SpecRules.violations(of: draft.environment)
         return self.violations(draft.name, "name", lengths: self.nameLengths)
             + self.violations(draft.readme, "readme", lengths: 0...self.readmeLengthMax)
@@ -54,5 +55,11 @@ enum ResourceRules {
         self.violations(draft.image, "image", lengths: SpecRules.imageLengths)
             + self.violations(draft.clusterID, "region_id", lengths: self.nameLengths)
             + self.violations(draft.note, "note", lengths: 0...self.noteLengthMax)
+            + self.violations(draft.registryCredentialID, "registry_credential_id", lengths: 0...SpecRules.identifierLengthMax)
+            + (draft.productIDs.count <= SpecRules.productsMax
+                ? [] : [FieldViolation("product_ids", "name at most \(SpecRules.productsMax) products")])
+            + draft.productIDs.prefix(SpecRules.productsMax).flatMap {
+                self.violations($0, "product_ids", lengths: 1...SpecRules.identifierLengthMax)
+            }
     }
 }

@@ -23,8 +23,10 @@ extension ErrorDetails {
         }
     }
 
-    /// - Parameter subject: what the call was about, as its caller named it; empty takes the ids that the error holds.
-    init(_ error: FleetError, subject: String = "") {
+    /// - Parameters:
+    ///   - subject: what the call was about, as its caller named it; empty takes the ids that the error holds.
+    ///   - type: what that is the name of.
+    init(_ error: FleetError, subject: String = "", _ type: String = NovitaiV1.Instance.protobufName) {
         let row = Self.row(of: error.code)
         self.init(row.code, row.reason, error.message)
         self.effect = error.isOutcomeUnknown ? .unknown : .none
@@ -34,7 +36,7 @@ extension ErrorDetails {
         let violations = error.violations.prefix(Self.violationsMax) + (row.field.map { [FieldViolation($0, error.message)] } ?? [])
         self.violations = violations.map { .init($0) }
         self.quota = error.ceiling.map { .init($0) }
-        self.resource = Self.resource(of: error, subject)
+        self.resource = Self.resource(of: error, subject, type)
         self.precondition = row.precondition.map { .init($0, subject: self.resource?.resourceName ?? "", error.message) }
         self.retryDelay = error.retryAfter
     }
@@ -70,12 +72,10 @@ extension ErrorDetails {
         }
     }
 
-    private static func resource(of error: FleetError, _ subject: String) -> GoogleRpc.ResourceInfo? {
-        if error.instanceID == nil, let job = error.jobID {
-            return .init(NovitaiV1.Job.protobufName, subject.isEmpty ? job.rawValue : subject)
-        }
-        let name = subject.isEmpty ? error.instanceID?.rawValue : subject
-        return name.map { .init(NovitaiV1.Instance.protobufName, $0) }
+    private static func resource(of error: FleetError, _ subject: String, _ type: String) -> GoogleRpc.ResourceInfo? {
+        if !subject.isEmpty { return .init(type, subject) }
+        if let instance = error.instanceID { return .init(NovitaiV1.Instance.protobufName, instance.rawValue) }
+        return error.jobID.map { .init(NovitaiV1.Job.protobufName, $0.rawValue) }
     }
 
     /// A call to the provider. Machines are changed by jobs, never by a handler; other things are, and then the error may not know

@@ -35,11 +35,14 @@ enum InstanceQuery {
     static func bytes(_ instance: Instance) -> Int {
         let texts =
             instance.spec.image.utf8.count + instance.spec.command.utf8.count + instance.spec.entrypoint.utf8.count
-            + instance.stateMessage.utf8.count
+            + instance.stateMessage.utf8.count + instance.spec.registryCredentialID.utf8.count
         let names = instance.spec.environmentNames.reduce(0) { $0 + $1.utf8.count + 3 }
         let labels = instance.labels.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 }
         let endpoints = instance.endpoints.reduce(0) { $0 + $1.address.utf8.count + 12 }
-        return 512 + texts + names + labels + endpoints
+        let products = instance.spec.products.reduce(0) { $0 + $1.utf8.count + 3 }
+        let volumes = (instance.spec.volumes ?? []).reduce(0) { $0 + $1.mountPath.utf8.count + $1.volumeID.utf8.count + 8 }
+        let probes = instance.spec.ports.reduce(0) { $0 + ($1.probe?.path.utf8.count ?? 0) + 16 }
+        return 512 + texts + names + labels + endpoints + products + volumes + probes
     }
 }
 

@@ -23,7 +23,7 @@ extension JobHandlers {
     }
 
     package func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse {
-        try await self.backend.answer(context, about: request.id) {
+        try await self.backend.answer(context, about: request.id, of: NovitaiV1.Job.protobufName) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let call = try self.call(request.requestId, "CancelJob", payload, job: request.id, context)
@@ -39,7 +39,7 @@ extension JobHandlers {
     }
 
     package func retryJob(_ request: NovitaiV1.RetryJobRequest, context: ServerContext) async throws -> NovitaiV1.RetryJobResponse {
-        try await self.backend.answer(context, about: request.id) {
+        try await self.backend.answer(context, about: request.id, of: NovitaiV1.Job.protobufName) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let call = try self.call(request.requestId, "RetryJob", payload, job: request.id, context)

@@ -24,7 +24,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     }
 
     package func getJob(_ request: NovitaiV1.GetJobRequest, context: ServerContext) async throws -> NovitaiV1.Job {
-        try await self.backend.answer(context, about: request.id) {
+        try await self.backend.answer(context, about: request.id, of: NovitaiV1.Job.protobufName) {
             NovitaiV1.Job(try await self.job(request.id, of: try self.backend.tenant(of: context)))
         }
     }
@@ -51,7 +51,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     }
 
     package func waitJob(_ request: NovitaiV1.WaitJobRequest, context: ServerContext) async throws -> NovitaiV1.Job {
-        try await self.backend.answer(context, about: request.id) {
+        try await self.backend.answer(context, about: request.id, of: NovitaiV1.Job.protobufName) {
             let tenant = try self.backend.tenant(of: context)
             let limit = try self.waitLimit(request, context)
             let job = try await self.job(request.id, of: tenant)

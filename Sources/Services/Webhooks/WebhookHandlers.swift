@@ -74,13 +74,14 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
     package func redeliverWebhook(
         _ request: NovitaiV1.RedeliverWebhookRequest, context: ServerContext
     ) async throws -> NovitaiV1.RedeliverWebhookResponse {
-        try await self.backend.answer(context, about: request.id) {
+        try await self.backend.answer(context, about: request.id, of: NovitaiV1.WebhookDelivery.protobufName) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let caller = try self.backend.mutation(request.requestId, "RedeliverWebhook", payload, context)
+            if let refusal = self.backend.view.control.refusal(of: .obey) { throw StoreError.controlled(refusal) }
             guard let webhooks = self.backend.webhooks, let known = try await webhooks.store.webhook(request.id),
                 known.tenant == caller.request.tenant
-            else { throw ErrorDetails.notFound("novitai.v1.WebhookDelivery", request.id).error }
+            else { throw ErrorDetails.notFound(NovitaiV1.WebhookDelivery.protobufName, request.id).error }
             guard webhooks.targets(of: known.tenant).contains(where: { $0.id == known.target }) else {
                 throw FleetError(.invalidState, "there is no target \(known.target) any more")
             }
@@ -100,10 +101,11 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
     package func testWebhook(
         _ request: NovitaiV1.TestWebhookRequest, context: ServerContext
     ) async throws -> NovitaiV1.TestWebhookResponse {
-        try await self.backend.answer(context, about: request.target) {
+        try await self.backend.answer(context) {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let caller = try self.backend.mutation(request.requestId, "TestWebhook", payload, context)
+            if let refusal = self.backend.view.control.refusal(of: .obey) { throw StoreError.controlled(refusal) }
             let (webhooks, target) = try self.target(request.target, of: caller.request.tenant)
             // Made from the request, so that its repetition finds it.
             let id = "test-\(Self.digest(of: caller.request))"
@@ -149,7 +151,6 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
     private func write(
         _ delivery: WebhookDelivery, _ webhooks: Webhooks, by caller: FleetGovernor.Caller, effect: String, _ context: ServerContext
     ) async throws {
-        if let refusal = self.backend.view.control.refusal(of: .obey) { throw StoreError.controlled(refusal) }
         let now = self.backend.clock.now
         let entry = AuditEntry(
             at: now, tenant: caller.request.tenant, actor: caller.actor, action: caller.request.method, cause: AuditEntry.requested,

@@ -7,7 +7,7 @@ struct InstanceFollower {
     let connection: ConnectionOptions
 
     /// - Returns: the machine as soon as `reached` holds.
-    /// - Throws: `CommandFailure` when it is, or becomes, failed or deleted instead.
+    /// - Throws: `CommandFailure` when it is, or becomes, failed, deleted, stopped or suspended instead.
     func follow(_ instance: NovitaiV1.Instance, until reached: (NovitaiV1.Instance) -> Bool) async throws -> NovitaiV1.Instance {
         var progress = Progress()
         defer { progress.finish() }
@@ -16,6 +16,18 @@ struct InstanceFollower {
         var request = NovitaiV1.WatchInstancesRequest()
         request.ids = [instance.id]
         let client = NovitaiV1.InstanceServiceClient(self.channel)
+        let question = request
+        return try await Watching.untilDone {
+            try await self.watch(question, client, &progress, reached)
+        }
+    }
+
+    /// Nil when the stream has ended before it was reached.
+    private func watch(
+        _ request: NovitaiV1.WatchInstancesRequest, _ client: NovitaiV1.InstanceServiceClient, _ progress: inout Progress,
+        _ reached: (NovitaiV1.Instance) -> Bool
+    ) async throws -> NovitaiV1.Instance? {
+        let id = request.ids[0]
         return try await client.watchInstances(request, options: try self.connection.call(within: nil)) { responses in
             var isSeen = false
             for try await response in responses {
@@ -27,21 +39,43 @@ struct InstanceFollower {
                 if response.snapshotComplete, !isSeen {
                     // It ended before the watch began.
                     var question = NovitaiV1.GetInstanceRequest()
-                    question.id = instance.id
+                    question.id = id
                     let now = try await client.getInstance(question, options: try self.connection.call)
                     if try self.isReached(now, reached) { return now }
                 }
             }
-            throw CommandFailure(
-                status: .tryAgain, message: "the server ended the watch; see how it goes on with: novitai instances get \(instance.id)")
+            return nil
         }
     }
 
     private func isReached(_ instance: NovitaiV1.Instance, _ reached: (NovitaiV1.Instance) -> Bool) throws -> Bool {
         if reached(instance) { return true }
-        guard instance.state == .failed || instance.state == .deleted else { return false }
+        // What is stopped or suspended becomes nothing by itself.
+        guard [.failed, .deleted, .stopped, .suspended].contains(instance.state) else { return false }
         throw CommandFailure(
             status: .refused, message: "\(instance.id) is \(instance.state.word): \(instance.stateMessage) (job \(instance.jobId))")
+    }
+}
+
+/// Watches go on where they were when the server ends them: it does so when it is replaced, or a connection has grown old.
+enum Watching {
+    /// Tries in a row to reach a server again, a pause apart: as long as an upgrade takes.
+    private static let triesMax = 30
+    private static let pause: Duration = .seconds(2)
+
+    /// - Parameter watch: nil when the server has ended the stream.
+    static func untilDone<Value>(_ watch: () async throws -> Value?) async throws -> Value {
+        var tries = 0
+        while true {
+            do {
+                if let value = try await watch() { return value }
+                tries = 0
+            } catch let error as RPCError where error.code == .unavailable {
+                tries += 1
+                guard tries < self.triesMax else { throw error }
+            }
+            try await Task.sleep(for: self.pause)
+        }
     }
 }
 

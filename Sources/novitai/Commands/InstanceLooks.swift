@@ -65,13 +65,13 @@ struct InstanceMetrics: AsyncParsableCommand {
             Self.values($0 ?? [])
         }
         let times = Set(gpu.keys).union(others.flatMap(\.keys)).sorted()
-        guard !times.isEmpty else { return "nothing was measured\n" }
+        guard !times.isEmpty else { return "nothing was measured" }
         var table = Table("TIME", "GPU %", "GPU MEMORY %", "CPU %", "MEMORY %", "DISK %")
         for time in times {
             let cells = ([gpu] + others).map { $0[time].map { String(Int($0.rounded())) } ?? "-" }
             table.add(RFC3339.text(seconds: time), cells[0], cells[1], cells[2], cells[3], cells[4])
         }
-        return table.text + "read \((metrics.freshness?.fetchedAt).text)\n"
+        return table.text + "\nread \((metrics.freshness?.fetchedAt).text)"
     }
 
     private static func duration(seconds: Int) -> GoogleProtobuf.Duration {

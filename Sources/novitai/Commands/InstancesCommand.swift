@@ -35,8 +35,8 @@ struct PlanInstance: AsyncParsableCommand {
                     candidate.rank == 0 ? "-" : String(candidate.rank), candidate.productName, candidate.regionId,
                     candidate.billingMode.word, candidate.hourlyPrice.text, candidate.stock, candidate.verdict.word, candidate.reason)
             }
-            let wait = plan.wouldWait ? "no offer has room now: a create would wait for one\n" : ""
-            return table.text + wait + plan.obstacles.map { "refused now: \($0.message) (\($0.reason))\n" }.joined()
+            let wait = plan.wouldWait ? ["no offer has room now: a create would wait for one"] : []
+            return ([table.text] + wait + plan.obstacles.map { "refused now: \($0.message) (\($0.reason))" }).joined(separator: "\n")
         }
     }
 }
@@ -83,6 +83,7 @@ struct CreateInstance: AsyncParsableCommand {
             let reply = try await NovitaiV1.InstanceServiceClient(channel).createInstance(request, options: try self.connection.call)
             let instance = reply.instance ?? NovitaiV1.Instance()
             guard self.wait, !self.validateOnly else { return self.connection.output.print(reply) { table([instance]) } }
+            printToStandardError("\(instance.id) is asked for, request id \(reply.requestId)")
             let ready = try await InstanceFollower(channel: channel, connection: self.connection).follow(instance) {
                 $0.readiness == .ready
             }
@@ -154,13 +155,17 @@ struct WatchInstances: AsyncParsableCommand {
         let output = self.connection.output
         try await self.connection.withChannel { channel in
             let client = NovitaiV1.InstanceServiceClient(channel)
-            try await client.watchInstances(request, options: try self.connection.call(within: nil)) { responses in
-                for try await response in responses {
-                    for event in response.events {
-                        guard let instance = event.instance else { continue }
-                        output.print(event) { line(event.kind, instance) }
+            try await Watching.untilDone { () async throws -> Void? in
+                try await client.watchInstances(request, options: try self.connection.call(within: nil)) { responses in
+                    for try await response in responses {
+                        if let token = response.resumeToken { request.resumeToken = token }
+                        for event in response.events {
+                            guard let instance = event.instance else { continue }
+                            output.print(event) { line(event.kind, instance) }
+                        }
                     }
                 }
+                return nil
             }
         }
     }
@@ -251,7 +256,7 @@ struct StopInstances: AsyncParsableCommand {
     func run() async throws {
         var request = NovitaiV1.BatchStopInstancesRequest()
         (request.filter, request.all) = (self.filter, self.all)
-        (request.validateOnly, request.requestId) = (self.validateOnly, self.requestID)
+        (request.validateOnly, request.requestId) = (self.validateOnly, Retries.requestID(self.requestID))
         let reply = try await self.connection.withChannel { channel in
             try await NovitaiV1.InstanceServiceClient(channel).batchStopInstances(request, options: try self.connection.call)
         }

@@ -5,8 +5,8 @@ struct CancelJob: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "End a job that is not over.",
         discussion: """
-            What has been asked of the provider cannot be taken back: such a start, stop or restart is no longer followed. A create becomes a
-            delete, since a machine may come of it.
+            What has been asked of the provider cannot be taken back: a stop, restart or update that was is no longer followed; a start, a
+            move, a payment and a delete that were cannot be cancelled. A create becomes a delete, since a machine may come of it.
             """)
     @OptionGroup var options: JobChangeOptions
 
@@ -25,7 +25,7 @@ struct CancelJob: AsyncParsableCommand {
 
 struct RetryJob: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "retry", abstract: "Do once more what a failed or cancelled job was to do, as a new job.")
+        commandName: "retry", abstract: "Do once more what a failed or cancelled create, start, stop, restart or delete was to do.")
     @OptionGroup var options: JobChangeOptions
 
     func run() async throws {

@@ -77,13 +77,17 @@ struct WatchJobs: AsyncParsableCommand {
         let output = self.connection.output
         try await self.connection.withChannel { channel in
             let client = NovitaiV1.JobServiceClient(channel)
-            try await client.watchJobs(request, options: try self.connection.call(within: nil)) { responses in
-                for try await response in responses {
-                    for event in response.events {
-                        guard let job = event.job else { continue }
-                        output.print(event) { "\(job.updateTime.text)  \(event.kind.word)  \(summary(job))" }
+            try await Watching.untilDone { () async throws -> Void? in
+                try await client.watchJobs(request, options: try self.connection.call(within: nil)) { responses in
+                    for try await response in responses {
+                        if let token = response.resumeToken { request.resumeToken = token }
+                        for event in response.events {
+                            guard let job = event.job else { continue }
+                            output.print(event) { "\(job.updateTime.text)  \(event.kind.word)  \(summary(job))" }
+                        }
                     }
                 }
+                return nil
             }
         }
     }

@@ -67,7 +67,7 @@ extension NovitaiV1.DeleteImagePrewarmRequest: ResourceChangeMessage {}
 extension ResourceChangeOptions {
     func message<Message: ResourceChangeMessage>(_: Message.Type = Message.self) -> Message {
         var message = Message()
-        message.requestId = self.requestID
+        message.requestId = Retries.requestID(self.requestID)
         message.validateOnly = self.validateOnly
         return message
     }

@@ -48,7 +48,7 @@ struct UpdateInstance: AsyncParsableCommand {
         request.id = self.change.id
         request.validateOnly = self.change.validateOnly
         request.expectedRevision = self.change.expectedRevision
-        request.requestId = self.change.requestID
+        request.requestId = Retries.requestID(self.change.requestID)
         request.name = self.name
         request.deletionProtection = self.protect
         request.diskGb = self.disk

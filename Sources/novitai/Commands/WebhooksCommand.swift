@@ -48,7 +48,7 @@ struct RedeliverWebhook: AsyncParsableCommand {
     func run() async throws {
         var request = NovitaiV1.RedeliverWebhookRequest()
         request.id = self.id
-        request.requestId = self.requestID
+        request.requestId = Retries.requestID(self.requestID)
         let reply = try await self.connection.withChannel { channel in
             try await NovitaiV1.WebhookServiceClient(channel).redeliverWebhook(request, options: try self.connection.call)
         }
@@ -67,7 +67,7 @@ struct TestWebhook: AsyncParsableCommand {
     func run() async throws {
         var request = NovitaiV1.TestWebhookRequest()
         request.target = self.webhook
-        request.requestId = self.requestID
+        request.requestId = Retries.requestID(self.requestID)
         let reply = try await self.connection.withChannel { channel in
             try await NovitaiV1.WebhookServiceClient(channel).testWebhook(request, options: try self.connection.call)
         }

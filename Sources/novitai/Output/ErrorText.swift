@@ -3,12 +3,14 @@ internal import ProtobufJSON
 internal import RPCCore
 
 /// What a refused call says to people: the message, every field that is wrong, and whether anything may have happened.
-func describe(_ error: RPCError) -> String {
+///
+/// - Parameter requestID: of the change that was asked for, if one was. An answer without details does not say whether it was made.
+func describe(_ error: RPCError, requestID: String?) -> String {
     var lines = ["error: \(error.message) (\(error.code))"]
     let refusal = Refusal(error)
     for violation in refusal.violations { lines.append("  \(violation.subject): \(violation.description)") }
-    if refusal.effect == .unknown {
-        lines.append("  it is not known yet whether the change was made; repeat the command with the same --request-id")
+    if let requestID, refusal.effect == .unknown || error.details.isEmpty {
+        lines.append("  it is not known whether the change was made; repeat the command with --request-id \(requestID)")
     }
     return lines.joined(separator: "\n")
 }

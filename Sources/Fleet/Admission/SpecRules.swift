@@ -54,7 +54,8 @@ package enum SpecRules {
         require(self.imageLengths.contains(spec.image.unicodeScalars.count), "image", "must have \(self.imageLengths.words) characters")
         let names = [("registry_credential_id", spec.registryCredentialID), ("network_id", spec.networkID ?? "")]
         for (field, text) in names {
-            require(text.unicodeScalars.count <= self.identifierLengthMax, field, "must have at most \(self.identifierLengthMax) characters")
+            let rule = "must have at most \(self.identifierLengthMax) characters"
+            require(text.unicodeScalars.count <= self.identifierLengthMax, field, rule)
         }
         require(
             spec.command.unicodeScalars.count <= self.commandLengthMax, "command", "must have at most \(self.commandLengthMax) characters")

@@ -86,6 +86,11 @@ package struct AdminHandlers: NovitaiV1.AdminServiceProtocol {
             try await withTaskExecutorPreference(globalConcurrentExecutor) {
                 let copy = try await backups.makeBackup()
                 let caller = try self.backend.caller(of: context)
+                // Whoever has a copy has everything that it holds, of all tenants.
+                let entry = AuditEntry(
+                    at: self.backend.clock.now, tenant: try self.backend.tenant(of: context), actor: caller.id, action: "CreateBackup",
+                    cause: AuditEntry.requested, effect: "a copy of everything up to revision \(copy.revision.number) is sent")
+                _ = try await self.backend.store.commit(Commit(audit: [entry]))
                 self.backend.log.info("backup is sent", metadata: ["principal": "\(caller.id)", "revision": "\(copy.revision.number)"])
                 try await BackupStream(copy: copy, clock: self.backend.clock, responses: responses).run()
             }

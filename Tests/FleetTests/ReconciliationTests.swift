@@ -200,6 +200,8 @@ struct ReconciliationTests {
         let both = self.reconciliation.questions(
             from: MachineListing(machines: [clone, .sample("m2")], begunAt: noon), living: [], busy: [], believesAbsence: true)
         #expect(both.map(\.upstreamID.rawValue) == ["m2"], "its own machine is there")
+        let theirs = Machine.sample("m2", deployment: DeploymentID(rawValue: "otherdeployment1"))
+        #expect(self.kinds([clone, theirs], []) == [.stranger], "that of another deployment says nothing")
         let listing = MachineListing(machines: [.sample("m0"), clone, .sample("m2", "removing", name: "leaving")], begunAt: noon)
         #expect(self.reconciliation.suspects(in: listing, living: [debtor]) == [clone.id])
         #expect(self.reconciliation.suspects(in: listing, living: [.sample(.running)]) == [], "ours, renamed by hand")

@@ -109,9 +109,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var capacityWaitSince: Timestamp?
     /// The same: when it last left that line to ask for a machine; nil: never.
     package var capacityWaitEndedAt: Timestamp?
-    /// The same: until when something kept it from asking for the first time; nil: nothing has.
+    /// Of what makes a machine: until when a hold has kept it from asking for one; nil: none has.
     package var heldUntil: Timestamp?
-    /// The same: it was put back with a database from the past, and asks for nothing any more. Nil: it was not.
+    /// Of a create alone: it was put back with a database from the past, and asks for nothing any more. Nil: it was not.
     package var isRestored: Bool?
     /// When the change was first asked of the provider, written down before the call; nil before that, and for a create.
     package var firstSentAt: Timestamp?

@@ -66,7 +66,8 @@ package struct Reconciliation: Sendable {
     ) -> [ReconciliationQuestion] {
         let known = Dictionary(living.map { ($0.id, $0) }) { first, _ in first }
         let listed = Dictionary(listing.machines.map { ($0.id, $0) }) { first, _ in first }
-        let proven = Set(listing.machines.filter { $0.isProvenOurs && !$0.isLeavingOrGone }.compactMap { $0.token?.instance })
+        let ours = listing.machines.filter { $0.token?.deployment == self.deployment && $0.isProvenOurs && !$0.isLeavingOrGone }
+        let proven = Set(ours.compactMap { $0.token?.instance })
         let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
             .compactMap { self.question(about: $0, known: known, listed: listed, proven: proven) }
         let fromRecords = living.flatMap { instance in

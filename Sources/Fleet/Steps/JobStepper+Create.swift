@@ -103,17 +103,18 @@ extension JobStepper {
         return self.result(job, self.instance)
     }
 
-    /// The window begins anew with each process: by the clock of the one before, which nobody can read any more, the call may have been made
-    /// long ago, and a moment ago in truth.
+    /// When the last byte of the call may have left. The window begins anew with each process: by the clock of the one before, which nobody can
+    /// read any more, the call may have been made long ago, and a moment ago in truth.
+    private func lastByte(of attempt: CreateAttempt) -> Timestamp { max(attempt.callDeadline, self.processBegan) }
+
     private func mayProveAbsence(_ listing: MachineListing, of attempt: CreateAttempt, isCredible: Bool) -> Bool {
-        let lastByte = max(attempt.callDeadline, self.processBegan)
-        return isCredible && self.believesClock && listing.begunAt > lastByte + self.settings.settleWindow
+        isCredible && self.believesClock && listing.begunAt > self.lastByte(of: attempt) + self.settings.settleWindow
     }
 
     /// A search that the provider does not count may be cut: it is believed only when the machine has had much longer to show, since nobody can
     /// delete what is being settled.
     private func counts(_ search: MachineListing, of attempt: CreateAttempt) -> Bool {
-        search.isWhole || search.begunAt > attempt.callDeadline + self.settings.settleWindow * StepLimits.uncountedWindows
+        search.isWhole || search.begunAt > self.lastByte(of: attempt) + self.settings.settleWindow * StepLimits.uncountedWindows
     }
 
     /// Each once, as the first listing that has it shows it.

@@ -28,6 +28,11 @@ struct SimulationTests {
         #expect(try SeedRun(playing: seed).violations.isEmpty)
     }
 
+    @Test("A restored create that finds two machines gives up neither: the second may be the one in use", arguments: [44_831])
+    func restored(_ seed: UInt64) throws {
+        #expect(try SeedRun(playing: seed).violations.isEmpty)
+    }
+
     @Test("The same seed gives the same trace", arguments: [1, 7, 23, 111, 222])
     func repeated(_ seed: UInt64) throws {
         func play() throws -> Finding {

@@ -26,10 +26,17 @@ struct Restoration: Sendable {
             outcome.jobs += settled
             outcome.settled += settled.count
             let stale = jobs.filter(Self.isStale)
-            guard !stale.isEmpty, let before = instance(id) else { continue }
-            outcome.jobs += stale.map(self.ended)
-            outcome.dropped += stale.count
-            outcome.instances.append(self.relieved(before, of: stale, remaining: jobs.filter { !Self.isStale($0) }))
+            guard let before = instance(id) else { continue }
+            var after = before
+            // Of what it does not know to have asked for nothing is one too many.
+            if !settled.isEmpty { after.askedPlacements = after.askedPlacements ?? [] }
+            if !stale.isEmpty {
+                outcome.jobs += stale.map(self.ended)
+                outcome.dropped += stale.count
+                after = self.relieved(after, of: stale, remaining: jobs.filter { !Self.isStale($0) })
+            }
+            guard after != before else { continue }
+            outcome.instances.append(after)
             outcome.revisions.append((id, before.revision))
         }
         return outcome

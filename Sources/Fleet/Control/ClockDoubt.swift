@@ -10,8 +10,7 @@ package enum ClockDoubt {
     package static func judge(skew: Duration?) -> String? {
         guard let skew, skew > self.skewMax || skew < .zero - self.skewMax else { return nil }
         let seconds = skew.components.seconds
-        return
-            "the clock is \(abs(seconds)) s \(seconds > 0 ? "behind" : "ahead of") the provider's: nothing is created or ended by itself; "
-            + "set the machine's clock right and restart the server"
+        let doubt = "the clock is \(abs(seconds)) s \(seconds > 0 ? "behind" : "ahead of") the provider's"
+        return "\(doubt): nothing is created or ended by itself; set the machine's clock right and restart the server"
     }
 }

@@ -67,6 +67,9 @@ struct RefusalTests {
         "a machine is gone by the names and texts for a machine, not by those for something else, nor by a gateway's JSON",
         arguments: [
             (404, #"{"code": 404, "reason": "RESOURCE_NOT_FOUND", "message": "instance not found"}"#, .notFound),
+            (404, #"{"code": 404, "reason": "NOT_FOUND", "message": "not found"}"#, .notFound),
+            (404, #"{"code": 404, "reason": "NOT_FOUND", "message": "path not found"}"#, .unavailable),
+            (404, #"{"code": 404, "message": "not found"}"#, .unavailable),
             (400, #"{"code": 400, "reason": "RESOURCE_NOT_FOUND", "message": "x"}"#, .notFound),
             (404, #"{"reason": "INSTANCE_NOT_FOUND"}"#, .notFound), (400, #"{"message": "failed: INSTANCE_NOT_FOUND"}"#, .notFound),
             (404, #"{"message": "instance not found"}"#, .notFound), (400, #"{"message": "The instance was not fount."}"#, .notFound),

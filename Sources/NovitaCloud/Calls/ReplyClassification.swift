@@ -17,6 +17,8 @@ struct Refusal: Equatable {
     private let isWorded: Bool
     /// The body's numeric code is the status, as the API writes it.
     private let repeatsStatus: Bool
+    /// And it has the API's three members, which no gateway writes all.
+    private let hasFormOfAPI: Bool
     private let subject: APIRequest.Subject
 
     /// Enough to recognise an error by; what the provider writes is not trusted to be short.
@@ -36,6 +38,7 @@ struct Refusal: Equatable {
         let text = texts.first { !$0.isEmpty }
         self.isWorded = text != nil || !self.name.isEmpty
         self.repeatsStatus = code.integer == status
+        self.hasFormOfAPI = self.repeatsStatus && json?["reason"].string.isEmpty == false && json?["message"].string.isEmpty == false
         self.text = text ?? String(decoding: body, as: UTF8.self)
     }
 
@@ -147,12 +150,12 @@ extension Refusal {
     private static func plain(_ word: String) -> String { word.last?.isLetter == false ? String(word.dropLast()) : word }
 
     /// Nil for a text that does not say that something of the API is missing. Where it does not say what, it is what was asked about: the API
-    /// refuses by 400, or repeats its status; a gateway that does not know a path answers with a 404 of its own form.
+    /// refuses by 400, or repeats its status; a gateway that does not know a path answers with a 404 of another form than the API's.
     private func code(ofMissingIn words: Set<String>) -> CloudError.Code? {
         guard words.isDisjoint(with: Self.gatewayThings) else { return nil }
         let things = words.filter { word in Self.things.contains { word.hasPrefix($0) } }
         guard things.isEmpty else { return self.code(isSubject: self.subject != .machine || things.contains { $0.hasPrefix("instance") }) }
-        return self.status == 400 || (self.repeatsStatus && self.status != 404) ? .notFound : nil
+        return self.status == 400 || (self.status == 404 ? self.hasFormOfAPI : self.repeatsStatus) ? .notFound : nil
     }
 
     /// A call about a machine that misses something else must be judged by reading the machine.

@@ -4,8 +4,8 @@ package import Fleet
 package enum EngineLimits {
     /// A worker that has not renewed its lease for so long is taken for dead. Longer than any pause of a living process, shorter
     /// than what a caller minds to wait after a crash.
-    package static let leaseDuration: Duration = .seconds(30)
-    /// Three renewals may fail before a lease is lost.
+    package static let leaseDuration: Duration = .seconds(20)
+    /// A lease outlives one renewal that fails, and ends between the second and the third: after two missed beats the job runs elsewhere.
     package static let heartbeatInterval: Duration = .seconds(8)
     /// Decisions taken anew because the instance changed in between.
     package static let conflictsMax = 8

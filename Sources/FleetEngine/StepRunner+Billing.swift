@@ -3,6 +3,10 @@ internal import Fleet
 /// Steps that change how a machine is paid for.
 extension StepRunner {
     func changeBilling(_ job: Job, _ lease: LeaseToken, of id: UpstreamID) async throws(Stop) {
+        // When months count as not paid is reckoned from the time of the call, as for a machine.
+        if job.step == .send, job.billing?.months != nil, let doubt = self.world.clockDoubt {
+            return try await self.hold(job, lease, .clock(doubt))
+        }
         let machine: Machine?
         var catalogue: Catalogue?
         do throws(CloudError) {

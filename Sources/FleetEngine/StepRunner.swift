@@ -128,7 +128,7 @@ struct StepRunner: Sendable {
         }
         self.world.report(.createCalled(job.id, order.token))
         self.world.monitor.update { $0.createCalls += 1 }
-        let call = CloudCall(priority: .mutation, requestID: job.id.rawValue, deadline: attempt.callDeadline)
+        let call = CloudCall(priority: job.callPriority(.mutation), requestID: job.id.rawValue, deadline: attempt.callDeadline)
         let outcome = await self.world.cloud.create(order, call: call)
         switch outcome {
         case .created: self.world.upstreamAnswered(nil)
@@ -220,7 +220,7 @@ struct StepRunner: Sendable {
     private func perform(
         _ action: MachineAction, on id: UpstreamID, for job: Job, _ lease: LeaseToken
     ) async throws(Stop) -> CloudError? {
-        let call = self.world.call(action.priority, requestID: job.id.rawValue)
+        let call = self.world.call(job.callPriority(action.priority), requestID: job.id.rawValue)
         guard let instance = try await self.instance(job.instanceID, isFresh: false) else { throw .abandoned("no instance") }
         let isNew = job.update?.bringsEnvironment == true
         let environment =

@@ -3,7 +3,11 @@ internal import Fleet
 extension World {
     /// Who goes before a create that may wait for capacity; a clear view for any other.
     func capacityOutlook(for job: Job, of instance: Instance) -> CapacityOutlook {
-        guard instance.spec.waitForCapacityUntil != nil else { return CapacityOutlook() }
+        let funds = self.monitor.report.funds
+        let otherHourlySpend = MicroUSD(micros: self.view.billedHourlySpend.micros - instance.billedHourlySpend.micros)
+        guard instance.spec.waitForCapacityUntil != nil else {
+            return CapacityOutlook(older: [], funds: funds, otherHourlySpend: otherHourlySpend)
+        }
         let now = self.clock.now
         let older = self.view.unfinishedJobs().jobs.prefix { ($0.createdAt, $0.id) < (job.createdAt, job.id) }
         return CapacityOutlook(
@@ -14,8 +18,7 @@ extension World {
                 return CapacityOutlook.Waiter(
                     spec: waiting.spec, hasLooked: other.isInCapacityLine && self.capacityLooks.contains(other.id, at: now))
             },
-            funds: self.monitor.report.funds,
-            otherHourlySpend: MicroUSD(micros: self.view.billedHourlySpend.micros - instance.billedHourlySpend.micros))
+            funds: funds, otherHourlySpend: otherHourlySpend)
     }
 }
 

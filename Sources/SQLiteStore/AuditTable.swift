@@ -35,7 +35,10 @@ extension Transaction {
     }
 
     /// What the brake counts, of which the newest are certainly kept.
-    func automaticEndings(after time: Timestamp) throws -> Int {
-        try self.row("SELECT count(*) FROM audit WHERE ends_automatically = 1 AND at > ?", [time.microseconds])?[0] ?? 0
+    ///
+    /// - Parameter latest: what lies after it was written by a clock that was ahead, and would hold the brake until then.
+    func automaticEndings(after time: Timestamp, upTo latest: Timestamp) throws -> Int {
+        let sql = "SELECT count(*) FROM audit WHERE ends_automatically = 1 AND at > ? AND at <= ?"
+        return try self.row(sql, [time.microseconds, latest.microseconds])?[0] ?? 0
     }
 }

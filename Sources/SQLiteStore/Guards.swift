@@ -28,8 +28,8 @@ extension Transaction {
     }
 
     private func check(_ brake: Brake, at now: Timestamp) throws {
-        let inMinute = try self.automaticEndings(after: now - Brake.minute)
-        let inWindow = try self.automaticEndings(after: now - Brake.fleetWindow)
+        let inMinute = try self.automaticEndings(after: now - Brake.minute, upTo: now)
+        let inWindow = try self.automaticEndings(after: now - Brake.fleetWindow, upTo: now)
         let fleet = Int(try self.liability().machines) - (try self.createsInLine())
         if let reached = brake.reached(inMinute: inMinute, inWindow: inWindow, fleet: fleet) { throw StoreError.braked(reached) }
     }

@@ -34,7 +34,7 @@ extension Transaction {
             sql,
             [
                 job.id.rawValue, job.tenant.rawValue, job.instanceID.rawValue, !job.state.isFinal, job.dueAt?.microseconds,
-                job.createdAt.microseconds, job.revision.number, payload, job.type.priority,
+                job.createdAt.microseconds, job.revision.number, payload, job.priority,
             ])
         guard !keepsLease || job.state.isFinal else { return }
         try self.execute("UPDATE job SET lease_token = NULL, lease_expires_at = NULL WHERE id = ?", [job.id.rawValue])

@@ -1,4 +1,5 @@
 import Fleet
+import FleetEngine
 import NovitaSimulator
 import SQLiteStore
 import Synchronization
@@ -218,6 +219,22 @@ struct EngineTests {
             server.beginGracefulShutdown()
             while !server.hasEnded { await universe.sleep(.milliseconds(10)) }
             #expect(universe.clock.now - toldAt < .seconds(1))
+        }
+    }
+
+    @Test("The job of a worker that is dead, or hangs, runs elsewhere after two missed beats")
+    func deadWorker() throws {
+        try Universe.play { universe in
+            let job = try await universe.create(1).job
+            await universe.sleep(.seconds(1))
+            let (store, dead) = (try #require(universe.server).store.inner, LeaseToken(rawValue: "dead"))
+            let now = universe.clock.now
+            let leased = try await store.lease(
+                LeaseRequest(token: dead, now: now + .seconds(60), expiresAt: now + EngineLimits.leaseDuration, limit: 8))
+            #expect(leased.jobs.map(\.id) == [job.id])
+            await universe.sleep(EngineLimits.heartbeatInterval * 3)
+            #expect(try await store.renew([job.id], token: dead, until: universe.clock.now + .seconds(1)) == [job.id])
+            #expect(try await universe.end(of: job).state == .succeeded)
         }
     }
 

@@ -188,6 +188,22 @@ struct CapacityWaitTests {
         #expect(self.waiting(desired: .stopped).placed(planner: Self.planner(isAvailable: true)).call == nil)
     }
 
+    @Test("What a freeze or a pause has held is judged anew before it asks: by its policies, and by the balance", arguments: [true, false])
+    func heldAndJudged(mayWait: Bool) throws {
+        var stepper = self.waiting(Self.spec(until: mayWait ? Self.until : nil), since: nil)
+        let poor = CapacityOutlook(
+            funds: Funds(balance: .dollars(1), readAt: noon), otherHourlySpend: MicroUSD(micros: 700_000))
+        #expect(stepper.placed(planner: Self.planner(isAvailable: true), outlook: poor).call != nil, "it was judged when it was accepted")
+        stepper.job.heldUntil = noon
+        let refused = stepper.placed(planner: Self.planner(isAvailable: true), outlook: poor)
+        #expect(refused.call == nil && refused.job?.isInCapacityLine == mayWait)
+        #expect(mayWait || (refused.job?.errorReason == "REFUSED" && refused.instance?.state == .failed))
+        #expect(stepper.placed(planner: Self.planner(isAvailable: true)).call != nil)
+        stepper.instance.policies = InstancePolicies(deleteAt: noon)
+        guard case .decided(let outlived) = stepper.plan() else { return unexpected("bought to be deleted") }
+        #expect(outlived.instance?.state == .deleted && outlived.job?.state == .cancelled)
+    }
+
     struct Turn: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var older: [CapacityOutlook.Waiter]

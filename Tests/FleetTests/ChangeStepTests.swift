@@ -36,6 +36,17 @@ struct ChangeStepTests {
         #expect(result.job?.step == .confirm && result.job?.dueAt == noon + Hold.retryInterval && result.call == nil)
     }
 
+    @Test("What ends spending, and what is done for a machine that is taken back, goes ahead of everything else")
+    func priorities() {
+        for type in JobType.known {
+            var job = Job.sample(type, .send)
+            #expect((job.priority == 0) == (type == .stopInstance || type == .deleteInstance), "\(type)")
+            #expect(job.callPriority(.mutation) == .mutation)
+            job.cause = .spotReclaim
+            #expect(job.priority == 0 && job.callPriority(.mutation) == .release)
+        }
+    }
+
     @Test("A start or restart that a stop waits for is not sent again", arguments: [JobType.startInstance, .restartInstance])
     func overtaken(_ type: JobType) {
         var job = Job.sample(type, .send)
@@ -274,6 +285,65 @@ struct ChangeStepTests {
         let cancelled = try Admission(settings: FleetSettings()).cancel(
             kept.id, Admission.Subject(instance: instance, jobs: [kept]), on: .sample())
         #expect(cancelled.job.state == .cancelled && cancelled.instance.state == .running)
+    }
+
+    @Test("A delete ends the renewal of paid months, and what calls it off asks for the renewal again", arguments: [true, false])
+    func renewalAgain(byPolicy: Bool) throws {
+        var job = Job.sample(.deleteInstance, .confirm)
+        job.noteCall(at: noon)
+        if byPolicy { job.cause = .leaseLapsed }
+        var instance = Instance.sample(.deleting)
+        (instance.desiredState, instance.policies) = (.deleted, InstancePolicies(lease: .seconds(3600)))
+        instance.billing = BillingFacts(autoRenewMonths: 2)
+        let result = JobStepper.sample(job, instance).sent(CloudError(.money, "monthly"))
+        let (kept, shown) = (try #require(result.job), try #require(result.instance))
+        #expect(shown.billing?.autoRenewMonths == 0, "it does not renew itself any more")
+        let commit: Commit
+        if byPolicy {
+            var touched = shown
+            touched.touchedAt = noon
+            guard case .decided(let end) = JobStepper.sample(kept, touched).plan() else { return unexpected("still due") }
+            commit = end.commit
+        } else {
+            commit = try Admission(settings: FleetSettings()).cancel(
+                kept.id, Admission.Subject(instance: shown, jobs: [kept]), on: .sample()
+            ).commit
+        }
+        let renewal = try #require(commit.jobs.last?.job)
+        #expect(commit.jobs.count == 2 && renewal.type == .changeBilling && renewal.billing == BillingChange(autoRenewMonths: 2))
+        #expect(commit.instances.map(\.jobID) == [renewal.id] && commit.instances.map(\.state) == [.running])
+        // Nothing was called off for one that renewed nothing.
+        instance.billing = BillingFacts(autoRenewMonths: 0)
+        #expect(JobStepper.sample(job, instance).sent(CloudError(.money, "monthly")).job?.endedRenewalMonths == nil)
+    }
+
+    @Test(
+        "A stop whose call came to nothing is asked again while the machine comes up, which is billed",
+        arguments: ["pulling", "starting", "toStart"])
+    func stopOfWhatComesUp(_ status: String) {
+        var instance = Instance.sample(.stopping, status: status)
+        instance.desiredState = .stopped
+        let result = self.confirming(.stopInstance, instance, acknowledged: nil).confirmed(.sample("m1", status))
+        #expect(result.job?.step == .send && result.job?.acknowledgedAt == nil)
+        // One that was accepted is given the time to show.
+        let patient = self.confirming(.stopInstance, instance).confirmed(.sample("m1", status))
+        #expect(patient.job?.step == .confirm && (patient.instance ?? instance).state == .stopping)
+        let late = self.confirming(.stopInstance, instance, at: noon + StepLimits.acknowledgedPatience).confirmed(.sample("m1", status))
+        #expect(late.job?.step == .send)
+        let stopping = self.confirming(.stopInstance, instance, acknowledged: nil).confirmed(.sample("m1", "stopping"))
+        #expect(stopping.job?.step == .confirm)
+    }
+
+    @Test("What a clock that was ahead wrote down as begun tomorrow is overdue in its time", arguments: [(1199, false), (1200, true)])
+    func begunTomorrow(seconds: Int, isOverdue: Bool) {
+        let created = Job.sample(.createInstance, .boot, createdAt: noon + .seconds(86_400))
+        var started = Job.sample(.startInstance, .confirm)
+        started.firstSentAt = noon + .seconds(86_400)
+        for job in [created, started] {
+            var stepper = JobStepper.sample(job, .sample(.starting, status: "pulling"), at: noon + .seconds(seconds))
+            stepper.processBegan = noon
+            #expect(stepper.isOverdue == isOverdue)
+        }
     }
 
     @Test("The delete of a create that never came up ends as FAILED", arguments: [StateReason.startupTimeout, .providerError])

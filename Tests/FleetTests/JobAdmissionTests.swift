@@ -128,6 +128,16 @@ struct JobAdmissionTests {
         #expect(admitted.commit.guards.contains(.ceilings(FleetSettings().ceilings)))
         #expect(admitted.commit.guards.contains(.nameIsFree(.default, instance.name)))
         #expect(admitted.instance.owedMachines == [])
+        // What a list that lags behind still shows of the tries before is proven gone, and not taken for the new one.
+        var settling = admitted.job
+        settling.createCalls = 4
+        settling.step = .settle(CreateAttempt(number: 4, placement: .standard, sentAt: noon, callDeadline: noon), absences: 0)
+        let (old, new) = (Machine.sample("m3", "pulling", attempt: 3), Machine.sample("m4", "pulling", attempt: 4))
+        func taken(_ machines: [Machine]) -> String? {
+            JobStepper.sample(settling, admitted.instance).settled(MachineListing(machines: machines, begunAt: noon), isCredible: true)
+                .instance?.upstream?.id.rawValue
+        }
+        #expect(taken([old]) == nil && taken([old, new]) == "m4")
     }
 
     @Test("A create is not tried again while something of it is left", arguments: [InstanceState.running, .deleting])

@@ -95,6 +95,17 @@ struct PolicyTests {
         let sure = try #require(Admission.upkeep(of: instance, touchedAt: nil, isClockSure: true, at: noon)?.instances.first)
         #expect(sure.touchedAt == noon && sure.runningSince == noon && sure.nextAction?.at == noon + .seconds(1200))
         #expect(Admission.upkeep(of: sure, touchedAt: nil, isClockSure: true, at: noon) == nil)
+        // A stop this evening is not before a start tomorrow, nor does a fault of tomorrow use up what may be recovered today.
+        instance.policies = InstancePolicies(stopAt: noon + .seconds(3600))
+        instance.startAskedAt = noon + .seconds(86_400)
+        instance.recoveries = [noon - .seconds(60), noon + .seconds(86_400)]
+        let brought = try #require(Admission.upkeep(of: instance, touchedAt: nil, isClockSure: true, at: noon)?.instances.first)
+        #expect(brought.nextAction?.at == noon + .seconds(3600) && brought.recoveries == [noon - .seconds(60), noon])
+        let made = Instance(
+            id: instance.id, name: "one", tenant: .default, spec: .small, policies: InstancePolicies(maxLifetime: .seconds(600)),
+            createdAt: noon + .seconds(86_400))
+        let known = try #require(Admission.upkeep(of: made, touchedAt: nil, isClockSure: true, at: noon)?.instances.first)
+        #expect(known.nextAction?.at == noon + .seconds(600))
     }
 
     @Test("What the provider did not take is dropped when it is not due any more, and only that", arguments: [true, false])

@@ -82,6 +82,16 @@ struct RestorationTests {
         let again = try Admission(settings: FleetSettings()).retry(
             try #require(end.job), Admission.Subject(instance: ended, jobs: []), on: .sample())
         #expect(again.job.isRestored == nil && again.job.createCalls == 1_800_000_000)
+        // One that has come up late is not given up by the time of the first start, which was long ago.
+        var booting = job
+        booting.step = .boot
+        for status in ["pulling", "starting"] {
+            var coming = Instance.sample(.provisioning, status: status)
+            coming.upstream?.error = "an error of then"
+            let left = JobStepper.sample(booting, coming, at: noon + .seconds(86_400))
+                .booted(.sample("m1", status, error: "an error of now"))
+            #expect(left.job?.state == .failed && left.commit.jobs.count == 1 && left.instance?.desiredState == .running)
+        }
         // One that has come is taken.
         let found = JobStepper.sample(job, .sample(.provisioning))
         guard case .decided(let taken) = found.plan() else { return unexpected("no machine") }

@@ -89,6 +89,7 @@ struct PayloadTests {
         job.refusedCandidates = [self.placement.candidate]
         (job.capacityWaitSince, job.capacityWaitEndedAt, job.firstSentAt) = (self.time, self.time, self.time)
         (job.heldUntil, job.isRestored) = (self.time, true)
+        (job.createCallsBefore, job.endedRenewalMonths) = (3, 12)
         (job.acknowledgedAt, job.blindSince, job.endedAt) = (self.time, self.time, self.time)
         var update = MachineUpdate(parts: [.edit, .upgrade], before: self.spec)
         (update.mayHaveGrown, update.mayHaveResetSince, update.bringsEnvironment) = (true, self.time, false)

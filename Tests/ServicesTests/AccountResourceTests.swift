@@ -94,6 +94,19 @@ struct AccountResourceTests {
         #expect(self.account(fixture).createCalls == 2)
     }
 
+    @Test("while the clock is in doubt nothing is made: when a call can bring nothing more is reckoned by it")
+    func clockInDoubt() async throws {
+        let fixture = try await Fixture()
+        fixture.cloud.state.withLock { $0.clockSkew = .seconds(3600) }
+        let refused = await #expect(throws: RPCError.self) {
+            try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+        }
+        #expect(refused?.message.contains("behind the provider's") == true && self.account(fixture).createCalls == 0)
+        #expect(try Self.effect(of: refused) == .none)
+        fixture.cloud.state.withLock { $0.clockSkew = .seconds(1) }
+        _ = try await fixture.catalog.createNetworkVolume(Self.volume(), context: Self.context())
+    }
+
     @Test("what was made and does not show yet is not made again, unless it was refused or deleted")
     func lagging() async throws {
         let fixture = try await Fixture()

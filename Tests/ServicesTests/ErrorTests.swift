@@ -30,7 +30,6 @@ import Testing
             case .tooManyWaiters: (.resourceExhausted, "TOO_MANY_WAITERS")
             case .contention: (.aborted, "CONTENTION")
             case .storeUnavailable: (.unavailable, "STORE_UNAVAILABLE")
-            case .upstreamUnavailable: (.unavailable, "UPSTREAM_UNAVAILABLE")
             case .outcomeUnknown: (.unknown, "OUTCOME_UNKNOWN")
             }
         let read = try ReadStatus(ErrorDetails(FleetError(code, "why")).error)

@@ -8,10 +8,11 @@ final class TestCloud: Cloud, Sendable {
         var balance: Result<MicroUSD, CloudError> = .success(.dollars(1000))
         var calls: [CloudCall] = []
         var account = Account()
+        var clockSkew: Duration?
     }
 
     let state: Mutex<State>
-    let clockSkew: Duration? = nil
+    var clockSkew: Duration? { self.state.withLock(\.clockSkew) }
 
     init(now: Timestamp) {
         self.state = Mutex(State(catalogue: .success(Self.catalogue(at: now))))

@@ -68,6 +68,9 @@ extension Instance {
         if let time = self.touchedAt, time > latest { self.touchedAt = now }
         if let time = self.runningSince, time > latest { self.runningSince = now }
         if let time = self.warnedAt, time > latest { self.warnedAt = now }
+        if let time = self.startAskedAt, time > latest { self.startAskedAt = now }
+        if self.askedAgainAt ?? self.createdAt > latest { self.askedAgainAt = now }
+        if let times = self.recoveries, times.contains(where: { $0 > latest }) { self.recoveries = times.map { $0 > latest ? now : $0 } }
     }
 
     fileprivate func isToNote(_ touchedAt: Timestamp, _ times: ServiceTimes, at now: Timestamp) -> Bool {

@@ -50,8 +50,6 @@ package struct FleetError: Error, Hashable, Sendable {
         case contention
         /// The store cannot be reached or written; nothing was changed.
         case storeUnavailable
-        /// The provider's offers cannot be read now.
-        case upstreamUnavailable
         /// It is not known whether the change was made; the same request id finds out.
         case outcomeUnknown
     }

@@ -103,6 +103,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var attemptCount: Int
     /// Create calls begun so far: the last ownership token's attempt. Never goes back, so that no token is used twice.
     package var createCalls: Int
+    /// Of a create that tries again what another failed to do: the calls of that one. Nil for all others.
+    package var createCallsBefore: Int?
     /// Candidates that the provider refused to this job; each is asked at most once.
     package var refusedCandidates: [CandidateKey]
     /// Of a create alone: since when it has been standing in line for capacity; nil while it does not.
@@ -141,6 +143,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var upstreamJobsBefore: [UpstreamJobID]?
     /// The same: since when the provider's jobs cannot be read; nil while they can.
     package var blindSince: Timestamp?
+    /// Of a delete alone: the months of an automatic renewal that it has ended, since the provider keeps a machine that renews itself. Nil: it
+    /// has ended none.
+    package var endedRenewalMonths: Int?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -166,6 +171,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.attempts = []
         self.attemptCount = 0
         self.createCalls = 0
+        self.createCallsBefore = nil
         self.refusedCandidates = []
         self.capacityWaitSince = nil
         self.capacityWaitEndedAt = nil
@@ -185,6 +191,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.billing = nil
         self.upstreamJobsBefore = nil
         self.blindSince = nil
+        self.endedRenewalMonths = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

@@ -106,9 +106,9 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
-    /// Whatever the call did has shown by now.
+    /// Whatever the call did has shown by now. An earlier process may have gone by another clock, so the time begins anew with each.
     private func isAbsenceProof(_ job: Job) -> Bool {
-        let sentAt = job.firstSentAt ?? job.createdAt
+        let sentAt = max(job.firstSentAt ?? job.createdAt, self.processBegan)
         return self.believesClock && self.now > sentAt + self.settings.requestTimeout + self.settings.settleWindow
     }
 

@@ -13,8 +13,11 @@ extension JobStepper {
         return self.capacityDeadline == nil
     }
 
+    /// It was judged when it was accepted, which may be long ago: it has stood in line, or a freeze or a pause has held it.
+    private var isToBeJudgedAnew: Bool { self.isInLine || (self.job.type == .createInstance && self.job.heldUntil != nil) }
+
     /// A machine would be ended as soon as it were there: its time is over while it waits for one.
-    var isOutlived: Bool { self.isInLine && self.believesClock && self.instance.isOutlived(at: self.now) }
+    var isOutlived: Bool { self.isToBeJudgedAnew && self.believesClock && self.instance.isOutlived(at: self.now) }
 
     /// A machine of an earlier call has come after all, and the sweep has found it: nothing is asked for any more.
     func cameLate() -> StepResult {
@@ -26,7 +29,7 @@ extension JobStepper {
 
     func outlived() -> StepResult {
         var (job, instance) = (self.job, self.instance)
-        let message = "its time was over before there was room"
+        let message = "its time was over before a machine could be asked for"
         instance.desiredState = .deleted
         instance.end(.deleted, because: .policy, message, at: self.now)
         job.end(.cancelled, progress: "deleted", reason: StateReason.policy.word, message: message, at: self.now)
@@ -51,9 +54,12 @@ extension JobStepper {
         return self.result(job, instance)
     }
 
-    /// Why a create that may wait does not ask although there is room; nil when it does.
+    /// Why a create does not ask although there is room; nil when it does.
     func wait(before best: Candidate, planner: Planner, outlook: CapacityOutlook) -> StepResult? {
-        guard self.capacityDeadline != nil else { return nil }
+        guard self.capacityDeadline != nil else {
+            let refusal = self.isToBeJudgedAnew ? self.refusal(of: best, outlook) : nil
+            return refusal.map { self.failedWithoutMachine(.refused, $0.message) }
+        }
         // Who was refused by one place in its turn goes on with the next.
         let hasWaited = self.isInLine || self.job.capacityWaitEndedAt != nil
         let ahead = outlook.countAhead(at: best.key, isInLine: hasWaited, planner: planner, now: self.now)
@@ -62,12 +68,13 @@ extension JobStepper {
             return self.turnedAway("", "waiting for capacity: others have waited longer for it", dueAt: turn)
         }
         // Who has just come has been judged a moment ago.
-        guard self.isInLine else { return nil }
+        guard self.isToBeJudgedAnew else { return nil }
         if self.instance.desiredState != .running { return self.turnedAway("", "waiting for capacity until it is to run again") }
-        let refusal = outlook.funds.flatMap {
-            Admission.refusal(of: best.placement.hourlyPrice, $0, outlook.otherHourlySpend, at: self.now)
-        }
-        return refusal.map { _ in self.turnedAway("", Job.balanceTooLow) }
+        return self.refusal(of: best, outlook).map { _ in self.turnedAway("", Job.balanceTooLow) }
+    }
+
+    private func refusal(of best: Candidate, _ outlook: CapacityOutlook) -> FleetError? {
+        outlook.funds.flatMap { Admission.refusal(of: best.placement.hourlyPrice, $0, outlook.otherHourlySpend, at: self.now) }
     }
 }
 

@@ -65,7 +65,9 @@ extension JobStepper {
         instance.desiredState = instance.restingState
         instance.deleteAskedAt = nil
         job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: "a sign of use came before it was done", at: self.now)
-        return self.result(job, instance)
+        let renewal = job.renewalAgain(id: self.spareJobID, requestID: job.requestID, at: self.now)
+        if let renewal { instance.jobID = renewal.id }
+        return self.result(job, instance, starting: renewal)
     }
 
     private var reason: StateReason { self.job.cause?.isPolicy == true ? .policy : .requested }
@@ -154,12 +156,17 @@ extension JobStepper {
         }
     }
 
-    /// A machine whose months are paid goes when they end. That is asked for again until then; nothing is under way, so it can be called off.
+    /// A machine whose months are paid goes when they end, and its renewal has been called off for that. It is asked for again until then;
+    /// nothing is under way, so it can be called off.
     private func keptUntilPaid(_ job: Job) -> StepResult {
-        var job = job
+        var (job, instance) = (job, self.instance)
+        if let months = instance.billing?.autoRenewMonths, months > 0 {
+            job.endedRenewalMonths = months
+            instance.billing?.autoRenewMonths = 0
+        }
         let delay = StepLimits.retryDelay(after: job.attemptCount, atMost: StepLimits.deleteDelayMax)
         job.proceed(to: .send, at: self.now + delay, progress: "the provider keeps it until the paid months end; asking again")
-        return self.result(job, self.instance)
+        return self.result(job, instance)
     }
 
     private var retryDelayMax: Duration { JobPolicy.of(self.job.type, self.settings).retryDelayMax }
@@ -182,7 +189,8 @@ extension JobStepper {
         if self.hasMark(machine) == true { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
         if self.hasArrived(machine, job) { return self.arrived(job, instance) }
         if self.isOverdue { return self.failed(.providerError, "not done in time", job, instance) }
-        if machine.phase.isTransitional {
+        // A machine that comes up goes on to be billed: it is on no way to where a stop wants it.
+        if machine.phase.isTransitional, self.action != .stop || !machine.phase.isComingUp {
             let isTakenUp = machine.phase == .restarting || machine.phase == .starting || machine.phase == .updating
             if isTakenUp { job.acknowledgedAt = job.acknowledgedAt ?? self.now }
             job.proceed(to: .confirm, at: self.nextLook, progress: job.progress)

@@ -117,10 +117,12 @@ extension JobStepper {
         search.isWhole || search.begunAt > self.lastByte(of: attempt) + self.settings.settleWindow * StepLimits.uncountedWindows
     }
 
-    /// Each once, as the first listing that has it shows it.
+    /// Each once, as the first listing that has it shows it. What the create made that this one is another try of is proven gone, whatever a
+    /// list that lags behind shows.
     private func ownMachines(in listings: [MachineListing]) -> [Machine] {
         var seen: Set<UpstreamID> = []
         return listings.flatMap { Ownership.machines(of: self.instance, deployment: self.deployment, in: $0.machines) }
+            .filter { $0.token.map { $0.attempt > self.job.createCallsBefore ?? 0 } ?? false }
             .filter { seen.insert($0.id).inserted && (!self.job.isReplacing || self.instance.isReplaced(by: $0)) }
     }
 
@@ -188,8 +190,10 @@ extension JobStepper {
             return self.result(job, instance)
         }
         if machine.phase.isComingUp {
+            // It may have run since the database was written, and be on its way up again: the time for its first start says nothing.
+            if self.isOverdue, self.job.isRestored == true { return self.leftAlone(job, instance, status: machine.status) }
             if self.isOverdue { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
-            if hadError, !machine.statusError.isEmpty { return self.givenUp(job, instance, because: .providerError, machine.statusError) }
+            if self.job.isRestored != true, hadError, !machine.statusError.isEmpty { return self.givenUp(job, instance, because: .providerError, machine.statusError) }
         } else if machine.phase == .stopped {
             if self.instance.state == .stopped { return self.stoppedEarly(job, instance) }
         } else if self.isOverdue {

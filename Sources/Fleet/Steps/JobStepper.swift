@@ -4,7 +4,6 @@ package enum MachineAction: String, Hashable, Sendable, CaseIterable {
 
     package var priority: CallPriority {
         switch self {
-        // Spot machines cannot wait.
         case .stop, .delete, .migrate: .release
         case .start, .restart, .edit, .upgrade: .mutation
         }
@@ -136,13 +135,13 @@ package struct JobStepper: Sendable {
         guard self.believesClock else { return false }
         return switch self.job.type {
         // Months that were asked for are looked for as long as they may still show.
-        case .createInstance, .changeBilling: !self.isInLine && self.now >= self.job.begunAt + self.settings.startupTimeout
+        case .createInstance, .changeBilling: !self.isInLine && self.now >= self.passed(self.job.begunAt) + self.settings.startupTimeout
         case .startInstance, .restartInstance, .updateInstance: self.isOverdueSinceSent
         // It pushes a whole disk.
-        case .saveImage: self.job.firstSentAt.map { self.now >= $0 + StepLimits.imageSaveTimeout } ?? false
+        case .saveImage: self.job.firstSentAt.map { self.now >= self.passed($0) + StepLimits.imageSaveTimeout } ?? false
         case .migrateInstance:
             self.job.isReplacing
-                ? self.now >= max(self.upstreamJobBegan, self.job.heldUntil ?? self.upstreamJobBegan) + self.settings.startupTimeout
+                ? self.now >= self.passed(max(self.upstreamJobBegan, self.job.heldUntil ?? self.upstreamJobBegan)) + self.settings.startupTimeout
                 : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped
@@ -153,8 +152,11 @@ package struct JobStepper: Sendable {
     private var isOverdueSinceSent: Bool {
         // A row of an earlier version does not say when it was sent.
         guard let sentAt = self.job.firstSentAt ?? (self.job.step == .confirm ? self.job.createdAt : nil) else { return false }
-        return self.now >= sentAt + self.settings.startupTimeout
+        return self.now >= self.passed(sentAt) + self.settings.startupTimeout
     }
+
+    /// A time to come was written by a clock that was ahead: what it stands for has been by the time that this process began, at the latest.
+    private func passed(_ time: Timestamp) -> Timestamp { time > self.now + ClockDoubt.skewMax ? self.processBegan : time }
 
     var nextLook: Timestamp {
         let waited = max(.zero, self.now - self.job.begunAt)

@@ -11,7 +11,9 @@ package struct CatalogHandlers: NovitaiV1.CatalogServiceProtocol {
 
     package init(_ backend: Backend) {
         self.backend = backend
-        let journal = MakingJournal(store: backend.store, clock: backend.clock, settings: backend.settings)
+        let journal = MakingJournal(store: backend.store, clock: backend.clock, settings: backend.settings) {
+            ClockDoubt.judge(skew: backend.cloud.clockSkew)
+        }
         self.maker = ResourceMaker(clock: backend.clock, journal: journal)
     }
 

@@ -24,9 +24,12 @@ final class MakingJournal: Sendable {
     private let clock: any Clock
     /// So long after it was written down a call may still show: `REQUEST_TIMEOUT` and `SETTLE_WINDOW`.
     private let span: Duration
+    private let clockDoubt: @Sendable () -> String?
     private let made = Mutex<[(thing: String, entry: Entry)]>([])
 
-    init(store: any Store, clock: any Clock, settings: FleetSettings) {
+    /// - Parameter clockDoubt: why this machine's clock is not believed; nil while it is. When a call can bring nothing more is reckoned by it.
+    init(store: any Store, clock: any Clock, settings: FleetSettings, clockDoubt: @escaping @Sendable () -> String?) {
+        self.clockDoubt = clockDoubt
         self.store = store
         self.clock = clock
         self.span = settings.requestTimeout + settings.settleWindow
@@ -34,8 +37,10 @@ final class MakingJournal: Sendable {
 
     /// Writes down that a call for the name is about to leave.
     ///
-    /// - Throws: a `CloudError` that may have taken effect while an earlier call for the name may still show.
+    /// - Throws: a `CloudError` that may have taken effect while an earlier call for the name may still show; one that has not while the
+    ///   clock is in doubt.
     func open(_ name: String, subject: String, audit: AuditEntry) async throws -> Entry {
+        if let doubt = self.clockDoubt() { throw CloudError(.unavailable, doubt, mayHaveTakenEffect: false) }
         while true {
             let now = self.clock.now
             if let earlier = try await self.unsettled(name, at: now) { throw self.refusal(subject, earlier, at: now) }

@@ -66,7 +66,6 @@ extension ErrorDetails {
         case .tooManyWaiters: Row(.resourceExhausted, "TOO_MANY_WAITERS")
         case .contention: Row(.aborted, "CONTENTION")
         case .storeUnavailable: Row(.unavailable, "STORE_UNAVAILABLE")
-        case .upstreamUnavailable: Row(.unavailable, "UPSTREAM_UNAVAILABLE")
         // Not UNAVAILABLE: a client that gave no request id must not repeat the call unasked.
         case .outcomeUnknown: Row(.unknown, "OUTCOME_UNKNOWN")
         }

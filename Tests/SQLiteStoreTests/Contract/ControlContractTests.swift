@@ -78,6 +78,9 @@ struct ControlContractTests {
             let percent = Brake(maxPerMinute: 100, maxFleetPercent: 30)
             #expect(await end(300, percent) == .braked(BrakeReached(limit: .fleetPercent, allowed: 3, used: 3)))
             #expect(await end(700, percent) == nil, "the first is ten minutes ago")
+            let ahead = (0..<5).map { Self.entry(86_400 + $0, endsAutomatically: true) }
+            _ = try await store.commit(Commit(audit: ahead))
+            #expect(await end(800, perMinute) == nil, "a clock that was ahead has entered them")
         }
     }
 

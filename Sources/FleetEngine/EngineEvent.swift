@@ -21,6 +21,8 @@ package enum EngineEvent: Sendable {
     case wouldRecover(InstanceID, SpotRecovery)
     /// There is no room under a ceiling for the machine that would take the place of one that the provider takes back.
     case recoveryRefused(InstanceID, CeilingReached)
+    /// Whether a machine is idle, that is to be stopped if it is, cannot be told by the provider's metrics.
+    case usageUnknown(InstanceID, String)
     /// Something keeps a machine from being changed.
     case held(InstanceID, Hold)
     /// A machine that nobody wants is still not proven gone; the level grows with its age, see `DebtAlarm`.

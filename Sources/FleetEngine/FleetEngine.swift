@@ -9,6 +9,7 @@ package final class FleetEngine: Sendable {
     private let reconciler: Reconciler
     private let readiness: ReadinessRunner?
     private let policies: PolicyRunner
+    private let usage: UsageRunner
     private let webhooks: WebhookRunner?
     private let shutdown = Signal()
 
@@ -17,7 +18,8 @@ package final class FleetEngine: Sendable {
         self.world = world
         let observer = MachineObserver(world: world)
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
-        self.policies = PolicyRunner(world: world)
+        self.usage = UsageRunner(world: world)
+        self.policies = PolicyRunner(world: world, usage: self.usage)
         self.webhooks = world.webhooks.map { WebhookRunner(world: world, webhooks: $0) }
         self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
@@ -49,6 +51,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.readiness?.run() }
             group.addTask { await AccountWatcher(world: self.world).run() }
             group.addTask { await self.policies.run() }
+            group.addTask { await self.usage.run() }
             group.addTask { await SpotRunner(world: self.world).run() }
             group.addTask { await self.webhooks?.run() }
         }

@@ -4,9 +4,11 @@ internal import Fleet
 final class PolicyRunner: Sendable {
     private let world: World
     private let admission: Admission
+    private let usage: UsageRunner
 
-    init(world: World) {
+    init(world: World, usage: UsageRunner) {
         self.world = world
+        self.usage = usage
         self.admission = Admission(settings: world.settings)
     }
 
@@ -44,7 +46,8 @@ final class PolicyRunner: Sendable {
     private func commit(for instance: Instance, _ times: ServiceTimes) -> Commit? {
         let now = self.world.clock.now
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), times: times,
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: self.usage.reading(of: instance.id)?.busyAt,
+            times: times,
             isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
         {
             return upkeep
@@ -52,6 +55,7 @@ final class PolicyRunner: Sendable {
         guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil,
             self.world.clockDoubt == nil
         else { return nil }
+        if action.cause == .idle, instance.asksForUsage, self.usage.reading(of: instance.id)?.allowsStop(at: now) != true { return nil }
         var random = self.world.random
         let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
         return self.admission.automatic(subject, jobID: .random(using: &random), times: times, at: now)

@@ -82,6 +82,9 @@ enum ServerOptions {
     static let autoStopIdle = Option(
         "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200),
         "how long an instance may be idle")
+    static let autoStopPercent = Option(
+        "AUTO_STOP_PERCENT", .integer(0...100), default: 0,
+        "from how many percent of use, by the provider's metrics, an instance is not idle; 0: these do not matter")
     static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
     static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
     static let webhookURL = Option(

@@ -34,6 +34,7 @@ package struct ServerSettings: Sendable {
     package let probeMaxWait: Duration
     /// Nil: idle instances are not stopped unless they say so.
     package let idleStop: Duration?
+    package let idlePercent: Int?
     package let recoversSpot: Bool
     package let isRecoveryDryRun: Bool
     package let webhookTargets: [WebhookTargetSetting]
@@ -107,6 +108,8 @@ package struct ServerSettings: Sendable {
         self.probeMaxWait = reader.read(ServerOptions.probeMaxWait)
         let (stopsIdle, idleTime) = (reader.read(ServerOptions.autoStop), reader.read(ServerOptions.autoStopIdle))
         self.idleStop = stopsIdle ? idleTime : nil
+        let percent = reader.read(ServerOptions.autoStopPercent)
+        self.idlePercent = percent == 0 ? nil : percent
         self.recoversSpot = reader.read(ServerOptions.migration)
         self.isRecoveryDryRun = reader.read(ServerOptions.migrationDryRun)
         self.webhookTargets = reader.read(ServerOptions.webhookURL)

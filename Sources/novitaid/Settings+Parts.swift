@@ -18,7 +18,7 @@ extension FleetSettings {
             probing: ProbeSettings(
                 timeout: settings.probeTimeout, attempts: settings.probeAttempts, delay: settings.probeDelay, maxWait: settings.probeMaxWait
             ),
-            idleStop: settings.idleStop, spotRecovery: settings.recoversSpot ? .migrate : nil,
+            idleStop: settings.idleStop, idlePercent: settings.idlePercent, spotRecovery: settings.recoversSpot ? .migrate : nil,
             isRecoveryDryRun: settings.isRecoveryDryRun, upstreamRequestsPerMinute: settings.upstreamRequestsPerMinute,
             defaultRegion: settings.defaultRegion,
             revisionRetention: settings.revisionRetention, shutdownGrace: settings.shutdownGrace)

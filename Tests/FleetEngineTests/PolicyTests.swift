@@ -29,6 +29,25 @@ struct PolicyRunnerTests {
         }
     }
 
+    @Test("A machine that the provider's metrics show busy is not idle; once they show it idle it is, and it is not stopped without them")
+    func busy() throws {
+        try Self.play(InstancePolicies(idleStop: .seconds(1200), idlePercent: 10)) { universe, instance in
+            let machine = try #require(instance.upstream?.id.rawValue)
+            await universe.sleep(.seconds(4000))
+            let busy = try #require(try await universe.instance(instance.id))
+            #expect(busy.state == .running && busy.busyAt != nil && busy.touchedAt == nil)
+            #expect(universe.count(of: .getMetrics(MetricQuery(id: ""))) < 12, "they are read when something depends on them")
+            universe.provider.withSimulator { simulator, now in try? simulator.setLoad(MachineLoad(gpu: 3), of: machine, at: now) }
+            universe.arm(ProviderFault(.html(status: 502), on: .getMetrics, times: nil))
+            await universe.sleep(.seconds(4000))
+            #expect(try await universe.instance(instance.id)?.state == .running, "nobody knows whether it is idle")
+            universe.provider.withSimulator { simulator, _ in simulator.clearFaults() }
+            await universe.sleep(.seconds(900))
+            let stopped = try #require(try await universe.instance(instance.id))
+            #expect(stopped.state == .stopped && stopped.stateReason == .policy)
+        }
+    }
+
     @Test("What is touched runs on, also over a restart of the server")
     func touched() throws {
         try Self.play(InstancePolicies(idleStop: .seconds(600))) { universe, instance in

@@ -123,15 +123,19 @@ def test_a_disk_is_saved_as_an_image(api, client, server):
 
 
 def test_the_default_of_the_server_and_the_command_line(api, start, connect, simulator, tmp_path):
-    server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5"))
+    server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5", AUTO_STOP_PERCENT="15"))
     client = connect(server)
-    assert create(api, client, "plain").instance.policies.idle_stop.seconds == 300
-    assert not create(api, client, "never", never_idle_stop=True).instance.policies.HasField("idle_stop")
+    plain = create(api, client, "plain").instance.policies
+    assert plain.idle_stop.seconds == 300 and plain.idle_percent == 15
+    never = create(api, client, "never", never_idle_stop=True).instance.policies
+    assert not never.HasField("idle_stop") and never.idle_percent == 0
     create_cli = ["instances", "create", "--name", "cli", "--product", "RTX 4090 24GB", "--image", "registry.example/worker:1", "--lease", "30m"]
     ended = command(server, *create_cli, "--delete-at", "2999-01-31T18:00:00Z")
     assert ended.returncode == 1 and "policies.delete_at" in ended.stderr
-    ended = command(server, *create_cli, "--idle-stop", "10m")
+    ended = command(server, *create_cli, "--idle-stop", "10m", "--idle-percent", "101")
+    assert ended.returncode == 1 and "policies.idle_percent" in ended.stderr
+    ended = command(server, *create_cli, "--idle-stop", "10m", "--idle-percent", "30")
     assert ended.returncode == 0, ended.stderr
     shown = client.instances.GetInstance(api.instance.GetInstanceRequest(id="cli"), timeout=5).policies
-    assert shown.lease.seconds == 1800 and shown.idle_stop.seconds == 600
+    assert shown.lease.seconds == 1800 and shown.idle_stop.seconds == 600 and shown.idle_percent == 30
     wait_for(lambda: "STOP at" in command(server, "instances", "touch", "plain").stdout, 60, "the machine to run")

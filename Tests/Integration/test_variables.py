@@ -291,6 +291,7 @@ CASES = {
     "HEALTH_CHECK_MAX_WAIT_TIME_MS": max_wait_time,
     "AUTO_STOP_ENABLED": "test_policies.py",
     "AUTO_STOP_IDLE_MINUTES": "test_policies.py",
+    "AUTO_STOP_PERCENT": "test_policies.py",
     "MIGRATION_ENABLED": "SpotTests/nothing",
     "MIGRATION_DRY_RUN": "SpotTests/nothing",
     "WEBHOOK_URL": "test_webhooks.py::test_a_life_is_told_in_order_and_a_secret_is_replaced_without_a_gap",

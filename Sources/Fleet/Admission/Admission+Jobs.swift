@@ -195,6 +195,7 @@ extension Instance {
         self.upstream = nil
         self.runningSince = nil
         self.touchedAt = nil
+        self.busyAt = nil
         self.startAskedAt = now
         self.askedAgainAt = now
         self.restartPolicies()

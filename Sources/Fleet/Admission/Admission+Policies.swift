@@ -49,11 +49,13 @@ extension Admission {
     ///
     /// - Parameter isClockSure: somebody else has said that it is now; what is written of a time to come was written by a clock that was wrong.
     package static func upkeep(
-        of instance: Instance, touchedAt: Timestamp?, times: ServiceTimes = ServiceTimes(), isClockSure: Bool = false, at now: Timestamp
+        of instance: Instance, touchedAt: Timestamp?, busyAt: Timestamp? = nil, times: ServiceTimes = ServiceTimes(),
+        isClockSure: Bool = false, at now: Timestamp
     ) -> Commit? {
         var changed = instance
         if isClockSure { changed.forgetTimeToCome(at: now) }
         if let touchedAt, changed.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
+        if let busyAt, busyAt > changed.busyAt ?? changed.createdAt { changed.busyAt = busyAt }
         changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now
@@ -66,6 +68,7 @@ extension Instance {
     fileprivate mutating func forgetTimeToCome(at now: Timestamp) {
         let latest = now + ClockDoubt.skewMax
         if let time = self.touchedAt, time > latest { self.touchedAt = now }
+        if let time = self.busyAt, time > latest { self.busyAt = now }
         if let time = self.runningSince, time > latest { self.runningSince = now }
         if let time = self.warnedAt, time > latest { self.warnedAt = now }
         if let time = self.startAskedAt, time > latest { self.startAskedAt = now }

@@ -211,6 +211,8 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
     package var policiesSaidAt: Timestamp?
     /// When it was last said to be in use, as far as that is written down.
     package var touchedAt: Timestamp?
+    /// When it was last busy by the provider's metrics, as far as they were read; see `UsageReading`.
+    package var busyAt: Timestamp?
     /// What a policy will do next.
     package var nextAction: NextAction?
     /// The action that was last warned of, and when.
@@ -268,6 +270,7 @@ package struct Instance: Hashable, Sendable, Codable, Identifiable {
         self.policies = policies
         self.policiesSaidAt = nil
         self.touchedAt = nil
+        self.busyAt = nil
         self.nextAction = nil
         self.warnedOf = nil
         self.warnedAt = nil

@@ -2,6 +2,8 @@
 package struct InstancePolicies: Hashable, Sendable, Codable {
     /// Stopped when nobody has said for so long that it is in use.
     package var idleStop: Duration?
+    /// Nor was it busy to so many percent by the provider's metrics, 1 to 100. Nil: these do not matter.
+    package var idlePercent: Int?
     /// Deleted so long after it was created.
     package var maxLifetime: Duration?
     package var stopAt: Timestamp?
@@ -12,10 +14,11 @@ package struct InstancePolicies: Hashable, Sendable, Codable {
     package var spotRecovery: SpotRecovery?
 
     package init(
-        idleStop: Duration? = nil, maxLifetime: Duration? = nil, stopAt: Timestamp? = nil, deleteAt: Timestamp? = nil,
-        lease: Duration? = nil, spotRecovery: SpotRecovery? = nil
+        idleStop: Duration? = nil, idlePercent: Int? = nil, maxLifetime: Duration? = nil, stopAt: Timestamp? = nil,
+        deleteAt: Timestamp? = nil, lease: Duration? = nil, spotRecovery: SpotRecovery? = nil
     ) {
         self.idleStop = idleStop
+        self.idlePercent = idlePercent
         self.maxLifetime = maxLifetime
         self.stopAt = stopAt
         self.deleteAt = deleteAt
@@ -39,6 +42,9 @@ extension SpecRules {
         ] {
             guard let duration, !(self.policyDurationMin...self.policyDurationMax).contains(duration) else { continue }
             found.append(FieldViolation("policies.\(name)", "must be 1 minute to 366 days"))
+        }
+        if let percent = policies.idlePercent {
+            if !(1...100).contains(percent) { found.append(FieldViolation("policies.idle_percent", "must be 1 to 100")) }
         }
         for (name, time) in [("stop_at", policies.stopAt), ("delete_at", policies.deleteAt)] {
             guard let time, time <= now || time > now + self.policyDurationMax else { continue }

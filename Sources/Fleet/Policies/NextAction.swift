@@ -73,19 +73,19 @@ extension Instance {
         let madeAt = self.askedAgainAt ?? self.createdAt
         let start = max(self.runningSince ?? madeAt, madeAt)
         let sign = max(self.touchedAt ?? start, start, times.servingSince ?? start)
-        func unsaid(for time: Duration) -> Timestamp { max(sign + time, start + Self.startGrace) }
+        func unsaid(for time: Duration, since sign: Timestamp) -> Timestamp { max(sign + time, start + Self.startGrace) }
         /// Once: what is asked for afterwards is wanted.
         func ahead(of asked: Timestamp, _ time: Timestamp?) -> Timestamp? {
             time.flatMap { $0 > max(asked, times.activatedAt ?? asked) ? $0 : nil }
         }
         return switch (kind, cause) {
-        case (.stop, .idle): policies.idleStop.map { unsaid(for: $0) }
-        case (.stop, .leaseLapsed): policies.lease.map { unsaid(for: $0) }
+        case (.stop, .idle): policies.idleStop.map { unsaid(for: $0, since: max(sign, self.busyAt ?? sign)) }
+        case (.stop, .leaseLapsed): policies.lease.map { unsaid(for: $0, since: sign) }
         // Not since it runs: what passes while a machine comes up is done once it is up.
         case (.stop, .schedule): ahead(of: max(madeAt, self.startAskedAt ?? start), policies.stopAt)
         case (.delete, .lifetime): policies.maxLifetime.map { madeAt + $0 }
         case (.delete, .schedule): ahead(of: madeAt, policies.deleteAt)
-        case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0) + $0 }
+        case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0, since: sign) + $0 }
         default: nil
         }
     }

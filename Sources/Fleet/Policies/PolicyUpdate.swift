@@ -3,6 +3,7 @@ package struct PolicyUpdate: Sendable, Hashable {
     /// Named as in the public protocol.
     package enum Field: String, Sendable, Hashable, CaseIterable {
         case idleStop = "idle_stop"
+        case idlePercent = "idle_percent"
         case maxLifetime = "max_lifetime"
         case stopAt = "stop_at"
         case deleteAt = "delete_at"
@@ -25,6 +26,7 @@ package struct PolicyUpdate: Sendable, Hashable {
         for field in self.fields ?? Set(Field.allCases) {
             switch field {
             case .idleStop: after.idleStop = self.policies.idleStop
+            case .idlePercent: after.idlePercent = self.policies.idlePercent
             case .maxLifetime: after.maxLifetime = self.policies.maxLifetime
             case .stopAt: after.stopAt = self.policies.stopAt
             case .deleteAt: after.deleteAt = self.policies.deleteAt

@@ -18,6 +18,8 @@ package struct FleetSettings: Sendable, Hashable {
     package var probing: ProbeSettings
     /// `AUTO_STOP_ENABLED`, `AUTO_STOP_IDLE_MINUTES`: of instances that say nothing about it; nil is never.
     package var idleStop: Duration?
+    /// `AUTO_STOP_PERCENT`: of instances that say nothing about it, from where a machine is busy; nil: the provider's metrics do not matter.
+    package var idlePercent: Int?
     /// `MIGRATION_ENABLED`: of instances that say nothing about it; nil: nothing is recovered by itself.
     package var spotRecovery: SpotRecovery?
     /// `MIGRATION_DRY_RUN`: what would be recovered is only said.
@@ -36,7 +38,7 @@ package struct FleetSettings: Sendable, Hashable {
         pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
         startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(), idleStop: Duration? = nil,
-        spotRecovery: SpotRecovery? = .migrate, isRecoveryDryRun: Bool = false, upstreamRequestsPerMinute: Int = 100,
+        idlePercent: Int? = nil, spotRecovery: SpotRecovery? = .migrate, isRecoveryDryRun: Bool = false, upstreamRequestsPerMinute: Int = 100,
         defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {
@@ -49,6 +51,7 @@ package struct FleetSettings: Sendable, Hashable {
         self.startupTimeout = startupTimeout
         self.probing = probing
         self.idleStop = idleStop
+        self.idlePercent = idlePercent
         self.spotRecovery = spotRecovery
         self.isRecoveryDryRun = isRecoveryDryRun
         self.upstreamRequestsPerMinute = upstreamRequestsPerMinute

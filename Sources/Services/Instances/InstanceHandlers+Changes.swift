@@ -18,7 +18,7 @@ extension InstanceHandlers {
             let new = Admission.NewInstance(
                 tenant: tenant, owner: Owner(caller), name: request.name, spec: wanted.spec, environment: wanted.environment,
                 labels: request.labels, deletionProtection: request.deletionProtection,
-                policies: InstancePolicies(request.policies, default: self.backend.settings.idleStop))
+                policies: InstancePolicies(request.policies, default: self.backend.settings))
             let labels = Self.nulViolations(inLabels: request.labels)
             let now = self.backend.clock.now
             var times = SpecRules.violations(of: new.policies, at: now) + SpecRules.violations(ofCapacityWait: new.spec, at: now)

@@ -11,7 +11,7 @@ extension InstanceHandlers {
         try await self.backend.answer(context, about: request.id) {
             let tenant = try self.backend.tenant(of: context)
             let key = self.backend.requestKey(request.requestId, method: "UpdateInstance", tenant)
-            let (update, violations) = InstanceUpdate.read(request, default: self.backend.settings.idleStop)
+            let (update, violations) = InstanceUpdate.read(request, default: self.backend.settings)
             try Self.check(
                 SpecRules.violations(ofRequestID: key.requestID) + violations
                     + (request.id.isEmpty ? [FieldViolation("id", "is required")] : [])

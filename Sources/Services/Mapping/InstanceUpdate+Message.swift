@@ -5,9 +5,9 @@ internal import ProtobufWire
 extension InstanceUpdate {
     /// What an update asks for, and everything in it that cannot be taken over as it stands.
     ///
-    /// - Parameter idleStop: see `InstancePolicies.init`.
+    /// - Parameter settings: see `InstancePolicies.init`.
     static func read(
-        _ request: NovitaiV1.UpdateInstanceRequest, default idleStop: Duration?
+        _ request: NovitaiV1.UpdateInstanceRequest, default settings: FleetSettings
     ) -> (update: InstanceUpdate, violations: [FieldViolation]) {
         var update = InstanceUpdate()
         update.name = request.name
@@ -20,7 +20,7 @@ extension InstanceUpdate {
         update.command = request.command
         update.entrypoint = request.entrypoint
         update.environment = request.environment.map { InstanceEnvironment($0.environment) }
-        let (policies, unknown) = PolicyUpdate.read(request, default: idleStop)
+        let (policies, unknown) = PolicyUpdate.read(request, default: settings)
         update.policies = policies
         return (update, PortSpec.unknownProtocols(in: request.ports?.ports ?? [], "") + self.controlCharacters(in: request) + unknown)
     }

@@ -7,6 +7,7 @@ extension NovitaiV1.InstancePolicies {
         self.init()
         self.idleStop = policies.idleStop.map { GoogleProtobuf.Duration($0) }
         self.neverIdleStop = policies.idleStop == nil
+        self.idlePercent = UInt32(clamping: policies.idlePercent ?? 0)
         self.maxLifetime = policies.maxLifetime.map { GoogleProtobuf.Duration($0) }
         self.stopAt = policies.stopAt.map { GoogleProtobuf.Timestamp($0) }
         self.deleteAt = policies.deleteAt.map { GoogleProtobuf.Timestamp($0) }
@@ -16,10 +17,12 @@ extension NovitaiV1.InstancePolicies {
 }
 
 extension InstancePolicies {
-    /// - Parameter idleStop: of a request that says nothing about it.
-    init(_ message: NovitaiV1.InstancePolicies?, default idleStop: Duration?) {
+    /// - Parameter settings: of a request that says nothing about it.
+    init(_ message: NovitaiV1.InstancePolicies?, default settings: FleetSettings) {
+        let idleStop = message?.neverIdleStop == true ? nil : message?.idleStop?.duration ?? settings.idleStop
+        let idlePercent = message.flatMap { $0.idlePercent == 0 ? nil : Int($0.idlePercent) }
         self.init(
-            idleStop: message?.neverIdleStop == true ? nil : message?.idleStop?.duration ?? idleStop,
+            idleStop: idleStop, idlePercent: idlePercent ?? (idleStop == nil ? nil : settings.idlePercent),
             maxLifetime: message?.maxLifetime?.duration, stopAt: message?.stopAt.map { Timestamp($0) },
             deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration,
             spotRecovery: message?.spotRecovery.recovery)
@@ -36,7 +39,7 @@ extension InstancePolicies {
 extension PolicyUpdate {
     /// Nil when nothing is said about policies.
     static func read(
-        _ request: NovitaiV1.UpdateInstanceRequest, default idleStop: Duration?
+        _ request: NovitaiV1.UpdateInstanceRequest, default settings: FleetSettings
     ) -> (update: PolicyUpdate?, violations: [FieldViolation]) {
         guard request.policies != nil || !request.policiesFields.isEmpty else { return (nil, []) }
         // What a policy is not is said by a flag of its own.
@@ -46,7 +49,7 @@ extension PolicyUpdate {
             .map { FieldViolation("policies_fields[\($0.offset)]", "no policy is called so") }
             + InstancePolicies.unknownRecovery(in: request.policies)
         let fields = names.isEmpty ? nil : Set(names.compactMap { Field(rawValue: $0) })
-        return (PolicyUpdate(InstancePolicies(request.policies, default: idleStop), fields: fields), unknown)
+        return (PolicyUpdate(InstancePolicies(request.policies, default: settings), fields: fields), unknown)
     }
 }
 

@@ -6,6 +6,10 @@ internal import NovitaiProto
 struct PolicyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Stop it when nobody has touched it for so long.", valueName: "30m"))
     var idleStop: SpanOption?
+    @Option(
+        help: ArgumentHelp(
+            "With --idle-stop: not when its busiest GPU was busy to so many percent, by the provider's metrics.", valueName: "10"))
+    var idlePercent: UInt32?
     @Flag(help: "Never stop it for being idle, however the server is set up.")
     var neverIdleStop = false
     @Option(help: ArgumentHelp("Delete it so long after it was created.", valueName: "12h"))
@@ -23,7 +27,8 @@ struct PolicyOptions: ParsableArguments {
     /// The names of those that are said.
     var fields: [String] {
         [
-            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("max_lifetime", self.maxLifetime != nil),
+            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("idle_percent", self.idlePercent != nil),
+            ("max_lifetime", self.maxLifetime != nil),
             ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("lease", self.lease != nil),
             ("spot_recovery", self.spotRecovery != nil),
         ].filter(\.1).map(\.0)
@@ -34,6 +39,7 @@ struct PolicyOptions: ParsableArguments {
         var policies = NovitaiV1.InstancePolicies()
         policies.idleStop = self.idleStop?.message
         policies.neverIdleStop = self.neverIdleStop
+        policies.idlePercent = self.idlePercent ?? 0
         policies.maxLifetime = self.maxLifetime?.message
         policies.stopAt = self.stopAt?.message
         policies.deleteAt = self.deleteAt?.message

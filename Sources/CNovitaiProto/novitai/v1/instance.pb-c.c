@@ -2164,7 +2164,7 @@ const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor =
   (ProtobufCMessageInit) novitai__v1__replacement__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[7] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[8] =
 {
   {
     "idle_stop",
@@ -2250,9 +2250,22 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "idle_percent",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, idle_percent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = {
   4,   /* field[4] = delete_at */
+  7,   /* field[7] = idle_percent */
   0,   /* field[0] = idle_stop */
   5,   /* field[5] = lease */
   2,   /* field[2] = max_lifetime */
@@ -2263,7 +2276,7 @@ static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = 
 static const ProtobufCIntRange novitai__v1__instance_policies__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
 {
@@ -2273,7 +2286,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
   "Novitai__V1__InstancePolicies",
   "novitai.v1",
   sizeof(Novitai__V1__InstancePolicies),
-  7,
+  8,
   novitai__v1__instance_policies__field_descriptors,
   novitai__v1__instance_policies__field_indices_by_name,
   1,  novitai__v1__instance_policies__number_ranges,

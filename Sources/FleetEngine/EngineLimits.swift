@@ -30,8 +30,9 @@ package enum EngineLimits {
     package static let suspiciousSweepsMax = 10
     /// Between two looks at what policies have to do: their times are minutes.
     package static let policyInterval: Duration = .seconds(10)
-    /// After longer than this without a look the server did not run, and nobody could give it a sign of use.
-    package static let policyGapMax: Duration = .seconds(60)
+    /// How often it is written down that the server is still there. What is not known of the end of one that was killed counts as time
+    /// without a server.
+    package static let serviceInterval: Duration = .seconds(60)
     /// Instances whose policies are written down at a time: enough for a group commit.
     package static let policyWritesAtOnceMax = 64
     /// Between two looks for ports that are to be asked.

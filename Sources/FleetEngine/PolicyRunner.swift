@@ -14,17 +14,36 @@ final class PolicyRunner: Sendable {
 
     /// Returns when cancelled.
     func run() async {
-        // Nobody could say before that a machine is in use, and what was said last may not have been written down: leases and idle times
-        // begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is activated.
+        // Warnings begin anew with the server, after a time in which it did not run (a suspended host), and when an observed deployment is
+        // activated: nobody could hear of them. Leases and idle times go on from what is written down.
         var servingSince = self.world.clock.now
         var lookedAt = servingSince
+        var attendance = Attendance(self.world.view.service)
         while !Task.isCancelled {
             let now = self.world.clock.now
-            if self.world.view.control.observation != nil || now - lookedAt > EngineLimits.policyGapMax { servingSince = now }
+            if self.world.view.control.observation != nil || now - lookedAt > ServiceRecord.silenceMax { servingSince = now }
             servingSince = min(servingSince, now)
             lookedAt = now
-            await self.look(ServiceTimes(servingSince: servingSince, activatedAt: self.world.view.control.activatedAt))
+            let record = attendance.look(at: now, believesClock: self.world.believesClock)
+            let activatedAt = self.world.view.control.activatedAt
+            await self.look(ServiceTimes(servingSince: servingSince, record: record, activatedAt: activatedAt))
+            if attendance.isToKeep { await self.keep(&attendance) }
             await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.policyInterval)
+        }
+        // What is not known of the end would count as time without a server.
+        _ = attendance.look(at: self.world.clock.now, believesClock: self.world.believesClock)
+        await self.keep(&attendance)
+    }
+
+    /// What does not get through is written with the next look.
+    private func keep(_ attendance: inout Attendance) async {
+        let record = attendance.record
+        do throws(StoreError) {
+            try await self.world.store.keep(record)
+            attendance.kept = record
+            self.world.storeAnswered(nil)
+        } catch {
+            self.world.storeAnswered(error)
         }
     }
 
@@ -53,7 +72,7 @@ final class PolicyRunner: Sendable {
             return upkeep
         }
         guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil,
-            self.world.clockDoubt == nil
+            self.world.believesClock
         else { return nil }
         if action.cause == .idle, instance.asksForUsage, self.usage.reading(of: instance.id)?.allowsStop(at: now) != true { return nil }
         var random = self.world.random
@@ -70,5 +89,40 @@ final class PolicyRunner: Sendable {
             self.world.storeAnswered(error)
             if let hold = Hold(error) { self.world.report(.held(id, hold)) }
         }
+    }
+}
+
+/// What one server adds to the record of when there was one.
+private struct Attendance {
+    private(set) var record: ServiceRecord
+    /// As it is written down.
+    var kept: ServiceRecord
+    /// This server has added to it.
+    private var hasBegun = false
+    /// What was answered when the clock was first not believed.
+    private var doubtful: ServiceRecord?
+
+    init(_ record: ServiceRecord) {
+        self.record = record
+        self.kept = record
+    }
+
+    /// Answers the record as it is if the clock is right, and adds that only if the clock is believed: a time by one that is wrong would stand
+    /// for years. Until then the answer stays the same, since nothing is ended by it, and all that is planned would be written with each look.
+    mutating func look(at now: Timestamp, believesClock: Bool) -> ServiceRecord {
+        var seen = self.record
+        seen.serve(at: now, isStart: !self.hasBegun)
+        guard !believesClock else {
+            (self.record, self.hasBegun, self.doubtful) = (seen, true, nil)
+            return seen
+        }
+        let answer = self.doubtful ?? seen
+        self.doubtful = answer
+        return answer
+    }
+
+    var isToKeep: Bool {
+        guard let until = self.record.servedUntil, let kept = self.kept.servedUntil else { return self.record != self.kept }
+        return self.record.absences != self.kept.absences || until - kept >= EngineLimits.serviceInterval
     }
 }

@@ -1085,10 +1085,11 @@ extension NovitaiV1.Replacement {
 
 extension NovitaiV1 {
     /// What is done to a machine without a call that asks for it, as its owner says beforehand. Five minutes before a policy acts it is said once
-    /// more, as a change of the instance, or at once where its owner has left less time than that; what became due while no server ran is said then, and done five minutes later. Every start has fresh
-    /// clocks, and so has every start of the server: nobody could say before that a machine is in use. For the first five minutes after its start
-    /// no machine is stopped for being idle or for a lease. Who cancels the job of a policy calls it off until its clock starts anew, by a sign of
-    /// use or a start, or the policies are changed.
+    /// more, as a change of the instance, or at once where its owner has left less time than that; what became due while no server ran is said
+    /// then, and done five minutes later. Every start has fresh clocks: for the first five minutes after it no machine is stopped for being idle or
+    /// for a lease. Time in which no server ran does not count for these two, since nobody could say then that a machine is in use; each restart
+    /// counts as a minute or two of that. Who cancels the job of a policy calls it off until its clock starts anew, by a sign of use or a start, or
+    /// the policies are changed.
     package struct InstancePolicies: ProtobufMessage {
         /// Stopped when nobody has said for so long, by TouchInstance, that it is in use. Absent: as the server is set up.
         package var idleStop: GoogleProtobuf.Duration?

@@ -16,7 +16,27 @@ extension Transaction {
     func snapshot() throws -> Snapshot {
         Snapshot(
             deployment: try self.deployment(), revision: self.revision, instances: try self.livingInstances(),
-            jobs: try self.unfinishedJobs(), control: try self.fleetControl())
+            jobs: try self.unfinishedJobs(), control: try self.fleetControl(), service: try self.service())
+    }
+
+    func service() throws -> ServiceRecord {
+        let absences = try self.rows("SELECT began_at, ended_at FROM absence ORDER BY began_at", []) { row in
+            ServiceRecord.Absence(began: Timestamp(microseconds: row[0]), ended: Timestamp(microseconds: row[1]))
+        }
+        let row = try self.row("SELECT served_until FROM deployment WHERE served_until IS NOT NULL", [])
+        return ServiceRecord(servedUntil: row.map { Timestamp(microseconds: $0[0]) }, absences: absences)
+    }
+
+    /// Absences are written only when they have changed: most of the time it is one column that says that the server is still there.
+    func keep(_ service: ServiceRecord) throws {
+        if try self.service().absences != service.absences {
+            try self.execute("DELETE FROM absence", [])
+            for absence in service.absences {
+                try self.execute(
+                    "INSERT INTO absence (began_at, ended_at) VALUES (?, ?)", [absence.began.microseconds, absence.ended.microseconds])
+            }
+        }
+        try self.execute("UPDATE deployment SET served_until = ?", [service.servedUntil?.microseconds])
     }
 }
 

@@ -23,6 +23,10 @@ extension SQLiteStoreAdapter {
         try await self.perform(StoreOperation { try $0.writeFence() })
     }
 
+    package func keep(_ service: ServiceRecord) async throws(StoreError) {
+        try await self.perform(StoreOperation { try $0.keep(service) })
+    }
+
     package func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased {
         try await self.perform(StoreOperation<Leased>.lease(request))
     }

@@ -35,6 +35,7 @@ enum Schema {
         migrator.registerMigration("webhooks") { try $0.execute(sql: self.webhooks) }
         migrator.registerMigration("job priorities") { try $0.execute(sql: self.jobPriorities) }
         migrator.registerMigration("creates in line") { try $0.execute(sql: self.createsInLine) }
+        migrator.registerMigration("when there was a server") { try $0.execute(sql: self.service) }
         return migrator
     }
 
@@ -147,6 +148,16 @@ enum Schema {
         WHERE is_living = 1 AND payload ->> '$.state' = 'pending' AND payload ->> '$.stateReason' = 'noCapacity'
             AND payload ->> '$.upstream' IS NULL;
         CREATE INDEX instance_in_line ON instance (in_line_revision, revision) WHERE in_line_revision IS NOT NULL;
+        """
+
+    /// An older release leaves it alone, and so its time counts as one without a server.
+    private static let service = """
+        ALTER TABLE deployment ADD COLUMN served_until INTEGER;
+
+        CREATE TABLE absence (
+            began_at INTEGER PRIMARY KEY,
+            ended_at INTEGER NOT NULL
+        ) STRICT;
         """
 
     private static let webhooks = """

@@ -61,6 +61,65 @@ struct PolicyRunnerTests {
         }
     }
 
+    private static let lives: [(InstancePolicies, served: Int, down: Int, kills: Bool)] = [
+        (InstancePolicies(lease: .seconds(10_800)), 1800, 300, true), (InstancePolicies(lease: .seconds(10_800)), 1800, 300, false),
+        (InstancePolicies(idleStop: .seconds(10_800)), 1200, 1, true), (InstancePolicies(idleStop: .seconds(10_800)), 3000, 7200, false),
+    ]
+
+    @Test("A lease lapses, and what is idle is stopped, in the time that servers were there, however often they start", arguments: lives)
+    func restarts(_ policies: InstancePolicies, _ served: Int, _ down: Int, _ kills: Bool) throws {
+        try Self.play(policies) { universe, instance in
+            let sign = universe.clock.now
+            try await universe.running().mutations.touch(instance.id, at: sign)
+            var (away, restarts) = (Duration.zero, 0)
+            while try await universe.instance(instance.id)?.state == .running, restarts < 20 {
+                await universe.sleep(.seconds(served))
+                guard try await universe.instance(instance.id)?.state == .running else { break }
+                if !kills { await universe.endServer() }
+                universe.crash(downFor: .seconds(down))
+                (away, restarts) = (away + .seconds(down), restarts + 1)
+                await universe.sleep(.seconds(down))
+            }
+            let entry = try await universe.running().store.inner.audit(AuditQuery(limit: 1)).first?.entry
+            let stopped = try #require(entry.flatMap { $0.action == "StopMachine" ? $0.at : nil }, "never stopped: \(restarts) restarts")
+            let due = sign + .seconds(10_800) + away
+            // Of each restart a minute of signs and one of presence may not have been written down; then there is a look, and the provider.
+            let late = stopped - due
+            #expect(late >= .zero && late <= .seconds(180) * restarts + .seconds(60), "\(late.components.seconds) s late")
+            #expect(restarts > 1)
+        }
+    }
+
+    @Test("Who has said that a machine is in use is not forgotten, though the server dies at once, and is heard again before it is stopped")
+    func signThenCrash() throws {
+        try Self.play(InstancePolicies(lease: .seconds(3600))) { universe, instance in
+            await universe.sleep(.seconds(3200))
+            let sign = universe.clock.now
+            try await universe.running().mutations.touch(instance.id, at: sign)
+            universe.crash(downFor: .seconds(7200))
+            await universe.sleep(.seconds(7200 + 3500))
+            let state = try await universe.instance(instance.id)?.state
+            #expect(state == .running)
+            await universe.sleep(.seconds(400))
+            #expect(try await universe.instance(instance.id)?.state == .stopped)
+        }
+    }
+
+    @Test("Time by a clock that is in doubt is no time with a server, and is not written down")
+    func doubtfulTime() throws {
+        try Self.play(InstancePolicies(lease: .seconds(3600))) { universe, instance in
+            await universe.sleep(.seconds(1000))
+            universe.provider.clockSkew.withLock { $0 = .seconds(-3600) }
+            await universe.sleep(.seconds(7200))
+            universe.provider.clockSkew.withLock { $0 = .zero }
+            await universe.sleep(.seconds(2200))
+            let state = try await universe.instance(instance.id)?.state
+            #expect(state == .running)
+            await universe.sleep(.seconds(700))
+            #expect(try await universe.instance(instance.id)?.state == .stopped)
+        }
+    }
+
     @Test("A sign of use that comes during a sweep is written down with it")
     func touchedInSweep() throws {
         try Self.play(InstancePolicies(idleStop: .seconds(600))) { universe, instance in

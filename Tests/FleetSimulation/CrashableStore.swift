@@ -74,6 +74,10 @@ struct CrashableStore: Store {
         try await self.perform { () async throws(StoreError) in try await self.inner.proveWritable() }
     }
 
+    func keep(_ service: ServiceRecord) async throws(StoreError) {
+        try await self.perform { () async throws(StoreError) in try await self.inner.keep(service) }
+    }
+
     func commit(_ commit: Commit) async throws(StoreError) -> Committed {
         await self.delayRequest(commit)
         return try await self.perform { () async throws(StoreError) in

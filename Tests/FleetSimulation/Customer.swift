@@ -99,8 +99,10 @@ struct Customer: Sendable {
         for _ in 0..<self.plan.signs {
             await self.universe.clock.sleep(until: self.universe.clock.now + self.universe.dice.seconds(5...150))
             guard let server = self.universe.server, server.isServing else { continue }
-            server.view.touches.note(id, at: self.universe.clock.now)
-            outcome.signs.append(self.universe.clock.now)
+            let now = self.universe.clock.now
+            // What is not answered need not have been heard.
+            do throws(FleetError) { try await server.mutations.touch(id, at: now) } catch { continue }
+            outcome.signs.append(now)
         }
     }
 

@@ -48,13 +48,26 @@ extension Finding {
             signs.last { $0 <= ending.job.createdAt } ?? instance.createdAt, instance.runningSince ?? instance.createdAt)
         let isStop = ending.job.type == .stopInstance
         let never = Timestamp(seconds: .max / 2_000_000)
+        let away = self.away(from: sign, to: ending.job.createdAt)
         return switch ending.cause {
-        case .idle: sign + (policies.idleStop ?? .seconds(1_000_000))
-        case .leaseLapsed: sign + (policies.lease ?? .seconds(1_000_000)) * (isStop ? 1 : 2)
+        case .idle: sign + (policies.idleStop ?? .seconds(1_000_000)) + away
+        case .leaseLapsed: sign + (policies.lease ?? .seconds(1_000_000)) * (isStop ? 1 : 2) + away
         case .lifetime: policies.maxLifetime.map { instance.createdAt + $0 } ?? never
         case .schedule: (isStop ? policies.stopAt : policies.deleteAt) ?? never
         case .startupTimeout, .providerError, .spotReclaim: nil
         }
+    }
+
+    /// Without a server, to which nobody could say anything.
+    private func away(from begin: Timestamp, to end: Timestamp) -> Duration {
+        var (away, crashedAt): (Duration, Timestamp?) = (.zero, nil)
+        for line in self.trace where line.text.hasPrefix("server ") && line.at <= end {
+            if line.text.hasSuffix(" crashes") { crashedAt = line.at }
+            guard line.text.hasSuffix(" starts"), let crash = crashedAt else { continue }
+            away += max(.zero, line.at - max(crash, begin))
+            crashedAt = nil
+        }
+        return away
     }
 
     /// In the order of the audit log, which is that of the commits.

@@ -33,6 +33,7 @@ struct BuggyStore: Store {
 
     func attach(_ follower: any LogFollower) async throws(StoreError) -> Snapshot { try await self.inner.attach(follower) }
     func proveWritable() async throws(StoreError) { try await self.inner.proveWritable() }
+    func keep(_ service: ServiceRecord) async throws(StoreError) { try await self.inner.keep(service) }
     func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased { try await self.inner.lease(request) }
     func renew(_ jobs: [JobID], token: LeaseToken, until expiresAt: Timestamp) async throws(StoreError) -> [JobID] {
         try await self.inner.renew(jobs, token: token, until: expiresAt)

@@ -38,6 +38,13 @@ extension Universe {
         }
     }
 
+    /// The server ends as it was asked to; it still has to be replaced.
+    func endServer() async {
+        let server = await self.running()
+        server.beginGracefulShutdown()
+        while !server.hasEnded { await self.sleep(.milliseconds(100)) }
+    }
+
     func sleep(_ duration: Duration) async {
         await self.clock.sleep(until: self.clock.now + duration)
     }

@@ -136,6 +136,46 @@ struct PolicyTests {
         #expect(Self.next(orphan) == nil)
     }
 
+    /// Ten minutes and a minute before it without a server, which began 100 s before noon; what goes by signs is put off by that, from a sign
+    /// before it on, and nothing else is.
+    private static let restarts: [(InstancePolicies, InstanceState, touched: Int?, at: Int)] = [
+        (InstancePolicies(idleStop: .seconds(1200)), .running, -400, 800 + 600),
+        (InstancePolicies(idleStop: .seconds(1200)), .running, nil, 800 + 600),
+        (InstancePolicies(idleStop: .seconds(1200)), .running, 0, 1200 + 500),
+        (InstancePolicies(idleStop: .seconds(1200)), .running, 600, 1800),
+        (InstancePolicies(lease: .seconds(1200)), .running, -400, 800 + 600),
+        (InstancePolicies(lease: .seconds(1200)), .stopped, -400, 2000 + 600),
+        (InstancePolicies(maxLifetime: .seconds(7200)), .running, -400, 6600),
+        (InstancePolicies(stopAt: noon + .seconds(900)), .running, -400, 900),
+        (InstancePolicies(deleteAt: noon + .seconds(900)), .running, -400, 900),
+    ]
+
+    @Test("Time without a server does not count for leases and idle times; all other time does, over every restart", arguments: restarts)
+    func restart(_ policies: InstancePolicies, _ state: InstanceState, _ touched: Int?, _ seconds: Int) {
+        var instance = Self.instance(policies, state)
+        instance.touchedAt = touched.map { noon + .seconds($0) }
+        let absence = ServiceRecord.Absence(began: noon - .seconds(100), ended: noon + .seconds(500))
+        let record = ServiceRecord(servedUntil: noon + .seconds(510), absences: [absence])
+        let times = ServiceTimes(servingSince: noon + .seconds(500), record: record)
+        #expect(instance.judgeNextAction(times)?.at == noon + .seconds(seconds))
+    }
+
+    @Test("Signs that a database from the past has forgotten may have been given until it was activated")
+    func restored() {
+        let instance = Self.instance(InstancePolicies(lease: .seconds(1200)))
+        #expect(instance.judgeNextAction(ServiceTimes(activatedAt: noon))?.at == noon + .seconds(1200))
+    }
+
+    @Test("A sign is written down before it is answered, once in a minute, where a policy goes by it")
+    func durableSign() throws {
+        var instance = Self.instance(InstancePolicies(lease: .seconds(1200)))
+        let sign = try #require(Admission.sign(of: instance, at: noon)?.instances.first)
+        #expect(sign.touchedAt == noon && sign.nextAction?.at == noon + .seconds(1200))
+        #expect(Admission.sign(of: sign, at: noon + .seconds(59)) == nil && Admission.sign(of: sign, at: noon + .seconds(60)) != nil)
+        instance.policies = InstancePolicies(maxLifetime: .seconds(1200))
+        #expect(Admission.sign(of: instance, at: noon) == nil)
+    }
+
     @Test("A sign of use moves the idle stop and the lease, and nothing else")
     func touch() {
         var instance = Self.instance(InstancePolicies(idleStop: .seconds(1200), maxLifetime: .seconds(7200)))

@@ -63,6 +63,20 @@ extension Admission {
     }
 }
 
+extension Admission {
+    /// A sign of use that is written down at once; nil when it need not be: nothing goes by it, or one of the last minute is written down.
+    static func sign(of instance: Instance, at now: Timestamp) -> Commit? {
+        guard let policies = instance.policies, policies.idleStop != nil || policies.lease != nil, !instance.state.isFinal else {
+            return nil
+        }
+        if let known = instance.touchedAt, now < known + Self.touchSpacing { return nil }
+        var changed = instance
+        changed.touch(at: now)
+        changed.updatedAt = now
+        return Commit(guards: [.permitted(.obey), .instance(instance.id, instance.revision)], instances: [changed])
+    }
+}
+
 extension Instance {
     /// A machine that was last used tomorrow would be billed until then.
     fileprivate mutating func forgetTimeToCome(at now: Timestamp) {

@@ -176,6 +176,27 @@ package struct Mutations: Sendable {
         throw FleetError(.contention, "the instance keeps changing", jobID: id, retryAfter: .seconds(1))
     }
 
+    /// A sign that a machine is in use. Kept in memory and written down with the next look of policies, but for one that comes a minute after
+    /// the last: that is written down before it is answered, so that whoever gives few can rely on each, whatever becomes of this server.
+    package func touch(_ id: InstanceID, at now: Timestamp) async throws(FleetError) {
+        self.view.touches.note(id, at: now)
+        for _ in 0..<Self.conflictsMax {
+            guard let instance = self.view.instance(id), let commit = Admission.sign(of: instance, at: now) else { return }
+            do throws(StoreError) {
+                _ = try await self.store.commit(commit)
+                return
+            } catch {
+                switch error {
+                case .conflict: continue
+                // No policy ends it meanwhile; and those of a database from the past begin anew once it is activated.
+                case .controlled, .unread: return
+                default: throw FleetError(error)
+                }
+            }
+        }
+        throw FleetError(.contention, "the instance keeps changing", instanceID: id, retryAfter: .seconds(1))
+    }
+
     private func job(_ id: JobID, of tenant: TenantID) async throws(FleetError) -> Job {
         if let job = self.view.job(id), job.tenant == tenant { return job }
         do throws(StoreError) {

@@ -18,13 +18,17 @@ package struct NextAction: Hashable, Sendable, Codable {
 
 /// What the clocks of policies have to know of the server.
 package struct ServiceTimes: Hashable, Sendable {
-    /// Signs of use could not be given before, or have been forgotten; nil: there was no such gap.
+    /// Nobody could hear a warning before; nil: there was no such gap.
     package var servingSince: Timestamp?
-    /// A database from the past was activated then: what was to happen at a time before may have been done, and undone. Nil: never.
+    /// When signs of use could be given.
+    package var record: ServiceRecord
+    /// A database from the past was activated then: what was to happen at a time before may have been done, and undone, and signs of use
+    /// have been lost. Nil: never.
     package var activatedAt: Timestamp?
 
-    package init(servingSince: Timestamp? = nil, activatedAt: Timestamp? = nil) {
+    package init(servingSince: Timestamp? = nil, record: ServiceRecord = ServiceRecord(), activatedAt: Timestamp? = nil) {
         self.servingSince = servingSince
+        self.record = record
         self.activatedAt = activatedAt
     }
 }
@@ -72,8 +76,10 @@ extension Instance {
         guard let policies = self.policies else { return nil }
         let madeAt = self.askedAgainAt ?? self.createdAt
         let start = max(self.runningSince ?? madeAt, madeAt)
-        let sign = max(self.touchedAt ?? start, start, times.servingSince ?? start)
-        func unsaid(for time: Duration, since sign: Timestamp) -> Timestamp { max(sign + time, start + Self.startGrace) }
+        let sign = max(self.touchedAt ?? start, start, times.activatedAt ?? start)
+        func unsaid(for time: Duration, since sign: Timestamp) -> Timestamp {
+            max(sign + time + times.record.away(since: sign), start + Self.startGrace)
+        }
         /// Once: what is asked for afterwards is wanted.
         func ahead(of asked: Timestamp, _ time: Timestamp?) -> Timestamp? {
             time.flatMap { $0 > max(asked, times.activatedAt ?? asked) ? $0 : nil }

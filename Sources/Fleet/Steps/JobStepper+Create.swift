@@ -165,7 +165,7 @@ extension JobStepper {
     /// Soon at first, then further and further apart; the first look that can prove absence is not missed by more than one interval.
     private func nextSettleLook(_ attempt: CreateAttempt) -> Timestamp {
         let waited = max(.zero, self.now - attempt.sentAt)
-        return self.tick(after: min(StepLimits.settleIntervalMax, waited / 4))
+        return self.tick(after: min(StepLimits.settleIntervalMax(in: self.settings.settleWindow), waited / 4))
     }
 
     // MARK: boot

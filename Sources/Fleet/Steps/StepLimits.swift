@@ -4,8 +4,9 @@ package enum StepLimits {
     package static let transitionInterval: Duration = .seconds(5)
     /// What takes long is looked at less often: after a twelfth of the time it has taken so far, up to this.
     package static let transitionIntervalMax: Duration = .seconds(30)
-    /// Looks for a machine whose create is unsettled come further and further apart, up to this.
-    package static let settleIntervalMax: Duration = .seconds(30)
+    /// Looks for a machine whose create is unsettled come further and further apart, up to this: who has set a short window does not wait for
+    /// as long again until somebody has looked twice after it.
+    static func settleIntervalMax(in window: Duration) -> Duration { min(.seconds(30), window / 10) }
     /// Looks without the machine, begun after the settle window, that prove that there is none; each a full listing and a search by name.
     package static let absencesProvingNoMachine = 2
     /// Settle windows that must have passed before searches count that the provider does not: an hour, where the window is ten minutes.

@@ -29,6 +29,7 @@ package final class View: LogFollower, Sendable {
     /// Made with the database.
     private let identity: Mutex<Deployment?>
     private let said = Mutex(FleetControl())
+    private let record = Mutex(ServiceRecord())
 
     /// Empty until `begin`.
     package init() {
@@ -42,6 +43,7 @@ package final class View: LogFollower, Sendable {
         let follower = AttachedFollower(view: self)
         let snapshot = try await store.attach(follower)
         self.identity.withLock { $0 = snapshot.deployment }
+        self.record.withLock { $0 = snapshot.service }
         follower.begin(with: snapshot)
     }
 
@@ -50,6 +52,9 @@ package final class View: LogFollower, Sendable {
 
     /// What people have said about the fleet as a whole.
     package var control: FleetControl { self.said.withLock { $0 } }
+
+    /// When there was a server, as it stood when this one attached.
+    package var service: ServiceRecord { self.record.withLock { $0 } }
 
     /// The newest revision that is visible here.
     package var revision: Revision { self.state.withLock { $0.revision } }

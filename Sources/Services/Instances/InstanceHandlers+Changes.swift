@@ -44,7 +44,7 @@ extension InstanceHandlers {
         return reply.map { NovitaiV1.CreateInstanceResponse($0, requestID: key.requestID) }
     }
 
-    /// Does not suspend: the sign is kept in memory, and written down with the next look of the policies.
+    /// Suspends for one sign in a minute and no more; see `Mutations.touch`.
     package func touchInstance(
         _ request: NovitaiV1.TouchInstanceRequest, context: ServerContext
     ) async throws -> NovitaiV1.TouchInstanceResponse {
@@ -54,7 +54,7 @@ extension InstanceHandlers {
                 throw ErrorDetails.notFound("novitai.v1.Instance", request.id).error
             }
             let now = self.backend.clock.now
-            if instance.policies != nil { self.backend.view.touches.note(instance.id, at: now) }
+            if instance.policies != nil { try await self.backend.mutations.touch(instance.id, at: now) }
             instance.touch(at: now)
             var response = NovitaiV1.TouchInstanceResponse()
             response.touchTime = GoogleProtobuf.Timestamp(now)

@@ -31,6 +31,24 @@ struct ControlContractTests {
         }
     }
 
+    @Test("When there was a server is there after a restart, and is no event", arguments: StoreKind.all)
+    func service(_ kind: StoreKind) async throws {
+        try await kind.withDatabase { database in
+            var store = try await database.open()
+            let first = try await store.attach(RecordingFollower())
+            #expect(first.service == ServiceRecord())
+            var record = first.service
+            for (second, isStart) in [(0, true), (60, false), (3600, false), (7200, true)] {
+                record.serve(at: Sample.time(Int64(second)), isStart: isStart)
+                try await store.keep(record)
+                store = try await database.reopen()
+                let snapshot = try await store.attach(RecordingFollower())
+                #expect(snapshot.service == record && snapshot.revision == first.revision)
+            }
+            #expect(record.absences.count > 1)
+        }
+    }
+
     @Test("An entry is written with its commit or not at all, and pages run newest first", arguments: StoreKind.all)
     func audit(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

@@ -19,15 +19,18 @@ package struct Snapshot: Sendable, Hashable {
     /// Unfinished.
     package var jobs: [Job]
     package var control: FleetControl
+    package var service: ServiceRecord
 
     package init(
-        deployment: Deployment, revision: Revision, instances: [Instance], jobs: [Job], control: FleetControl = FleetControl()
+        deployment: Deployment, revision: Revision, instances: [Instance], jobs: [Job], control: FleetControl = FleetControl(),
+        service: ServiceRecord = ServiceRecord()
     ) {
         self.deployment = deployment
         self.revision = revision
         self.instances = instances
         self.jobs = jobs
         self.control = control
+        self.service = service
     }
 }
 

@@ -10,6 +10,9 @@ package protocol Store: Sendable {
     /// Writes something durably that nobody sees: a store that is read-only or full fails here before a caller's change does.
     func proveWritable() async throws(StoreError)
 
+    /// Writes down when there was a server; it stands in the next snapshot.
+    func keep(_ service: ServiceRecord) async throws(StoreError)
+
     /// Leases due jobs in order of their kind's priority, and then of due time. A job is not given while an older unfinished job of the same
     /// instance exists, nor while another lease on it has not expired.
     func lease(_ request: LeaseRequest) async throws(StoreError) -> Leased

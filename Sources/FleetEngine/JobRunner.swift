@@ -3,9 +3,14 @@ internal import Synchronization
 
 /// Leases due jobs and takes their steps, at most `MAX_CONCURRENT_JOBS` at a time. Between two steps a job is a row and nothing else.
 final class JobRunner: Sendable {
+    private struct Running {
+        var token: LeaseToken
+        var type: JobType
+    }
+
     private struct State {
-        /// Steps that run, and the tokens of their leases.
-        var running: [JobID: LeaseToken] = [:]
+        /// Steps that run.
+        var running: [JobID: Running] = [:]
         var isShuttingDown = false
     }
 
@@ -58,7 +63,7 @@ final class JobRunner: Sendable {
         let leased: Leased
         do throws(StoreError) {
             leased = try await self.world.store.lease(
-                LeaseRequest(token: token, now: now, expiresAt: now + EngineLimits.leaseDuration, limit: limit))
+                LeaseRequest(token: token, now: now, expiresAt: now + EngineLimits.leaseDuration, limit: limit, room: self.room))
             self.world.storeAnswered(nil)
         } catch {
             self.world.storeAnswered(error)
@@ -70,8 +75,15 @@ final class JobRunner: Sendable {
         return leased.nextDueAt.map { $0 <= now ? now + EngineLimits.leaseRetryDelay : $0 }
     }
 
+    /// Steps of each type that may be begun now.
+    private var room: [JobType: Int] {
+        let running = Dictionary(grouping: self.state.withLock { $0.running.values.map(\.type) }, by: \.self)
+        let most = JobPolicy.concurrencyMax(self.world.settings)
+        return Dictionary(uniqueKeysWithValues: JobType.known.map { ($0, most - (running[$0]?.count ?? 0)) })
+    }
+
     private func start(_ job: Job, _ token: LeaseToken, in group: inout DiscardingTaskGroup) {
-        self.state.withLock { $0.running[job.id] = token }
+        self.state.withLock { $0.running[job.id] = Running(token: token, type: job.type) }
         self.world.monitor.update {
             $0.runningSteps += 1
             $0.stepsBegun += 1
@@ -80,7 +92,7 @@ final class JobRunner: Sendable {
             await self.steps.run(job, lease: token)
             self.state.withLock { state in
                 // The job may have been leased anew already when this lease had run out.
-                if state.running[job.id] == token { state.running[job.id] = nil }
+                if state.running[job.id]?.token == token { state.running[job.id] = nil }
             }
             self.world.monitor.update { $0.runningSteps -= 1 }
             self.world.view.jobsChanged.raise()
@@ -109,7 +121,7 @@ final class JobRunner: Sendable {
     /// By token, in a fixed order.
     private var leases: [(LeaseToken, [JobID])] {
         let running = self.state.withLock { $0.running }
-        return Dictionary(grouping: running.keys) { running[$0] ?? LeaseToken(rawValue: "") }
+        return Dictionary(grouping: running.keys) { running[$0]?.token ?? LeaseToken(rawValue: "") }
             .map { ($0.key, $0.value.sorted()) }.sorted { $0.0 < $1.0 }
     }
 

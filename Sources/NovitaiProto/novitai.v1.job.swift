@@ -532,6 +532,9 @@ extension NovitaiV1 {
         package var retryDelayMax: GoogleProtobuf.Duration?
         /// Due jobs of a lower number are taken first: 0 for what ends spending.
         package var priority: UInt32 = 0
+        /// Steps of this type that run at one time. A part of MAX_CONCURRENT_JOBS is left to the others, so that calls of one type that hang hold up
+        /// nothing else.
+        package var concurrencyMax: UInt32 = 0
         package init() {}
     }
 }
@@ -561,6 +564,7 @@ extension NovitaiV1.Queue {
         self.retryDelayMin = try unsafe Wire.message(c.pointee.retry_delay_min, GoogleProtobuf.Duration.init(reading:))
         self.retryDelayMax = try unsafe Wire.message(c.pointee.retry_delay_max, GoogleProtobuf.Duration.init(reading:))
         self.priority = unsafe c.pointee.priority
+        self.concurrencyMax = unsafe c.pointee.concurrency_max
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Queue> {
@@ -576,6 +580,7 @@ extension NovitaiV1.Queue {
         if let value = self.retryDelayMin { try unsafe c.pointee.retry_delay_min = value.write(in: arena) }
         if let value = self.retryDelayMax { try unsafe c.pointee.retry_delay_max = value.write(in: arena) }
         unsafe c.pointee.priority = self.priority
+        unsafe c.pointee.concurrency_max = self.concurrencyMax
         return unsafe c
     }
 }

@@ -158,6 +158,7 @@ struct ServerProcess {
         _ deployment: DeploymentID, _ tracing: Tracing?
     ) -> Parts {
         let fleet = FleetSettings(self.settings)
+        self.log.debug("settings in force", metadata: ["fleet": "\(fleet)"])
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
             NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, tracer: tracing?.tracer,

@@ -57,4 +57,21 @@ struct PromiseTests {
             #expect(universe.ledger.count == 6)
         }
     }
+
+    @Test("Deletes that all hang leave workers for creates")
+    func hungDeletes() throws {
+        try Universe.play(settings: FleetSettings(maxConcurrentJobs: 4)) { universe in
+            var ready: [Instance] = []
+            for number in 1...6 { ready.append(try await universe.ready(number)) }
+            universe.arm(ProviderFault(.delay, on: .deleteInstance, times: nil, delay: .seconds(29)))
+            for instance in ready { _ = try await universe.change(.delete, instance.id) }
+            await universe.sleep(.milliseconds(500))
+            let begunAt = universe.clock.now
+            _ = try await universe.create(7)
+            while universe.ledger.count < 7, universe.clock.now < begunAt + .seconds(60) { await universe.sleep(.milliseconds(100)) }
+            #expect(universe.clock.now - begunAt < .seconds(10))
+            await universe.sleep(.seconds(300))
+            #expect(universe.ledger.filter { $0.released == nil }.count == 1)
+        }
+    }
 }

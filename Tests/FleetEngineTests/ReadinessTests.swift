@@ -60,6 +60,20 @@ struct ReadinessRunnerTests {
         }
     }
 
+    @Test("A second start waits for the program as long as the first did")
+    func secondStart() throws {
+        try Universe.play { universe in
+            let instance = try await universe.ready(1, Self.spec())
+            await universe.sleep(.seconds(3600))
+            #expect(try await universe.end(of: universe.change(.stop, instance.id, requestID: "1").job).state == .succeeded)
+            universe.prober.force(ProbeOutcome(isHealthy: false, detail: "status 502"))
+            let job = try await universe.end(of: universe.change(.start, instance.id, requestID: "2").job)
+            #expect(job.state == .succeeded && job.progress.hasPrefix("running, but not ready"))
+            let runningSince = try #require(try await universe.instance(instance.id)?.runningSince)
+            #expect(universe.clock.now - runningSince >= ProbeSettings().maxWait)
+        }
+    }
+
     @Test("A program that dies makes its instance not ready, and one event of it; only turns of health are written")
     func dies() throws {
         try Universe.play { universe in

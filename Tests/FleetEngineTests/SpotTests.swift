@@ -101,6 +101,24 @@ struct SpotTests {
         }
     }
 
+    @Test("What its user has stopped after the provider took it stays stopped, though there is evidence and by now room")
+    func stoppedAfterReclaim() throws {
+        try Self.play(.migrate) { universe, instance in
+            universe.provider.withSimulator { simulator, now in _ = simulator.setStock(0, at: now) }
+            universe.reclaim(instance)
+            universe.provider.withSimulator { simulator, now in _ = simulator.setStock(0, at: now) }
+            await universe.sleep(.seconds(600))
+            let asked = universe.count(of: .migrateInstance(id: ""))
+            #expect(asked > 0)
+            #expect(try await universe.end(of: universe.change(.stop, instance.id).job).state == .succeeded)
+            universe.provider.withSimulator { simulator, now in _ = simulator.setStock(8, isSpot: true, at: now) }
+            await universe.sleep(.seconds(6 * 3600))
+            let stopped = try #require(try await universe.instance(instance.id))
+            #expect(stopped.state == .stopped && stopped.spot?.reclaimAt != nil)
+            #expect(universe.count(of: .migrateInstance(id: "")) == asked && universe.count(of: .startInstance(id: "")) == 0)
+        }
+    }
+
     @Test("A dry run changes nothing, and without recovery nothing is done", arguments: [true, false])
     func nothing(_ isDryRun: Bool) throws {
         let settings = isDryRun ? FleetSettings(isRecoveryDryRun: true) : FleetSettings(spotRecovery: nil)

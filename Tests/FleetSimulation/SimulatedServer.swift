@@ -91,6 +91,7 @@ extension EngineEvent {
         case .wouldRecover(let instance, let way): "would recover \(instance): \(way)"
         case .recoveryRefused(let instance, let ceiling): "recovery of \(instance) refused: \(ceiling)"
         case .held(let instance, let hold): "held \(instance): \(hold)"
+        case .usageUnknown(let instance, let reason): "use of \(instance) unknown: \(reason)"
         case .debtOverdue(let machine, let level): "debt of \(machine.instanceID) overdue, level \(level)"
         case .orphans(let count, _): "\(count) orphans"
         }

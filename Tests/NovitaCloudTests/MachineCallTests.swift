@@ -374,10 +374,12 @@ struct CallingTests {
         #expect(cloud.health.budgetLeft == 5)
     }
 
-    @Test("refusals do not open the circuit")
-    func refusals() async throws {
+    @Test(
+        "refusals do not open the circuit, whatever their status: 404s least of all",
+        arguments: [(400, "CONFLICT"), (404, "RESOURCE_NOT_FOUND"), (404, "NOT_FOUND"), (409, "CONFLICT"), (422, "VALIDATOR_PARAM")])
+    func refusals(status: Int, name: String) async throws {
         let clock = JumpingClock()
-        let cloud = NovitaCloud.over(FakeUpstream(.refusal(400, "CONFLICT")), clock: clock)
+        let cloud = NovitaCloud.over(FakeUpstream(.refusal(status, name)), clock: clock)
         for _ in 0..<20 { _ = try? await cloud.stop(Self.id, call: .test(of: clock)) }
         #expect(cloud.health.isReachable)
     }

@@ -8,6 +8,14 @@ package struct JobPolicy: Sendable, Hashable {
     package var retryDelayMax: Duration
     /// Due jobs of a lower number are taken first, however long others have waited.
     package var priority: Int
+    /// Steps of this kind that run at one time.
+    package var concurrencyMax: Int
+
+    /// Of each kind, of `MAX_CONCURRENT_JOBS`: a quarter, and one at least where there are two, is always left to the others, so that calls of one
+    /// kind that hang hold up nothing else.
+    package static func concurrencyMax(_ settings: FleetSettings) -> Int {
+        max(1, settings.maxConcurrentJobs - max(1, settings.maxConcurrentJobs / 4))
+    }
 
     /// What ends spending goes on until it is done; a stop, until something else is wanted.
     package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {
@@ -15,7 +23,8 @@ package struct JobPolicy: Sendable, Hashable {
         let timeout = type == .saveImage ? StepLimits.imageSaveTimeout : settings.startupTimeout
         return JobPolicy(
             deadline: isDelete || type == .stopInstance ? nil : timeout, retryDelayMin: StepLimits.retryDelayMin,
-            retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax, priority: type.priority)
+            retryDelayMax: isDelete ? StepLimits.deleteDelayMax : StepLimits.retryDelayMax, priority: type.priority,
+            concurrencyMax: self.concurrencyMax(settings))
     }
 }
 

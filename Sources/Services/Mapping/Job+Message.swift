@@ -41,6 +41,7 @@ extension NovitaiV1.Queue {
         self.retryDelayMin = GoogleProtobuf.Duration(queue.policy.retryDelayMin)
         self.retryDelayMax = GoogleProtobuf.Duration(queue.policy.retryDelayMax)
         self.priority = UInt32(clamping: queue.policy.priority)
+        self.concurrencyMax = UInt32(clamping: queue.policy.concurrencyMax)
     }
 }
 

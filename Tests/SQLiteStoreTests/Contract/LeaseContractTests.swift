@@ -38,6 +38,26 @@ struct LeaseContractTests {
         }
     }
 
+    @Test("Of a type without room no job is leased, those behind it are, and it is no reason to ask again", arguments: StoreKind.all)
+    func room(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let types: [JobType] = [.deleteInstance, .deleteInstance, .stopInstance, .deleteInstance, .createInstance, .createInstance]
+            try await self.commit(
+                types.enumerated().map { Sample.job($0, type: $1, dueAt: Sample.time(Int64(10 + $0))) }, to: store)
+            var request = LeaseRequest("a", at: 100, limit: 4)
+            request.room = [.deleteInstance: 2, .createInstance: 1]
+            let first = try await store.lease(request)
+            #expect(first.jobs.map(\.id) == [0, 1, 2, 4].map(Sample.jobID))
+            request = LeaseRequest("b", at: 100, limit: 4)
+            request.room = [.deleteInstance: 0, .createInstance: 0]
+            let none = try await store.lease(request)
+            #expect(none.jobs == [] && none.nextDueAt == Sample.time(130), "the lease of the stop ends; what holds the others ends with a step")
+            request.room = [.deleteInstance: 0]
+            #expect(try await store.lease(request).jobs.map(\.id) == [Sample.jobID(5)])
+            #expect(try await store.lease(LeaseRequest("c", at: 100)).jobs.map(\.id) == [Sample.jobID(3)])
+        }
+    }
+
     @Test("A job is due from its due time on", arguments: StoreKind.all)
     func dueTime(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

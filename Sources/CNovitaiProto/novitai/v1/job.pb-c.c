@@ -929,7 +929,7 @@ const ProtobufCMessageDescriptor novitai__v1__retry_job_response__descriptor =
   (ProtobufCMessageInit) novitai__v1__retry_job_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[11] =
+static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[12] =
 {
   {
     "type",
@@ -1063,8 +1063,21 @@ static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[11] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "concurrency_max",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Queue, concurrency_max),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__queue__field_indices_by_name[] = {
+  11,   /* field[11] = concurrency_max */
   7,   /* field[7] = deadline */
   6,   /* field[6] = next_due_time */
   1,   /* field[1] = pause */
@@ -1080,7 +1093,7 @@ static const unsigned novitai__v1__queue__field_indices_by_name[] = {
 static const ProtobufCIntRange novitai__v1__queue__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
 {
@@ -1090,7 +1103,7 @@ const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
   "Novitai__V1__Queue",
   "novitai.v1",
   sizeof(Novitai__V1__Queue),
-  11,
+  12,
   novitai__v1__queue__field_descriptors,
   novitai__v1__queue__field_indices_by_name,
   1,  novitai__v1__queue__number_ranges,

@@ -5,12 +5,15 @@ package struct LeaseRequest: Sendable, Hashable {
     package var expiresAt: Timestamp
     /// At most this many jobs.
     package var limit: Int
+    /// At most so many of a type; as many as there are of one that is not named.
+    package var room: [JobType: Int]
 
-    package init(token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int) {
+    package init(token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int, room: [JobType: Int] = [:]) {
         self.token = token
         self.now = now
         self.expiresAt = expiresAt
         self.limit = limit
+        self.room = room
     }
 }
 
@@ -18,7 +21,7 @@ package struct LeaseRequest: Sendable, Hashable {
 package struct Leased: Sendable, Hashable {
     package var jobs: [Job]
     /// The earliest due time or lease end among the jobs that were not leased and are not held back by an older unfinished job of
-    /// their instance; nil when there are none.
+    /// their instance, nor by want of room for their type; nil when there are none.
     package var nextDueAt: Timestamp?
 
     package init(jobs: [Job], nextDueAt: Timestamp?) {

@@ -194,10 +194,11 @@ struct  Novitai__V1__Queue
   Google__Protobuf__Duration *retry_delay_min;
   Google__Protobuf__Duration *retry_delay_max;
   uint32_t priority;
+  uint32_t concurrency_max;
 };
 #define NOVITAI__V1__QUEUE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__queue__descriptor) \
-    , 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 }
+    , 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
 
 
 struct  Novitai__V1__QueuePause

@@ -160,5 +160,6 @@ extension Origin {
 package let webhookTypes: Set<String> = [
     "instance.pending", "instance.provisioning", "instance.starting", "instance.running", "instance.restarting", "instance.updating",
     "instance.stopping", "instance.stopped", "instance.migrating", "instance.suspended", "instance.deleting", "instance.deleted",
-    "instance.failed", "instance.unrecognized", "instance.ready", "instance.unready", "instance.policy_warning", "webhook.test",
+    "instance.failed", "instance.unrecognized", "instance.ready", "instance.unready", "instance.policy_warning", "instance.spot_notice",
+    "webhook.test",
 ]

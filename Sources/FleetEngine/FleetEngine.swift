@@ -9,6 +9,7 @@ package final class FleetEngine: Sendable {
     private let reconciler: Reconciler
     private let readiness: ReadinessRunner?
     private let policies: PolicyRunner
+    private let spot: SpotRunner
     private let webhooks: WebhookRunner?
     private let shutdown = Signal()
 
@@ -18,6 +19,7 @@ package final class FleetEngine: Sendable {
         let observer = MachineObserver(world: world)
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
         self.policies = PolicyRunner(world: world)
+        self.spot = SpotRunner(world: world, observer: observer)
         self.webhooks = world.webhooks.map { WebhookRunner(world: world, webhooks: $0) }
         self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
@@ -49,7 +51,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.readiness?.run() }
             group.addTask { await AccountWatcher(world: self.world).run() }
             group.addTask { await self.policies.run() }
-            group.addTask { await SpotRunner(world: self.world).run() }
+            group.addTask { await self.spot.run() }
             group.addTask { await self.webhooks?.run() }
         }
     }

@@ -82,7 +82,8 @@ enum ServerOptions {
     static let autoStopIdle = Option(
         "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200),
         "how long an instance may be idle")
-    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
+    static let migration = Option(
+        "MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines, and those that the provider could not move")
     static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
     static let webhookURL = Option(
         "WEBHOOK_URL", Form<[WebhookTargetSetting]>.webhookTargets, default: [], isSecret: true,

@@ -17,9 +17,9 @@ package enum EngineEvent: Sendable {
     case webhooksSkipped(from: Revision, to: Revision)
     /// A machine too many is being deleted.
     case releasing(InstanceID, UpstreamID)
-    /// A machine that the provider takes back, and what would be done for it were it not for `MIGRATION_DRY_RUN`.
+    /// A machine that the provider takes back, or could not move, and what would be done for it were it not for `MIGRATION_DRY_RUN`.
     case wouldRecover(InstanceID, SpotRecovery)
-    /// There is no room under a ceiling for the machine that would take the place of one that the provider takes back.
+    /// There is no room under a ceiling for the machine that would take the place of one that the provider takes back, or could not move.
     case recoveryRefused(InstanceID, CeilingReached)
     /// Whether a machine is idle, that is to be stopped if it is, cannot be told by the provider's metrics.
     case usageUnknown(InstanceID, String)

@@ -35,6 +35,11 @@ package enum EngineLimits {
     package static let serviceInterval: Duration = .seconds(60)
     /// Instances whose policies are written down at a time: enough for a group commit.
     package static let policyWritesAtOnceMax = 64
+    /// Between two readings of the provider's jobs for machines that hang while they are moved, one for all of them: a twentieth of the
+    /// smallest call budget.
+    static let stuckMigrationInterval: Duration = .seconds(120)
+    /// Direct reads of such machines, whose moves have failed, that follow one reading; the others wait for the next.
+    static let stuckMigrationsAtOnceMax = 25
     /// Between two looks for ports that are to be asked.
     static let probeScanInterval: Duration = .seconds(1)
     /// The same while nothing changes and nothing is due.

@@ -10,6 +10,7 @@ package final class FleetEngine: Sendable {
     private let readiness: ReadinessRunner?
     private let policies: PolicyRunner
     private let usage: UsageRunner
+    private let spot: SpotRunner
     private let webhooks: WebhookRunner?
     private let shutdown = Signal()
 
@@ -20,6 +21,7 @@ package final class FleetEngine: Sendable {
         self.jobs = JobRunner(world: world, observer: observer, deployment: deployment)
         self.usage = UsageRunner(world: world)
         self.policies = PolicyRunner(world: world, usage: self.usage)
+        self.spot = SpotRunner(world: world, observer: observer)
         self.webhooks = world.webhooks.map { WebhookRunner(world: world, webhooks: $0) }
         self.readiness = world.prober.map { ReadinessRunner(world: world, prober: $0) }
         self.reconciler = Reconciler(world: world, observer: observer, deployment: deployment)
@@ -52,7 +54,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await AccountWatcher(world: self.world).run() }
             group.addTask { await self.policies.run() }
             group.addTask { await self.usage.run() }
-            group.addTask { await SpotRunner(world: self.world).run() }
+            group.addTask { await self.spot.run() }
             group.addTask { await self.webhooks?.run() }
         }
     }

@@ -1,15 +1,22 @@
 internal import Fleet
 
-/// Recovers machines that the provider takes back. What is known of them is what the sweeps bring.
+/// Recovers machines that the provider takes back, or could not move. What is known of them is what the sweeps bring.
 struct SpotRunner: Sendable {
     let world: World
+    let observer: MachineObserver
 
     /// Returns when cancelled.
     func run() async {
+        var migrationsDueAt = self.world.clock.now
         while !Task.isCancelled {
             let nextAt = self.world.clock.now + EngineLimits.policyInterval
             // An observed deployment changes nothing.
-            if self.world.view.control.observation == nil { await self.look() }
+            if self.world.view.control.observation == nil {
+                await self.look()
+                if self.world.clock.now >= migrationsDueAt, await self.lookAtMigrations() {
+                    migrationsDueAt = self.world.clock.now + EngineLimits.stuckMigrationInterval
+                }
+            }
             await self.world.clock.sleep(until: nextAt)
         }
     }
@@ -38,7 +45,7 @@ struct SpotRunner: Sendable {
     }
 
     /// What does not get through now is decided anew at the next look.
-    private func write(_ commit: Commit, of instance: Instance) async {
+    func write(_ commit: Commit, of instance: Instance) async {
         do throws(StoreError) {
             _ = try await self.world.store.commit(commit)
             self.world.storeAnswered(nil)

@@ -243,6 +243,8 @@ package let messageTypes: [any ProtobufMessage.Type] = [
     NovitaiV1.GetTemplateRequest.self,
     NovitaiV1.CreateTemplateRequest.self,
     NovitaiV1.CreateTemplateResponse.self,
+    NovitaiV1.UpdateTemplateRequest.self,
+    NovitaiV1.UpdateTemplateResponse.self,
     NovitaiV1.DeleteTemplateRequest.self,
     NovitaiV1.DeleteTemplateResponse.self,
     NovitaiV1.RegistryCredential.self,

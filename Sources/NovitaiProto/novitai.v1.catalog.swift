@@ -556,6 +556,123 @@ extension NovitaiV1.CreateTemplateResponse {
 }
 
 extension NovitaiV1 {
+    /// What is not given stays as it is. Two calls for one template, or for one new name, wait for each other; what somebody changes at the
+    /// provider meanwhile may be overwritten.
+    package struct UpdateTemplateRequest: ProtobufMessage {
+        package var requestId: String = ""
+        package var validateOnly: Bool = false
+        package var id: String = ""
+        /// Empty: as it is. Refused (NAME_TAKEN) when another template of the account has it.
+        package var name: String = ""
+        package var readme: String?
+        /// Empty: as it is.
+        package var image: String = ""
+        package var registryCredentialId: String?
+        package var command: String?
+        /// 10 to 6144; 0: as it is.
+        package var diskGb: UInt32 = 0
+        /// Absent: as they are.
+        package var ports: NovitaiV1.PortSet?
+        /// At most 90; absent: as they are.
+        package var environment: NovitaiV1.EnvironmentSet?
+        package var minCudaVersion: String?
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateTemplateRequest {
+    package static var protobufName: String { "novitai.v1.UpdateTemplateRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_template_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateTemplateRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateTemplateRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.id = try unsafe c.pointee.id.string("UpdateTemplateRequest.id")
+        self.name = try unsafe c.pointee.name.string("UpdateTemplateRequest.name")
+        self.readme = try unsafe c.pointee._readme_case.rawValue == 5 ? c.pointee.readme.string("UpdateTemplateRequest.readme") : nil
+        self.image = try unsafe c.pointee.image.string("UpdateTemplateRequest.image")
+        self.registryCredentialId = try unsafe c.pointee._registry_credential_id_case.rawValue == 7 ? c.pointee.registry_credential_id.string("UpdateTemplateRequest.registry_credential_id") : nil
+        self.command = try unsafe c.pointee._command_case.rawValue == 8 ? c.pointee.command.string("UpdateTemplateRequest.command") : nil
+        self.diskGb = unsafe c.pointee.disk_gb
+        self.ports = try unsafe Wire.message(c.pointee.ports, NovitaiV1.PortSet.init(reading:))
+        self.environment = try unsafe Wire.message(c.pointee.environment, NovitaiV1.EnvironmentSet.init(reading:))
+        self.minCudaVersion = try unsafe c.pointee._min_cuda_version_case.rawValue == 12 ? c.pointee.min_cuda_version.string("UpdateTemplateRequest.min_cuda_version") : nil
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateTemplateRequest> {
+        let c = try unsafe arena.make(novitai__v1__update_template_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.id = .init(arena.string(self.id))
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        if let value = self.readme {
+            unsafe c.pointee._readme_case.rawValue = 5
+            try unsafe c.pointee.readme = .init(arena.string(value))
+        }
+        try unsafe c.pointee.image = .init(arena.string(self.image))
+        if let value = self.registryCredentialId {
+            unsafe c.pointee._registry_credential_id_case.rawValue = 7
+            try unsafe c.pointee.registry_credential_id = .init(arena.string(value))
+        }
+        if let value = self.command {
+            unsafe c.pointee._command_case.rawValue = 8
+            try unsafe c.pointee.command = .init(arena.string(value))
+        }
+        unsafe c.pointee.disk_gb = self.diskGb
+        if let value = self.ports { try unsafe c.pointee.ports = value.write(in: arena) }
+        if let value = self.environment { try unsafe c.pointee.environment = value.write(in: arena) }
+        if let value = self.minCudaVersion {
+            unsafe c.pointee._min_cuda_version_case.rawValue = 12
+            try unsafe c.pointee.min_cuda_version = .init(arena.string(value))
+        }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct UpdateTemplateResponse: ProtobufMessage {
+        package var template: NovitaiV1.Template?
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.UpdateTemplateResponse {
+    package static var protobufName: String { "novitai.v1.UpdateTemplateResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__update_template_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__UpdateTemplateResponse>) throws(WireError) {
+        self.template = try unsafe Wire.message(c.pointee.template_, NovitaiV1.Template.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("UpdateTemplateResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__UpdateTemplateResponse> {
+        let c = try unsafe arena.make(novitai__v1__update_template_response__init)
+        if let value = self.template { try unsafe c.pointee.template_ = value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// What is not there (any more) is deleted: no error.
     package struct DeleteTemplateRequest: ProtobufMessage {
         package var requestId: String = ""
@@ -1910,6 +2027,8 @@ extension NovitaiV1 {
         package static let getTemplate = MethodDescriptor(service: name, method: "GetTemplate", kind: .unary)
         /// Makes a template of the account's own.
         package static let createTemplate = MethodDescriptor(service: name, method: "CreateTemplate", kind: .unary)
+        /// Changes a template of the account's own. Instances that were made of it stay as they are.
+        package static let updateTemplate = MethodDescriptor(service: name, method: "UpdateTemplate", kind: .unary)
         /// Ends a template of the account's own. Instances that were made of it stay as they are.
         package static let deleteTemplate = MethodDescriptor(service: name, method: "DeleteTemplate", kind: .unary)
         /// Names and users of credentials for image registries; never passwords.
@@ -1938,7 +2057,7 @@ extension NovitaiV1 {
         package static let createImagePrewarm = MethodDescriptor(service: name, method: "CreateImagePrewarm", kind: .unary)
         /// Ends the task of a prewarm.
         package static let deleteImagePrewarm = MethodDescriptor(service: name, method: "DeleteImagePrewarm", kind: .unary)
-        package static let methods: [MethodDescriptor] = [listProducts, listRegions, listTemplates, getTemplate, createTemplate, deleteTemplate, listRegistryCredentials, createRegistryCredential, deleteRegistryCredential, listNetworkVolumes, createNetworkVolume, updateNetworkVolume, deleteNetworkVolume, listNetworks, createNetwork, deleteNetwork, listImagePrewarms, createImagePrewarm, deleteImagePrewarm]
+        package static let methods: [MethodDescriptor] = [listProducts, listRegions, listTemplates, getTemplate, createTemplate, updateTemplate, deleteTemplate, listRegistryCredentials, createRegistryCredential, deleteRegistryCredential, listNetworkVolumes, createNetworkVolume, updateNetworkVolume, deleteNetworkVolume, listNetworks, createNetwork, deleteNetwork, listImagePrewarms, createImagePrewarm, deleteImagePrewarm]
     }
 
     /// What the provider offers, and what the account keeps there besides machines. The account is one for all tenants: what it keeps is
@@ -1960,6 +2079,8 @@ extension NovitaiV1 {
         func getTemplate(_ request: NovitaiV1.GetTemplateRequest, context: ServerContext) async throws -> NovitaiV1.Template
         /// Makes a template of the account's own.
         func createTemplate(_ request: NovitaiV1.CreateTemplateRequest, context: ServerContext) async throws -> NovitaiV1.CreateTemplateResponse
+        /// Changes a template of the account's own. Instances that were made of it stay as they are.
+        func updateTemplate(_ request: NovitaiV1.UpdateTemplateRequest, context: ServerContext) async throws -> NovitaiV1.UpdateTemplateResponse
         /// Ends a template of the account's own. Instances that were made of it stay as they are.
         func deleteTemplate(_ request: NovitaiV1.DeleteTemplateRequest, context: ServerContext) async throws -> NovitaiV1.DeleteTemplateResponse
         /// Names and users of credentials for image registries; never passwords.
@@ -2036,6 +2157,13 @@ extension NovitaiV1 {
             _ request: NovitaiV1.CreateTemplateRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CreateTemplateResponse {
             try await self.channel.unary(request, method: CatalogService.createTemplate, options: options)
+        }
+
+        /// Changes a template of the account's own. Instances that were made of it stay as they are.
+        package nonisolated(nonsending) func updateTemplate(
+            _ request: NovitaiV1.UpdateTemplateRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.UpdateTemplateResponse {
+            try await self.channel.unary(request, method: CatalogService.updateTemplate, options: options)
         }
 
         /// Ends a template of the account's own. Instances that were made of it stay as they are.
@@ -2146,6 +2274,7 @@ extension NovitaiV1.CatalogServiceProtocol {
         router.register(unary: NovitaiV1.CatalogService.listTemplates) { try await self.listTemplates($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.getTemplate) { try await self.getTemplate($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.createTemplate) { try await self.createTemplate($0, context: $1) }
+        router.register(unary: NovitaiV1.CatalogService.updateTemplate) { try await self.updateTemplate($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.deleteTemplate) { try await self.deleteTemplate($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.listRegistryCredentials) { try await self.listRegistryCredentials($0, context: $1) }
         router.register(unary: NovitaiV1.CatalogService.createRegistryCredential) { try await self.createRegistryCredential($0, context: $1) }

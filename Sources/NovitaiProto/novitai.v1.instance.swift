@@ -1103,7 +1103,8 @@ extension NovitaiV1 {
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
         package var lease: GoogleProtobuf.Duration?
         /// What is done by itself when the provider takes a spot machine back, at most 5 times in a day and further and further apart. Only on the
-        /// provider's word, and never for a machine that its user has stopped.
+        /// provider's word, and never for a machine that its user has stopped. With anything but NONE also when the provider could not move the
+        /// machine, whoever asked for that, and leaves it half-way: then another one is made in its place.
         package var spotRecovery: NovitaiV1.SpotRecovery = .unspecified
         /// With idle_stop: a machine whose busiest GPU (on a CPU machine: whose processors) the provider's metrics show busy to so many percent is in
         /// use, though nobody says so. 1 to 100. 0: as the server is set up. Where the metrics cannot be read or have gaps the machine is not

@@ -85,7 +85,8 @@ enum ServerOptions {
     static let autoStopPercent = Option(
         "AUTO_STOP_PERCENT", .integer(0...100), default: 0,
         "from how many percent of use, by the provider's metrics, an instance is not idle; 0: these do not matter")
-    static let migration = Option("MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines")
+    static let migration = Option(
+        "MIGRATION_ENABLED", .boolean, default: true, "recover reclaimed spot machines, and those that the provider could not move")
     static let migrationDryRun = Option("MIGRATION_DRY_RUN", .boolean, default: false, "only say what would be recovered")
     static let webhookURL = Option(
         "WEBHOOK_URL", Form<[WebhookTargetSetting]>.webhookTargets, default: [], isSecret: true,
@@ -163,5 +164,6 @@ extension Origin {
 package let webhookTypes: Set<String> = [
     "instance.pending", "instance.provisioning", "instance.starting", "instance.running", "instance.restarting", "instance.updating",
     "instance.stopping", "instance.stopped", "instance.migrating", "instance.suspended", "instance.deleting", "instance.deleted",
-    "instance.failed", "instance.unrecognized", "instance.ready", "instance.unready", "instance.policy_warning", "webhook.test",
+    "instance.failed", "instance.unrecognized", "instance.ready", "instance.unready", "instance.policy_warning", "instance.spot_notice",
+    "webhook.test",
 ]

@@ -54,7 +54,7 @@ extension Finding {
         case .leaseLapsed: sign + (policies.lease ?? .seconds(1_000_000)) * (isStop ? 1 : 2) + away
         case .lifetime: policies.maxLifetime.map { instance.createdAt + $0 } ?? never
         case .schedule: (isStop ? policies.stopAt : policies.deleteAt) ?? never
-        case .startupTimeout, .providerError, .spotReclaim: nil
+        case .startupTimeout, .providerError, .spotReclaim, .migrationFailed: nil
         }
     }
 

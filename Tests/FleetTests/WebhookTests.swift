@@ -25,6 +25,34 @@ struct WebhookTests {
         #expect(mark.events(of: instance, history: Self.history).map(\.type) == ["instance.policy_warning"])
     }
 
+    @Test("A notice is told once, with the time of the reclaim; another machine's, or one for another time, is told too")
+    func spotNotice() throws {
+        let (soon, later) = (noon + .seconds(3600), noon + .seconds(7200))
+        let cases: [(machine: String, facts: SpotFacts?, isTold: Bool)] = [
+            ("m1", SpotFacts(status: "running"), false), ("m1", SpotFacts(status: "notified"), false),
+            ("m1", SpotFacts(status: "notified", reclaimAt: soon), true), ("m1", SpotFacts(status: "notified", reclaimAt: soon), false),
+            // What a reader leaves out for a moment is no new notice when it shows again.
+            ("m1", nil, false), ("m1", SpotFacts(status: "notified", reclaimAt: soon), false),
+            ("m1", SpotFacts(status: "notified", reclaimAt: later), true), ("m2", SpotFacts(status: "notified", reclaimAt: later), true),
+            ("m2", SpotFacts(status: "reclaiming", reclaimAt: later), false),
+        ]
+        var mark = WebhookMark(asFound: .sample(.running))
+        for (number, (machine, facts, isTold)) in cases.enumerated() {
+            var instance = Instance.sample(.running, upstream: machine)
+            instance.spot = facts
+            let events = mark.events(of: instance, history: Self.history)
+            #expect(events.map(\.type) == (isTold ? ["instance.spot_notice"] : []), "case \(number)")
+            guard let event = events.first, let reclaimAt = facts?.reclaimAt else { continue }
+            #expect(event.body.contains(#""spot_reclaim_time_ms":\#(reclaimAt.microseconds / 1000)"#))
+        }
+        // Nor is one told that stood before there was anybody to tell.
+        var noticed = Instance.sample(.running)
+        noticed.spot = SpotFacts(status: "notified", reclaimAt: soon)
+        var found = WebhookMark(asFound: noticed)
+        noticed.name = "renamed"
+        #expect(found.events(of: noticed, history: Self.history).isEmpty)
+    }
+
     @Test("Of an instance that was there before there was anybody to tell, only what changes is told")
     func asFound() {
         var instance = Instance.sample(.running)

@@ -34,17 +34,55 @@ def test_every_feature_of_the_older_system_has_its_row():
     assert sorted(numbers) == list(range(1, 41))
 
 
-def test_every_endpoint_that_is_called_has_its_row():
-    table = PARITY.split("## The provider's endpoints")[1]
-    listed = set(re.findall(r"`(/[A-Za-z/]+)`", "".join(row[0] for row in rows(table))))
+def called_endpoints():
+    """What NovitaCloud asks of the provider, by its sources."""
     called = set()
-    for path in (ROOT / "Sources" / "NovitaCloud").rglob("*.swift"):
-        called |= {name for name in re.findall(r'"(/[a-z][A-Za-z/]*)"', path.read_text()) if not name.startswith("/openapi")}
-    served = {name for name in listed if not name.startswith("/cpu")}
-    # Start, stop, restart and delete are put together from a word.
-    missing = {name for name in called if name.rstrip("/") not in listed and name != "/gpu"} - {"/gpu/instance/"}
-    assert not missing, missing
-    assert len(served) >= 40
+    sources = ROOT / "Sources" / "NovitaCloud"
+    for path in sources.rglob("*.swift"):
+        # How calls are made, whatever they are: paths there are compared with, and asked for elsewhere.
+        if path.parent == sources / "Calls":
+            continue
+        text = path.read_text()
+        posted = set(re.findall(r'\b(?:post|make)\(\s*"(/[^"\\]+)"', text))
+        # Put together from a word.
+        posted |= {f"/gpu/instance/{verb}" for verb in re.findall(r'self\.change\("(\w+)", id,', text)}
+        called |= {f"POST {name}" for name in posted}
+        # A path that is read and posted to, as that of prewarmed images, stands twice.
+        literals = re.findall(r'"(/[a-z][A-Za-z/]*)"', re.sub(r'\b(?:post|make)\(\s*"/[^"]+"', "", text))
+        called |= {f"GET {name}" for name in literals}
+    return called
+
+
+def served_endpoints():
+    """What the simulator serves: all of the provider's API that is known."""
+    text = (ROOT / "Sources" / "NovitaSimulator" / "Endpoint.swift").read_text()
+    return {f"{method} {path}" for method, path in re.findall(r'\("(GET|POST)", "(/[A-Za-z/]+)"\)', text)}
+
+
+def listed_endpoints(text):
+    return re.findall(r"`((?:GET|POST) /[A-Za-z/]+)`", text)
+
+
+def test_every_endpoint_that_is_called_has_its_row_and_no_other_has_one():
+    table = PARITY.split("## The provider's endpoints")[1]
+    listed = re.findall(r"`(/[A-Za-z/]+)`", "".join(row[0] for row in rows(table)))
+    assert len(listed) == len(set(listed)) >= 40
+    assert set(listed) == {endpoint.split(" ")[1] for endpoint in called_endpoints()}
+
+
+def test_the_calls_of_the_provider_s_api_and_what_is_not_called_are_listed_as_they_are():
+    document = (ROOT / "docs" / "upstream-api.md").read_text()
+    listed = [endpoint for row in rows(document) for endpoint in listed_endpoints(row[0])]
+    uncalled = set(listed_endpoints(re.search(r"Not called: ([^.]*)\.", document)[1]))
+    assert len(listed) == len(set(listed)), "each has one row"
+    called, served = called_endpoints(), served_endpoints()
+    assert len(called) > 40 and len(served) > 40
+    assert set(listed) == called
+    assert not uncalled & called
+    assert called | uncalled == served, "what is known and neither called nor said not to be"
+    methods = {name for row in rows(document) if len(row) == 4 for name in re.findall(r"`(\w+)", row[1])}
+    ports = "".join(path.read_text() for path in (ROOT / "Sources" / "Fleet" / "Ports").glob("Cloud*.swift"))
+    assert {f"func {name}(" in ports for name in methods} == {True}
 
 
 def content(database, folder):

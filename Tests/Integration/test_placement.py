@@ -46,6 +46,19 @@ def test_a_template_and_requirements_become_a_machine(server, simulator):
     assert [mapping["port"] for mapping in there["portMappings"]] == [8080]
 
 
+def test_a_template_is_changed_and_keeps_what_is_not_given(server):
+    made = novitai(server, "templates", "create", "--name", "worker", "--image", "team/worker:1", "--port", "8080/http", "--env", "A=1")
+    template = made["template"]["id"]
+    novitai(server, "templates", "update", template, "--name", "better", "--image", "team/worker:2", "--no-ports")
+    shown = novitai(server, "templates", "get", template)
+    assert (shown["name"], shown["image"], shown["environmentNames"]) == ("better", "team/worker:2", ["A"])
+    assert not shown.get("ports")
+    # The list is not the one from before, and the old name is free.
+    assert "better" in [one["name"] for one in novitai(server, "templates", "list")]
+    other = novitai(server, "templates", "create", "--name", "worker", "--image", "team/worker:1")["template"]["id"]
+    assert other != template
+
+
 def test_volumes_and_networks_are_mounted_and_decide_the_region(server, simulator):
     volume = novitai(server, "volumes", "create", "--name", "data", "--size", "20", "--region", "us-ca-6")["networkVolume"]["id"]
     network = novitai(server, "networks", "create", "--name", "ring", "--region", "us-ca-6")["network"]["id"]

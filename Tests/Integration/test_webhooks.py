@@ -332,3 +332,26 @@ def test_the_receiver_of_the_documentation_refuses_replays_and_takes_an_event_on
     assert post(hooks.url, body.replace(b"e1", b"e2"), signed(body, at=now + 2)) == 401, "changed"
     assert post(hooks.url, b"", signed(b"", at=now)) == 413
     assert hooks.types() == ["webhook.test"]
+
+
+def test_a_spot_notice_is_told_once_with_the_time_of_the_reclaim(api, start, connect, simulator, tmp_path, hooks):
+    settings = {"WEBHOOK_URL": f"{hooks.url}/x#instance.spot_notice", "WEBHOOK_SECRET": SECRET, "INSTANCE_POLL_INTERVAL": "1"}
+    client = connect(start(Server(tmp_path, simulator, **settings)))
+    request = api.instance.CreateInstanceRequest(name="spot", spec=spec(api))
+    request.spec.billing_mode = api.types.BILLING_MODE_SPOT
+    # Announced and left alone: it stays as it is while the sweeps show the notice again and again.
+    request.policies.spot_recovery = api.instance.SPOT_RECOVERY_NONE
+    made = client.instances.CreateInstance(request, timeout=10)
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    get = api.instance.GetInstanceRequest(id="spot")
+    simulator.post(f"/_sim/spot/{client.instances.GetInstance(get, timeout=5).upstream.id}/notify", {})
+    wait_for(lambda: hooks.events, 40, "the notice to be told")
+    shown = client.instances.GetInstance(get, timeout=5)
+    assert hooks.types() == ["instance.spot_notice"]
+    assert hooks.events[0]["instance_id"] == shown.id
+    assert hooks.events[0]["spot_reclaim_time_ms"] == shown.spot.reclaim_time.ToMilliseconds()
+    # A change of something else tells it no second time.
+    client.instances.UpdateInstance(api.instance.UpdateInstanceRequest(id="spot", name="announced"), timeout=10)
+    wait_for(lambda: client.instances.GetInstance(api.instance.GetInstanceRequest(id="announced"), timeout=5), 10, "the change")
+    delete(api, client, "announced")
+    assert len(deliveries(api, client, "type = instance.spot_notice")) == 1

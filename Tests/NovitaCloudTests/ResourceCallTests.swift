@@ -155,6 +155,43 @@ struct ResourceCallTests {
             ])
     }
 
+    @Test(
+        "a template is changed as a whole: what a draft has no word for is read, in both styles, and sent back as it came",
+        arguments: [ResourceFixtures.templateLive, ResourceFixtures.templateDocumented])
+    func templateUpdate(_ template: String) async throws {
+        let (cloud, upstream) = self.cloud(#"{"template": \#(template)}"#)
+        let draft = TemplateDraft(
+            name: "n", image: "i", ports: [PortSpec(port: 80, protocol: .http)], environment: InstanceEnvironment(["A": "2"]))
+        try await cloud.updateTemplate(TemplateID(rawValue: "107672"), draft, call: self.call)
+        let sent = zip(upstream.paths, upstream.requests).map { "\($0.replacing(Self.base, with: "")) \($1.text)" }
+        let isLive = template == ResourceFixtures.templateLive
+        let kept = isLive ? #",{"type":"udp","ports":[53]}"# : ""
+        let body =
+            #"{"template":{"Id":"107672","name":"n","readme":"","type":"instance","channel":"private","image":"i","imageAuth":"","#
+            + #""startCommand":"","rootfsSize":60,"volumes":\#(isLive ? "[]" : #"[{"type":"local","size":"5","mountPath":"/data"}]"#),"#
+            + #""ports":[{"type":"http","ports":[80]}\#(kept)],"envs":[{"key":"A","value":"2"}],"minCudaVersion":"""#
+            + "\(isLive ? #","tools":[]"# : "")}}"
+        #expect(sent == ["/template?templateId=107672 ", "/template/update \(body)"])
+    }
+
+    @Test("a template that is not there is not changed, and an unclear answer says that it may be, without its secrets")
+    func templateUpdateFailures() async throws {
+        let draft = TemplateDraft(name: "n", image: "i", environment: InstanceEnvironment(["A": "secret-canary"]))
+        let missing = FakeUpstream(.refusal(400, "TEMPLATE_NOT_FOUND", "template not found"))
+        let gone = await #expect(throws: CloudError.self) {
+            try await NovitaCloud.over(missing, clock: self.clock).updateTemplate(TemplateID(rawValue: "1"), draft, call: self.call)
+        }
+        #expect(gone?.code == .notFound && gone?.mayHaveTakenEffect == false && missing.requests.count == 1)
+        let failing = FakeUpstream { request, _ in
+            request.parameter("templateId") == nil
+                ? .reply(500, "secret-canary") : .reply(200, #"{"template": \#(ResourceFixtures.templateLive)}"#)
+        }
+        let error = await #expect(throws: CloudError.self) {
+            try await NovitaCloud.over(failing, clock: self.clock).updateTemplate(TemplateID(rawValue: "107672"), draft, call: self.call)
+        }
+        #expect(error?.mayHaveTakenEffect == true && error?.message.contains("canary") == false)
+    }
+
     static let creates: [@Sendable (NovitaCloud, CloudCall) async throws -> Void] = [
         { _ = try await $0.createTemplate(TemplateDraft(name: "n", image: "i"), call: $1) },
         {
@@ -211,6 +248,7 @@ enum ResourceFixtures {
     static let templateDocumented = """
         {"id": 107672, "name": "PyTorch", "readme": "r", "channel": "private", "image": "team/pytorch:2", "imageAuth": "c-1",
          "startCommand": "run", "rootfsSize": "80", "ports": [{"type": "http", "ports": ["8888"]}, {"type": "tcp", "ports": ["22"]}],
+         "volumes": [{"type": "local", "size": "5", "mountPath": "/data"}],
          "envs": [{"key": "A", "value": "1"}], "minCudaVersion": "12.4", "createTime": "2025-12-31T23:50:00Z"}
         """
 

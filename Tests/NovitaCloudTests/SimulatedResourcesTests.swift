@@ -28,7 +28,19 @@ struct SimulatedResourcesTests {
             #expect(try await world.cloud.template(id, call: world.call)?.content == draft)
             world.advance(10)
             #expect(try await world.cloud.templates(isFresh: true, call: world.call).value.contains { $0.id == id && $0.content == draft })
+            let other = TemplateDraft(
+                name: "other", readme: "r", image: "team/image:2", command: "run", diskGB: 80, ports: [PortSpec(port: 81, protocol: .http)],
+                minCUDAVersion: "12.4")
+            try await world.cloud.updateTemplate(id, other, call: world.call)
+            #expect(try await world.cloud.template(id, call: world.call)?.content == other)
+            #expect(try await world.cloud.templates(isFresh: false, call: world.call).value.contains { $0.content == other })
+            let official = await #expect(throws: CloudError.self) {
+                try await world.cloud.updateTemplate(TemplateID(rawValue: "107671"), other, call: world.call)
+            }
+            #expect(official?.mayHaveTakenEffect == false)
             try await world.cloud.deleteTemplate(id, call: world.call)
+            let gone = await #expect(throws: CloudError.self) { try await world.cloud.updateTemplate(id, other, call: world.call) }
+            #expect(gone?.code == .notFound && gone?.mayHaveTakenEffect == false)
             #expect(try await world.cloud.template(id, call: world.call) == nil)
         }
     }

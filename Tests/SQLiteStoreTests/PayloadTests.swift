@@ -148,6 +148,7 @@ struct PayloadTests {
     func webhooks() throws {
         var mark = WebhookMark(asFound: Self.instance)
         mark.sequence = .max
+        mark.noticed = SpotNotice(upstreamID: UpstreamID(rawValue: "m"), reclaimAt: Self.time)
         try Self.expectSame(mark)
         try Self.expectSame(WebhookMark())
         let target = WebhookTarget(id: "t", url: "https://example.com")

@@ -270,6 +270,64 @@ struct AccountResourceTests {
         #expect(!fixture.lines.text.contains("canary") && fixture.lines.text.contains("account changed"))
     }
 
+    @Test("a template's update keeps what is not given, and gives its old name away")
+    func templateUpdate() async throws {
+        let fixture = try await Fixture()
+        var create = NovitaiV1.CreateTemplateRequest()
+        (create.name, create.image, create.command, create.environment) = ("old", "i:1", "run", ["KEY": "canary"])
+        let id = try #require(try await fixture.catalog.createTemplate(create, context: Self.context()).template?.id)
+        func update(_ id: String, _ change: (inout NovitaiV1.UpdateTemplateRequest) -> Void) async throws -> NovitaiV1.Template? {
+            var request = NovitaiV1.UpdateTemplateRequest()
+            request.id = id
+            change(&request)
+            let wanted = request
+            return try await fixture.catalog.updateTemplate(wanted, context: Self.context(NovitaiV1.CatalogService.updateTemplate)).template
+        }
+        let checked = try await update(id) { ($0.image, $0.validateOnly) = ("i:2", true) }
+        #expect(checked?.image == "i:2" && self.account(fixture).templates.first?.content.image == "i:1")
+        let renamed = try await update(id) { ($0.name, $0.image, $0.diskGb) = ("new", "i:2", 80) }
+        #expect(renamed?.name == "new" && renamed?.command == "run" && renamed?.environmentNames == ["KEY"] && renamed?.diskGb == 80)
+        #expect(self.account(fixture).templates.first?.content.environment.values == ["KEY": "canary"], "values that nobody can read back")
+        let emptied = try await update(id) {
+            ($0.command, $0.ports, $0.environment) = ("", NovitaiV1.PortSet(), NovitaiV1.EnvironmentSet())
+        }
+        #expect(emptied?.command == "" && emptied?.environmentNames == [] && emptied?.name == "new" && emptied?.image == "i:2")
+        // The old name is free at once, and the new one is taken.
+        let other = try #require(try await fixture.catalog.createTemplate(create, context: Self.context()).template?.id)
+        #expect(other != id)
+        let taken = await #expect(throws: RPCError.self) { _ = try await update(other) { $0.name = "new" } }
+        #expect(taken?.code == .alreadyExists)
+        let missing = await #expect(throws: RPCError.self) { _ = try await update("nothing") { $0.name = "x" } }
+        #expect(missing?.code == .notFound)
+        let wrong = await #expect(throws: RPCError.self) { _ = try await update(id) { $0.diskGb = 1 } }
+        #expect(wrong?.code == .invalidArgument)
+        self.configure(fixture) { $0.templates[0].channel = "official" }
+        let foreign = await #expect(throws: RPCError.self) { _ = try await update(id) { $0.image = "i:3" } }
+        #expect(foreign?.code == .failedPrecondition)
+        #expect(!fixture.lines.text.contains("canary"))
+        let actions = try await fixture.store.audit(AuditQuery(limit: 20)).map(\.entry.action)
+        #expect(actions.count { $0 == "UpdateTemplate" } == 2)
+    }
+
+    @Test("a request id stands for one content of an environment too")
+    func templateUpdateReused() async throws {
+        let fixture = try await Fixture()
+        var create = NovitaiV1.CreateTemplateRequest()
+        (create.name, create.image) = ("t", "i:1")
+        let id = try #require(try await fixture.catalog.createTemplate(create, context: Self.context()).template?.id)
+        func update(_ value: String) async throws {
+            var request = NovitaiV1.UpdateTemplateRequest()
+            (request.id, request.requestId, request.environment) = (id, "u", NovitaiV1.EnvironmentSet())
+            request.environment?.environment = ["A": value]
+            let wanted = request
+            _ = try await fixture.catalog.updateTemplate(wanted, context: Self.context(NovitaiV1.CatalogService.updateTemplate))
+        }
+        try await update("1")
+        try await update("1")
+        let error = await #expect(throws: RPCError.self) { try await update("2") }
+        #expect(error?.code == .invalidArgument)
+    }
+
     // MARK: Lists and deletes
 
     @Test("lists are filtered, ordered and paged, and say how fresh they are")

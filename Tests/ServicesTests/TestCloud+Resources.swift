@@ -57,6 +57,13 @@ extension TestCloud: CloudResources {
         }
         return TemplateID(rawValue: id ?? "")
     }
+    func updateTemplate(_ id: TemplateID, _ draft: TemplateDraft, call: CloudCall) async throws(CloudError) {
+        try self.remove { account in
+            guard let index = account.templates.firstIndex(where: { $0.id == id }) else { return false }
+            account.templates[index].content = draft
+            return true
+        }
+    }
     func deleteTemplate(_ id: TemplateID, call: CloudCall) async throws(CloudError) {
         try self.remove { $0.templates.removeFirst { $0.id == id } }
     }

@@ -74,7 +74,7 @@ extension Admission {
         // Who only wants it back wants it still.
         if job.type == .migrateInstance, job.cause == nil, remaining.isEmpty { instance.restWish() }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
-        if job.cause == .spotReclaim { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
+        if job.cause?.isRecovery == true { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
         if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         let renewal = job.renewalAgain(id: occasion.jobID, requestID: occasion.request.requestID, at: occasion.now)

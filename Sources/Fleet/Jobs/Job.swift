@@ -55,6 +55,8 @@ package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
     case schedule
     /// The provider takes a spot machine back, or has.
     case spotReclaim
+    /// The provider could not move the machine, and leaves it half-way.
+    case migrationFailed
 
     /// In capitals, as reasons are named.
     package var word: String { inCapitals(self.rawValue) }
@@ -63,9 +65,12 @@ package enum JobCause: String, Hashable, Sendable, Codable, CaseIterable {
     package var isPolicy: Bool {
         switch self {
         case .idle, .leaseLapsed, .lifetime, .schedule: true
-        case .startupTimeout, .providerError, .spotReclaim: false
+        case .startupTimeout, .providerError, .spotReclaim, .migrationFailed: false
         }
     }
+
+    /// The machine is made to run again for it, at most so often as `RecoveryBudget` says.
+    package var isRecovery: Bool { self == .spotReclaim || self == .migrationFailed }
 }
 
 /// A provider call made for a job that failed or stayed unclear.

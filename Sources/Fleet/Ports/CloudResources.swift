@@ -21,6 +21,8 @@ package protocol CloudResources: Sendable {
     /// Nil when there is none.
     func template(_ id: TemplateID, call: CloudCall) async throws(CloudError) -> Template?
     func createTemplate(_ draft: TemplateDraft, call: CloudCall) async throws(CloudError) -> TemplateID
+    /// What it says afterwards, whole; what a draft does not know of stays as it is.
+    func updateTemplate(_ id: TemplateID, _ draft: TemplateDraft, call: CloudCall) async throws(CloudError)
     func deleteTemplate(_ id: TemplateID, call: CloudCall) async throws(CloudError)
 
     func registryCredentials(isFresh: Bool, call: CloudCall) async throws(CloudError) -> Fetched<[RegistryCredential]>

@@ -14,7 +14,24 @@ package struct SpotFacts: Hashable, Sendable, Codable {
     package var isNotice: Bool { self.status == "notified" && self.reclaimAt != nil }
 }
 
+/// That a machine will be taken back. Another machine, or another time, is another notice.
+package struct SpotNotice: Hashable, Sendable, Codable {
+    package var upstreamID: UpstreamID
+    package var reclaimAt: Timestamp
+
+    package init(upstreamID: UpstreamID, reclaimAt: Timestamp) {
+        self.upstreamID = upstreamID
+        self.reclaimAt = reclaimAt
+    }
+}
+
 extension Instance {
+    /// Nil while none is given.
+    var spotNotice: SpotNotice? {
+        guard let upstream = self.upstream, let spot = self.spot, spot.isNotice, let reclaimAt = spot.reclaimAt else { return nil }
+        return SpotNotice(upstreamID: upstream.id, reclaimAt: reclaimAt)
+    }
+
     /// Machines are shown without these facts too, which says nothing.
     mutating func observeSpot(of machine: Machine) {
         guard !machine.spotStatus.isEmpty else { return }

@@ -2,10 +2,11 @@
 package struct WebhookEvent: Hashable, Sendable {
     package static let test = "webhook.test"
     fileprivate static let (ready, unready, policyWarning) = ("instance.ready", "instance.unready", "instance.policy_warning")
+    fileprivate static let spotNotice = "instance.spot_notice"
 
     /// What a target can ask for.
     package static let types: [String] =
-        InstanceState.allCases.map { Self.type(of: $0) } + [Self.ready, Self.unready, Self.policyWarning, Self.test]
+        InstanceState.allCases.map { Self.type(of: $0) } + [Self.ready, Self.unready, Self.policyWarning, Self.spotNotice, Self.test]
 
     static func type(of state: InstanceState) -> String { "instance.\(inCapitals(state.rawValue).lowercased())" }
     static func type(ofReadiness isReady: Bool) -> String { isReady ? self.ready : self.unready }
@@ -30,6 +31,8 @@ package struct WebhookMark: Hashable, Sendable, Codable {
     package var state: InstanceState
     package var isReady: Bool
     package var warnedOf: NextAction?
+    /// Kept when it is withdrawn or over: the same notice is not told again for being shown again.
+    package var noticed: SpotNotice?
     /// The instance was there before anybody was to be told of it, and nothing has been told yet; nil: not so.
     package var isAsFound: Bool?
 
@@ -38,6 +41,7 @@ package struct WebhookMark: Hashable, Sendable, Codable {
         self.state = .pending
         self.isReady = false
         self.warnedOf = nil
+        self.noticed = nil
         self.isAsFound = nil
     }
 
@@ -47,11 +51,13 @@ package struct WebhookMark: Hashable, Sendable, Codable {
         self.state = instance.state
         self.isReady = instance.readiness == .ready
         self.warnedOf = instance.warnedOf
+        self.noticed = instance.spotNotice
         self.isAsFound = true
     }
 
     /// The events that bring a receiver from what it knows to the instance as it is now: of its state (`instance.running`), of the
-    /// program in it (`instance.ready`, `instance.unready`), of a policy that is about to act (`instance.policy_warning`).
+    /// program in it (`instance.ready`, `instance.unready`), of a policy that is about to act (`instance.policy_warning`), and of the
+    /// provider, which will take it back (`instance.spot_notice`).
     package mutating func events(of instance: Instance, history: HistoryID) -> [WebhookEvent] {
         var types: [String] = []
         let isReady = instance.readiness == .ready
@@ -59,6 +65,10 @@ package struct WebhookMark: Hashable, Sendable, Codable {
         if instance.state != self.state || isNew { types.append(WebhookEvent.type(of: instance.state)) }
         if isReady != self.isReady { types.append(WebhookEvent.type(ofReadiness: isReady)) }
         if let warning = instance.warnedOf, warning != self.warnedOf { types.append(WebhookEvent.policyWarning) }
+        if let notice = instance.spotNotice, notice != self.noticed {
+            types.append(WebhookEvent.spotNotice)
+            self.noticed = notice
+        }
         (self.state, self.isReady, self.warnedOf) = (instance.state, isReady, instance.warnedOf)
         return types.enumerated().map { position, type in
             self.sequence += 1
@@ -83,6 +93,7 @@ extension WebhookEvent {
             fields.append(("next_action_cause", .text(action.cause.word)))
             fields.append(("next_action_time_ms", .milliseconds(action.at)))
         }
+        if let reclaimAt = instance.spot?.reclaimAt { fields.append(("spot_reclaim_time_ms", .milliseconds(reclaimAt))) }
         self.init(
             id: id, type: type, tenant: instance.tenant, instanceID: instance.id, sequence: sequence, body: JSONObject(fields).text)
     }

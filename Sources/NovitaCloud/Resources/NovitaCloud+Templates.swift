@@ -25,6 +25,19 @@ extension NovitaCloud {
         return TemplateID(rawValue: id)
     }
 
+    /// The provider takes a template as a whole: what we have no word for is read before, and sent back as it came.
+    package func updateTemplate(_ id: TemplateID, _ draft: TemplateDraft, call: CloudCall) async throws(CloudError) {
+        defer { self.resources.templates.clear() }
+        let request = APIRequest.get("/template", query: [("templateId", id.rawValue)])
+        let before = try await self.read(request, call) { reply in
+            let template = reply["template"].elements.first ?? reply
+            return template["id"].string == id.rawValue ? template : nil
+        }
+        guard let before else { throw CloudError(.notFound, "there is no template \(id)") }
+        let body = JSON.object(("template", draft.json(for: id, over: before)))
+        try await self.post("/template/update", body, .always, secrets: draft.environment.secrets, call)
+    }
+
     package func deleteTemplate(_ id: TemplateID, call: CloudCall) async throws(CloudError) {
         defer { self.resources.templates.clear() }
         try await self.post("/template/delete", .object(("templateId", .string(id.rawValue))), .always, call)
@@ -32,19 +45,30 @@ extension NovitaCloud {
 }
 
 extension TemplateDraft {
+    fileprivate var json: JSON { .object(self.members()) }
+
+    /// Of a template that is there: its volumes, its tools and its ports of other protocols are none of a draft's.
+    fileprivate func json(for id: TemplateID, over before: JSON) -> JSON {
+        let others = before["ports"].elements.filter { PortProtocol(rawValue: $0["type"].string.lowercased()) == nil }
+        let members = [JSON.Member("Id", .string(id.rawValue))] + self.members(volumes: before["volumes"].elements, otherPorts: others)
+        return .object(members + (before["tools"] == .null ? [] : [.init("tools", .array(before["tools"].elements))]))
+    }
+
     /// Ports of one protocol stand together here, unlike anywhere else in the API.
-    fileprivate var json: JSON {
+    private func members(volumes: [JSON] = [], otherPorts: [JSON] = []) -> [JSON.Member] {
         let groups = [PortProtocol.http, .tcp].compactMap { kind -> JSON? in
             let ports = self.ports.filter { $0.protocol == kind }.map { JSON.integer($0.port) }
             return ports.isEmpty ? nil : .object(("type", .string(kind.rawValue)), ("ports", .array(ports)))
         }
         let variables = self.environment.values.sorted { $0.key < $1.key }
             .map { JSON.object(("key", .string($0.key)), ("value", .string($0.value))) }
-        return .object(
+        let members: [(String, JSON)] = [
             ("name", .string(self.name)), ("readme", .string(self.readme)), ("type", .string("instance")), ("channel", .string("private")),
             ("image", .string(self.image)), ("imageAuth", .string(self.registryCredentialID)), ("startCommand", .string(self.command)),
-            ("rootfsSize", .integer(self.diskGB)), ("volumes", .array([])), ("ports", .array(groups)), ("envs", .array(variables)),
-            ("minCudaVersion", .string(self.minCUDAVersion)))
+            ("rootfsSize", .integer(self.diskGB)), ("volumes", .array(volumes)), ("ports", .array(groups + otherPorts)),
+            ("envs", .array(variables)), ("minCudaVersion", .string(self.minCUDAVersion)),
+        ]
+        return members.map { JSON.Member($0.0, $0.1) }
     }
 }
 

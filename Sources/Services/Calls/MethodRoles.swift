@@ -44,7 +44,8 @@ enum MethodRoles {
                 NovitaiV1.InstanceService.migrateInstance, NovitaiV1.InstanceService.saveInstanceImage,
                 NovitaiV1.InstanceService.changeInstanceBilling,
                 NovitaiV1.JobService.cancelJob, NovitaiV1.JobService.retryJob,
-                NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.deleteTemplate,
+                NovitaiV1.CatalogService.createTemplate, NovitaiV1.CatalogService.updateTemplate,
+                NovitaiV1.CatalogService.deleteTemplate,
                 NovitaiV1.CatalogService.createImagePrewarm, NovitaiV1.CatalogService.deleteImagePrewarm,
                 NovitaiV1.WebhookService.redeliverWebhook, NovitaiV1.WebhookService.testWebhook,
             ]

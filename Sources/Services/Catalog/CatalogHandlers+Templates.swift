@@ -65,6 +65,59 @@ extension CatalogHandlers {
         }
     }
 
+    package func updateTemplate(
+        _ request: NovitaiV1.UpdateTemplateRequest, context: ServerContext
+    ) async throws -> NovitaiV1.UpdateTemplateResponse {
+        try await self.backend.answer(context) {
+            let (update, violations) = TemplateUpdate.read(request)
+            var payload = request
+            let environment = request.environment?.environment ?? [:]
+            if request.environment != nil { payload.environment = NovitaiV1.EnvironmentSet() }
+            let given = payload
+            _ = try self.begin(
+                request, payload: given, map: environment,
+                ResourceRules.violations(request.id, "id", lengths: ResourceRules.nameLengths) + violations, context)
+            let subject = "template \(request.id)"
+            // By its id first, then by the name that it is to have: a create holds the name alone.
+            return try await self.maker.holding("templates/\(request.id)") {
+                let (before, wanted) = try await self.template(request.id, changedBy: update, context)
+                let isRenamed = wanted.name != before.content.name
+                return try await self.maker.holding("template \(wanted.name)") {
+                    if isRenamed { try await self.checkIsFree(wanted.name, for: before.id, context) }
+                    var response = NovitaiV1.UpdateTemplateResponse()
+                    response.requestId = try await self.apply(
+                        request, payload: given, map: environment, [], subject: subject, context
+                    ) { call throws(CloudError) in try await self.backend.cloud.updateTemplate(before.id, wanted, call: call) }
+                    if isRenamed, !request.validateOnly { try await self.maker.deleted(subject) }
+                    response.template = NovitaiV1.Template(
+                        Template(id: before.id, content: wanted, channel: before.channel, createdAt: before.createdAt))
+                    return response
+                }
+            }
+        }
+    }
+
+    /// As it is, and what it is to say.
+    private func template(
+        _ id: String, changedBy update: TemplateUpdate, _ context: ServerContext
+    ) async throws -> (Template, wanted: TemplateDraft) {
+        let call = self.backend.cloudCall(context)
+        guard let template = try await self.backend.cloud.template(TemplateID(rawValue: id), call: call) else {
+            throw ErrorDetails.notFound(NovitaiV1.Template.protobufName, id).error
+        }
+        guard ["", Template.own].contains(template.channel) else {
+            throw FleetError(.invalidState, "only a template of the account's own can be changed: this one is \(template.channel)")
+        }
+        return (template, update.applied(to: template.content))
+    }
+
+    private func checkIsFree(_ name: String, for id: TemplateID, _ context: ServerContext) async throws {
+        let templates = try await self.backend.cloud.templates(isFresh: true, call: self.backend.cloudCall(context)).value
+        guard !templates.contains(where: { $0.id != id && $0.channel == Template.own && $0.content.name == name }) else {
+            throw FleetError(.nameTaken, "there is another template \(name)")
+        }
+    }
+
     package func deleteTemplate(
         _ request: NovitaiV1.DeleteTemplateRequest, context: ServerContext
     ) async throws -> NovitaiV1.DeleteTemplateResponse {

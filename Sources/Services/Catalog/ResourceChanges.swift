@@ -22,6 +22,7 @@ extension NovitaiV1.CreateNetworkVolumeRequest: ResourceChangeRequest {}
 extension NovitaiV1.CreateNetworkRequest: ResourceChangeRequest {}
 extension NovitaiV1.CreateImagePrewarmRequest: ResourceChangeRequest {}
 extension NovitaiV1.UpdateNetworkVolumeRequest: ResourceChangeRequest {}
+extension NovitaiV1.UpdateTemplateRequest: ResourceChangeRequest {}
 extension NovitaiV1.DeleteTemplateRequest: ResourceDeleteRequest {}
 extension NovitaiV1.DeleteRegistryCredentialRequest: ResourceDeleteRequest {}
 extension NovitaiV1.DeleteNetworkVolumeRequest: ResourceDeleteRequest {}
@@ -68,12 +69,12 @@ extension CatalogHandlers {
         }
     }
 
-    /// Runs a deletion or an update. - Returns: the request id.
+    /// Runs a deletion or an update; payload and map as for `begin`. - Returns: the request id.
     func apply<Request: ResourceChangeRequest>(
-        _ request: Request, _ violations: [FieldViolation], subject: String, _ context: ServerContext,
-        _ body: (CloudCall) async throws(CloudError) -> Void
+        _ request: Request, payload: Request? = nil, map: [String: String] = [:], _ violations: [FieldViolation], subject: String,
+        _ context: ServerContext, _ body: (CloudCall) async throws(CloudError) -> Void
     ) async throws -> String {
-        let change = try self.begin(request, violations, context)
+        let change = try self.begin(request, payload: payload, map: map, violations, context)
         if let refusal = self.backend.view.control.refusal(of: .obey) { throw StoreError.controlled(refusal) }
         guard !change.isValidateOnly else { return change.key.requestID }
         let entry = try self.audit(change, "\(subject) is to be changed", context)

@@ -80,7 +80,14 @@ final class ResourceMaker: Sendable {
         throw failure
     }
 
-    /// A thing that is deleted gives its name away.
+    /// Changes something while nobody makes or changes anything else under the key.
+    func holding<Result>(_ key: String, _ body: () async throws -> Result) async throws -> Result {
+        try await self.enter(key)
+        defer { self.leave(key) }
+        return try await body()
+    }
+
+    /// A thing that is deleted, or gets another name, gives its name away.
     func deleted(_ thing: String) async throws(StoreError) {
         try await self.journal.deleted(thing)
     }

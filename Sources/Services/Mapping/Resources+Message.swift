@@ -46,6 +46,42 @@ extension TemplateDraft {
     }
 }
 
+/// What a call changes of a template. Nil stays as it is.
+struct TemplateUpdate {
+    private var given: NovitaiV1.UpdateTemplateRequest
+    /// Of what is given; the rest means nothing.
+    private var draft: TemplateDraft
+
+    /// As it came in a request, with what could not be taken over as it stands and what breaks the rules of a template.
+    static func read(_ request: NovitaiV1.UpdateTemplateRequest) -> (TemplateUpdate, [FieldViolation]) {
+        var whole = NovitaiV1.CreateTemplateRequest()
+        // What is not given breaks no rule, whatever stands at the provider.
+        whole.name = request.name.isEmpty ? "any" : request.name
+        whole.image = request.image.isEmpty ? "any" : request.image
+        whole.readme = request.readme ?? ""
+        whole.registryCredentialId = request.registryCredentialId ?? ""
+        whole.command = request.command ?? ""
+        whole.diskGb = request.diskGb
+        whole.ports = request.ports?.ports ?? []
+        whole.environment = request.environment?.environment ?? [:]
+        whole.minCudaVersion = request.minCudaVersion ?? ""
+        let (draft, violations) = TemplateDraft.read(whole)
+        return (TemplateUpdate(given: request, draft: draft), violations + ResourceRules.violations(of: draft))
+    }
+
+    func applied(to before: TemplateDraft) -> TemplateDraft {
+        let (given, draft) = (self.given, self.draft)
+        return TemplateDraft(
+            name: given.name.isEmpty ? before.name : draft.name, readme: given.readme == nil ? before.readme : draft.readme,
+            image: given.image.isEmpty ? before.image : draft.image,
+            registryCredentialID: given.registryCredentialId == nil ? before.registryCredentialID : draft.registryCredentialID,
+            command: given.command == nil ? before.command : draft.command,
+            diskGB: given.diskGb == 0 ? before.diskGB : draft.diskGB, ports: given.ports == nil ? before.ports : draft.ports,
+            environment: given.environment == nil ? before.environment : draft.environment,
+            minCUDAVersion: given.minCudaVersion == nil ? before.minCUDAVersion : draft.minCUDAVersion)
+    }
+}
+
 extension NovitaiV1.RegistryCredential {
     init(_ credential: RegistryCredential) {
         self.init()

@@ -56,6 +56,7 @@ extension NovitaiV1.CreateTemplateRequest: ResourceChangeMessage {}
 extension NovitaiV1.CreateRegistryCredentialRequest: ResourceChangeMessage {}
 extension NovitaiV1.CreateNetworkVolumeRequest: ResourceChangeMessage {}
 extension NovitaiV1.UpdateNetworkVolumeRequest: ResourceChangeMessage {}
+extension NovitaiV1.UpdateTemplateRequest: ResourceChangeMessage {}
 extension NovitaiV1.CreateNetworkRequest: ResourceChangeMessage {}
 extension NovitaiV1.CreateImagePrewarmRequest: ResourceChangeMessage {}
 extension NovitaiV1.DeleteTemplateRequest: ResourceChangeMessage {}

@@ -4,7 +4,7 @@ internal import NovitaiProto
 struct TemplatesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "templates", abstract: "Stored ways to run an image.",
-        subcommands: [ListTemplates.self, GetTemplate.self, CreateTemplate.self, DeleteTemplate.self])
+        subcommands: [ListTemplates.self, GetTemplate.self, CreateTemplate.self, UpdateTemplate.self, DeleteTemplate.self])
 }
 
 struct ListTemplates: AsyncParsableCommand {
@@ -79,6 +79,69 @@ struct CreateTemplate: AsyncParsableCommand {
         request.minCudaVersion = self.minCuda
         let reply = try await self.connection.withChannel { channel in
             try await NovitaiV1.CatalogServiceClient(channel).createTemplate(request, options: try self.connection.call)
+        }
+        self.connection.output.print(reply) { table([reply.template ?? NovitaiV1.Template()]) }
+    }
+}
+
+struct UpdateTemplate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "update", abstract: "Change a template of the account. What is not given stays as it is.")
+    @Argument(help: "The template's id.")
+    var id: String
+    @Option(help: "Another name, unique in the account.")
+    var name: String = ""
+    @Option(help: "Another image.")
+    var image: String = ""
+    @Option(help: "What it is for.")
+    var readme: String?
+    @Option(help: ArgumentHelp("A port to reach from outside: 8080/http or 22/tcp; all of them are replaced.", valueName: "port"))
+    var port: [PortOption] = []
+    @Flag(help: "No port is reached from outside any more.")
+    var noPorts = false
+    @Option(help: ArgumentHelp("A variable of the environment; all of them are replaced.", valueName: "name=value"))
+    var env: [KeyValue] = []
+    @Flag(help: "The environment is emptied.")
+    var noEnv = false
+    @Option(help: "Container disk in GB.")
+    var disk: UInt32 = 0
+    @Option(help: "Replaces the image's command.")
+    var command: String?
+    @Option(help: "Id of a stored registry credential.")
+    var registryCredential: String?
+    @Option(help: "Lowest CUDA version, as 12.4.")
+    var minCuda: String?
+    @OptionGroup var change: ResourceChangeOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if self.noPorts, !self.port.isEmpty { throw ValidationError("--port and --no-ports exclude each other") }
+        if self.noEnv, !self.env.isEmpty { throw ValidationError("--env and --no-env exclude each other") }
+    }
+
+    func run() async throws {
+        var request = self.change.message(NovitaiV1.UpdateTemplateRequest.self)
+        request.id = self.id
+        request.name = self.name
+        request.image = self.image
+        request.readme = self.readme
+        request.diskGb = self.disk
+        request.command = self.command
+        request.registryCredentialId = self.registryCredential
+        request.minCudaVersion = self.minCuda
+        if self.noPorts || !self.port.isEmpty {
+            var ports = NovitaiV1.PortSet()
+            ports.ports = self.port.map(\.message)
+            request.ports = ports
+        }
+        if self.noEnv || !self.env.isEmpty {
+            var environment = NovitaiV1.EnvironmentSet()
+            environment.environment = KeyValue.dictionary(self.env)
+            request.environment = environment
+        }
+        let wanted = request
+        let reply = try await self.connection.withChannel { channel in
+            try await NovitaiV1.CatalogServiceClient(channel).updateTemplate(wanted, options: try self.connection.call)
         }
         self.connection.output.print(reply) { table([reply.template ?? NovitaiV1.Template()]) }
     }

@@ -85,6 +85,18 @@ void   novitai__v1__create_template_response__init
   static const Novitai__V1__CreateTemplateResponse init_value = NOVITAI__V1__CREATE_TEMPLATE_RESPONSE__INIT;
   *message = init_value;
 }
+void   novitai__v1__update_template_request__init
+                     (Novitai__V1__UpdateTemplateRequest         *message)
+{
+  static const Novitai__V1__UpdateTemplateRequest init_value = NOVITAI__V1__UPDATE_TEMPLATE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__update_template_response__init
+                     (Novitai__V1__UpdateTemplateResponse         *message)
+{
+  static const Novitai__V1__UpdateTemplateResponse init_value = NOVITAI__V1__UPDATE_TEMPLATE_RESPONSE__INIT;
+  *message = init_value;
+}
 void   novitai__v1__delete_template_request__init
                      (Novitai__V1__DeleteTemplateRequest         *message)
 {
@@ -1438,6 +1450,238 @@ const ProtobufCMessageDescriptor novitai__v1__create_template_response__descript
   novitai__v1__create_template_response__field_indices_by_name,
   1,  novitai__v1__create_template_response__number_ranges,
   (ProtobufCMessageInit) novitai__v1__create_template_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_template_request__field_descriptors[12] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "readme",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateTemplateRequest, _readme_case),
+    offsetof(Novitai__V1__UpdateTemplateRequest, readme),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, image),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "registry_credential_id",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateTemplateRequest, _registry_credential_id_case),
+    offsetof(Novitai__V1__UpdateTemplateRequest, registry_credential_id),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "command",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateTemplateRequest, _command_case),
+    offsetof(Novitai__V1__UpdateTemplateRequest, command),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "disk_gb",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, disk_gb),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ports",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, ports),
+    &novitai__v1__port_set__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "environment",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateRequest, environment),
+    &novitai__v1__environment_set__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_cuda_version",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Novitai__V1__UpdateTemplateRequest, _min_cuda_version_case),
+    offsetof(Novitai__V1__UpdateTemplateRequest, min_cuda_version),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_template_request__field_indices_by_name[] = {
+  7,   /* field[7] = command */
+  8,   /* field[8] = disk_gb */
+  10,   /* field[10] = environment */
+  2,   /* field[2] = id */
+  5,   /* field[5] = image */
+  11,   /* field[11] = min_cuda_version */
+  3,   /* field[3] = name */
+  9,   /* field[9] = ports */
+  4,   /* field[4] = readme */
+  6,   /* field[6] = registry_credential_id */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__update_template_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_template_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateTemplateRequest",
+  "UpdateTemplateRequest",
+  "Novitai__V1__UpdateTemplateRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateTemplateRequest),
+  12,
+  novitai__v1__update_template_request__field_descriptors,
+  novitai__v1__update_template_request__field_indices_by_name,
+  1,  novitai__v1__update_template_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_template_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__update_template_response__field_descriptors[2] =
+{
+  {
+    "template",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateResponse, template_),
+    &novitai__v1__template__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__UpdateTemplateResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__update_template_response__field_indices_by_name[] = {
+  1,   /* field[1] = request_id */
+  0,   /* field[0] = template */
+};
+static const ProtobufCIntRange novitai__v1__update_template_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__update_template_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.UpdateTemplateResponse",
+  "UpdateTemplateResponse",
+  "Novitai__V1__UpdateTemplateResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__UpdateTemplateResponse),
+  2,
+  novitai__v1__update_template_response__field_descriptors,
+  novitai__v1__update_template_response__field_indices_by_name,
+  1,  novitai__v1__update_template_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__update_template_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor novitai__v1__delete_template_request__field_descriptors[3] =

@@ -31,6 +31,8 @@ typedef struct Novitai__V1__GetTemplateRequest Novitai__V1__GetTemplateRequest;
 typedef struct Novitai__V1__CreateTemplateRequest Novitai__V1__CreateTemplateRequest;
 typedef struct Novitai__V1__CreateTemplateRequest__EnvironmentEntry Novitai__V1__CreateTemplateRequest__EnvironmentEntry;
 typedef struct Novitai__V1__CreateTemplateResponse Novitai__V1__CreateTemplateResponse;
+typedef struct Novitai__V1__UpdateTemplateRequest Novitai__V1__UpdateTemplateRequest;
+typedef struct Novitai__V1__UpdateTemplateResponse Novitai__V1__UpdateTemplateResponse;
 typedef struct Novitai__V1__DeleteTemplateRequest Novitai__V1__DeleteTemplateRequest;
 typedef struct Novitai__V1__DeleteTemplateResponse Novitai__V1__DeleteTemplateResponse;
 typedef struct Novitai__V1__RegistryCredential Novitai__V1__RegistryCredential;
@@ -277,6 +279,74 @@ struct  Novitai__V1__CreateTemplateResponse
 #define NOVITAI__V1__CREATE_TEMPLATE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__create_template_response__descriptor) \
     , NULL, {0,NULL}, 0 }
+
+
+typedef enum {
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___README__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___README_README = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___README__CASE)
+} Novitai__V1__UpdateTemplateRequest__ReadmeCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___REGISTRY_CREDENTIAL_ID_REGISTRY_CREDENTIAL_ID = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___REGISTRY_CREDENTIAL_ID__CASE)
+} Novitai__V1__UpdateTemplateRequest__RegistryCredentialIdCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___COMMAND__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___COMMAND_COMMAND = 8
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___COMMAND__CASE)
+} Novitai__V1__UpdateTemplateRequest__CommandCase;
+
+typedef enum {
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___MIN_CUDA_VERSION__NOT_SET = 0,
+  NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___MIN_CUDA_VERSION_MIN_CUDA_VERSION = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___MIN_CUDA_VERSION__CASE)
+} Novitai__V1__UpdateTemplateRequest__MinCudaVersionCase;
+
+struct  Novitai__V1__UpdateTemplateRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData id;
+  ProtobufCBinaryData name;
+  ProtobufCBinaryData image;
+  uint32_t disk_gb;
+  Novitai__V1__PortSet *ports;
+  Novitai__V1__EnvironmentSet *environment;
+  Novitai__V1__UpdateTemplateRequest__ReadmeCase _readme_case;
+  union {
+    ProtobufCBinaryData readme;
+  };
+  Novitai__V1__UpdateTemplateRequest__RegistryCredentialIdCase _registry_credential_id_case;
+  union {
+    ProtobufCBinaryData registry_credential_id;
+  };
+  Novitai__V1__UpdateTemplateRequest__CommandCase _command_case;
+  union {
+    ProtobufCBinaryData command;
+  };
+  Novitai__V1__UpdateTemplateRequest__MinCudaVersionCase _min_cuda_version_case;
+  union {
+    ProtobufCBinaryData min_cuda_version;
+  };
+};
+#define NOVITAI__V1__UPDATE_TEMPLATE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_template_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL}, 0, NULL, NULL, NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___README__NOT_SET, {0}, NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___REGISTRY_CREDENTIAL_ID__NOT_SET, {0}, NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___COMMAND__NOT_SET, {0}, NOVITAI__V1__UPDATE_TEMPLATE_REQUEST___MIN_CUDA_VERSION__NOT_SET, {0} }
+
+
+struct  Novitai__V1__UpdateTemplateResponse
+{
+  ProtobufCMessage base;
+  Novitai__V1__Template *template_;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__UPDATE_TEMPLATE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__update_template_response__descriptor) \
+    , NULL, {0,NULL} }
 
 
 struct  Novitai__V1__DeleteTemplateRequest
@@ -744,6 +814,12 @@ void   novitai__v1__create_template_request__init
 /* Novitai__V1__CreateTemplateResponse methods */
 void   novitai__v1__create_template_response__init
                      (Novitai__V1__CreateTemplateResponse         *message);
+/* Novitai__V1__UpdateTemplateRequest methods */
+void   novitai__v1__update_template_request__init
+                     (Novitai__V1__UpdateTemplateRequest         *message);
+/* Novitai__V1__UpdateTemplateResponse methods */
+void   novitai__v1__update_template_response__init
+                     (Novitai__V1__UpdateTemplateResponse         *message);
 /* Novitai__V1__DeleteTemplateRequest methods */
 void   novitai__v1__delete_template_request__init
                      (Novitai__V1__DeleteTemplateRequest         *message);
@@ -884,6 +960,12 @@ typedef void (*Novitai__V1__CreateTemplateRequest_Closure)
 typedef void (*Novitai__V1__CreateTemplateResponse_Closure)
                  (const Novitai__V1__CreateTemplateResponse *message,
                   void *closure_data);
+typedef void (*Novitai__V1__UpdateTemplateRequest_Closure)
+                 (const Novitai__V1__UpdateTemplateRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__UpdateTemplateResponse_Closure)
+                 (const Novitai__V1__UpdateTemplateResponse *message,
+                  void *closure_data);
 typedef void (*Novitai__V1__DeleteTemplateRequest_Closure)
                  (const Novitai__V1__DeleteTemplateRequest *message,
                   void *closure_data);
@@ -1002,6 +1084,8 @@ extern const ProtobufCMessageDescriptor novitai__v1__get_template_request__descr
 extern const ProtobufCMessageDescriptor novitai__v1__create_template_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__create_template_request__environment_entry__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__create_template_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__update_template_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__update_template_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_template_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__delete_template_response__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__registry_credential__descriptor;

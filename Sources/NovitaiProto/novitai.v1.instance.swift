@@ -1757,6 +1757,10 @@ extension NovitaiV1 {
         package var terminalPassword: String = ""
         /// Where the ports of the spec can be reached.
         package var endpoints: [NovitaiV1.Endpoint] = []
+        /// Where the provider streams logs over HTTP: how the machine is brought up, and what the container writes. Whoever has the address may
+        /// be able to read them.
+        package var systemLogUrl: String = ""
+        package var instanceLogUrl: String = ""
         package init() {}
     }
 }
@@ -1783,6 +1787,8 @@ extension NovitaiV1.GetInstanceAccessResponse {
         self.terminalUser = try unsafe c.pointee.terminal_user.string("GetInstanceAccessResponse.terminal_user")
         self.terminalPassword = try unsafe c.pointee.terminal_password.string("GetInstanceAccessResponse.terminal_password")
         self.endpoints = try unsafe Wire.messages(c.pointee.endpoints, c.pointee.n_endpoints, NovitaiV1.Endpoint.init(reading:))
+        self.systemLogUrl = try unsafe c.pointee.system_log_url.string("GetInstanceAccessResponse.system_log_url")
+        self.instanceLogUrl = try unsafe c.pointee.instance_log_url.string("GetInstanceAccessResponse.instance_log_url")
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__GetInstanceAccessResponse> {
@@ -1795,6 +1801,8 @@ extension NovitaiV1.GetInstanceAccessResponse {
         try unsafe c.pointee.terminal_user = .init(arena.string(self.terminalUser))
         try unsafe c.pointee.terminal_password = .init(arena.string(self.terminalPassword))
         try unsafe (c.pointee.endpoints, c.pointee.n_endpoints) = arena.list(self.endpoints) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.system_log_url = .init(arena.string(self.systemLogUrl))
+        try unsafe c.pointee.instance_log_url = .init(arena.string(self.instanceLogUrl))
         return unsafe c
     }
 }

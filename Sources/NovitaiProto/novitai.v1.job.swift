@@ -972,7 +972,9 @@ extension NovitaiV1 {
         package static let watchJobs = MethodDescriptor(service: name, method: "WatchJobs", kind: .serverStreaming)
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
         /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
-        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it. Of a saved image the provider is asked, once,
+        /// to break off its own job, where that is known: what it answered stands in `error_message`. Where it refuses, or does not answer, the
+        /// job is cancelled here, and the image may be saved all the same.
         package static let cancelJob = MethodDescriptor(service: name, method: "CancelJob", kind: .unary)
         /// Does once more what a failed or cancelled create, start, stop, restart or delete was to do, as a new job. A create is tried again for
         /// the same instance. Other changes are asked for anew.
@@ -999,7 +1001,9 @@ extension NovitaiV1 {
         func watchJobs(_ request: NovitaiV1.WatchJobsRequest, responses: ResponseWriter<NovitaiV1.WatchJobsResponse>, context: ServerContext) async throws
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
         /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
-        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it. Of a saved image the provider is asked, once,
+        /// to break off its own job, where that is known: what it answered stands in `error_message`. Where it refuses, or does not answer, the
+        /// job is cancelled here, and the image may be saved all the same.
         func cancelJob(_ request: NovitaiV1.CancelJobRequest, context: ServerContext) async throws -> NovitaiV1.CancelJobResponse
         /// Does once more what a failed or cancelled create, start, stop, restart or delete was to do, as a new job. A create is tried again for
         /// the same instance. Other changes are asked for anew.
@@ -1049,7 +1053,9 @@ extension NovitaiV1 {
 
         /// Ends a job that is not over. What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that
         /// was is no longer followed; a start, a move, months that are paid and a delete that were cannot be cancelled (INVALID_STATE: stop or
-        /// delete the instance instead). A create becomes a delete, since a machine may come of it.
+        /// delete the instance instead). A create becomes a delete, since a machine may come of it. Of a saved image the provider is asked, once,
+        /// to break off its own job, where that is known: what it answered stands in `error_message`. Where it refuses, or does not answer, the
+        /// job is cancelled here, and the image may be saved all the same.
         package nonisolated(nonsending) func cancelJob(
             _ request: NovitaiV1.CancelJobRequest, options: CallOptions = CallOptions()
         ) async throws(RPCError) -> NovitaiV1.CancelJobResponse {

@@ -24,6 +24,26 @@ struct JobAdmissionTests {
         #expect(admitted.commit.audit.map(\.actor) == ["op"])
     }
 
+    @Test("A cancelled save says what has become of the provider's job, as far as that is known")
+    func save() throws {
+        let cases: [(isCalled: Bool, ImageSaveBreak?, String)] = [
+            (false, nil, "cancelled by op"),
+            (true, nil, "was not broken off, and may save the image all the same"),
+            (true, ImageSaveBreak(nil), "has taken the request to break off its job"),
+            (true, ImageSaveBreak(CloudError(.invalidState, "over")), "may save the image all the same: over"),
+            (true, ImageSaveBreak(CloudError(.transport, "cut", mayHaveTakenEffect: true)), "is not known, and it may save the image"),
+        ]
+        for (isCalled, answer, words) in cases {
+            var job = Job.sample(.saveImage, isCalled ? .confirm : .send)
+            job.imageSave = ImageSave(image: "registry.example/saved:1")
+            let subject = Admission.Subject(instance: .sample(.running), jobs: [job])
+            let admitted = try self.admission.cancel(job.id, subject, answer: answer, on: self.occasion)
+            #expect(admitted.job.state == .cancelled && admitted.instance.state == .running)
+            #expect(isCalled ? admitted.job.errorMessage.contains(words) : admitted.job.errorMessage == words)
+            #expect(admitted.commit.audit.first?.effect.contains("the job is cancelled") == true)
+        }
+    }
+
     @Test("A start that has been asked for goes on: nobody would follow a machine that comes up and is billed")
     func calledStart() throws {
         let refused = #expect(throws: FleetError.self) { try self.cancel(.sample(.starting), [.sample(.startInstance, .confirm)]) }

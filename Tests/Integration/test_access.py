@@ -28,15 +28,20 @@ def test_the_ways_into_a_machine_are_shown_audited_and_kept_nowhere(api, client,
     access = client.instances.GetInstanceAccess(api.instance.GetInstanceAccessRequest(id="one"), timeout=10)
     assert access.instance_id == instance and access.ssh_command.startswith("ssh -p ") and len(access.ssh_password) == 16
     assert [endpoint.port for endpoint in access.endpoints] == [8080]
+    machine = client.instances.GetInstance(api.instance.GetInstanceRequest(id="one"), timeout=5).upstream.id
+    for url in (access.system_log_url, access.instance_log_url):
+        assert url.startswith("https://logs.") and machine in url
+    named = novitai(server, "instances", "access", "one")
+    assert named.returncode == 0 and access.system_log_url in named.stdout and access.instance_log_url in named.stdout, named.stderr
     shown = novitai(server, "instances", "ssh", "one")
     assert shown.returncode == 0 and access.ssh_command in shown.stdout and access.ssh_password in shown.stdout, shown.stderr
     events = client.admin.ListAuditEvents(api.admin.ListAuditEventsRequest(), timeout=10).events
-    assert [event.instance_id for event in events if event.action == "GetInstanceAccess"] == [instance] * 2
+    assert [event.instance_id for event in events if event.action == "GetInstanceAccess"] == [instance] * 3
     metrics = client.admin.GetMetrics(api.admin.GetMetricsRequest(), timeout=10).text
     kept = metrics + server.log() + str(events) + server.database.read_bytes().decode(errors="replace")
     for wal in server.folder.glob("*.db-wal"):
         kept += wal.read_bytes().decode(errors="replace")
-    assert access.ssh_password not in kept
+    assert access.ssh_password not in kept and access.instance_log_url not in kept
 
 
 def test_passwords_are_for_operators_of_the_tenant(api, start, connect, simulator, tmp_path):

@@ -122,6 +122,29 @@ def test_a_disk_is_saved_as_an_image(api, client, server):
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and "image" in refused.value.details()
 
 
+def test_a_save_that_is_cancelled_is_broken_off_at_the_provider(api, client, server, simulator):
+    made = create(api, client, "kept")
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    simulator.post("/_sim/clock", {"speed": 1})
+    save = api.instance.SaveInstanceImageRequest(id="kept", image="registry.example/saved:1")
+    job = client.instances.SaveInstanceImage(save, timeout=5).job.id
+    wait_for(
+        lambda: client.jobs.GetJob(api.job.GetJobRequest(id=job), timeout=5).progress == "the provider saves the image", 30,
+        "the provider to have begun",
+    )  # fmt: skip
+    ended = command(server, "jobs", "cancel", job)
+    assert ended.returncode == 0, ended.stderr
+    cancelled = client.jobs.GetJob(api.job.GetJobRequest(id=job), timeout=5)
+    assert cancelled.state == api.job.JOB_STATE_CANCELLED
+    assert cancelled.error_message.endswith("the provider has taken the request to break off its job"), cancelled.error_message
+    asked = [entry for entry in simulator.get("/_sim/requests")["requests"] if entry["path"].endswith("/job/break")]
+    assert len(asked) == 1
+    # A second save begins at once: the first one is over at the provider too.
+    simulator.post("/_sim/clock", {"speed": 60})
+    again = client.instances.SaveInstanceImage(save, timeout=5).job.id
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=again), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+
+
 def test_the_default_of_the_server_and_the_command_line(api, start, connect, simulator, tmp_path):
     server = start(Server(tmp_path, simulator, AUTO_STOP_ENABLED="true", AUTO_STOP_IDLE_MINUTES="5", AUTO_STOP_PERCENT="15"))
     client = connect(server)

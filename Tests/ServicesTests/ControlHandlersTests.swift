@@ -3,6 +3,7 @@ import Fleet
 import NovitaiProto
 import RPCCore
 import SQLiteStore
+import Synchronization
 import Testing
 
 @testable import Services
@@ -124,6 +125,60 @@ struct JobChangeHandlersTests {
         #expect(try await refusal { try await fixture.jobs.cancelJob(late, context: Fixture.context()) }.reason == "INVALID_STATE")
         #expect(
             try await refusal { try await fixture.jobs.cancelJob(late, context: Fixture.context(tenant: "other")) }.code == .notFound)
+    }
+
+    @Test(
+        "Of a saved image the provider is asked once to break off its job, and what it answered is said; it is cancelled here in any case",
+        arguments: [
+            (nil, "has taken the request"), (CloudError(.invalidState, "it has ended"), "did not break off its job"),
+            (CloudError(.transport, "lost", mayHaveTakenEffect: true), "is not known"),
+        ] as [(CloudError?, String)])
+    func cancelSave(_ failure: CloudError?, _ words: String) async throws {
+        let fixture = try await Fixture()
+        let id = try await self.saving(fixture, as: UpstreamJobID(rawValue: "jb-1"))
+        fixture.cloud.state.withLock { $0.breakFailure = failure }
+        var request = NovitaiV1.CancelJobRequest()
+        (request.id, request.requestId, request.validateOnly) = (id, "c", true)
+        let check = request
+        #expect(try await fixture.jobs.cancelJob(check, context: Fixture.context()).job?.state == .cancelled)
+        let foreign = try await refusal { try await fixture.jobs.cancelJob(check, context: Fixture.context(tenant: "other")) }
+        #expect(foreign.code == .notFound && fixture.cloud.state.withLock { $0.brokenOff.isEmpty }, "nothing is broken off for that")
+        request.validateOnly = false
+        let wanted = request
+        for _ in 0..<2 {
+            let job = try await fixture.jobs.cancelJob(wanted, context: Fixture.context()).job
+            #expect(job?.state == .cancelled && job?.errorReason == "CANCELLED" && job?.errorMessage.contains(words) == true)
+        }
+        #expect(fixture.cloud.state.withLock { $0.brokenOff.map(\.rawValue) } == ["jb-1"])
+    }
+
+    @Test("A save whose job at the provider is not known is cancelled, and says that it may go on")
+    func cancelUnknownSave() async throws {
+        let fixture = try await Fixture()
+        var request = NovitaiV1.CancelJobRequest()
+        request.id = try await self.saving(fixture, as: nil)
+        let job = try await fixture.jobs.cancelJob(request, context: Fixture.context()).job
+        #expect(job?.state == .cancelled && job?.errorMessage.contains("the provider's job is not known") == true)
+        #expect(fixture.cloud.state.withLock { $0.brokenOff.isEmpty })
+    }
+
+    /// The id of a job that saves an image, once the provider has been asked.
+    private func saving(_ fixture: Fixture, as upstream: UpstreamJobID?) async throws -> String {
+        let created = try await fixture.create("one")
+        try await fixture.end(try #require(created.job?.id))
+        try await fixture.update(try #require(created.instance?.id)) { instance in
+            instance.state = .running
+            instance.upstream = UpstreamFacts(
+                id: UpstreamID(rawValue: "m"), status: "running", error: "", observedAt: Timestamp(seconds: 1_800_000_000))
+        }
+        var save = NovitaiV1.SaveInstanceImageRequest()
+        (save.id, save.image) = ("one", "registry.example/saved:1")
+        let id = try #require(try await fixture.instances.saveInstanceImage(save, context: Fixture.context()).job?.id)
+        var job = try #require(fixture.view.job(JobID(rawValue: id)))
+        (job.step, job.state, job.callsTaken, job.firstSentAt) = (.confirm, .waiting, 1, job.createdAt)
+        job.imageSave?.upstreamJobID = upstream
+        _ = try await fixture.store.commit(Commit(jobs: [Commit.JobWrite(job)]))
+        return id
     }
 
     @Test("A cancelled create is tried again as a new job that names the old one")

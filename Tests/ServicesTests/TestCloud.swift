@@ -9,6 +9,9 @@ final class TestCloud: Cloud, Sendable {
         var calls: [CloudCall] = []
         var account = Account()
         var clockSkew: Duration?
+        /// The provider's jobs that were to be broken off, and what comes of the next such call.
+        var brokenOff: [UpstreamJobID] = []
+        var breakFailure: CloudError?
     }
 
     let state: Mutex<State>
@@ -71,7 +74,13 @@ final class TestCloud: Cloud, Sendable {
         throw Self.nothing
     }
     func jobs(_ query: UpstreamJobQuery, call: CloudCall) async throws(CloudError) -> [UpstreamJob] { [] }
-    func cancelJob(_ id: UpstreamJobID, call: CloudCall) async throws(CloudError) { throw Self.nothing }
+    func cancelJob(_ id: UpstreamJobID, call: CloudCall) async throws(CloudError) {
+        let failure = self.state.withLock { state in
+            state.brokenOff.append(id)
+            return state.breakFailure
+        }
+        if let failure { throw failure }
+    }
     func metrics(of id: UpstreamID, in window: MetricWindow, call: CloudCall) async throws(CloudError) -> MachineMetrics {
         MachineMetrics()
     }

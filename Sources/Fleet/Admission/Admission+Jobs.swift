@@ -5,10 +5,14 @@ extension Admission {
     /// Ends a job that is not over.
     ///
     /// What has been asked of the provider cannot be taken back: a stop, restart, update or saved image that was is no longer followed, and the
-    /// instance is what the provider shows. A start, a move, months and a delete that were asked for go on: the cancel is refused. A create
+    /// instance is what the provider shows. (The provider's job that saves an image can be broken off before: see `answer`.) A start, a move, months and a delete that were asked for go on: the cancel is refused. A create
     /// becomes a delete, since a machine may come of it.
+    ///
+    /// - Parameter answer: of the provider, which was asked to break off its job that saves an image; nil: it was not asked.
     /// - Throws: `notFound`, `invalidState`, `deletionProtected`.
-    package func cancel(_ id: JobID, _ subject: Subject, on occasion: Occasion) throws(FleetError) -> Admitted {
+    package func cancel(
+        _ id: JobID, _ subject: Subject, answer: ImageSaveBreak? = nil, on occasion: Occasion
+    ) throws(FleetError) -> Admitted {
         guard let job = subject.jobs.first(where: { $0.id == id }) else {
             throw FleetError(.invalidState, "the job has ended", instanceID: subject.instance.id, jobID: id)
         }
@@ -35,7 +39,7 @@ extension Admission {
                 instanceID: subject.instance.id, jobID: job.id)
         case .startInstance, .stopInstance, .restartInstance, .deleteInstance, .updateInstance, .migrateInstance,
             .saveImage, .changeBilling, .unrecognized:
-            return self.cancelChange(job, subject, on: occasion)
+            return self.cancelChange(job, subject, answer, on: occasion)
         }
     }
 
@@ -60,10 +64,11 @@ extension Admission {
         return admitted
     }
 
-    private func cancelChange(_ job: Job, _ subject: Subject, on occasion: Occasion) -> Admitted {
+    private func cancelChange(_ job: Job, _ subject: Subject, _ answer: ImageSaveBreak?, on occasion: Occasion) -> Admitted {
         var (ended, instance) = (job, subject.instance)
+        let rest = ImageSaveBreak.words(of: answer, for: job).map { "; \($0)" } ?? ""
         ended.end(
-            .cancelled, progress: "cancelled", reason: Self.cancelled, message: "cancelled by \(occasion.actor)", at: occasion.now)
+            .cancelled, progress: "cancelled", reason: Self.cancelled, message: "cancelled by \(occasion.actor)\(rest)", at: occasion.now)
         let remaining = subject.jobs.filter { $0.id != job.id }
         if remaining.isEmpty || job.type == .deleteInstance { instance.revertToUpstream(because: .requested, "") }
         if instance.upstream == nil { instance.state(.pending, because: .requested, "") }
@@ -84,7 +89,7 @@ extension Admission {
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(instance.id, subject.instance.revision)],
             instances: [instance], jobs: [Commit.JobWrite(ended)] + (renewal.map { [Commit.JobWrite($0)] } ?? []),
             request: occasion.record(of: instance.id, job: job.id),
-            audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled")])
+            audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled\(rest)")])
         // The machine may be being given the new environment: it is the one that a later container is made with.
         if !job.isUncalled, job.update?.parts.first == .upgrade, job.update?.bringsEnvironment == true {
             commit.arrivedEnvironments = [instance.id: job.id]

@@ -134,11 +134,11 @@ package struct Mutations: Sendable {
 
     /// Ends a job that is not over; see `Admission.cancel`.
     package func cancel(
-        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, isValidateOnly: Bool = false
+        _ id: JobID, request: RequestKey, payloadDigest: [UInt8], actor: String, answer: ImageSaveBreak? = nil, isValidateOnly: Bool = false
     ) async throws(FleetError) -> Reply {
         try await self.change(job: id, request, payloadDigest, actor, isValidateOnly) {
             admission, job, subject, occasion throws(FleetError) in
-            try admission.cancel(job.id, subject, on: occasion)
+            try admission.cancel(job.id, subject, answer: answer, on: occasion)
         }
     }
 

@@ -11,6 +11,36 @@ package struct ImageSave: Hashable, Sendable, Codable {
     }
 }
 
+/// What the provider answered when it was asked to break off its job that saves an image. The job here ends whatever it was.
+package enum ImageSaveBreak: Hashable, Sendable {
+    case accepted
+    /// It has done nothing: the job goes on, or has ended.
+    case refused(String)
+    case unclear(String)
+
+    package init(_ error: CloudError?) {
+        switch error {
+        case nil: self = .accepted
+        case .some(let error) where error.mayHaveTakenEffect: self = .unclear(error.message)
+        case .some(let error): self = .refused(error.message)
+        }
+    }
+
+    /// For people.
+    ///
+    /// - Parameter answer: nil: it was not asked.
+    static func words(of answer: ImageSaveBreak?, for job: Job) -> String? {
+        guard job.type == .saveImage, !job.isUncalled else { return nil }
+        switch answer {
+        case .accepted: return "the provider has taken the request to break off its job"
+        case .refused(let text): return "the provider did not break off its job, and may save the image all the same: \(text)"
+        case .unclear(let text):
+            return "whether the provider breaks off its job is not known, and it may save the image all the same: \(text)"
+        case nil: return "the provider's job is not known, was not broken off, and may save the image all the same"
+        }
+    }
+}
+
 extension SpecRules {
     /// Characters of the name that an image is saved under.
     package static let savedImageLengths = 1...4095

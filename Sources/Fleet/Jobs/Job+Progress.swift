@@ -7,7 +7,7 @@ extension JobStep {
 extension Job {
     /// No call of this change has been made but such that certainly did nothing, so that none can take effect late: sending is written down
     /// before it is done.
-    var isUncalled: Bool {
+    package var isUncalled: Bool {
         // In rows of earlier releases a call that came to nothing is an attempt.
         self.step == .send && (self.callsTaken.map { $0 == 0 } ?? (self.attemptCount == 0 && self.firstSentAt == nil))
     }

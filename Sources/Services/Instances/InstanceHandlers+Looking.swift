@@ -35,6 +35,8 @@ extension InstanceHandlers {
             response.terminalUrl = access.terminalAddress
             response.terminalUser = access.terminalUser
             response.terminalPassword = access.terminalPassword
+            response.systemLogUrl = access.systemLogAddress
+            response.instanceLogUrl = access.instanceLogAddress
             response.endpoints = NovitaiV1.Instance(instance).endpoints
             return response
         }

@@ -27,14 +27,35 @@ extension JobHandlers {
             var payload = request
             (payload.requestId, payload.validateOnly) = ("", false)
             let call = try self.call(request.requestId, "CancelJob", payload, job: request.id, context)
+            let answer = request.validateOnly ? nil : try await self.breakOff(JobID(rawValue: request.id), call, context)
             let reply = try await self.backend.mutations.cancel(
-                JobID(rawValue: request.id), request: call.request, payloadDigest: call.payloadDigest, actor: call.actor,
+                JobID(rawValue: request.id), request: call.request, payloadDigest: call.payloadDigest, actor: call.actor, answer: answer,
                 isValidateOnly: request.validateOnly)
             self.note(call, isValidateOnly: request.validateOnly, context)
             var response = NovitaiV1.CancelJobResponse()
             response.job = NovitaiV1.Job(reply.job)
             response.requestId = call.request.requestID
             return response
+        }
+    }
+
+    /// Asks the provider to break off its job that saves an image; nil when there is none, or when it is not known.
+    ///
+    /// Before the cancel is written down, so that what came of it stands there. Should this server end in between, the job is followed as
+    /// before, and fails with the provider's. Only what may be cancelled is broken off, and only by the first of the calls with a request id.
+    private func breakOff(_ id: JobID, _ caller: FleetGovernor.Caller, _ context: ServerContext) async throws -> ImageSaveBreak? {
+        guard let job = self.backend.view.job(id), job.type == .saveImage, let upstream = job.imageSave?.upstreamJobID else { return nil }
+        let mutations = self.backend.mutations
+        guard try await mutations.earlierReply(to: caller.request, payloadDigest: caller.payloadDigest) == nil else { return nil }
+        _ = try await mutations.cancel(
+            id, request: caller.request, payloadDigest: caller.payloadDigest, actor: caller.actor, isValidateOnly: true)
+        var call = self.backend.cloudCall(context)
+        call.deadline = min(call.deadline - Self.answerMargin, self.backend.clock.now + Self.breakOffMax)
+        do throws(CloudError) {
+            try await self.backend.cloud.cancelJob(upstream, call: call)
+            return ImageSaveBreak(nil)
+        } catch {
+            return ImageSaveBreak(error)
         }
     }
 

@@ -9,6 +9,8 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     static let waitMax: Duration = .seconds(600)
     /// How long before the call's deadline `WaitJob` answers: the time that an answer may take to arrive.
     static let answerMargin: Duration = .milliseconds(250)
+    /// How long a cancel waits for the provider to break off its own job: it goes on without an answer, and whoever cancels waits for it.
+    static let breakOffMax: Duration = .seconds(5)
 
     let backend: Backend
     let liveWatches: LiveWatches<JobSubject>

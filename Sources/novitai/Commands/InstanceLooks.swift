@@ -5,7 +5,9 @@ internal import ProtobufWire
 
 struct InstanceAccess: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ssh", abstract: "Show the ways into a machine, with their passwords. Stands in the audit log.")
+        commandName: "ssh",
+        abstract: "Show the ways into a machine, with their passwords, and where its logs are. Stands in the audit log.",
+        aliases: ["access"])
 
     @Argument(help: "An id or a name.")
     var instance: String
@@ -22,6 +24,7 @@ struct InstanceAccess: AsyncParsableCommand {
             let rows = [
                 ("ssh", access.sshCommand), ("ssh password", access.sshPassword), ("jupyter", access.jupyterUrl),
                 ("terminal", access.terminalUrl), ("terminal user", access.terminalUser), ("terminal password", access.terminalPassword),
+                ("system log", access.systemLogUrl), ("instance log", access.instanceLogUrl),
             ]
             for (way, value) in rows where !value.isEmpty { table.add(way, value) }
             for endpoint in access.endpoints { table.add("port \(endpoint.port)", endpoint.address) }

@@ -3343,7 +3343,7 @@ const ProtobufCMessageDescriptor novitai__v1__get_instance_access_request__descr
   (ProtobufCMessageInit) novitai__v1__get_instance_access_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__get_instance_access_response__field_descriptors[8] =
+static const ProtobufCFieldDescriptor novitai__v1__get_instance_access_response__field_descriptors[10] =
 {
   {
     "instance_id",
@@ -3441,13 +3441,39 @@ static const ProtobufCFieldDescriptor novitai__v1__get_instance_access_response_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "system_log_url",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, system_log_url),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instance_log_url",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__GetInstanceAccessResponse, instance_log_url),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__get_instance_access_response__field_indices_by_name[] = {
   7,   /* field[7] = endpoints */
   0,   /* field[0] = instance_id */
+  9,   /* field[9] = instance_log_url */
   3,   /* field[3] = jupyter_url */
   1,   /* field[1] = ssh_command */
   2,   /* field[2] = ssh_password */
+  8,   /* field[8] = system_log_url */
   6,   /* field[6] = terminal_password */
   4,   /* field[4] = terminal_url */
   5,   /* field[5] = terminal_user */
@@ -3455,7 +3481,7 @@ static const unsigned novitai__v1__get_instance_access_response__field_indices_b
 static const ProtobufCIntRange novitai__v1__get_instance_access_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor novitai__v1__get_instance_access_response__descriptor =
 {
@@ -3465,7 +3491,7 @@ const ProtobufCMessageDescriptor novitai__v1__get_instance_access_response__desc
   "Novitai__V1__GetInstanceAccessResponse",
   "novitai.v1",
   sizeof(Novitai__V1__GetInstanceAccessResponse),
-  8,
+  10,
   novitai__v1__get_instance_access_response__field_descriptors,
   novitai__v1__get_instance_access_response__field_indices_by_name,
   1,  novitai__v1__get_instance_access_response__number_ranges,

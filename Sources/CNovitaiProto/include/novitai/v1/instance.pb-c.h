@@ -608,10 +608,12 @@ struct  Novitai__V1__GetInstanceAccessResponse
   ProtobufCBinaryData terminal_password;
   size_t n_endpoints;
   Novitai__V1__Endpoint **endpoints;
+  ProtobufCBinaryData system_log_url;
+  ProtobufCBinaryData instance_log_url;
 };
 #define NOVITAI__V1__GET_INSTANCE_ACCESS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__get_instance_access_response__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, {0,NULL}, {0,NULL} }
 
 
 struct  Novitai__V1__GetInstanceMetricsRequest

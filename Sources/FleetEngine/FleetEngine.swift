@@ -55,6 +55,7 @@ package final class FleetEngine: Sendable {
             group.addTask { await self.policies.run() }
             group.addTask { await self.usage.run() }
             group.addTask { await self.spot.run() }
+            group.addTask { await self.spot.runMigrations() }
             group.addTask { await self.webhooks?.run() }
         }
     }

@@ -53,7 +53,11 @@ final class PolicyRunner: Sendable {
         guard self.world.view.control.observation == nil else { return }
         let instances = self.world.view.workableInstances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
-        let due = instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
+        let now = self.world.clock.now
+        let nearIdle = instances.filter { instance in instance.idleStopDue(times).map { Instance.readsUsage(before: $0, at: now) } ?? false }
+        self.usage.watch(only: Set(nearIdle.map(\.id)))
+        let renewals = self.world.view.workableInstances.compactMap { instance in self.renewal(of: instance).map { (instance.id, $0) } }
+        let due = renewals + instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
         await withTaskGroup(of: Void.self) { group in
             for (position, (id, commit)) in due.enumerated() where !Task.isCancelled {
                 if position >= EngineLimits.policyWritesAtOnceMax { await group.next() }
@@ -62,10 +66,22 @@ final class PolicyRunner: Sendable {
         }
     }
 
+    private func renewal(of instance: Instance) -> Commit? {
+        guard instance.billing?.endedRenewalMonths != nil else { return nil }
+        var random = self.world.random
+        let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+        return self.admission.renewalAgain(subject, jobID: .random(using: &random), at: self.world.clock.now)
+    }
+
     private func commit(for instance: Instance, _ times: ServiceTimes) -> Commit? {
         let now = self.world.clock.now
+        let reading = self.usage.reading(of: instance.id)
+        var times = times
+        if let due = instance.idleStopDue(times), Instance.needsUsage(before: due, at: now), reading?.allowsPlan(at: now) != true {
+            times.isIdleUnproven = true
+        }
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: self.usage.reading(of: instance.id)?.busyAt,
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: reading?.busyAt,
             times: times,
             isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
         {
@@ -74,7 +90,7 @@ final class PolicyRunner: Sendable {
         guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil,
             self.world.believesClock
         else { return nil }
-        if action.cause == .idle, instance.asksForUsage, self.usage.reading(of: instance.id)?.allowsStop(at: now) != true { return nil }
+        if action.cause == .idle, instance.asksForUsage, reading?.allowsStop(at: now) != true { return nil }
         var random = self.world.random
         let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
         return self.admission.automatic(subject, jobID: .random(using: &random), times: times, at: now)

@@ -8,15 +8,31 @@ final class UsageRunner: Sendable {
     /// Readings under way at a time: they are no hurry, and share the call budget with everything else.
     private static let atOnceMax = 4
 
+    /// A machine that is near its stop.
+    private struct Watch {
+        var triedAt: Timestamp?
+        /// The last that there was: one that fails takes nothing away from it but time.
+        var reading: UsageReading?
+        /// Somebody has been told that it cannot be read.
+        var isUnknown = false
+    }
+
     private let world: World
-    /// Of machines that are near their stop alone.
-    private let readings = Mutex<[InstanceID: UsageReading]>([:])
+    private let watches = Mutex<[InstanceID: Watch]>([:])
 
     init(world: World) {
         self.world = world
     }
 
-    func reading(of id: InstanceID) -> UsageReading? { self.readings.withLock { $0[id] } }
+    func reading(of id: InstanceID) -> UsageReading? { self.watches.withLock { $0[id]?.reading } }
+
+    /// These are near their stop, and no others.
+    func watch(only ids: Set<InstanceID>) {
+        self.watches.withLock { watches in
+            watches = watches.filter { ids.contains($0.key) }
+            for id in ids where watches[id] == nil { watches[id] = Watch() }
+        }
+    }
 
     /// Returns when cancelled.
     func run() async {
@@ -26,40 +42,43 @@ final class UsageRunner: Sendable {
         }
     }
 
+    /// Who has waited longest is read first, so that machines whose readings fail keep no other from being read.
     private func look() async {
-        guard self.world.view.control.observation == nil else { return }
         let now = self.world.clock.now
-        let near = self.world.view.workableInstances.compactMap { instance in instance.usageWindow(at: now).map { (instance, $0) } }
-        let ids = Set(near.map(\.0.id))
-        let known = self.readings.withLock { readings in
-            readings = readings.filter { ids.contains($0.key) }
-            return readings
-        }
-        let due = near.filter { instance, _ in known[instance.id].map { now >= $0.readAt + Self.interval } ?? true }
-            .sorted { ($0.0.nextAction?.at ?? now, $0.0.id) < ($1.0.nextAction?.at ?? now, $1.0.id) }
+        let due = self.watches.withLock { $0 }.filter { $0.value.triedAt.map { now >= $0 + Self.interval } ?? true }
+            .sorted { ($0.value.triedAt ?? Timestamp(seconds: 0), $0.key) < ($1.value.triedAt ?? Timestamp(seconds: 0), $1.key) }
         await withTaskGroup(of: Void.self) { group in
-            for (position, (instance, window)) in due.enumerated() where !Task.isCancelled {
+            for (position, (id, _)) in due.enumerated() where !Task.isCancelled {
                 if position >= Self.atOnceMax { await group.next() }
-                group.addTask { await self.read(instance, in: window) }
+                group.addTask { await self.read(id) }
             }
         }
     }
 
-    private func read(_ instance: Instance, in window: MetricWindow) async {
-        guard let id = instance.upstream?.id, let percent = instance.policies?.idlePercent else { return }
-        var reading = UsageReading(readAt: window.end, busyAt: nil, isWhole: false)
-        var reason = "the provider's metrics have gaps"
+    private func read(_ id: InstanceID) async {
+        let now = self.world.clock.now
+        self.watches.withLock { $0[id]?.triedAt = now }
+        guard let instance = self.world.view.instance(id), let window = instance.usageWindow(at: now), let upstream = instance.upstream?.id,
+            let percent = instance.policies?.idlePercent
+        else { return }
         do throws(CloudError) {
-            let metrics = try await self.world.cloud.metrics(
-                of: id, in: window, call: self.world.call(.sweep, requestID: instance.id.rawValue))
-            reading = metrics.usage(busyFrom: percent, isCPU: instance.spec.isCPU, in: window)
+            let metrics = try await self.world.cloud.metrics(of: upstream, in: window, call: self.world.call(.sweep, requestID: id.rawValue))
             self.world.upstreamAnswered(nil)
+            let reading = metrics.usage(busyFrom: percent, isCPU: instance.spec.isCPU, in: window)
+            self.watches.withLock { $0[id]?.reading = reading }
+            self.tell(id, reading.isWhole || reading.busyAt != nil ? nil : "the provider's metrics have gaps")
         } catch {
-            reason = error.description
             self.world.upstreamAnswered(error)
+            self.tell(id, error.description)
         }
-        if !reading.isWhole, reading.busyAt == nil { self.world.report(.usageUnknown(instance.id, reason)) }
-        let read = reading
-        self.readings.withLock { $0[instance.id] = read }
+    }
+
+    /// Once for each time that it begins.
+    private func tell(_ id: InstanceID, _ failure: String?) {
+        let wasKnown = self.watches.withLock { watches in
+            defer { watches[id]?.isUnknown = failure != nil }
+            return watches[id]?.isUnknown == false
+        }
+        if let failure, wasKnown { self.world.report(.usageUnknown(id, failure)) }
     }
 }

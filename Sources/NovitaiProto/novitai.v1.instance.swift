@@ -1110,6 +1110,8 @@ extension NovitaiV1 {
         /// use, though nobody says so. 1 to 100. 0: as the server is set up. Where the metrics cannot be read or have gaps the machine is not
         /// stopped for being idle. A lease is kept by TouchInstance alone.
         package var idlePercent: UInt32 = 0
+        /// The metrics do not matter, however the server is set up.
+        package var neverIdlePercent: Bool = false
         package init() {}
     }
 }
@@ -1136,6 +1138,7 @@ extension NovitaiV1.InstancePolicies {
         self.lease = try unsafe Wire.message(c.pointee.lease, GoogleProtobuf.Duration.init(reading:))
         self.spotRecovery = unsafe NovitaiV1.SpotRecovery(rawValue: c.pointee.spot_recovery)
         self.idlePercent = unsafe c.pointee.idle_percent
+        self.neverIdlePercent = unsafe c.pointee.never_idle_percent != 0
     }
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__InstancePolicies> {
@@ -1148,6 +1151,7 @@ extension NovitaiV1.InstancePolicies {
         if let value = self.lease { try unsafe c.pointee.lease = value.write(in: arena) }
         unsafe c.pointee.spot_recovery = self.spotRecovery.rawValue
         unsafe c.pointee.idle_percent = self.idlePercent
+        unsafe c.pointee.never_idle_percent = self.neverIdlePercent ? 1 : 0
         return unsafe c
     }
 }

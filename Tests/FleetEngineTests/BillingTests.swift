@@ -108,6 +108,21 @@ struct BillingTests {
             await universe.sleep(.seconds(60))
             #expect(Self.renewalCalls(universe) > 1, "it is called off")
             #expect(try await universe.instance(id)?.state == .deleting)
+            // Who takes the delete back wants it renewed as before.
+            #expect(try await universe.instance(id)?.billing?.autoRenewMonths == 0)
+            let job = try #require(try await universe.instance(id)?.jobID)
+            while true {
+                do {
+                    _ = try await universe.running().mutations.cancel(
+                        job, request: RequestKey(tenant: .default, method: "cancel", requestID: "c"), payloadDigest: [1], actor: "op")
+                    break
+                } catch let error as FleetError where error.code == .invalidState || error.code == .contention {
+                    await universe.sleep(.milliseconds(500))
+                }
+            }
+            await universe.sleep(.seconds(60))
+            let kept = try #require(try await universe.instance(id))
+            #expect(kept.state == .running && kept.billing?.autoRenewMonths == 1 && kept.billing?.endedRenewalMonths == nil)
         }
     }
 

@@ -31,7 +31,8 @@ struct PolicyRunnerTests {
 
     @Test("A machine that the provider's metrics show busy is not idle; once they show it idle it is, and it is not stopped without them")
     func busy() throws {
-        try Self.play(InstancePolicies(idleStop: .seconds(1200), idlePercent: 10)) { universe, instance in
+        let policies = InstancePolicies(idleStop: .seconds(1200), idlePercent: 10, maxLifetime: .seconds(20_000))
+        try Self.play(policies) { universe, instance in
             let machine = try #require(instance.upstream?.id.rawValue)
             await universe.sleep(.seconds(4000))
             let busy = try #require(try await universe.instance(instance.id))
@@ -45,6 +46,20 @@ struct PolicyRunnerTests {
             await universe.sleep(.seconds(900))
             let stopped = try #require(try await universe.instance(instance.id))
             #expect(stopped.state == .stopped && stopped.stateReason == .policy)
+        }
+    }
+
+    @Test("What its metrics do not prove idle is ended by its other policies all the same")
+    func unproven() throws {
+        try Self.play(InstancePolicies(idleStop: .seconds(600), idlePercent: 10, maxLifetime: .seconds(7200))) { universe, instance in
+            universe.arm(ProviderFault(.html(status: 502), on: .getMetrics, times: nil))
+            await universe.sleep(.seconds(6600))
+            let before = try await universe.instance(instance.id)
+            await universe.sleep(.seconds(900))
+            let after = try await universe.instance(instance.id)
+            #expect(before?.state == .running && after?.state == .deleted)
+            let told = universe.trace.all.filter { $0.contains("unknown: ") && $0.contains("use of") }
+            #expect(told.count == 1, "said once, not with each reading")
         }
     }
 

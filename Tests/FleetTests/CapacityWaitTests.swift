@@ -195,6 +195,10 @@ struct CapacityWaitTests {
             funds: Funds(balance: .dollars(1), readAt: noon), otherHourlySpend: MicroUSD(micros: 700_000))
         #expect(stepper.placed(planner: Self.planner(isAvailable: true), outlook: poor).call != nil, "it was judged when it was accepted")
         stepper.job.heldUntil = noon
+        // The balance was read before the hold ended: it is read again first.
+        let waiting = stepper.placed(planner: Self.planner(isAvailable: true), outlook: poor)
+        #expect(waiting.call == nil && waiting.job?.state == .waiting && waiting.job?.waitsForBalance == true)
+        stepper.job.heldUntil = noon - .seconds(1)
         let refused = stepper.placed(planner: Self.planner(isAvailable: true), outlook: poor)
         #expect(refused.call == nil && refused.job?.isInCapacityLine == mayWait)
         #expect(mayWait || (refused.job?.errorReason == "REFUSED" && refused.instance?.state == .failed))

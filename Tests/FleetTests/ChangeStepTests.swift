@@ -287,34 +287,36 @@ struct ChangeStepTests {
         #expect(cancelled.job.state == .cancelled && cancelled.instance.state == .running)
     }
 
-    @Test("A delete ends the renewal of paid months, and what calls it off asks for the renewal again", arguments: [true, false])
-    func renewalAgain(byPolicy: Bool) throws {
+    @Test("A delete ends the renewal of paid months, and once nobody wants it any more the renewal is asked for again, whatever comes between")
+    func renewalAgain() throws {
+        let admission = Admission(settings: FleetSettings())
         var job = Job.sample(.deleteInstance, .confirm)
         job.noteCall(at: noon)
-        if byPolicy { job.cause = .leaseLapsed }
         var instance = Instance.sample(.deleting)
-        (instance.desiredState, instance.policies) = (.deleted, InstancePolicies(lease: .seconds(3600)))
-        instance.billing = BillingFacts(autoRenewMonths: 2)
+        (instance.desiredState, instance.billing) = (.deleted, BillingFacts(autoRenewMonths: 2))
         let result = JobStepper.sample(job, instance).sent(CloudError(.money, "monthly"))
         let (kept, shown) = (try #require(result.job), try #require(result.instance))
-        #expect(shown.billing?.autoRenewMonths == 0, "it does not renew itself any more")
-        let commit: Commit
-        if byPolicy {
-            var touched = shown
-            touched.touchedAt = noon
-            guard case .decided(let end) = JobStepper.sample(kept, touched).plan() else { return unexpected("still due") }
-            commit = end.commit
-        } else {
-            commit = try Admission(settings: FleetSettings()).cancel(
-                kept.id, Admission.Subject(instance: shown, jobs: [kept]), on: .sample()
-            ).commit
+        #expect(shown.billing?.autoRenewMonths == 0 && shown.billing?.endedRenewalMonths == 2, "it does not renew itself any more")
+        // A second refusal forgets nothing.
+        let second = JobStepper.sample(job, shown).sent(CloudError(.money, "monthly")).instance ?? shown
+        #expect(second.billing == shown.billing)
+        func again(_ instance: Instance, _ jobs: [Job] = []) -> Commit? {
+            admission.renewalAgain(Admission.Subject(instance: instance, jobs: jobs), jobID: JobID(rawValue: "j-renew"), at: noon)
         }
-        let renewal = try #require(commit.jobs.last?.job)
-        #expect(commit.jobs.count == 2 && renewal.type == .changeBilling && renewal.billing == BillingChange(autoRenewMonths: 2))
-        #expect(commit.instances.map(\.jobID) == [renewal.id] && commit.instances.map(\.state) == [.running])
-        // Nothing was called off for one that renewed nothing.
-        instance.billing = BillingFacts(autoRenewMonths: 0)
-        #expect(JobStepper.sample(job, instance).sent(CloudError(.money, "monthly")).job?.endedRenewalMonths == nil)
+        #expect(again(shown) == nil, "it is to be deleted")
+        let back = try admission.cancel(kept.id, Admission.Subject(instance: shown, jobs: [kept]), on: .sample()).instance
+        #expect(again(back, [.sample(.stopInstance, .send)]) == nil, "it waits for other work")
+        let commit = try #require(again(back))
+        let (renewal, asked) = (try #require(commit.jobs.first?.job), try #require(commit.instances.first))
+        #expect(renewal.type == .changeBilling && renewal.billing == BillingChange(autoRenewMonths: 2) && asked.jobID == renewal.id)
+        // Done, it is not asked for again; nor when the provider refuses it, or somebody has said something else.
+        for error in [nil, CloudError(.invalidRequest, "no")] {
+            var sent = renewal
+            sent.step = .confirm
+            let end = JobStepper.sample(sent, asked).termsOrdered(error)
+            #expect(end.job?.state == (error == nil ? .succeeded : .failed))
+            #expect(end.instance?.billing?.endedRenewalMonths == nil && end.instance?.billing?.autoRenewMonths == (error == nil ? 2 : 0))
+        }
     }
 
     @Test(

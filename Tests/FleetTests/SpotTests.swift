@@ -81,6 +81,16 @@ struct SpotRuleTests {
         #expect(result.job?.state == .failed && result.instance?.replacement == nil)
     }
 
+    @Test("A caller's move that is given up while the machine hangs keeps the wish that it runs; one that left it stopped does not")
+    func givenUp() throws {
+        var job = Job.sample(.migrateInstance, .confirm)
+        (job.migration, job.firstSentAt) = (.move, noon - FleetSettings().startupTimeout)
+        for (status, desired) in [("migrating", DesiredState.running), ("exited", .stopped)] {
+            let result = JobStepper.sample(job, .sample(.migrating, status: status)).migrated(.sample("m1", status), jobs: [])
+            #expect(result.job?.state == .failed && result.instance?.desiredState == desired, "\(status)")
+        }
+    }
+
     @Test("A recovery for which a ceiling leaves no room says so in the instance, once")
     func noRoom() throws {
         let reached = CeilingReached(ceiling: .instances, limit: 1, inUse: 1, requested: 1)

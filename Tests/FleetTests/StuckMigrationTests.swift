@@ -47,6 +47,7 @@ struct StuckMigrationTests {
             ("a newer one under way", [Self.move("running", at: later, id: "u2"), Self.move("fail")], false),
             ("another of the same second", [Self.move("running", id: "u2"), Self.move("fail")], false),
             ("one of an unknown time", [Self.move("pending", at: nil, id: "u2"), Self.move("fail")], false),
+            ("a newer one of a kind that is not known", [Self.move("running", at: later, kind: nil, id: "u2"), Self.move("fail")], false),
             ("an older one that succeeded", [Self.move("fail", at: later, id: "u2"), Self.move("success")], true),
         ]
         for (name, jobs, isEvidence) in cases { #expect((self.recovery(jobs) != nil) == isEvidence, "\(name)") }
@@ -75,6 +76,8 @@ struct StuckMigrationTests {
         ]
         #expect(self.recovery(failed) != nil)
         for (name, instance) in kept { #expect(self.recovery(failed, of: instance) == nil, "\(name)") }
+        let ahead = changed { $0.recoveries = [noon + .seconds(86_400)] }
+        #expect(self.recovery(failed, of: ahead) != nil, "a clock that was ahead has entered that")
         #expect(self.recovery(failed, own: [.sample(.startInstance, .confirm)]) == nil, "a job of ours sees to it")
         #expect(self.recovery(failed, standard: nil) == nil, "MIGRATION_ENABLED=false")
         #expect(self.recovery(failed, watchedSince: noon - .seconds(10)) == nil, "the server has just begun")

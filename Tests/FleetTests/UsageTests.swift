@@ -1,5 +1,6 @@
-import Fleet
 import Testing
+
+@testable import Fleet
 
 @Suite("Use by the provider's metrics")
 struct UsageTests {
@@ -68,6 +69,7 @@ struct UsageTests {
         #expect(usage.busyAt == reading.busyAt.map { noon + .seconds($0) } && usage.isWhole == reading.isWhole)
         #expect(usage.allowsStop(at: noon + .seconds(989)) == reading.isWhole)
         #expect(!usage.allowsStop(at: noon + .seconds(990)), "it may have been used since")
+        #expect(usage.allowsPlan(at: noon + .seconds(1139)) == reading.isWhole && !usage.allowsPlan(at: noon + .seconds(1140)))
     }
 
     private static func idle(_ percent: Int? = 10, after seconds: Int = 1200) -> Instance {
@@ -81,24 +83,42 @@ struct UsageTests {
         Admission.upkeep(of: instance, touchedAt: nil, busyAt: busyAt, at: now)?.instances.first ?? instance
     }
 
-    @Test("Metrics are read from just before the warning on, and of the whole idle time", arguments: [(839, false), (840, true), (5000, true)])
-    func near(seconds: Int, isRead: Bool) throws {
+    @Test(
+        "Metrics are read from just before the warning on, and from the warning on the stop needs them",
+        arguments: [(839, false, false), (840, true, false), (899, true, false), (900, true, true), (5000, true, true)])
+    func near(seconds: Int, isRead: Bool, isNeeded: Bool) throws {
         let now = noon + .seconds(seconds)
-        let instance = Self.planned(Self.idle(), at: noon)
-        let window = instance.usageWindow(at: now)
-        #expect((window != nil) == isRead && Self.planned(Self.idle(nil), at: noon).usageWindow(at: now) == nil)
-        guard let window else { return }
+        let due = try #require(Self.idle().idleStopDue(ServiceTimes()))
+        #expect(Instance.readsUsage(before: due, at: now) == isRead && Instance.needsUsage(before: due, at: now) == isNeeded)
+        let window = try #require(Self.idle().usageWindow(at: now))
         #expect(window.end == now && window.start == max(noon, now - .seconds(1500)) && window.interval == MetricWindow.intervalMin)
-        var stopped = instance
-        stopped.nextAction = nil
-        #expect(stopped.usageWindow(at: now) == nil)
     }
 
-    @Test("A day and more is looked at in points that are further apart")
+    @Test("They are read for nothing else", arguments: [InstanceState.stopped, .starting, .deleting])
+    func notNear(_ state: InstanceState) {
+        var instance = Self.idle()
+        #expect(Self.idle(nil).idleStopDue(ServiceTimes()) == nil)
+        instance.state = state
+        #expect(instance.idleStopDue(ServiceTimes()) == nil)
+    }
+
+    @Test("What is not proven idle is as if it had no idle stop: nothing else waits for it")
+    func unproven() throws {
+        var instance = Self.idle()
+        instance.policies?.maxLifetime = .seconds(3000)
+        var times = ServiceTimes()
+        #expect(instance.judgeNextAction(times)?.cause == .idle)
+        times.isIdleUnproven = true
+        #expect(instance.judgeNextAction(times)?.cause == .lifetime)
+    }
+
+    @Test("A day and more is looked at in points that are further apart, and a week at most")
     func long() throws {
-        let instance = Self.planned(Self.idle(after: 7 * 86_400), at: noon)
-        let window = try #require(instance.usageWindow(at: noon + .seconds(7 * 86_400)))
+        let window = try #require(Self.idle(after: 7 * 86_400).usageWindow(at: noon + .seconds(7 * 86_400)))
         #expect((.seconds(400)...(.seconds(430))).contains(window.interval))
+        let longer = InstancePolicies(idleStop: .seconds(8 * 86_400), idlePercent: 10)
+        #expect(SpecRules.violations(of: longer, at: noon).map(\.field) == ["policies.idle_stop"])
+        #expect(SpecRules.violations(of: InstancePolicies(idleStop: .seconds(8 * 86_400)), at: noon) == [])
     }
 
     @Test("What is busy puts off the stop for being idle, and no lease")

@@ -150,6 +150,8 @@ def test_the_default_of_the_server_and_the_command_line(api, start, connect, sim
     client = connect(server)
     plain = create(api, client, "plain").instance.policies
     assert plain.idle_stop.seconds == 300 and plain.idle_percent == 15
+    touched = create(api, client, "touched", never_idle_percent=True).instance.policies
+    assert touched.idle_stop.seconds == 300 and touched.idle_percent == 0 and touched.never_idle_percent
     never = create(api, client, "never", never_idle_stop=True).instance.policies
     assert not never.HasField("idle_stop") and never.idle_percent == 0
     create_cli = ["instances", "create", "--name", "cli", "--product", "RTX 4090 24GB", "--image", "registry.example/worker:1", "--lease", "30m"]

@@ -30,8 +30,12 @@ struct PayloadTests {
     private static let placement = Placement(
         productID: "p", productName: odd, clusterID: "c", clusterName: "US", billingMode: .spot, hourlyPrice: MicroUSD(micros: .max))
     private static let action = NextAction(kind: .delete, cause: .lifetime, at: time)
-    private static let billing = BillingFacts(
-        paidUntil: time, autoRenewMonths: 12, autoMigration: AutoMigration(isOn: true, includesSystemDisk: false))
+    private static let billing = {
+        var facts = BillingFacts(
+            paidUntil: time, autoRenewMonths: 12, autoMigration: AutoMigration(isOn: true, includesSystemDisk: false))
+        facts.endedRenewalMonths = 12
+        return facts
+    }()
 
     private static var spec: InstanceSpec {
         InstanceSpec(
@@ -90,7 +94,7 @@ struct PayloadTests {
         job.refusedCandidates = [self.placement.candidate]
         (job.capacityWaitSince, job.capacityWaitEndedAt, job.firstSentAt) = (self.time, self.time, self.time)
         (job.heldUntil, job.isRestored) = (self.time, true)
-        (job.createCallsBefore, job.endedRenewalMonths) = (3, 12)
+        job.createCallsBefore = 3
         (job.acknowledgedAt, job.blindSince, job.endedAt) = (self.time, self.time, self.time)
         var update = MachineUpdate(parts: [.edit, .upgrade], before: self.spec)
         (update.mayHaveGrown, update.mayHaveResetSince, update.bringsEnvironment) = (true, self.time, false)

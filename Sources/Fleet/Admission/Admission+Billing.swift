@@ -32,6 +32,26 @@ extension Admission {
         return Admitted(commit: commit, instance: instance, job: job)
     }
 
+    /// The commit that asks once more for the renewal that a delete has ended; nil while it is to be deleted, and when there is nothing to ask for.
+    package func renewalAgain(_ subject: Subject, jobID: JobID, at now: Timestamp) -> Commit? {
+        var instance = subject.instance
+        guard let months = instance.billing?.endedRenewalMonths, subject.jobs.isEmpty, instance.desiredState != .deleted,
+            instance.state == .running || instance.state == .stopped
+        else { return nil }
+        var job = Job(
+            id: jobID, type: .changeBilling, tenant: instance.tenant, instanceID: instance.id, step: .send, requestID: "", createdAt: now)
+        job.billing = BillingChange(autoRenewMonths: months)
+        instance.jobID = job.id
+        instance.updatedAt = now
+        let entry = AuditEntry(
+            at: now, tenant: instance.tenant, actor: AuditEntry.automatic, action: "RenewAgain", cause: "DELETE_CALLED_OFF",
+            effect: BillingChange(autoRenewMonths: months).effect, instanceID: instance.id, jobID: job.id,
+            upstreamID: instance.upstream?.id, hourlyPrice: instance.placement?.hourlyPrice)
+        return Commit(
+            guards: [.permitted(.obey), .instance(instance.id, subject.instance.revision)], instances: [instance],
+            jobs: [Commit.JobWrite(job)], audit: [entry])
+    }
+
     private static func checkBillingState(of subject: Subject, for change: BillingChange) throws(FleetError) {
         let instance = subject.instance
         guard instance.desiredState != .deleted, instance.state == .running || instance.state == .stopped else {

@@ -82,13 +82,11 @@ extension Admission {
         if job.cause?.isRecovery == true { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
         if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
-        let renewal = job.renewalAgain(id: occasion.jobID, requestID: occasion.request.requestID, at: occasion.now)
-        instance.jobID = renewal?.id ?? remaining.last?.id ?? job.id
+        instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now
         var commit = Commit(
             guards: [.requestIsNew(occasion.request), .permitted(.obey), .instance(instance.id, subject.instance.revision)],
-            instances: [instance], jobs: [Commit.JobWrite(ended)] + (renewal.map { [Commit.JobWrite($0)] } ?? []),
-            request: occasion.record(of: instance.id, job: job.id),
+            instances: [instance], jobs: [Commit.JobWrite(ended)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: ended, effect: "the job is cancelled\(rest)")])
         // The machine may be being given the new environment: it is the one that a later container is made with.
         if !job.isUncalled, job.update?.parts.first == .upgrade, job.update?.bringsEnvironment == true {

@@ -71,6 +71,8 @@ struct Restoration: Sendable {
             instance.askedPlacements?.removeAll { $0.attempt >= replacement.fromAttempt }
             instance.replacement = nil
         }
+        // Nothing is bought on its word, and somebody may have ended the renewal since.
+        instance.billing?.endedRenewalMonths = nil
         if remaining.isEmpty { instance.revertToUpstream(because: .external, "the database was put back") }
         if !remaining.contains(where: { $0.type == .deleteInstance }) {
             instance.desiredState = instance.restingState

@@ -6,11 +6,15 @@ package struct BillingFacts: Hashable, Sendable, Codable {
     package var autoRenewMonths: Int?
     /// Moved by the provider by itself, as last asked for here. Nil: nobody has said so here.
     package var autoMigration: AutoMigration?
+    /// The renewal that a delete has ended, since the provider keeps a machine that renews itself: months that are asked for again once nobody
+    /// wants it deleted any more. Nil: none, or it has been asked for.
+    package var endedRenewalMonths: Int?
 
     package init(paidUntil: Timestamp? = nil, autoRenewMonths: Int? = nil, autoMigration: AutoMigration? = nil) {
         self.paidUntil = paidUntil
         self.autoRenewMonths = autoRenewMonths
         self.autoMigration = autoMigration
+        self.endedRenewalMonths = nil
     }
 }
 

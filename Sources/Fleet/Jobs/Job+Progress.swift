@@ -32,16 +32,6 @@ extension Job {
     /// The call that was noted last has certainly done nothing.
     mutating func withdrawCall() { self.callsTaken = self.callsTaken.map { $0 - 1 } }
 
-    /// What asks the provider once more for the renewal that this delete has ended; nil when it has ended none.
-    func renewalAgain(id: JobID, requestID: String, at now: Timestamp) -> Job? {
-        guard let months = self.endedRenewalMonths else { return nil }
-        var job = Job(
-            id: id, type: .changeBilling, tenant: self.tenant, instanceID: self.instanceID, step: .send, requestID: requestID,
-            cause: self.cause, trace: self.trace, createdAt: max(now, self.createdAt + .microseconds(1)))
-        job.billing = BillingChange(autoRenewMonths: months)
-        return job
-    }
-
     /// A machine that the provider takes back cannot wait: what is done for it goes ahead of everything, as what ends spending does.
     package var priority: Int { self.cause == .spotReclaim ? JobType.priorities.lowerBound : self.type.priority }
 

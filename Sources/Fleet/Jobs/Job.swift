@@ -148,9 +148,6 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var upstreamJobsBefore: [UpstreamJobID]?
     /// The same: since when the provider's jobs cannot be read; nil while they can.
     package var blindSince: Timestamp?
-    /// Of a delete alone: the months of an automatic renewal that it has ended, since the provider keeps a machine that renews itself. Nil: it
-    /// has ended none.
-    package var endedRenewalMonths: Int?
     /// The job that failed to do the same.
     package var retryOf: JobID?
     /// The span of the call that asked for it; nil without one, and in rows of releases that knew no traces.
@@ -196,7 +193,6 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.billing = nil
         self.upstreamJobsBefore = nil
         self.blindSince = nil
-        self.endedRenewalMonths = nil
         self.retryOf = nil
         self.trace = trace
         self.createdAt = createdAt

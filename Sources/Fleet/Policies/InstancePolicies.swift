@@ -33,6 +33,8 @@ extension SpecRules {
     /// Ours: less would stop what is in use, more is no policy.
     package static let policyDurationMax: Duration = .seconds(366 * 86_400)
     package static let policyDurationMin: Duration = .seconds(60)
+    /// Of an idle time by metrics: a provider that keeps them for less would never show a machine idle for so long.
+    package static let measuredIdleMax: Duration = .seconds(7 * 86_400)
 
     /// - Parameter now: what is to happen at a time must lie ahead.
     package static func violations(of policies: InstancePolicies, at now: Timestamp) -> [FieldViolation] {
@@ -45,6 +47,9 @@ extension SpecRules {
         }
         if let percent = policies.idlePercent {
             if !(1...100).contains(percent) { found.append(FieldViolation("policies.idle_percent", "must be 1 to 100")) }
+            if policies.idleStop.map({ $0 > self.measuredIdleMax }) ?? false {
+                found.append(FieldViolation("policies.idle_stop", "must be at most 7 days with idle_percent"))
+            }
         }
         for (name, time) in [("stop_at", policies.stopAt), ("delete_at", policies.deleteAt)] {
             guard let time, time <= now || time > now + self.policyDurationMax else { continue }

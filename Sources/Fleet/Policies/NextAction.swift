@@ -25,6 +25,8 @@ package struct ServiceTimes: Hashable, Sendable {
     /// A database from the past was activated then: what was to happen at a time before may have been done, and undone, and signs of use
     /// have been lost. Nil: never.
     package var activatedAt: Timestamp?
+    /// Of one instance: it is near its stop for being idle, and the provider's metrics do not say that it is. Then it is as if it were not.
+    package var isIdleUnproven = false
 
     package init(servingSince: Timestamp? = nil, record: ServiceRecord = ServiceRecord(), activatedAt: Timestamp? = nil) {
         self.servingSince = servingSince
@@ -43,7 +45,7 @@ extension Instance {
         guard self.desiredState != .deleted, !self.state.isFinal, !self.isOrphan else { return nil }
         // Whatever is wanted: a start that was given up may have come late, and what runs is billed.
         let mayStop = self.state == .running
-        let stops: [JobCause] = mayStop ? [.idle, .leaseLapsed, .schedule] : []
+        let stops: [JobCause] = mayStop ? (times.isIdleUnproven ? [] : [.idle]) + [.leaseLapsed, .schedule] : []
         // A lease begins with a machine.
         let leases: [JobCause] = self.upstream == nil ? [] : [.leaseLapsed]
         let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule] + leases
@@ -64,6 +66,12 @@ extension Instance {
             self.wanted(.stop, .schedule, ServiceTimes()),
         ]
         return ends.contains { end in end.map { $0.at <= now } ?? false }
+    }
+
+    /// When it is to be stopped for being idle, if the provider's metrics say so too; nil when they are not asked, or it is not to be stopped.
+    package func idleStopDue(_ times: ServiceTimes) -> Timestamp? {
+        guard self.asksForUsage, self.desiredState != .deleted, self.state == .running, !self.isOrphan else { return nil }
+        return self.wanted(.stop, .idle, times)?.at
     }
 
     private func wanted(_ kind: NextAction.Kind, _ cause: JobCause, _ times: ServiceTimes) -> NextAction? {

@@ -3,8 +3,10 @@
 package struct UsageReading: Hashable, Sendable {
     /// The provider answers a minute behind, and its points may be as far apart as that.
     static let gapMax: Duration = .seconds(300)
-    /// What was read longer ago may have changed.
-    package static let ageMax: Duration = .seconds(90)
+    /// Nothing is stopped by what was read longer ago: a reading and a half.
+    static let ageMax: Duration = .seconds(90)
+    /// Nor planned by what was read longer ago: two readings may fail in between.
+    static let planAgeMax: Duration = .seconds(240)
 
     package var readAt: Timestamp
     /// When it was last busy; nil: at no time that was looked at.
@@ -17,6 +19,9 @@ package struct UsageReading: Hashable, Sendable {
         self.busyAt = busyAt
         self.isWhole = isWhole
     }
+
+    /// Whether by it the machine is to be stopped for being idle soon, and is warned of that.
+    package func allowsPlan(at now: Timestamp) -> Bool { self.isWhole && now < self.readAt + Self.planAgeMax }
 
     /// Whether by it the machine may be stopped for being idle. When it was busy stands in the instance, whose time is another then.
     package func allowsStop(at now: Timestamp) -> Bool { self.isWhole && now < self.readAt + Self.ageMax }
@@ -53,11 +58,15 @@ extension Instance {
     /// It is stopped for being idle only when the provider's metrics say so too.
     package var asksForUsage: Bool { self.policies?.idleStop != nil && self.policies?.idlePercent != nil }
 
-    /// Of which time metrics are to be read now; nil: of none, since nothing depends on them soon.
+    /// - Parameter due: see `idleStopDue`.
+    package static func readsUsage(before due: Timestamp, at now: Timestamp) -> Bool { now >= due - self.warningLead - self.usageLead }
+
+    /// From here on the stop counts only with a reading that says so.
+    package static func needsUsage(before due: Timestamp, at now: Timestamp) -> Bool { now >= due - self.warningLead }
+
+    /// Of which time its metrics say whether it is idle; nil when they are not asked.
     package func usageWindow(at now: Timestamp) -> MetricWindow? {
-        guard self.asksForUsage, let idleStop = self.policies?.idleStop, let action = self.nextAction, action.kind == .stop,
-            action.cause == .idle, now >= action.at - Self.warningLead - Self.usageLead
-        else { return nil }
+        guard self.asksForUsage, let idleStop = self.policies?.idleStop else { return nil }
         let start = max(self.runningSince ?? self.createdAt, now - idleStop - UsageReading.gapMax)
         return MetricWindow(start: start, end: now, interval: (now - start) / Self.usagePointsMax)
     }

@@ -23,7 +23,8 @@ package enum RecoveryBudget {
 
     /// When the next attempt may be made; nil: not before the window has passed, or somebody asks for it.
     static func nextAttempt(after attempts: [Timestamp], at now: Timestamp) -> Timestamp? {
-        let recent = attempts.filter { now - $0 < self.window }
+        // One of tomorrow was written down by a clock that was ahead.
+        let recent = attempts.filter { now - $0 < self.window && $0 <= now + ClockDoubt.skewMax }
         guard recent.count < self.attemptsMax else { return nil }
         guard let last = recent.last else { return now }
         return last + self.spacing * (1 << (recent.count - 1))

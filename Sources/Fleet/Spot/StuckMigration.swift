@@ -15,7 +15,9 @@ package enum StuckMigration {
         let moves = jobs.filter { $0.machineID == machine && ($0.kind == .migration || $0.kind == .automaticMigration) }
         let failed = moves.filter(\.isFailedMove).compactMap { move in move.createdAt.map { (move, at: $0) } }
         guard let newest = failed.max(by: { ($0.at, $0.0.id) < ($1.at, $1.0.id) }) else { return nil }
-        let isOvertaken = moves.contains { move in !move.isFailedMove && (move.createdAt.map { $0 >= newest.at } ?? true) }
+        // Also by a job of a kind that this version does not know, which may be a move.
+        let others = jobs.filter { $0.machineID == machine && ($0.kind == nil || moves.contains($0)) && !$0.isFailedMove }
+        let isOvertaken = others.contains { other in other.createdAt.map { $0 >= newest.at } ?? true }
         return isOvertaken ? nil : newest.0
     }
 }

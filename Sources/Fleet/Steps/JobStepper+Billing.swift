@@ -115,7 +115,7 @@ extension JobStepper {
     private func billingDone(_ job: Job, _ instance: Instance) -> StepResult {
         var (job, instance) = (job, instance)
         var facts = instance.billing ?? BillingFacts()
-        if let months = job.billing?.autoRenewMonths { facts.autoRenewMonths = months }
+        if let months = job.billing?.autoRenewMonths { (facts.autoRenewMonths, facts.endedRenewalMonths) = (months, nil) }
         if let migration = job.billing?.autoMigration { facts.autoMigration = migration }
         if facts != BillingFacts() { instance.billing = facts }
         job.end(.succeeded, progress: "changed", at: self.now)
@@ -123,8 +123,10 @@ extension JobStepper {
     }
 
     private func billingFailed(_ reason: StateReason, _ message: String, _ job: Job? = nil) -> StepResult {
-        var job = job ?? self.job
+        var (job, instance) = (job ?? self.job, self.instance)
+        // What the provider refuses is not asked for again and again.
+        if reason == .refused, job.billing?.autoRenewMonths != nil { instance.billing?.endedRenewalMonths = nil }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
-        return self.result(job, self.instance)
+        return self.result(job, instance)
     }
 }

@@ -57,8 +57,10 @@ extension JobStepper {
     /// Why a create does not ask although there is room; nil when it does.
     func wait(before best: Candidate, planner: Planner, outlook: CapacityOutlook) -> StepResult? {
         guard self.capacityDeadline != nil else {
-            let refusal = self.isToBeJudgedAnew ? self.refusal(of: best, outlook) : nil
-            return refusal.map { self.failedWithoutMachine(.refused, $0.message) }
+            guard self.isToBeJudgedAnew, let refusal = self.refusal(of: best, outlook) else { return nil }
+            // It was held: the account may have been filled since it was last looked at.
+            let isKnown = outlook.funds.map { $0.readAt > self.job.heldUntil ?? $0.readAt } ?? true
+            return isKnown ? self.failedWithoutMachine(.refused, refusal.message) : self.waitingForBalance()
         }
         // Who was refused by one place in its turn goes on with the next.
         let hasWaited = self.isInLine || self.job.capacityWaitEndedAt != nil
@@ -73,6 +75,12 @@ extension JobStepper {
         return self.refusal(of: best, outlook).map { _ in self.turnedAway("", Job.balanceTooLow) }
     }
 
+    private func waitingForBalance() -> StepResult {
+        var job = self.job
+        job.proceed(to: .place, at: self.now + Hold.retryInterval, progress: Job.balanceTooLow)
+        return self.result(job, self.instance)
+    }
+
     private func refusal(of best: Candidate, _ outlook: CapacityOutlook) -> FleetError? {
         outlook.funds.flatMap { Admission.refusal(of: best.placement.hourlyPrice, $0, outlook.otherHourlySpend, at: self.now) }
     }
@@ -81,8 +89,8 @@ extension JobStepper {
 extension Job {
     fileprivate static let balanceTooLow = "waiting: the account's balance does not carry it for an hour"
 
-    /// It stands in line though there is room.
-    package var waitsForBalance: Bool { self.isInCapacityLine && self.progress == Self.balanceTooLow }
+    /// There is room, and no money for it as far as is known.
+    package var waitsForBalance: Bool { self.step == .place && self.progress == Self.balanceTooLow }
 
     mutating func enterLine(of instance: inout Instance, _ words: String, at now: Timestamp) {
         self.refusedCandidates = []

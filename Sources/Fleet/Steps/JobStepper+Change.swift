@@ -65,9 +65,7 @@ extension JobStepper {
         instance.desiredState = instance.restingState
         instance.deleteAskedAt = nil
         job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: "a sign of use came before it was done", at: self.now)
-        let renewal = job.renewalAgain(id: self.spareJobID, requestID: job.requestID, at: self.now)
-        if let renewal { instance.jobID = renewal.id }
-        return self.result(job, instance, starting: renewal)
+        return self.result(job, instance)
     }
 
     private var reason: StateReason { self.job.cause?.isPolicy == true ? .policy : .requested }
@@ -161,7 +159,7 @@ extension JobStepper {
     private func keptUntilPaid(_ job: Job) -> StepResult {
         var (job, instance) = (job, self.instance)
         if let months = instance.billing?.autoRenewMonths, months > 0 {
-            job.endedRenewalMonths = months
+            instance.billing?.endedRenewalMonths = months
             instance.billing?.autoRenewMonths = 0
         }
         let delay = StepLimits.retryDelay(after: job.attemptCount, atMost: StepLimits.deleteDelayMax)
@@ -344,7 +342,9 @@ extension JobStepper {
         let isLeftDown = self.job.type != .restartInstance || instance.state == .stopped
         // Nor does this say anything about a wish that came later.
         let endsWish = self.job.cause == nil && isLeftDown && instance.jobID == job.id
-        if endsWish, self.action == .start || self.action == .migrate { instance.desiredState = .stopped }
+        // Of one that hangs between two places nobody knows what it will be: whoever wants it to run gets another, if it stays there.
+        let isOnItsWay = instance.state == .migrating
+        if endsWish, !isOnItsWay, self.action == .start || self.action == .migrate { instance.desiredState = .stopped }
         if let update = self.job.update { instance.spec = update.kept }
         job.end(.failed, progress: "failed", reason: reason.word, message: message, at: self.now)
         return self.result(job, instance)

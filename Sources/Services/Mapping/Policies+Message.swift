@@ -8,6 +8,7 @@ extension NovitaiV1.InstancePolicies {
         self.idleStop = policies.idleStop.map { GoogleProtobuf.Duration($0) }
         self.neverIdleStop = policies.idleStop == nil
         self.idlePercent = UInt32(clamping: policies.idlePercent ?? 0)
+        self.neverIdlePercent = policies.idlePercent == nil
         self.maxLifetime = policies.maxLifetime.map { GoogleProtobuf.Duration($0) }
         self.stopAt = policies.stopAt.map { GoogleProtobuf.Timestamp($0) }
         self.deleteAt = policies.deleteAt.map { GoogleProtobuf.Timestamp($0) }
@@ -20,9 +21,10 @@ extension InstancePolicies {
     /// - Parameter settings: of a request that says nothing about it.
     init(_ message: NovitaiV1.InstancePolicies?, default settings: FleetSettings) {
         let idleStop = message?.neverIdleStop == true ? nil : message?.idleStop?.duration ?? settings.idleStop
-        let idlePercent = message.flatMap { $0.idlePercent == 0 ? nil : Int($0.idlePercent) }
+        let standard = idleStop == nil || message?.neverIdlePercent == true ? nil : settings.idlePercent
+        let idlePercent = message.flatMap { $0.idlePercent == 0 || $0.neverIdlePercent ? nil : Int($0.idlePercent) }
         self.init(
-            idleStop: idleStop, idlePercent: idlePercent ?? (idleStop == nil ? nil : settings.idlePercent),
+            idleStop: idleStop, idlePercent: idlePercent ?? standard,
             maxLifetime: message?.maxLifetime?.duration, stopAt: message?.stopAt.map { Timestamp($0) },
             deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration,
             spotRecovery: message?.spotRecovery.recovery)
@@ -43,7 +45,8 @@ extension PolicyUpdate {
     ) -> (update: PolicyUpdate?, violations: [FieldViolation]) {
         guard request.policies != nil || !request.policiesFields.isEmpty else { return (nil, []) }
         // What a policy is not is said by a flag of its own.
-        let names = request.policiesFields.map { $0 == "never_idle_stop" ? Field.idleStop.rawValue : $0 }
+        let negations = ["never_idle_stop": Field.idleStop.rawValue, "never_idle_percent": Field.idlePercent.rawValue]
+        let names = request.policiesFields.map { negations[$0] ?? $0 }
         let unknown =
             names.enumerated().filter { Field(rawValue: $1) == nil }
             .map { FieldViolation("policies_fields[\($0.offset)]", "no policy is called so") }

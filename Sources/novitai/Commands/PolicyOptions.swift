@@ -10,6 +10,8 @@ struct PolicyOptions: ParsableArguments {
         help: ArgumentHelp(
             "With --idle-stop: not when its busiest GPU was busy to so many percent, by the provider's metrics.", valueName: "10"))
     var idlePercent: UInt32?
+    @Flag(help: "The provider's metrics do not matter, however the server is set up.")
+    var neverIdlePercent = false
     @Flag(help: "Never stop it for being idle, however the server is set up.")
     var neverIdleStop = false
     @Option(help: ArgumentHelp("Delete it so long after it was created.", valueName: "12h"))
@@ -27,7 +29,7 @@ struct PolicyOptions: ParsableArguments {
     /// The names of those that are said.
     var fields: [String] {
         [
-            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("idle_percent", self.idlePercent != nil),
+            ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("idle_percent", self.idlePercent != nil || self.neverIdlePercent),
             ("max_lifetime", self.maxLifetime != nil),
             ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("lease", self.lease != nil),
             ("spot_recovery", self.spotRecovery != nil),
@@ -40,6 +42,7 @@ struct PolicyOptions: ParsableArguments {
         policies.idleStop = self.idleStop?.message
         policies.neverIdleStop = self.neverIdleStop
         policies.idlePercent = self.idlePercent ?? 0
+        policies.neverIdlePercent = self.neverIdlePercent
         policies.maxLifetime = self.maxLifetime?.message
         policies.stopAt = self.stopAt?.message
         policies.deleteAt = self.deleteAt?.message

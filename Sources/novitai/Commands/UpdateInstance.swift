@@ -60,6 +60,7 @@ struct UpdateInstance: AsyncParsableCommand {
         request.policies = self.policies.message ?? (self.endPolicy.isEmpty ? nil : NovitaiV1.InstancePolicies())
         // As absent the server's default would take its place.
         if self.endPolicy.contains("idle_stop") { request.policies?.neverIdleStop = true }
+        if self.endPolicy.contains("idle_percent") { request.policies?.neverIdlePercent = true }
         if !self.label.isEmpty {
             var labels = NovitaiV1.LabelSet()
             labels.labels = KeyValue.dictionary(self.label)

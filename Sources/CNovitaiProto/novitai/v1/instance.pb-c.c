@@ -2164,7 +2164,7 @@ const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor =
   (ProtobufCMessageInit) novitai__v1__replacement__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[8] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[9] =
 {
   {
     "idle_stop",
@@ -2262,6 +2262,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "never_idle_percent",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, never_idle_percent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = {
   4,   /* field[4] = delete_at */
@@ -2269,6 +2281,7 @@ static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = 
   0,   /* field[0] = idle_stop */
   5,   /* field[5] = lease */
   2,   /* field[2] = max_lifetime */
+  8,   /* field[8] = never_idle_percent */
   1,   /* field[1] = never_idle_stop */
   6,   /* field[6] = spot_recovery */
   3,   /* field[3] = stop_at */
@@ -2276,7 +2289,7 @@ static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = 
 static const ProtobufCIntRange novitai__v1__instance_policies__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
 {
@@ -2286,7 +2299,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
   "Novitai__V1__InstancePolicies",
   "novitai.v1",
   sizeof(Novitai__V1__InstancePolicies),
-  8,
+  9,
   novitai__v1__instance_policies__field_descriptors,
   novitai__v1__instance_policies__field_indices_by_name,
   1,  novitai__v1__instance_policies__number_ranges,

@@ -150,7 +150,9 @@ internal import CNghttp2
         unsafe nghttp2_session_get_remote_settings(self.raw, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE)
     }
 
-    /// Ends every stream here, for when the connection is lost. No events are made.
+    /// Ends every stream here, for when the connection is lost. No events are made, and those that were not taken are forgotten.
+    ///
+    /// - Returns: the streams that no event taken has called closed.
     package func abandonStreams() -> [HTTP2Stream] { self.state.removeAllStreams() }
 
     func fail(_ error: HTTP2SessionError) -> HTTP2SessionError {

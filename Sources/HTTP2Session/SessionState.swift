@@ -76,11 +76,13 @@ internal import CNghttp2
 
     var openStreams: [HTTP2Stream] { self.streams.compactMap { $0 } }
 
-    /// Every open stream, for when the connection is lost.
+    /// Every stream whose end nobody has heard of, for when the connection is lost: those that are open, and those that the last output has
+    /// ended. The latter are known to the events alone, and would keep their owners, which keep the session, which keeps the events.
     func removeAllStreams() -> [HTTP2Stream] {
         let open = self.openStreams
         for stream in open { self.remove(stream) }
-        return open
+        defer { self.events = [] }
+        return open + self.events.compactMap { if case .closed(let stream, _) = $0 { stream } else { nil } }
     }
 
     // MARK: Header blocks

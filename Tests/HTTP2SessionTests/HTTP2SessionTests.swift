@@ -241,6 +241,17 @@ struct HTTP2SessionTests {
         #expect(server.openStreamCount == 0)
     }
 
+    @Test("the streams of a lost connection are given back that the last output has ended, and no event keeps them")
+    func abandonEnded() throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.headers(1, Frame.request(), end: true))
+        server.submitResponse(try server.request(), headers: Self.okHeaders, endStream: true)
+        #expect(server.frames().map(\.summary) == ["HEADERS END"])
+        #expect(server.openStreamCount == 0)
+        #expect(server.abandonStreams().map(\.id) == [1])
+        #expect(server.events().isEmpty)
+    }
+
     @Test("a field whose value has blanks around it is dropped, worse ones reset the stream")
     func invalidFields() throws {
         let server = try HTTP2Session.server()

@@ -1,4 +1,5 @@
 import HTTP2Frames
+import NIOCore
 import RPCCore
 import TestSupport
 import Testing
@@ -33,6 +34,57 @@ struct MemoryLimitTests {
             #expect(frames.filter { $0.type == 1 }.map(\.summary) == ["HEADERS END"], "only the one that went on")
             try await peer.close()
         }
+    }
+
+    /// Whether an object is still there.
+    // `@unchecked Sendable`: it is made once, and whether a weak reference is nil may be asked from any thread.
+    private final class Trace: @unchecked Sendable {
+        private weak var object: AnyObject?
+        init(_ object: AnyObject) { self.object = object }
+        var isGone: Bool { self.object == nil }
+    }
+
+    private static let endings: [(what: String, bytes: [UInt8])] = [
+        ("an answer and the reason in one output", Frame.headers(1, Frame.request("/test.v1.Test/Echo"), end: true) + Frame.data(1, [0])),
+        ("a call that runs", Frame.headers(1, Frame.request("/test.v1.Test/Chat")) + Frame.data(3, [0])),
+        ("a reset and the reason in one output", Frame.headers(1, Frame.request() + [("X", "upper")]) + Frame.data(3, [0])),
+    ]
+
+    @Test("of a connection that is ended nothing stays, whatever was going on", arguments: endings.indices)
+    func endedConnection(_ index: Int) async throws {
+        try await Rig.run { rig in
+            let peer = try await RawPeer.connected(to: rig.address)
+            let traces = try await self.tracesOfOnlyConnection(rig.server)
+            try await peer.send(Self.endings[index].bytes)
+            #expect(try await peer.frames().contains { $0.type == 7 }, "the server has ended it")
+            try await eventually("\(Self.endings[index].what): it is freed") { traces.allSatisfy(\.isGone) }
+        }
+    }
+
+    @Test("nor of one that is ended with the calls that run on it")
+    func endedConnectionWithCalls() async throws {
+        try await Rig.run { rig in
+            let peer = try await RawPeer.connected(to: rig.address)
+            let traces = try await self.tracesOfOnlyConnection(rig.server)
+            try await peer.send(Frame.headers(1, Frame.request("/test.v1.Test/Chat"), end: true))
+            try await peer.send(Frame.headers(3, Frame.request("/test.v1.Test/Hang")) + Frame.data(3, [0, 0, 0, 0, 0], end: true))
+            await rig.service.started.reaches(1)
+            try await self.endOnlyConnection(rig.server)
+            #expect(try await peer.frames().contains { $0.type == 7 }, "it was told")
+            try await eventually("it is freed") { traces.allSatisfy(\.isGone) }
+        }
+    }
+
+    private func endOnlyConnection(_ server: RPCServer) async throws {
+        let connection = try #require(server.openConnections.values.first)
+        try await connection.eventLoop.submit { connection.value.endNow("max_age_grace") }.get()
+    }
+
+    /// A function of its own, so that nothing of the connection is kept by the test.
+    private func tracesOfOnlyConnection(_ server: RPCServer) async throws -> [Trace] {
+        try await eventually("it is open") { server.openConnections.count == 1 }
+        let connection = try #require(server.openConnections.values.first)
+        return try await connection.eventLoop.submit { [Trace(connection.value), Trace(connection.value.session)] }.get()
     }
 
     /// A peer that has sent 48 000 bytes of a million on each of three streams.

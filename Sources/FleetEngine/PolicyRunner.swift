@@ -54,7 +54,8 @@ final class PolicyRunner: Sendable {
         let instances = self.world.view.workableInstances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
         let now = self.world.clock.now
-        let nearIdle = instances.filter { instance in instance.idleStopDue(times).map { Instance.readsUsage(before: $0, at: now) } ?? false }
+        let nearIdle = instances.filter { instance in instance.idleStopDue(times).map { Instance.readsUsage(before: $0, at: now) } ?? false
+        }
         self.usage.watch(only: Set(nearIdle.map(\.id)))
         let renewals = self.world.view.workableInstances.compactMap { instance in self.renewal(of: instance).map { (instance.id, $0) } }
         let due = renewals + instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }

@@ -62,7 +62,8 @@ final class UsageRunner: Sendable {
             let percent = instance.policies?.idlePercent
         else { return }
         do throws(CloudError) {
-            let metrics = try await self.world.cloud.metrics(of: upstream, in: window, call: self.world.call(.sweep, requestID: id.rawValue))
+            let metrics = try await self.world.cloud.metrics(
+                of: upstream, in: window, call: self.world.call(.sweep, requestID: id.rawValue))
             self.world.upstreamAnswered(nil)
             let reading = metrics.usage(busyFrom: percent, isCPU: instance.spec.isCPU, in: window)
             self.watches.withLock { $0[id]?.reading = reading }

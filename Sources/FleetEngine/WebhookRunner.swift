@@ -46,6 +46,8 @@ final class WebhookRunner: Sendable {
                 self.world.storeAnswered(error)
                 // Whether it was written is not known: what the store says counts, or changes that were told would be told again.
                 place = Place()
+                // It may have been written, deliveries and all.
+                self.webhooks.asked.raise()
                 await self.world.clock.sleep(until: self.world.clock.now + EngineLimits.storeRetryDelay)
             }
             _ = try? await self.world.view.wait(

@@ -79,7 +79,8 @@ struct EngineLog {
             self.log.error("machine is not recovered", metadata: ["instance_id": "\(instance)", "reason": "\(ceiling)"])
         case .usageUnknown(let instance, let reason):
             self.log.warning(
-                "machine is not stopped for being idle: its use is not known", metadata: ["instance_id": "\(instance)", "reason": "\(reason)"])
+                "machine is not stopped for being idle: its use is not known",
+                metadata: ["instance_id": "\(instance)", "reason": "\(reason)"])
         case .held(let instance, let hold):
             self.log.warning("change held", metadata: ["instance_id": "\(instance)", "reason": "\(hold)"])
         case .debtOverdue(let machine, let level):

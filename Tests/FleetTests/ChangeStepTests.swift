@@ -287,7 +287,9 @@ struct ChangeStepTests {
         #expect(cancelled.job.state == .cancelled && cancelled.instance.state == .running)
     }
 
-    @Test("A delete ends the renewal of paid months, and once nobody wants it any more the renewal is asked for again, whatever comes between")
+    @Test(
+        "A delete ends the renewal of paid months, and once nobody wants it any more the renewal is asked for again, whatever comes between"
+    )
     func renewalAgain() throws {
         let admission = Admission(settings: FleetSettings())
         var job = Job.sample(.deleteInstance, .confirm)

@@ -40,14 +40,16 @@ struct UsageTests {
             testDescription: "processors say nothing about a machine with GPUs",
             metrics: machine(GPUMetrics(average: quiet), cpu: points(Array(repeating: 99, count: 14)))),
         Reading(
-            testDescription: "and everything about one without", metrics: machine(GPUMetrics(), cpu: points([50] + quiet.dropLast().map(\.percent))),
+            testDescription: "and everything about one without",
+            metrics: machine(GPUMetrics(), cpu: points([50] + quiet.dropLast().map(\.percent))),
             isCPU: true, busyAt: 60),
         Reading(testDescription: "no points prove nothing", metrics: machine(GPUMetrics()), isWhole: false),
         Reading(
             testDescription: "nor do points with a gap",
             metrics: machine(GPUMetrics(average: points([0, 0]) + points(Array(repeating: 0, count: 7), from: 481))), isWhole: false),
         Reading(
-            testDescription: "that end long ago", metrics: machine(GPUMetrics(average: points(Array(repeating: 0, count: 9)))), isWhole: false),
+            testDescription: "that end long ago", metrics: machine(GPUMetrics(average: points(Array(repeating: 0, count: 9)))),
+            isWhole: false),
         Reading(
             testDescription: "that begin late", metrics: machine(GPUMetrics(average: points(Array(repeating: 0, count: 9), from: 360))),
             isWhole: false),

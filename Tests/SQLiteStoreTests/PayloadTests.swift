@@ -72,7 +72,8 @@ struct PayloadTests {
         (instance.warnedAt, instance.calledOff, instance.askedAgainAt) = (self.time, [self.action], self.time)
         instance.busyAt = self.time
         instance.policies = InstancePolicies(
-            idleStop: .seconds(60), idlePercent: 10, maxLifetime: .seconds(1 << 33), stopAt: self.time, deleteAt: self.time, lease: .milliseconds(1500),
+            idleStop: .seconds(60), idlePercent: 10, maxLifetime: .seconds(1 << 33), stopAt: self.time, deleteAt: self.time,
+            lease: .milliseconds(1500),
             spotRecovery: .migrate)
         instance.spot = SpotFacts(status: "notified", reclaimAt: self.time)
         instance.recoveries = [self.time]

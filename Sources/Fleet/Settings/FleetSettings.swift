@@ -38,7 +38,8 @@ package struct FleetSettings: Sendable, Hashable {
         pollInterval: Duration = .seconds(30),
         maxConcurrentJobs: Int = 10, requestTimeout: Duration = .seconds(30), settleWindow: Duration = .seconds(600),
         startupTimeout: Duration = .seconds(1200), probing: ProbeSettings = ProbeSettings(), idleStop: Duration? = nil,
-        idlePercent: Int? = nil, spotRecovery: SpotRecovery? = .migrate, isRecoveryDryRun: Bool = false, upstreamRequestsPerMinute: Int = 100,
+        idlePercent: Int? = nil, spotRecovery: SpotRecovery? = .migrate, isRecoveryDryRun: Bool = false,
+        upstreamRequestsPerMinute: Int = 100,
         defaultRegion: String? = nil,
         revisionRetention: Duration = .seconds(86400), shutdownGrace: Duration = .seconds(30)
     ) {

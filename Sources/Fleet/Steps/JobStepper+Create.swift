@@ -193,7 +193,9 @@ extension JobStepper {
             // It may have run since the database was written, and be on its way up again: the time for its first start says nothing.
             if self.isOverdue, self.job.isRestored == true { return self.leftAlone(job, instance, status: machine.status) }
             if self.isOverdue { return self.givenUp(job, instance, because: .startupTimeout, "not running in time") }
-            if self.job.isRestored != true, hadError, !machine.statusError.isEmpty { return self.givenUp(job, instance, because: .providerError, machine.statusError) }
+            if self.job.isRestored != true, hadError, !machine.statusError.isEmpty {
+                return self.givenUp(job, instance, because: .providerError, machine.statusError)
+            }
         } else if machine.phase == .stopped {
             if self.instance.state == .stopped { return self.stoppedEarly(job, instance) }
         } else if self.isOverdue {

@@ -141,7 +141,8 @@ package struct JobStepper: Sendable {
         case .saveImage: self.job.firstSentAt.map { self.now >= self.passed($0) + StepLimits.imageSaveTimeout } ?? false
         case .migrateInstance:
             self.job.isReplacing
-                ? self.now >= self.passed(max(self.upstreamJobBegan, self.job.heldUntil ?? self.upstreamJobBegan)) + self.settings.startupTimeout
+                ? self.now >= self.passed(max(self.upstreamJobBegan, self.job.heldUntil ?? self.upstreamJobBegan))
+                    + self.settings.startupTimeout
                 : self.isOverdueSinceSent
         // What ends spending is asked without end, as long as it is wanted: a later start or restart may wait behind a stop.
         case .stopInstance: self.isOverdueSinceSent && self.instance.desiredState != .stopped

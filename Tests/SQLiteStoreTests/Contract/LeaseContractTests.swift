@@ -51,7 +51,8 @@ struct LeaseContractTests {
             request = LeaseRequest("b", at: 100, limit: 4)
             request.room = [.deleteInstance: 0, .createInstance: 0]
             let none = try await store.lease(request)
-            #expect(none.jobs == [] && none.nextDueAt == Sample.time(130), "the lease of the stop ends; what holds the others ends with a step")
+            #expect(
+                none.jobs == [] && none.nextDueAt == Sample.time(130), "the lease of the stop ends; what holds the others ends with a step")
             request.room = [.deleteInstance: 0]
             #expect(try await store.lease(request).jobs.map(\.id) == [Sample.jobID(5)])
             #expect(try await store.lease(LeaseRequest("c", at: 100)).jobs.map(\.id) == [Sample.jobID(3)])

@@ -54,8 +54,7 @@ final class PolicyRunner: Sendable {
         let instances = self.world.view.workableInstances.filter { $0.policies != nil && !$0.state.isFinal }
         self.world.view.touches.keep(only: Set(instances.map(\.id)))
         let now = self.world.clock.now
-        let nearIdle = instances.filter { instance in instance.idleStopDue(times).map { Instance.readsUsage(before: $0, at: now) } ?? false
-        }
+        let nearIdle = instances.filter { $0.idleStopDue(times).map { Instance.readsUsage(before: $0, at: now) } ?? false }
         self.usage.watch(only: Set(nearIdle.map(\.id)))
         let renewals = self.world.view.workableInstances.compactMap { instance in self.renewal(of: instance).map { (instance.id, $0) } }
         let due = renewals + instances.compactMap { instance in self.commit(for: instance, times).map { (instance.id, $0) } }
@@ -70,7 +69,7 @@ final class PolicyRunner: Sendable {
     private func renewal(of instance: Instance) -> Commit? {
         guard instance.billing?.endedRenewalMonths != nil else { return nil }
         var random = self.world.random
-        let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+        let subject = self.world.subject(instance)
         return self.admission.renewalAgain(subject, jobID: .random(using: &random), at: self.world.clock.now)
     }
 
@@ -82,8 +81,7 @@ final class PolicyRunner: Sendable {
             times.isIdleUnproven = true
         }
         if let upkeep = Admission.upkeep(
-            of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: reading?.busyAt,
-            times: times,
+            of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: reading?.busyAt, times: times,
             isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
         {
             return upkeep
@@ -93,7 +91,7 @@ final class PolicyRunner: Sendable {
         else { return nil }
         if action.cause == .idle, instance.asksForUsage, reading?.allowsStop(at: now) != true { return nil }
         var random = self.world.random
-        let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+        let subject = self.world.subject(instance)
         return self.admission.automatic(subject, jobID: .random(using: &random), times: times, at: now)
     }
 
@@ -106,40 +104,5 @@ final class PolicyRunner: Sendable {
             self.world.storeAnswered(error)
             if let hold = Hold(error) { self.world.report(.held(id, hold)) }
         }
-    }
-}
-
-/// What one server adds to the record of when there was one.
-private struct Attendance {
-    private(set) var record: ServiceRecord
-    /// As it is written down.
-    var kept: ServiceRecord
-    /// This server has added to it.
-    private var hasBegun = false
-    /// What was answered when the clock was first not believed.
-    private var doubtful: ServiceRecord?
-
-    init(_ record: ServiceRecord) {
-        self.record = record
-        self.kept = record
-    }
-
-    /// Answers the record as it is if the clock is right, and adds that only if the clock is believed: a time by one that is wrong would stand
-    /// for years. Until then the answer stays the same, since nothing is ended by it, and all that is planned would be written with each look.
-    mutating func look(at now: Timestamp, believesClock: Bool) -> ServiceRecord {
-        var seen = self.record
-        seen.serve(at: now, isStart: !self.hasBegun)
-        guard !believesClock else {
-            (self.record, self.hasBegun, self.doubtful) = (seen, true, nil)
-            return seen
-        }
-        let answer = self.doubtful ?? seen
-        self.doubtful = answer
-        return answer
-    }
-
-    var isToKeep: Bool {
-        guard let until = self.record.servedUntil, let kept = self.kept.servedUntil else { return self.record != self.kept }
-        return self.record.absences != self.kept.absences || until - kept >= EngineLimits.serviceInterval
     }
 }

@@ -21,7 +21,7 @@ extension SpotRunner {
         let (admission, now) = (Admission(settings: self.world.settings), self.world.clock.now)
         let watchedSince = max(self.world.begunAt, self.world.view.control.activatedAt ?? self.world.begunAt)
         let waiting = self.world.view.workableInstances.filter { instance in
-            instance.state == .migrating && admission.mayHang(self.subject(instance), watchedSince: watchedSince, at: now)
+            instance.state == .migrating && admission.mayHang(self.world.subject(instance), watchedSince: watchedSince, at: now)
         }
         guard let earliest = waiting.compactMap({ $0.upstream?.observedAt }).min() else { return false }
         do throws(CloudError) {
@@ -59,14 +59,10 @@ extension SpotRunner {
     ) async {
         var random = self.world.random
         let commit = admission.recovery(
-            ofStuck: self.subject(instance), shown: machine, jobs: jobs, watchedSince: watchedSince, jobID: .random(using: &random),
+            ofStuck: self.world.subject(instance), shown: machine, jobs: jobs, watchedSince: watchedSince, jobID: .random(using: &random),
             at: self.world.clock.now)
         guard let commit else { return }
         guard !self.world.settings.isRecoveryDryRun else { return self.world.report(.wouldRecover(instance.id, .replace)) }
         await self.write(commit, of: instance)
-    }
-
-    private func subject(_ instance: Instance) -> Admission.Subject {
-        Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
     }
 }

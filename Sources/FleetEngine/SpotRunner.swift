@@ -20,7 +20,7 @@ struct SpotRunner: Sendable {
         for instance in self.world.view.workableInstances where instance.spot?.reclaimAt != nil && !Task.isCancelled {
             guard self.isKnown(instance) else { continue }
             var random = self.world.random
-            let subject = Admission.Subject(instance: instance, jobs: self.world.view.unfinishedJobs(of: instance.id))
+            let subject = self.world.subject(instance)
             guard let (way, commit) = admission.recovery(of: subject, jobID: .random(using: &random), at: self.world.clock.now) else {
                 continue
             }

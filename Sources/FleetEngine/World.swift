@@ -73,6 +73,11 @@ package struct World: Sendable {
         return CloudCall(priority: priority, requestID: requestID, deadline: self.clock.now + timeout)
     }
 
+    /// As it is known here, with what is under way for it.
+    func subject(_ instance: Instance) -> Admission.Subject {
+        Admission.Subject(instance: instance, jobs: self.view.unfinishedJobs(of: instance.id))
+    }
+
     /// Why nothing may be ended by itself, whatever the clock says; nil while it is believed.
     var clockDoubt: String? { ClockDoubt.judge(skew: self.cloud.clockSkew) }
 

@@ -202,6 +202,28 @@ struct ListingTests {
         }
     }
 
+    /// As it is when one machine is made and another ends between two pages of a list that shows the newest first.
+    @Test(
+        "what may have moved from page to page costs no second pass; more does, and whatever is missing of one page or of few machines",
+        arguments: [(2090, 1, 22), (2090, 20, 22), (2090, 21, 45), (250, 2, 4), (250, 3, 9), (100, 1, 7), (90, 1, 7)])
+    func moved(count: Int, missing: Int, calls: Int) async throws {
+        let fleet = PagedFleet(count: count, firstPage: 1)
+        let isMoving = Mutex(false)
+        let upstream = FakeUpstream { request, _ in
+            guard isMoving.withLock({ $0 }) else { return fleet.answer(request) }
+            var shorter = fleet
+            (shorter.count, shorter.statedCount) = (count - missing, count)
+            return shorter.answer(request)
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock)
+        _ = try await self.list(cloud)
+        isMoving.withLock { $0 = true }
+        let before = upstream.requests.count
+        let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
+        #expect(listing.machines.count == count - missing && !listing.isWhole)
+        #expect(upstream.requests.count - before == calls)
+    }
+
     @Test("a listing that stays short is an error as long as its content changes, and believed when it does not")
     func shortAlways() async throws {
         let stable = FakeUpstream(.reply(200, PagedFleet.page(["a", "b"], total: .number, count: 3)))

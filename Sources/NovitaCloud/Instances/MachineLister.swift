@@ -30,15 +30,15 @@ final class MachineLister: Sendable {
         self.clock = clock
     }
 
-    /// Every page. A listing that is short of the provider's own total is made a second time; both together must reach it, or the
-    /// second must confirm the first: the total may count what is not shown. The same page may also have got lost twice, so that what
-    /// is not here is no proof of anything; see `search`.
+    /// Every page. A listing that lacks more of the provider's own total than may have moved from page to page is made a second time; both
+    /// together must reach it, or the second must confirm the first: the total may count what is not shown. The same page may also have got lost
+    /// twice, so that what is not here is no proof of anything; see `search`.
     func list(
         _ filter: MachineFilter, call: CloudCall, onPage: @escaping @Sendable (MachineListing) -> Void
     ) async throws(CallFailure) -> MachineListing {
         let begunAt = self.clock.now
         let first = try await self.pass(filter, call: call, onPage: onPage)
-        guard first.isShort else { return first.listing(begunAt, calls: first.pages) }
+        guard first.isShort, !first.isShortByMoves else { return first.listing(begunAt, calls: first.pages) }
         let second = try await self.secondPass(filter, call: call)
         let both = first.merged(with: second)
         guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }

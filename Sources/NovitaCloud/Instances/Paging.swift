@@ -72,9 +72,13 @@ struct MachinePage: Sendable {
 
 /// Collects the pages of one listing. A pure value.
 struct PageCollector {
+    private static let machinesForOneMove = 100
+
     private(set) var machines: [Machine] = []
     /// Pages taken in.
     private(set) var pages = 0
+    /// Those that brought a machine that was not known.
+    private var pagesWithNews = 0
     private var known: Set<UpstreamID> = []
     /// What the pages have stated; nil for one that stated nothing.
     private var totals: Set<Int?> = []
@@ -86,7 +90,9 @@ struct PageCollector {
         self.pages += 1
         for machine in page.machines where self.known.insert(machine.id).inserted { self.machines.append(machine) }
         self.totals.insert(page.total)
-        return self.machines.count > before
+        let hasNews = self.machines.count > before
+        if hasNews { self.pagesWithNews += 1 }
+        return hasNews
     }
 
     /// Machines that are known once the page has been taken in.
@@ -107,6 +113,12 @@ struct PageCollector {
 
     /// Fewer than the provider says that there are.
     var isShort: Bool { self.total.map { self.machines.count < $0 } ?? false }
+
+    /// What is missing may have moved over the edge of a page, to where had been read before, while other machines came and went: of a hundred
+    /// machines one at most, and one at each edge. A page that got lost lacks more.
+    var isShortByMoves: Bool {
+        self.total.map { $0 - self.machines.count <= min($0 / Self.machinesForOneMove, max(0, self.pagesWithNews - 1)) } ?? false
+    }
 
     var ids: [UpstreamID] { self.machines.map(\.id) }
 

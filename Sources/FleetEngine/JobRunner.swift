@@ -6,6 +6,7 @@ final class JobRunner: Sendable {
     private struct Running {
         var token: LeaseToken
         var type: JobType
+        var isLook: Bool
     }
 
     private struct State {
@@ -63,7 +64,9 @@ final class JobRunner: Sendable {
         let leased: Leased
         do throws(StoreError) {
             leased = try await self.world.store.lease(
-                LeaseRequest(token: token, now: now, expiresAt: now + EngineLimits.leaseDuration, limit: limit, room: self.room))
+                LeaseRequest(
+                    token: token, now: now, expiresAt: now + EngineLimits.leaseDuration, limit: limit, room: self.room,
+                    lookRoom: self.lookRoom))
             self.world.storeAnswered(nil)
         } catch {
             self.world.storeAnswered(error)
@@ -82,8 +85,13 @@ final class JobRunner: Sendable {
         return Dictionary(uniqueKeysWithValues: JobType.known.map { ($0, most - (running[$0]?.count ?? 0)) })
     }
 
+    /// The same for steps that look.
+    private var lookRoom: Int {
+        JobPolicy.looksMax(self.world.settings) - self.state.withLock { $0.running.values.count(where: \.isLook) }
+    }
+
     private func start(_ job: Job, _ token: LeaseToken, in group: inout DiscardingTaskGroup) {
-        self.state.withLock { $0.running[job.id] = Running(token: token, type: job.type) }
+        self.state.withLock { $0.running[job.id] = Running(token: token, type: job.type, isLook: job.isLook) }
         self.world.monitor.update {
             $0.runningSteps += 1
             $0.stepsBegun += 1

@@ -4,12 +4,12 @@ import GRDB
 extension StoreOperation {
     static func lease(_ request: LeaseRequest) -> StoreOperation<Leased> {
         StoreOperation<Leased> { transaction in
-            var (jobs, room): ([Job], [JobType: Int]) = ([], request.room)
+            var (jobs, room): ([Job], Room) = ([], Room(request))
             // A query for each priority: so the index gives the first ones, and the others are not looked at.
             for priority in JobType.priorities {
                 jobs += try transaction.leaseDue(of: priority, request, limit: request.limit - jobs.count, &room)
             }
-            return Leased(jobs: jobs, nextDueAt: try transaction.nextDueTime(notUnder: request.token, without: full(room)))
+            return Leased(jobs: jobs, nextDueAt: try transaction.nextDueTime(notUnder: request.token, in: room))
         }
     }
 
@@ -21,9 +21,38 @@ extension StoreOperation {
     }
 }
 
-/// Types of which no more may be leased, in a fixed order.
-private func full(_ room: [JobType: Int]) -> [JobType] {
-    room.filter { $0.value <= 0 }.keys.sorted { $0.rawValue < $1.rawValue }
+/// How many more may be leased.
+private struct Room {
+    private var types: [JobType: Int]
+    private var looks: Int?
+
+    init(_ request: LeaseRequest) {
+        self.types = request.room
+        self.looks = request.lookRoom
+    }
+
+    /// False: it has no room.
+    mutating func take(_ job: Job) -> Bool {
+        guard self.types[job.type].map({ $0 > 0 }) ?? true, !job.isLook || self.looks.map({ $0 > 0 }) ?? true else { return false }
+        self.types[job.type]? -= 1
+        if job.isLook { self.looks? -= 1 }
+        return true
+    }
+
+    /// Types of which no more may be leased, in a fixed order.
+    private var full: [String] { self.types.filter { $0.value <= 0 }.map(\.key.rawValue).sorted() }
+
+    /// What leaves out those that have none. Read from the payload only while something is full, which is seldom: a column would have to be kept
+    /// by every release.
+    var condition: String {
+        let names = Array(repeating: "?", count: self.full.count).joined(separator: ", ")
+        let types = names.isEmpty ? "" : "AND payload ->> '$.type' NOT IN (\(names))"
+        let isFull = self.looks.map { $0 <= 0 } ?? false
+        return isFull
+            ? "\(types) AND coalesce(payload -> '$.step.settle', payload -> '$.step.boot', payload -> '$.step.confirm') IS NULL" : types
+    }
+
+    var arguments: StatementArguments { StatementArguments(self.full) }
 }
 
 extension Transaction {
@@ -34,30 +63,25 @@ extension Transaction {
             WHERE older.is_unfinished = 1 AND older.instance_id = job.instance_id AND older.sequence < job.sequence)
         """
 
-    private static func dueJobs(without types: Int) -> String {
+    private static func dueJobs(in room: Room) -> String {
         """
         SELECT id, revision, payload FROM job
         WHERE is_unfinished = 1 AND priority = ? AND due_at <= ? AND (lease_token IS NULL OR lease_expires_at <= ?) AND \(isNotBlocked)
-            \(isOfOther(types))
+            \(room.condition)
         ORDER BY due_at, sequence LIMIT ?
         """
     }
 
-    /// Read from the payload only while a type has no room, which is seldom: a column would have to be kept by every release.
-    private static func isOfOther(_ types: Int) -> String {
-        types == 0 ? "" : "AND payload ->> '$.type' NOT IN (\(Array(repeating: "?", count: types).joined(separator: ", ")))"
-    }
-
     /// Of a job that is free, and of one whose lease may end. Blocked jobs are left out: what blocks them is in here itself, and they become due
     /// with the commit that ends it.
-    private static func nextDueTimes(without types: Int) -> String {
+    private static func nextDueTimes(in room: Room) -> String {
         """
         SELECT
             (SELECT due_at FROM job
-             WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(isNotBlocked) \(isOfOther(types))
+             WHERE is_unfinished = 1 AND due_at IS NOT NULL AND lease_token IS NULL AND \(isNotBlocked) \(room.condition)
              ORDER BY due_at LIMIT 1),
             (SELECT min(max(due_at, lease_expires_at)) FROM job
-             WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked) \(isOfOther(types)))
+             WHERE is_unfinished = 1 AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked) \(room.condition))
         """
     }
 
@@ -66,14 +90,13 @@ extension Transaction {
             .map { LeaseToken(rawValue: $0[0]) }
     }
 
-    /// What a type has no room for is left where it is; then those behind it are looked at.
-    fileprivate func leaseDue(of priority: Int, _ request: LeaseRequest, limit: Int, _ room: inout [JobType: Int]) throws -> [Job] {
+    /// What has no room is left where it is; then those behind it are looked at.
+    fileprivate func leaseDue(of priority: Int, _ request: LeaseRequest, limit: Int, _ room: inout Room) throws -> [Job] {
         var leased: [Job] = []
         while leased.count < limit {
-            let due = try self.dueJobs(of: priority, at: request.now, limit: limit - leased.count, without: full(room))
+            let due = try self.dueJobs(of: priority, at: request.now, limit: limit - leased.count, in: room)
             var taken: [Job] = []
-            for job in due where room[job.type].map({ $0 > 0 }) ?? true {
-                room[job.type]? -= 1
+            for job in due where room.take(job) {
                 try self.lease(job.id, token: request.token, until: request.expiresAt)
                 taken.append(job)
             }
@@ -83,10 +106,9 @@ extension Transaction {
         return leased
     }
 
-    private func dueJobs(of priority: Int, at now: Timestamp, limit: Int, without types: [JobType]) throws -> [Job] {
+    private func dueJobs(of priority: Int, at now: Timestamp, limit: Int, in room: Room) throws -> [Job] {
         let arguments: StatementArguments = [priority, now.microseconds, now.microseconds]
-        return try self.rows(
-            Self.dueJobs(without: types.count), arguments + StatementArguments(types.map(\.rawValue)) + [limit], Self.job)
+        return try self.rows(Self.dueJobs(in: room), arguments + room.arguments + [limit], Self.job)
     }
 
     private func lease(_ id: JobID, token: LeaseToken, until expiresAt: Timestamp) throws {
@@ -102,10 +124,9 @@ extension Transaction {
         return self.database.changesCount == 1
     }
 
-    fileprivate func nextDueTime(notUnder token: LeaseToken, without types: [JobType]) throws -> Timestamp? {
-        let names = StatementArguments(types.map(\.rawValue))
-        let arguments = names + [token.rawValue, LeaseToken.nobody.rawValue] + names
-        guard let row = try self.row(Self.nextDueTimes(without: types.count), arguments) else { return nil }
+    fileprivate func nextDueTime(notUnder token: LeaseToken, in room: Room) throws -> Timestamp? {
+        let arguments = room.arguments + [token.rawValue, LeaseToken.nobody.rawValue] + room.arguments
+        guard let row = try self.row(Self.nextDueTimes(in: room), arguments) else { return nil }
         let times: [Int64?] = [row[0], row[1]]
         return times.compactMap(\.self).min().map(Timestamp.init(microseconds:))
     }

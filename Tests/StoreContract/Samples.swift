@@ -33,6 +33,13 @@ package enum Sample {
         return job
     }
 
+    package static let settling = JobStep.settle(
+        CreateAttempt(
+            number: 1,
+            placement: Placement(
+                productID: "p-1", productName: "RTX 4090", clusterID: "c-1", clusterName: "US-1", billingMode: .onDemand,
+                hourlyPrice: .dollars(1)), sentAt: start, callDeadline: start), absences: 0)
+
     package static func jobID(_ number: Int) -> JobID { JobID(rawValue: "j-\(number)") }
 
     package static func token(_ text: String) -> LeaseToken { LeaseToken(rawValue: text) }

@@ -23,6 +23,14 @@ extension Job {
         }
     }
 
+    /// Its next step only looks at what has come about: at the machine, or for it.
+    package var isLook: Bool {
+        switch self.step {
+        case .settle, .boot, .confirm: true
+        case .place, .send, .end, .unrecognized: false
+        }
+    }
+
     /// A call is about to be made, and may take effect from now on.
     mutating func noteCall(at now: Timestamp) {
         self.callsTaken = (self.callsTaken ?? (self.firstSentAt == nil ? 0 : 1)) + 1

@@ -17,6 +17,10 @@ package struct JobPolicy: Sendable, Hashable {
         max(1, settings.maxConcurrentJobs - max(1, settings.maxConcurrentJobs / 4))
     }
 
+    /// Steps that look, of all kinds: half of `MAX_CONCURRENT_JOBS`. A listing of a large account takes many calls, and all who look may wait
+    /// for it; whoever wants something done does not wait behind them.
+    package static func looksMax(_ settings: FleetSettings) -> Int { max(1, settings.maxConcurrentJobs / 2) }
+
     /// What ends spending goes on until it is done; a stop, until something else is wanted.
     package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {
         let isDelete = type == .deleteInstance

@@ -59,6 +59,29 @@ struct LeaseContractTests {
         }
     }
 
+    @Test("Steps that look beyond their room wait, those that ask for something are leased before them", arguments: StoreKind.all)
+    func lookRoom(_ kind: StoreKind) async throws {
+        try await kind.withStore { store in
+            let steps: [JobStep] = [.boot, .confirm, Sample.settling, .place, .send, .confirm]
+            try await self.commit(
+                steps.enumerated().map { number, step in
+                    var job = Sample.job(number, dueAt: Sample.time(Int64(10 + number)))
+                    job.step = step
+                    return job
+                }, to: store)
+            var request = LeaseRequest("a", at: 100, limit: 3)
+            request.lookRoom = 1
+            #expect(try await store.lease(request).jobs.map(\.id) == [0, 3, 4].map(Sample.jobID))
+            request = LeaseRequest("b", at: 100)
+            request.lookRoom = 0
+            let none = try await store.lease(request)
+            #expect(none.jobs == [] && none.nextDueAt == Sample.time(130), "a step that ends makes room")
+            request.lookRoom = 2
+            #expect(try await store.lease(request).jobs.map(\.id) == [1, 2].map(Sample.jobID))
+            #expect(try await store.lease(LeaseRequest("c", at: 100)).jobs.map(\.id) == [Sample.jobID(5)])
+        }
+    }
+
     @Test("A job is due from its due time on", arguments: StoreKind.all)
     func dueTime(_ kind: StoreKind) async throws {
         try await kind.withStore { store in

@@ -7,13 +7,18 @@ package struct LeaseRequest: Sendable, Hashable {
     package var limit: Int
     /// At most so many of a type; as many as there are of one that is not named.
     package var room: [JobType: Int]
+    /// At most so many that look at what has come about; nil: as many as there are. See ``Job/isLook``.
+    package var lookRoom: Int?
 
-    package init(token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int, room: [JobType: Int] = [:]) {
+    package init(
+        token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int, room: [JobType: Int] = [:], lookRoom: Int? = nil
+    ) {
         self.token = token
         self.now = now
         self.expiresAt = expiresAt
         self.limit = limit
         self.room = room
+        self.lookRoom = lookRoom
     }
 }
 
@@ -21,7 +26,7 @@ package struct LeaseRequest: Sendable, Hashable {
 package struct Leased: Sendable, Hashable {
     package var jobs: [Job]
     /// The earliest due time or lease end among the jobs that were not leased and are not held back by an older unfinished job of
-    /// their instance, nor by want of room for their type; nil when there are none.
+    /// their instance, nor by want of room; nil when there are none.
     package var nextDueAt: Timestamp?
 
     package init(jobs: [Job], nextDueAt: Timestamp?) {

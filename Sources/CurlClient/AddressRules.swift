@@ -3,23 +3,32 @@
 package enum AddressRules: Sendable, Hashable {
     /// For peers that the operator named.
     case any
-    /// For peers that others name: nothing that is private, local or reserved.
-    case global
-    /// The same, and this machine: for a provider that is simulated on it.
-    case globalOrLoopback
+    /// For peers that others name: nothing that is private, local or reserved, but for the exceptions.
+    case global(except: Set<Exception> = [])
+
+    package enum Exception: Sendable, Hashable {
+        /// This machine, for a provider that is simulated on it.
+        case loopback
+        /// Networks that an organisation has for itself: RFC 1918 and RFC 4193. Link-local addresses, at which clouds keep credentials, are none.
+        case privateNetworks
+
+        fileprivate func contains(_ bytes: [UInt8]) -> Bool {
+            switch (self, bytes.count) {
+            case (.loopback, 4): bytes[0] == 127
+            case (.loopback, 16): Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 128).contains(bytes)
+            case (.privateNetworks, 4): AddressRules.privateV4.contains { $0.contains(bytes) }
+            case (.privateNetworks, 16): AddressRules.uniqueLocalV6.contains(bytes)
+            default: false
+            }
+        }
+    }
 
     /// - Parameter bytes: 4 of an IPv4 address or 16 of an IPv6 one, in network order.
     package func allow(_ bytes: [UInt8]) -> Bool {
         switch self {
         case .any: true
-        case .global: Self.isGlobal(bytes)
-        case .globalOrLoopback: Self.isGlobal(bytes) || Self.isLoopback(bytes)
+        case .global(let exceptions): Self.isGlobal(bytes) || exceptions.contains { $0.contains(bytes) }
         }
-    }
-
-    private static func isLoopback(_ bytes: [UInt8]) -> Bool {
-        if bytes.count == 4 { return bytes[0] == 127 }
-        return bytes == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
     }
 
     private static func isGlobal(_ bytes: [UInt8]) -> Bool {
@@ -40,7 +49,7 @@ package enum AddressRules: Sendable, Hashable {
         return !self.reservedV6.contains { $0.contains(bytes) }
     }
 
-    private struct Block: Sendable {
+    fileprivate struct Block: Sendable {
         private let prefix: [UInt8]
         private let bits: Int
 
@@ -59,17 +68,20 @@ package enum AddressRules: Sendable, Hashable {
         }
     }
 
+    private static let privateV4: [Block] = [Block([10], 8), Block([172, 16], 12), Block([192, 168], 16)]
+    private static let uniqueLocalV6 = Block([0xFC], 7)
+
     /// IANA's registry of IPv4 special-purpose addresses, and multicast.
-    private static let reservedV4: [Block] = [
-        Block([0], 8), Block([10], 8), Block([100, 64], 10), Block([127], 8), Block([169, 254], 16), Block([172, 16], 12),
-        Block([192, 0, 0], 24), Block([192, 0, 2], 24), Block([192, 168], 16), Block([198, 18], 15), Block([198, 51, 100], 24),
-        Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
-    ]
+    private static let reservedV4: [Block] =
+        Self.privateV4 + [
+            Block([0], 8), Block([100, 64], 10), Block([127], 8), Block([169, 254], 16), Block([192, 0, 0], 24), Block([192, 0, 2], 24),
+            Block([198, 18], 15), Block([198, 51, 100], 24), Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
+        ]
 
     /// The same of IPv6: unspecified and loopback, unique-local, link-local, site-local, multicast, documentation, and the translators
     /// that a network has for itself (RFC 8215), which put the IPv4 address where they like.
     private static let reservedV6: [Block] = [
-        Block([], 127), Block([0xFC], 7), Block([0xFE, 0x80], 10), Block([0xFE, 0xC0], 10), Block([0xFF], 8),
+        Block([], 127), Self.uniqueLocalV6, Block([0xFE, 0x80], 10), Block([0xFE, 0xC0], 10), Block([0xFF], 8),
         Block([0x20, 0x01, 0x0D, 0xB8], 32), Block([0, 0x64, 0xFF, 0x9B, 0, 1], 48),
     ]
 }

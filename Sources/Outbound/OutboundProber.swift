@@ -17,10 +17,10 @@ package struct OutboundProber: Prober {
     }
 
     /// For a client that asks what others name.
-    package static func configuration(allowsLoopback: Bool) -> HTTPClientConfiguration {
+    package static func configuration(except exceptions: Set<AddressRules.Exception> = []) -> HTTPClientConfiguration {
         var configuration = HTTPClientConfiguration()
         configuration.schemes = .httpsOrHTTP
-        configuration.addresses = allowsLoopback ? .globalOrLoopback : .global
+        configuration.addresses = .global(except: exceptions)
         configuration.userAgent = "novitai-probe"
         configuration.activeRequestsMax = 64
         return configuration

@@ -25,8 +25,8 @@ package struct OutboundWebhookSender: WebhookSender {
         self.timeout = timeout
     }
 
-    package static func configuration(allowsLoopback: Bool) -> HTTPClientConfiguration {
-        var configuration = OutboundProber.configuration(allowsLoopback: allowsLoopback)
+    package static func configuration(except exceptions: Set<AddressRules.Exception> = []) -> HTTPClientConfiguration {
+        var configuration = OutboundProber.configuration(except: exceptions)
         configuration.userAgent = "novitai-webhook"
         return configuration
     }

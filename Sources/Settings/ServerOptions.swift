@@ -78,6 +78,9 @@ enum ServerOptions {
     static let probeMaxWait = Option(
         "HEALTH_CHECK_MAX_WAIT_TIME_MS", .duration(1000...3_600_000, in: .milliseconds), default: .seconds(300),
         "all probes together")
+    static let probePrivateAddresses = Option(
+        "HEALTH_CHECK_PRIVATE_ADDRESSES", .boolean, default: false,
+        "probe ports at private addresses too (RFC 1918, RFC 4193), for machines in a network of your own")
     static let autoStop = Option("AUTO_STOP_ENABLED", .boolean, default: false, "stop idle instances")
     static let autoStopIdle = Option(
         "AUTO_STOP_IDLE_MINUTES", .duration(1...10_080, in: .minutes), default: .seconds(1200),

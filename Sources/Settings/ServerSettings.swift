@@ -32,6 +32,7 @@ package struct ServerSettings: Sendable {
     package let probeAttempts: Int
     package let probeDelay: Duration
     package let probeMaxWait: Duration
+    package let probesPrivateAddresses: Bool
     /// Nil: idle instances are not stopped unless they say so.
     package let idleStop: Duration?
     package let idlePercent: Int?
@@ -106,6 +107,7 @@ package struct ServerSettings: Sendable {
         self.probeAttempts = reader.read(ServerOptions.probeAttempts)
         self.probeDelay = reader.read(ServerOptions.probeDelay)
         self.probeMaxWait = reader.read(ServerOptions.probeMaxWait)
+        self.probesPrivateAddresses = reader.read(ServerOptions.probePrivateAddresses)
         let (stopsIdle, idleTime) = (reader.read(ServerOptions.autoStop), reader.read(ServerOptions.autoStopIdle))
         self.idleStop = stopsIdle ? idleTime : nil
         let percent = reader.read(ServerOptions.autoStopPercent)

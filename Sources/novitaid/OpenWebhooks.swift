@@ -20,8 +20,7 @@ struct OpenWebhooks {
         }
         // The new one, a comma, and the old one.
         let keys = (settings.webhookSecrets?.parts ?? []).map { WebhookKey($0.reveal()) }
-        // On this machine only when the provider is simulated on it.
-        self.client = try HTTPClient(OutboundWebhookSender.configuration(allowsLoopback: settings.apiBaseURL.isLoopback))
+        self.client = try HTTPClient(OutboundWebhookSender.configuration(except: settings.webhookExceptions))
         let sender = OutboundWebhookSender(self.client, keys: keys, timeout: settings.webhookTimeout)
         self.webhooks = Webhooks(targets: targets, store: store, sender: sender)
         self.isSigned = !keys.isEmpty

@@ -61,8 +61,7 @@ struct ServerProcess {
         try await view.attach(to: store)
         guard let deployment = view.deployment else { throw ExitCode(ExitStatus.failure) }
         let client = try HTTPClient(self.clientConfiguration)
-        // Programs inside machines may be anywhere on the internet; on this machine only when the provider is simulated on it.
-        let probes = try HTTPClient(OutboundProber.configuration(allowsLoopback: self.settings.apiBaseURL.isLoopback))
+        let probes = try HTTPClient(OutboundProber.configuration(except: self.settings.probeExceptions))
         let webhooks = try self.webhooks(store)
         let parts = self.assemble(store, view, client, OutboundProber(probes), webhooks?.webhooks, deployment.id, tracing)
         let socket = try inherited ?? listening.open()
@@ -158,7 +157,7 @@ struct ServerProcess {
         _ deployment: DeploymentID, _ tracing: Tracing?
     ) -> Parts {
         let fleet = FleetSettings(self.settings)
-        self.log.debug("settings in force", metadata: ["fleet": "\(fleet)"])
+        self.log.debug("settings in force", metadata: ["fleet": "\(fleet)", "probes": "\(self.settings.probeExceptions)"])
         let engineLog = EngineLog(self.log, self.metrics, self.clock)
         let cloud = NovitaCloud(
             NovitaCloudConfiguration(self.settings), client: client, clock: self.clock, random: self.random, tracer: tracing?.tracer,

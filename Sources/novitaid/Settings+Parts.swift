@@ -1,3 +1,4 @@
+import CurlClient
 import Fleet
 import Logging
 import NovitaCloud
@@ -36,6 +37,15 @@ extension NovitaCloudConfiguration {
 
     /// A provider on loopback asks for some key; without one of the user's this is it.
     private static let simulatorKey = "sk_none"
+}
+
+/// What others name may be anywhere on the internet; on this machine only when the provider is simulated on it.
+extension ServerSettings {
+    var webhookExceptions: Set<AddressRules.Exception> { self.apiBaseURL.isLoopback ? [.loopback] : [] }
+
+    var probeExceptions: Set<AddressRules.Exception> {
+        self.probesPrivateAddresses ? self.webhookExceptions.union([.privateNetworks]) : self.webhookExceptions
+    }
 }
 
 extension RPCAddress {

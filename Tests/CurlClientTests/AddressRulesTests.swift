@@ -24,7 +24,7 @@ struct AddressRulesTests {
             "64:ff9b:1:ffff:ffff:ffff:101:101",
         ])
     func refused(_ address: String) {
-        #expect(!AddressRules.global.allow(Self.bytes(address)))
+        #expect(!AddressRules.global().allow(Self.bytes(address)))
         #expect(AddressRules.any.allow(Self.bytes(address)))
     }
 
@@ -37,18 +37,26 @@ struct AddressRulesTests {
             "0:0:0:0:ffff:0:101:101", "64:ff9b:2:0:0:0:0:1",
         ])
     func allowed(_ address: String) {
-        #expect(AddressRules.global.allow(Self.bytes(address)) && AddressRules.globalOrLoopback.allow(Self.bytes(address)))
+        #expect(AddressRules.global().allow(Self.bytes(address)))
+        #expect(AddressRules.global(except: [.loopback, .privateNetworks]).allow(Self.bytes(address)))
     }
 
-    @Test(
-        "This machine is allowed only by the rule that says so",
-        arguments: [("127.0.0.1", true), ("0:0:0:0:0:0:0:1", true), ("10.0.0.1", false)])
-    func loopback(_ address: String, _ isAllowed: Bool) {
-        #expect(AddressRules.globalOrLoopback.allow(Self.bytes(address)) == isAllowed)
+    private static let exceptions: [(String, AddressRules.Exception?)] = [
+        ("127.0.0.1", .loopback), ("0:0:0:0:0:0:0:1", .loopback), ("0:0:0:0:0:0:0:0", nil), ("10.0.0.1", .privateNetworks),
+        ("172.16.0.1", .privateNetworks), ("172.31.255.255", .privateNetworks), ("192.168.1.1", .privateNetworks),
+        ("fdff:0:0:0:0:0:0:1", .privateNetworks), ("100.64.0.1", nil), ("169.254.169.254", nil), ("fe80:0:0:0:0:0:0:1", nil),
+        ("0:0:0:0:0:ffff:7f00:1", nil), ("0:0:0:0:0:ffff:a00:1", nil),
+    ]
+
+    @Test("This machine and private networks are allowed only by the exception that says so", arguments: exceptions)
+    func excepted(_ address: String, _ exception: AddressRules.Exception?) {
+        for candidate in [AddressRules.Exception.loopback, .privateNetworks] {
+            #expect(AddressRules.global(except: [candidate]).allow(Self.bytes(address)) == (candidate == exception))
+        }
     }
 
     @Test("What is no address is not allowed")
     func other() {
-        #expect(!AddressRules.global.allow([]) && !AddressRules.globalOrLoopback.allow([1, 2, 3]))
+        #expect(!AddressRules.global().allow([]) && !AddressRules.global(except: [.loopback, .privateNetworks]).allow([1, 2, 3]))
     }
 }

@@ -1,57 +1,21 @@
-import Foundation
 import TestSupport
 import Testing
 
 @testable import CurlClient
 
-/// A self-signed certificate in a folder of its own.
-private struct Certificate {
-    let folder: URL
-    var file: String { folder.appending(path: "certificate.pem").path }
-    var keyFile: String { folder.appending(path: "key.pem").path }
-
-    init(name: String) async throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "novitai-tls-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let openssl = ChildProcess(
-            "openssl",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
-                "subjectAltName=\(name)", "-keyout", keyFile, "-out", file,
-            ])
-        let outcome = try await openssl.run()
-        try #require(outcome.status == 0, "\(outcome.errors)")
-    }
-
-    func remove() throws { try FileManager.default.removeItem(at: folder) }
-}
-
 @Suite("TLS and HTTP/2")
 struct TLSTests {
-    enum Mode: String {
-        case http1, http2
-        case http2Refuse = "http2-refuse"
-    }
-
-    /// Runs `tls_server.py` and a client that trusts its certificate, or the system's authorities.
+    /// A client that trusts the server's certificate, or the system's authorities.
     ///
     /// - Returns: how many requests the server has seen.
     private func withServer(
-        name: String = "IP:127.0.0.1", trusted: Bool = true, _ mode: Mode, _ body: (HTTPClient, String) async throws -> Void
+        name: String = "IP:127.0.0.1", trusted: Bool = true, _ mode: TLSServer.Mode, _ body: (HTTPClient, String) async throws -> Void
     ) async throws -> Int {
-        let certificate = try await Certificate(name: name)
-        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "tls_server.py").path
-        let server = ChildProcess("python3", [script, certificate.file, certificate.keyFile, mode.rawValue])
-        let (lines, _) = try await server.run { process in
-            let port = try #require(Int(try await process.nextLine() ?? ""))
-            try await withClient({ if trusted { $0.certificateAuthorityFile = certificate.file } }) {
+        try await TLSServer.run(name: name, mode) { port, certificate in
+            try await withClient({ if trusted { $0.certificateAuthorityFile = certificate } }) {
                 try await body($0, "https://127.0.0.1:\(port)/")
             }
-            try await process.closeInput()
-            return try await process.remainingLines()
         }
-        try certificate.remove()
-        return lines.count { $0 == "request" }
     }
 
     @Test(

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Outbound
 import Synchronization
+import TestSupport
 import Testing
 
 /// A TCP server on loopback that answers every connection with the same bytes, and counts them.
@@ -47,12 +48,15 @@ private final class Answering: Sendable {
 @Suite("Probes over the network")
 struct OutboundProberTests {
     private static func probe(
-        _ address: String, _ protocol: PortProtocol = .http, _ probe: PortProbe = PortProbe(), allowsLoopback: Bool = true
+        _ address: String, _ protocol: PortProtocol = .http, _ probe: PortProbe = PortProbe(),
+        except exceptions: Set<AddressRules.Exception> = [.loopback], trusting certificate: String? = nil, timeout: Duration = .seconds(5)
     ) async throws -> ProbeOutcome {
-        let client = try HTTPClient(OutboundProber.configuration(allowsLoopback: allowsLoopback))
+        var configuration = OutboundProber.configuration(except: exceptions)
+        configuration.certificateAuthorityFile = certificate
+        let client = try HTTPClient(configuration)
         defer { client.shutdown() }
         let target = ProbeTarget(endpoint: Endpoint(port: 80, protocol: `protocol`, address: address), probe: probe)
-        return await OutboundProber(client).probe(target, timeout: .seconds(5))
+        return await OutboundProber(client).probe(target, timeout: timeout)
     }
 
     private static func withServer(_ answer: String, _ body: (Answering) async throws -> Void) async throws {
@@ -109,10 +113,39 @@ struct OutboundProberTests {
     func privateAddresses(_ host: String) async throws {
         try await Self.withServer(Self.page(200)) { (server: Answering) async throws in
             for (address, kind) in [("http://\(host):\(server.port)", PortProtocol.http), ("\(host):\(server.port)", .tcp)] {
-                let outcome = try await Self.probe(address, kind, allowsLoopback: false)
+                let outcome = try await Self.probe(address, kind, except: [.privateNetworks])
                 #expect(!outcome.isHealthy && outcome.detail.contains("private or reserved"), "\(outcome.detail)")
             }
             #expect(server.accepted == 0)
         }
+    }
+
+    @Test("A port behind TLS is healthy by its status once it has proven whose it is, and is told nothing before")
+    func secure() async throws {
+        let requests = try await TLSServer.run { (port: Int, certificate: String) async throws in
+            let address = "https://127.0.0.1:\(port)"
+            #expect(try await Self.probe(address, trusting: certificate) == ProbeOutcome(isHealthy: true, detail: "status 200"))
+            #expect(try await !Self.probe(address).isHealthy)
+        }
+        #expect(requests == 1)
+        let other = try await TLSServer.run(name: "DNS:other.example") { (port: Int, certificate: String) async throws in
+            #expect(try await !Self.probe("https://127.0.0.1:\(port)", trusting: certificate).isHealthy)
+        }
+        #expect(other == 0)
+    }
+
+    @Test(
+        "A private network is asked only where that is allowed, and nothing that is local beside it",
+        arguments: ["10.255.255.1", "[fdff::1]"])
+    func privateNetworks(_ host: String) async throws {
+        for (address, kind) in [("http://\(host):9", PortProtocol.http), ("\(host):9", .tcp)] {
+            let refused = try await Self.probe(address, kind)
+            #expect(!refused.isHealthy && refused.detail.contains("private or reserved"))
+            // Nobody need be there: it is asked.
+            let asked = try await Self.probe(address, kind, except: [.privateNetworks], timeout: .milliseconds(200))
+            #expect(!asked.detail.contains("private or reserved"), "\(asked.detail)")
+        }
+        let local = try await Self.probe("http://169.254.169.254/", except: [.privateNetworks, .loopback])
+        #expect(local.detail.contains("private or reserved"))
     }
 }

@@ -145,7 +145,7 @@ let package = Package(
         program(
             "novitai",
             [
-                "CivilTime", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCServiceConfig", "RPCTransport",
+                "CivilTime", "JSONText", "NovitaiProto", "ProtobufJSON", "ProtobufWire", "RPCCore", "RPCServiceConfig", "RPCTransport",
                 argumentParser, crypto, systemPackage,
             ], resources: [.embedInCode("service-config.json")]),
         program(
@@ -163,7 +163,8 @@ let package = Package(
         .target(
             name: "TestProto", dependencies: ["CTestProto", "ProtobufWire", "RPCCore"], path: "Tests/TestProto", swiftSettings: rules),
         .target(
-            name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", swiftSettings: rules),
+            name: "TestSupport", dependencies: [subprocess, systemPackage], path: "Tests/TestSupport", exclude: ["tls_server.py"],
+            swiftSettings: rules),
         .target(name: "HTTP2Frames", path: "Tests/HTTP2Frames", swiftSettings: rules),
         .target(
             name: "FuzzTargets",
@@ -194,7 +195,7 @@ let package = Package(
                 nioPosix,
             ]),
         tests("CompressionTests", ["Compression", "RPCCore"]),
-        tests("CurlClientTests", ["CurlClient", "TestSupport"], exclude: ["tls_server.py"]),
+        tests("CurlClientTests", ["CurlClient", "TestSupport"]),
         tests("FleetTests", ["Fleet", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "FleetSimulation", "NovitaSimulator", "SQLiteStore", "Traces"]),
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
@@ -213,7 +214,7 @@ let package = Package(
             "NovitaSimulatorHTTPTests",
             ["NovitaSimulator", "NovitaSimulatorHTTP", "TestSupport", "novita-sim", logging, nioCore, nioPosix, serviceLifecycle]),
         tests("NovitaiTests", ["NovitaiProto", "RPCCore", "novitai", argumentParser]),
-        tests("OutboundTests", ["CurlClient", "Fleet", "Outbound", nioCore, nioPosix]),
+        tests("OutboundTests", ["CurlClient", "Fleet", "Outbound", "TestSupport", nioCore, nioPosix]),
         tests("ProtobufWireTests", ["NovitaiProto", "ProtobufWire", "RPCCore", "TestProto", "TestSupport"], exclude: ["peer.py"]),
         tests("RPCCoreTests", ["RPCCore"]),
         tests("RPCServiceConfigTests", ["RPCCore", "RPCServiceConfig"]),

@@ -19,7 +19,7 @@ struct ConnectionOptions: ParsableArguments {
     @Option(help: "How long one call may take, in seconds.")
     var timeout: Int = 30
 
-    @Option(help: "table or json.")
+    @Option(help: "table, json or yaml.")
     var output: OutputFormat = .table
 
     func validate() throws {
@@ -100,12 +100,14 @@ func environment(_ name: String) -> String? {
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table
     case json
+    case yaml
 
-    /// Shows a reply: JSON of the message, or the text for people.
+    /// Shows a reply: the message whole, or the text for people.
     func print(_ message: Any, text: () -> String) {
         switch self {
         case .table: printToStandardOutput(text())
         case .json: printToStandardOutput(MessageJSON(message, .indented).text)
+        case .yaml: printToStandardOutput(MessageYAML(message).text)
         }
     }
 }

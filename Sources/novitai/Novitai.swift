@@ -21,7 +21,7 @@ struct Novitai: AsyncParsableCommand {
             InstancesCommand.self, JobsCommand.self, QueuesCommand.self, ProductsCommand.self, RegionsCommand.self, TemplatesCommand.self,
             CredentialsCommand.self, VolumesCommand.self, NetworksCommand.self, PrewarmsCommand.self, WebhooksCommand.self,
             AuditCommand.self,
-            ServerCommand.self, BackupCommand.self,
+            ServerCommand.self, BackupCommand.self, CompletionCommand.self,
         ]
     )
 

@@ -7,6 +7,7 @@ import subprocess
 
 import grpc
 import pytest
+import yaml
 from conftest import ROOT
 from test_programs import BINARIES, SPEC, novitai
 
@@ -131,6 +132,27 @@ def test_options_stand_before_the_command_too(api):
         behind = novitai("127.0.0.1:1", "instances", "list", "--target", address, "--output=json")
     assert before.returncode == 0 and json.loads(before.stdout)[0]["id"] == "one", before.stderr
     assert before.stdout == behind.stdout
+
+
+def test_a_reply_is_yaml_with_the_names_and_values_of_its_json(api):
+    with failing_server(api, failures=0) as (address, _):
+        as_json = json.loads(novitai(address, "instances", "list", "--output", "json").stdout)
+        shown = novitai(address, "instances", "list", "--output", "yaml")
+    assert shown.returncode == 0 and shown.stdout.startswith("---\n"), shown
+    assert yaml.safe_load(shown.stdout) == as_json
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_completes_commands_in_a_shell(shell):
+    script = novitai("127.0.0.1:1", "completion", shell)
+    assert script.returncode == 0 and "clear-cache" in script.stdout, script
+    if shell != "bash":
+        return
+    asked = f"{script.stdout}\nCOMP_WORDS=(novitai ser); COMP_CWORD=1; COMP_LINE='novitai ser'; COMP_POINT=11\n"
+    completed = subprocess.run(
+        ["bash", "-c", asked + '$(complete -p novitai | sed "s/.*-F \\([^ ]*\\).*/\\1/") novitai ser novitai; printf "%s\n" "${COMPREPLY[@]}"'],
+        env={"PATH": f"{BINARIES}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=20)  # fmt: skip
+    assert completed.stdout.split() == ["server"], completed
 
 
 def test_several_servers_are_tried_in_turn(api):

@@ -1,5 +1,8 @@
 #include "CConsolePages.h"
 
+// clang has #embed in all its languages, and says so each time.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
 // What is not listed here is not served.
 
 static const unsigned char index_html[] = {

@@ -86,8 +86,8 @@ final class PolicyRunner: Sendable {
         {
             return upkeep
         }
-        guard let action = instance.nextAction, action.at <= now, self.world.view.control.refusal(of: .endAutomatically) == nil,
-            self.world.believesClock
+        guard let action = instance.nextAction, action.at <= now, self.world.believesClock,
+            self.world.view.control.refusal(of: action.kind.permission) == nil
         else { return nil }
         if action.cause == .idle, instance.asksForUsage, reading?.allowsStop(at: now) != true { return nil }
         var random = self.world.random

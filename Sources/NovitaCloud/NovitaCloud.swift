@@ -10,7 +10,7 @@ package final class NovitaCloud: Cloud {
 
     let caller: APICaller
     private let lister: MachineLister
-    private let cache: FetchCache<Catalogue>
+    let cache: FetchCache<Catalogue>
     let resources: ResourceCaches
     private let clock: any Clock
 
@@ -48,8 +48,6 @@ package final class NovitaCloud: Cloud {
 
     package var health: UpstreamHealth { self.caller.health }
 
-    /// The next `catalogue` asks the provider.
-    package func clearCatalogue() { self.cache.clear() }
 }
 
 // MARK: - Machines

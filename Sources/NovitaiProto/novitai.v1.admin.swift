@@ -1139,6 +1139,191 @@ extension NovitaiV1.BackupChunk {
 }
 
 extension NovitaiV1 {
+    /// What the provider told, kept for a while.
+    package struct Cache: ProtobufMessage {
+        /// catalogue, templates, registry_credentials, network_volumes, networks or image_prewarms.
+        package var name: String = ""
+        /// Absent: nothing is kept.
+        package var fetchTime: GoogleProtobuf.Timestamp?
+        /// From then on the provider is asked again. Absent: nothing is kept.
+        package var expireTime: GoogleProtobuf.Timestamp?
+        /// What is kept: products of the catalogue, things of all others.
+        package var entryCount: UInt32 = 0
+        /// Calls that were answered from it, and times that the provider was asked, since the server began.
+        package var hitCount: UInt64 = 0
+        package var fetchCount: UInt64 = 0
+        package init() {}
+    }
+}
+
+extension NovitaiV1.Cache {
+    package static var protobufName: String { "novitai.v1.Cache" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__cache__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__Cache>) throws(WireError) {
+        self.name = try unsafe c.pointee.name.string("Cache.name")
+        self.fetchTime = try unsafe Wire.message(c.pointee.fetch_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.expireTime = try unsafe Wire.message(c.pointee.expire_time, GoogleProtobuf.Timestamp.init(reading:))
+        self.entryCount = unsafe c.pointee.entry_count
+        self.hitCount = unsafe c.pointee.hit_count
+        self.fetchCount = unsafe c.pointee.fetch_count
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__Cache> {
+        let c = try unsafe arena.make(novitai__v1__cache__init)
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        if let value = self.fetchTime { try unsafe c.pointee.fetch_time = value.write(in: arena) }
+        if let value = self.expireTime { try unsafe c.pointee.expire_time = value.write(in: arena) }
+        unsafe c.pointee.entry_count = self.entryCount
+        unsafe c.pointee.hit_count = self.hitCount
+        unsafe c.pointee.fetch_count = self.fetchCount
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListCachesRequest: ProtobufMessage {
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListCachesRequest {
+    package static var protobufName: String { "novitai.v1.ListCachesRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_caches_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListCachesRequest>) throws(WireError) {}
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListCachesRequest> {
+        let c = try unsafe arena.make(novitai__v1__list_caches_request__init)
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ListCachesResponse: ProtobufMessage {
+        package var caches: [NovitaiV1.Cache] = []
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ListCachesResponse {
+    package static var protobufName: String { "novitai.v1.ListCachesResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__list_caches_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ListCachesResponse>) throws(WireError) {
+        self.caches = try unsafe Wire.messages(c.pointee.caches, c.pointee.n_caches, NovitaiV1.Cache.init(reading:))
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ListCachesResponse> {
+        let c = try unsafe arena.make(novitai__v1__list_caches_response__init)
+        try unsafe (c.pointee.caches, c.pointee.n_caches) = arena.list(self.caches) { value throws(WireError) in try unsafe value.write(in: arena) }
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ClearCacheRequest: ProtobufMessage {
+        /// Named in the log.
+        package var requestId: String = ""
+        /// Only says what is kept.
+        package var validateOnly: Bool = false
+        /// Empty: all of them.
+        package var name: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ClearCacheRequest {
+    package static var protobufName: String { "novitai.v1.ClearCacheRequest" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__clear_cache_request__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ClearCacheRequest>) throws(WireError) {
+        self.requestId = try unsafe c.pointee.request_id.string("ClearCacheRequest.request_id")
+        self.validateOnly = unsafe c.pointee.validate_only != 0
+        self.name = try unsafe c.pointee.name.string("ClearCacheRequest.name")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ClearCacheRequest> {
+        let c = try unsafe arena.make(novitai__v1__clear_cache_request__init)
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        unsafe c.pointee.validate_only = self.validateOnly ? 1 : 0
+        try unsafe c.pointee.name = .init(arena.string(self.name))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
+    package struct ClearCacheResponse: ProtobufMessage {
+        /// Those that were named, as they are now.
+        package var caches: [NovitaiV1.Cache] = []
+        package var requestId: String = ""
+        package init() {}
+    }
+}
+
+extension NovitaiV1.ClearCacheResponse {
+    package static var protobufName: String { "novitai.v1.ClearCacheResponse" }
+
+    package init(decoding bytes: RawSpan) throws(RPCError) {
+        do throws(WireError) { self = try unsafe Wire.decode(bytes, novitai__v1__clear_cache_response__get_descriptor(), Self.init(reading:)) }
+        catch { throw RPCError(error) }
+    }
+
+    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
+        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
+        catch { throw RPCError(error) }
+    }
+
+    init(reading c: UnsafePointer<Novitai__V1__ClearCacheResponse>) throws(WireError) {
+        self.caches = try unsafe Wire.messages(c.pointee.caches, c.pointee.n_caches, NovitaiV1.Cache.init(reading:))
+        self.requestId = try unsafe c.pointee.request_id.string("ClearCacheResponse.request_id")
+    }
+
+    func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Novitai__V1__ClearCacheResponse> {
+        let c = try unsafe arena.make(novitai__v1__clear_cache_response__init)
+        try unsafe (c.pointee.caches, c.pointee.n_caches) = arena.list(self.caches) { value throws(WireError) in try unsafe value.write(in: arena) }
+        try unsafe c.pointee.request_id = .init(arena.string(self.requestId))
+        return unsafe c
+    }
+}
+
+extension NovitaiV1 {
     /// For the people who run the server.
     package enum AdminService {
         package static let name = "novitai.v1.AdminService"
@@ -1158,10 +1343,14 @@ extension NovitaiV1 {
         package static let activateDeployment = MethodDescriptor(service: name, method: "ActivateDeployment", kind: .unary)
         /// Every change of the caller's tenant with who, what, why and what it does to the bill, the newest first.
         package static let listAuditEvents = MethodDescriptor(service: name, method: "ListAuditEvents", kind: .unary)
+        /// What the server keeps of the provider's lists, each for CACHE_TIMEOUT, and how old it is.
+        package static let listCaches = MethodDescriptor(service: name, method: "ListCaches", kind: .unary)
+        /// Makes one of them void, or all: who needs it next asks the provider. Nothing else changes; doing it twice does no harm.
+        package static let clearCache = MethodDescriptor(service: name, method: "ClearCache", kind: .unary)
         /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
         /// containers included, and neither the provider's key nor a token.
         package static let createBackup = MethodDescriptor(service: name, method: "CreateBackup", kind: .serverStreaming)
-        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics, reconcileInstances, setFreeze, activateDeployment, listAuditEvents, createBackup]
+        package static let methods: [MethodDescriptor] = [getServerInfo, getHealth, getMetrics, reconcileInstances, setFreeze, activateDeployment, listAuditEvents, listCaches, clearCache, createBackup]
     }
 
     /// For the people who run the server.
@@ -1182,6 +1371,10 @@ extension NovitaiV1 {
         func activateDeployment(_ request: NovitaiV1.ActivateDeploymentRequest, context: ServerContext) async throws -> NovitaiV1.ActivateDeploymentResponse
         /// Every change of the caller's tenant with who, what, why and what it does to the bill, the newest first.
         func listAuditEvents(_ request: NovitaiV1.ListAuditEventsRequest, context: ServerContext) async throws -> NovitaiV1.ListAuditEventsResponse
+        /// What the server keeps of the provider's lists, each for CACHE_TIMEOUT, and how old it is.
+        func listCaches(_ request: NovitaiV1.ListCachesRequest, context: ServerContext) async throws -> NovitaiV1.ListCachesResponse
+        /// Makes one of them void, or all: who needs it next asks the provider. Nothing else changes; doing it twice does no harm.
+        func clearCache(_ request: NovitaiV1.ClearCacheRequest, context: ServerContext) async throws -> NovitaiV1.ClearCacheResponse
         /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
         /// containers included, and neither the provider's key nor a token.
         func createBackup(_ request: NovitaiV1.CreateBackupRequest, responses: ResponseWriter<NovitaiV1.BackupChunk>, context: ServerContext) async throws
@@ -1244,6 +1437,20 @@ extension NovitaiV1 {
             try await self.channel.unary(request, method: AdminService.listAuditEvents, options: options)
         }
 
+        /// What the server keeps of the provider's lists, each for CACHE_TIMEOUT, and how old it is.
+        package nonisolated(nonsending) func listCaches(
+            _ request: NovitaiV1.ListCachesRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ListCachesResponse {
+            try await self.channel.unary(request, method: AdminService.listCaches, options: options)
+        }
+
+        /// Makes one of them void, or all: who needs it next asks the provider. Nothing else changes; doing it twice does no harm.
+        package nonisolated(nonsending) func clearCache(
+            _ request: NovitaiV1.ClearCacheRequest, options: CallOptions = CallOptions()
+        ) async throws(RPCError) -> NovitaiV1.ClearCacheResponse {
+            try await self.channel.unary(request, method: AdminService.clearCache, options: options)
+        }
+
         /// A consistent copy of the server's state, made while it serves. It holds everything that the server knows, the environment of
         /// containers included, and neither the provider's key nor a token.
         package nonisolated(nonsending) func createBackup<Result>(
@@ -1264,6 +1471,8 @@ extension NovitaiV1.AdminServiceProtocol {
         router.register(unary: NovitaiV1.AdminService.setFreeze) { try await self.setFreeze($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.activateDeployment) { try await self.activateDeployment($0, context: $1) }
         router.register(unary: NovitaiV1.AdminService.listAuditEvents) { try await self.listAuditEvents($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.listCaches) { try await self.listCaches($0, context: $1) }
+        router.register(unary: NovitaiV1.AdminService.clearCache) { try await self.clearCache($0, context: $1) }
         router.register(serverStreaming: NovitaiV1.AdminService.createBackup) { try await self.createBackup($0, responses: $1, context: $2) }
     }
 }

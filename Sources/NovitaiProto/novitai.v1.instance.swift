@@ -166,11 +166,13 @@ extension NovitaiV1 {
         package static var unspecified: Self { Self(rawValue: 0) }
         package static var stop: Self { Self(rawValue: 1) }
         package static var delete: Self { Self(rawValue: 2) }
+        package static var start: Self { Self(rawValue: 3) }
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "NEXT_ACTION_KIND_UNSPECIFIED"),
                 (.stop, "NEXT_ACTION_KIND_STOP"),
                 (.delete, "NEXT_ACTION_KIND_DELETE"),
+                (.start, "NEXT_ACTION_KIND_START"),
             ]
         }
     }
@@ -1100,6 +1102,9 @@ extension NovitaiV1 {
         /// Who starts it at that time or later wants it to run. When it passes while the machine comes up, it is done once the machine runs.
         package var stopAt: GoogleProtobuf.Timestamp?
         package var deleteAt: GoogleProtobuf.Timestamp?
+        /// Started then, when it is stopped or being stopped, whoever stopped it. A time that passes while it runs starts nothing later: who stops it
+        /// afterwards wants it stopped. A freeze holds the start until it ends.
+        package var startAt: GoogleProtobuf.Timestamp?
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
         package var lease: GoogleProtobuf.Duration?
         /// What is done by itself when the provider takes a spot machine back, at most 5 times in a day and further and further apart. Only on the
@@ -1107,7 +1112,7 @@ extension NovitaiV1 {
         /// machine, whoever asked for that, and leaves it half-way: then another one is made in its place.
         package var spotRecovery: NovitaiV1.SpotRecovery = .unspecified
         /// With idle_stop: a machine whose busiest GPU (on a CPU machine: whose processors) the provider's metrics show busy to so many percent is in
-        /// use, though nobody says so. 1 to 100. 0: as the server is set up. Where the metrics cannot be read or have gaps the machine is not
+        /// use, though nobody says so. 1 to 100; idle_stop is 7 days at most then. 0: as the server is set up. Where the metrics cannot be read or have gaps the machine is not
         /// stopped for being idle. A lease is kept by TouchInstance alone.
         package var idlePercent: UInt32 = 0
         /// The metrics do not matter, however the server is set up.
@@ -1135,6 +1140,7 @@ extension NovitaiV1.InstancePolicies {
         self.maxLifetime = try unsafe Wire.message(c.pointee.max_lifetime, GoogleProtobuf.Duration.init(reading:))
         self.stopAt = try unsafe Wire.message(c.pointee.stop_at, GoogleProtobuf.Timestamp.init(reading:))
         self.deleteAt = try unsafe Wire.message(c.pointee.delete_at, GoogleProtobuf.Timestamp.init(reading:))
+        self.startAt = try unsafe Wire.message(c.pointee.start_at, GoogleProtobuf.Timestamp.init(reading:))
         self.lease = try unsafe Wire.message(c.pointee.lease, GoogleProtobuf.Duration.init(reading:))
         self.spotRecovery = unsafe NovitaiV1.SpotRecovery(rawValue: c.pointee.spot_recovery)
         self.idlePercent = unsafe c.pointee.idle_percent
@@ -1148,6 +1154,7 @@ extension NovitaiV1.InstancePolicies {
         if let value = self.maxLifetime { try unsafe c.pointee.max_lifetime = value.write(in: arena) }
         if let value = self.stopAt { try unsafe c.pointee.stop_at = value.write(in: arena) }
         if let value = self.deleteAt { try unsafe c.pointee.delete_at = value.write(in: arena) }
+        if let value = self.startAt { try unsafe c.pointee.start_at = value.write(in: arena) }
         if let value = self.lease { try unsafe c.pointee.lease = value.write(in: arena) }
         unsafe c.pointee.spot_recovery = self.spotRecovery.rawValue
         unsafe c.pointee.idle_percent = self.idlePercent

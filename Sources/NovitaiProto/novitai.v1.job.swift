@@ -42,8 +42,6 @@ extension NovitaiV1 {
         package var rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }
         package static var unspecified: Self { Self(rawValue: 0) }
-        /// Its first step is due later.
-        package static var scheduled: Self { Self(rawValue: 1) }
         /// Due; waits for a worker.
         package static var ready: Self { Self(rawValue: 2) }
         /// A step runs now.
@@ -56,7 +54,6 @@ extension NovitaiV1 {
         package static var declaredValues: [(value: Self, name: String)] {
             [
                 (.unspecified, "JOB_STATE_UNSPECIFIED"),
-                (.scheduled, "JOB_STATE_SCHEDULED"),
                 (.ready, "JOB_STATE_READY"),
                 (.running, "JOB_STATE_RUNNING"),
                 (.waiting, "JOB_STATE_WAITING"),
@@ -522,7 +519,6 @@ extension NovitaiV1 {
         package var ready: UInt32 = 0
         package var running: UInt32 = 0
         package var waiting: UInt32 = 0
-        package var scheduled: UInt32 = 0
         /// When the first of those that nobody works at was or will be due.
         package var nextDueTime: GoogleProtobuf.Timestamp?
         /// How long a job may take: a create from being accepted, any other from the first call to the provider. Absent: without an end.
@@ -558,7 +554,6 @@ extension NovitaiV1.Queue {
         self.ready = unsafe c.pointee.ready
         self.running = unsafe c.pointee.running
         self.waiting = unsafe c.pointee.waiting
-        self.scheduled = unsafe c.pointee.scheduled
         self.nextDueTime = try unsafe Wire.message(c.pointee.next_due_time, GoogleProtobuf.Timestamp.init(reading:))
         self.deadline = try unsafe Wire.message(c.pointee.deadline, GoogleProtobuf.Duration.init(reading:))
         self.retryDelayMin = try unsafe Wire.message(c.pointee.retry_delay_min, GoogleProtobuf.Duration.init(reading:))
@@ -574,7 +569,6 @@ extension NovitaiV1.Queue {
         unsafe c.pointee.ready = self.ready
         unsafe c.pointee.running = self.running
         unsafe c.pointee.waiting = self.waiting
-        unsafe c.pointee.scheduled = self.scheduled
         if let value = self.nextDueTime { try unsafe c.pointee.next_due_time = value.write(in: arena) }
         if let value = self.deadline { try unsafe c.pointee.deadline = value.write(in: arena) }
         if let value = self.retryDelayMin { try unsafe c.pointee.retry_delay_min = value.write(in: arena) }

@@ -221,4 +221,27 @@ struct PolicyRunnerTests {
             #expect(try await universe.instance(instance.id)?.state == .deleted)
         }
     }
+
+    @Test("A machine is stopped in the evening and started in the morning, each after it was said, over a restart of the server")
+    func overNight() throws {
+        let begin = Timestamp(seconds: 1_800_000_000)
+        let policies = InstancePolicies(stopAt: begin + .seconds(3600), startAt: begin + .seconds(36_000))
+        try Self.play(policies) { universe, instance in
+            await universe.clock.sleep(until: begin + .seconds(4000))
+            let stopped = try #require(try await universe.instance(instance.id))
+            #expect(stopped.state == .stopped && stopped.nextAction?.kind == .start && stopped.nextAction?.at == begin + .seconds(36_000))
+            universe.crash(downFor: .seconds(600))
+            await universe.clock.sleep(until: begin + .seconds(35_900))
+            let warned = try #require(try await universe.instance(instance.id))
+            #expect(warned.state == .stopped && warned.stateMessage.contains("start because of SCHEDULE"))
+            await universe.clock.sleep(until: begin + .seconds(36_200))
+            let started = try #require(try await universe.instance(instance.id))
+            #expect(started.state == .running && started.desiredState == .running && started.stateReason == .policy)
+            #expect(universe.count(of: .startInstance(id: "")) == 1)
+            let entries = try await universe.running().store.inner.audit(AuditQuery(limit: 10)).map(\.entry)
+            #expect(entries.filter { $0.cause == "SCHEDULE" }.map(\.action) == ["StartMachine", "StopMachine"])
+            await universe.sleep(.seconds(7200))
+            #expect(universe.count(of: .startInstance(id: "")) == 1 && universe.count(of: .stopInstance(id: "")) == 1)
+        }
+    }
 }

@@ -78,6 +78,7 @@ struct Customer: Sendable {
         let soonest = self.universe.clock.now + .seconds(60)
         policies.stopAt = policies.stopAt.map { max($0, soonest) }
         policies.deleteAt = policies.deleteAt.map { max($0, soonest) }
+        policies.startAt = policies.startAt.map { max($0, soonest) }
         if self.plan.waitsForCapacity { spec.waitForCapacityUntil = self.universe.clock.now + Self.capacityPatience }
         if let recovery = self.plan.recovery {
             spec.billingMode = .spot

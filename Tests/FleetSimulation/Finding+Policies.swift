@@ -53,7 +53,12 @@ extension Finding {
         case .idle: sign + (policies.idleStop ?? .seconds(1_000_000)) + away
         case .leaseLapsed: sign + (policies.lease ?? .seconds(1_000_000)) * (isStop ? 1 : 2) + away
         case .lifetime: policies.maxLifetime.map { instance.createdAt + $0 } ?? never
-        case .schedule: (isStop ? policies.stopAt : policies.deleteAt) ?? never
+        case .schedule:
+            switch ending.job.type {
+            case .startInstance: policies.startAt ?? never
+            case .stopInstance: policies.stopAt ?? never
+            default: policies.deleteAt ?? never
+            }
         case .startupTimeout, .providerError, .spotReclaim, .migrationFailed: nil
         }
     }

@@ -145,9 +145,15 @@ struct Scenario: Sendable {
         case 0: InstancePolicies(lease: dice.seconds(60...200))
         case 1: InstancePolicies(idleStop: dice.seconds(60...300), maxLifetime: dice.seconds(60...1200))
         // Ahead of the create, as a server demands.
-        case 2: InstancePolicies(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(200...1200))
+        case 2: Self.times(stopAt: start + dice.seconds(60...1200), deleteAt: start + dice.seconds(200...1200))
         default: InstancePolicies(idleStop: dice.seconds(60...300), lease: dice.seconds(200...400))
         }
+    }
+
+    /// Between a stop and the delete it is started again.
+    private static func times(stopAt: Timestamp, deleteAt: Timestamp) -> InstancePolicies {
+        let startAt = deleteAt > stopAt ? stopAt + (deleteAt - stopAt) / 2 : nil
+        return InstancePolicies(stopAt: stopAt, deleteAt: deleteAt, startAt: startAt)
     }
 
     private static func createFaults(_ dice: Dice, isBeyondWindow: Bool, delayMax: Int) -> [ProviderFault] {

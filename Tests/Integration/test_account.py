@@ -87,3 +87,25 @@ def test_the_balance_is_a_metric_and_a_finding(server, client, api):
             for check in client.admin.GetHealth(api.admin.GetHealthRequest(), timeout=30).checks
         ),
         30, "the balance is found healthy")
+
+
+def test_what_is_kept_of_the_providers_lists_is_shown_and_forgotten(api, server, client, simulator):
+    def caches(*arguments):
+        reply = shown(novitai(server, "server", *(arguments or ["caches"]), "--output", "json"))
+        return {cache["name"]: cache for cache in reply["caches"]}
+
+    def asked():
+        return sum(entry["path"].endswith("/templates") for entry in simulator.get("/_sim/requests")["requests"])
+
+    client.catalog.CreateTemplate(api.catalog.CreateTemplateRequest(name="kept", image="team/worker:1"), timeout=10)
+    for _ in range(3):
+        listed = client.catalog.ListTemplates(api.catalog.ListTemplatesRequest(), timeout=10).templates
+    before, calls = caches()["templates"], asked()
+    assert before["entryCount"] == len(listed) and int(before["hitCount"]) >= 2 and before["fetchTime"] < before["expireTime"]
+    assert caches("clear-cache", "templates", "--validate-only")["templates"] == before
+    assert set(caches("clear-cache", "templates")["templates"]) <= {"name", "hitCount", "fetchCount"}
+    client.catalog.ListTemplates(api.catalog.ListTemplatesRequest(), timeout=10)
+    assert asked() == calls + 1
+    refused = novitai(server, "server", "clear-cache", "colours")
+    assert refused.returncode == 1 and "name" in refused.stderr, refused
+    assert len(caches("clear-cache")) == 6

@@ -63,6 +63,28 @@ def test_a_machine_whose_time_is_over_is_deleted_with_its_cause(api, client, sim
     assert len(others) == 1 and made.instance.id in others[0]["name"]
 
 
+def test_a_stopped_machine_is_started_at_its_time(api, client, server):
+    made = create(api, client, "morning")
+    assert client.jobs.WaitJob(api.job.WaitJobRequest(id=made.job.id), timeout=60).state == api.job.JOB_STATE_SUCCEEDED
+    stopped = command(server, "instances", "stop", "morning", "--wait")
+    assert stopped.returncode == 0, stopped.stderr
+    moment = int(time.time()) + 4
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+    assert command(server, "instances", "update", "morning", "--start-at", "2001-01-31T18:00:00Z").returncode == 1
+    set_ = command(server, "instances", "update", "morning", "--start-at", at)
+    assert set_.returncode == 0, set_.stderr
+    get = api.instance.GetInstanceRequest(id="morning")
+    action = client.instances.GetInstance(get, timeout=5).next_action
+    assert (action.kind, action.cause, action.time.seconds) == (api.instance.NEXT_ACTION_KIND_START, "SCHEDULE", moment)
+    wait_for(lambda: client.instances.GetInstance(get, timeout=5).state == api.instance.INSTANCE_STATE_RUNNING, 60, "the start")
+    shown = client.instances.GetInstance(get, timeout=5)
+    assert time.time() >= moment and not shown.HasField("next_action")
+    jobs = client.jobs.ListJobs(api.job.ListJobsRequest(filter="type = START_INSTANCE"), timeout=5).jobs
+    assert [(job.cause, job.state) for job in jobs] == [("SCHEDULE", api.job.JOB_STATE_SUCCEEDED)]
+    events = client.admin.ListAuditEvents(api.admin.ListAuditEventsRequest(), timeout=10).events
+    assert [event.cause for event in events if event.action == "StartMachine"] == ["SCHEDULE"]
+
+
 def test_policies_are_changed_by_name_and_ended(api, client, server):
     made = create(api, client, "changing", lease=3600, max_lifetime=86400)
     request = api.instance.UpdateInstanceRequest(id="changing", policies_fields=["lease", "spot_recovery"])

@@ -111,7 +111,7 @@ struct CatalogueTests {
         let upstream = FakeUpstream { request, _ in Self.answer(request) }
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
         _ = try await cloud.catalogue(call: .test(of: self.clock))
-        cloud.clearCatalogue()
+        cloud.clearCache(.catalogue)
         _ = try await cloud.catalogue(call: .test(of: self.clock))
         #expect(upstream.requests.count == 8)
     }

@@ -73,8 +73,7 @@ struct PayloadTests {
         instance.busyAt = self.time
         instance.policies = InstancePolicies(
             idleStop: .seconds(60), idlePercent: 10, maxLifetime: .seconds(1 << 33), stopAt: self.time, deleteAt: self.time,
-            lease: .milliseconds(1500),
-            spotRecovery: .migrate)
+            startAt: self.time, lease: .milliseconds(1500), spotRecovery: .migrate)
         instance.spot = SpotFacts(status: "notified", reclaimAt: self.time)
         instance.recoveries = [self.time]
         var replacement = Replacement(fromAttempt: 2)

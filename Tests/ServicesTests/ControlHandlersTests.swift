@@ -83,11 +83,38 @@ struct ControlHandlersTests {
         #expect(reply.foreign.map(\.id) == ["theirs"] && reply.applied == !isDryRun && reply.listedAt?.seconds == 7)
     }
 
+    @Test("Caches are shown, and made void by name or all together; a name that is none is named, and a check changes nothing")
+    func caches() async throws {
+        let fixture = try await Fixture()
+        func kept() async throws -> [String] {
+            try await fixture.admin.listCaches(.init(), context: Fixture.context()).caches.filter { $0.fetchTime != nil }.map(\.name)
+        }
+        let shown = try await fixture.admin.listCaches(.init(), context: Fixture.context()).caches
+        #expect(
+            shown.map(\.name)
+                == ["catalogue", "templates", "registry_credentials", "network_volumes", "networks", "image_prewarms"])
+        #expect(shown[0].entryCount == 3 && shown[0].hitCount == 5 && shown[0].fetchCount == 2 && shown[0].expireTime?.seconds == 301)
+        var request = NovitaiV1.ClearCacheRequest()
+        request.name = "colours"
+        let error = await #expect(throws: RPCError.self) { try await fixture.admin.clearCache(request, context: Fixture.context()) }
+        #expect(error?.code == .invalidArgument && error?.message.contains("name") == true)
+        (request.name, request.validateOnly) = ("", true)
+        #expect(try await fixture.admin.clearCache(request, context: Fixture.context()).caches.count == 6)
+        #expect(try await kept() == ["catalogue", "templates"])
+        (request.name, request.validateOnly, request.requestId) = ("catalogue", false, "mine")
+        let cleared = try await fixture.admin.clearCache(request, context: Fixture.context())
+        #expect(cleared.caches.map(\.name) == ["catalogue"] && cleared.caches[0].fetchTime == nil && cleared.requestId == "mine")
+        #expect(try await kept() == ["templates"])
+        request.name = ""
+        _ = try await fixture.admin.clearCache(request, context: Fixture.context())
+        #expect(try await kept().isEmpty)
+    }
+
     @Test("What concerns the fleet as a whole needs the role admin")
     func roles() {
         for method in [
             NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment, NovitaiV1.AdminService.reconcileInstances,
-            NovitaiV1.AdminService.listAuditEvents,
+            NovitaiV1.AdminService.listAuditEvents, NovitaiV1.AdminService.listCaches, NovitaiV1.AdminService.clearCache,
         ] { #expect(MethodRoles.table.leastRole(for: MethodKey(method)) == .admin) }
     }
 

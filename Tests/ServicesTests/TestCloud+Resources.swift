@@ -11,6 +11,7 @@ extension TestCloud: CloudResources {
         var prewarms: [ImagePrewarm] = []
         /// Everything that was sent in a create, passwords included.
         var createCalls = 0
+        var keptCaches: Set<CacheFacts.Name> = [.catalogue, .templates]
         var freshLists = 0
         var lists = 0
         /// What the next create calls end with; the thing is made all the same when `mayHaveTakenEffect`.
@@ -22,6 +23,16 @@ extension TestCloud: CloudResources {
         /// Of the calls that deleted volumes.
         var deletePriorities: [CallPriority] = []
     }
+
+    var caches: [CacheFacts] {
+        let kept = self.state.withLock(\.account.keptCaches)
+        return CacheFacts.Name.allCases.map { name in
+            kept.contains(name)
+                ? CacheFacts(name, fetchedAt: Timestamp(seconds: 1), expiresAt: Timestamp(seconds: 301), entryCount: 3, hits: 5, fetches: 2)
+                : CacheFacts(name)
+        }
+    }
+    func clearCache(_ name: CacheFacts.Name) { self.state.withLock { _ = $0.account.keptCaches.remove(name) } }
 
     private func list<Item: Sendable>(_ isFresh: Bool, _ items: (Account) -> [Item]) throws(CloudError) -> Fetched<[Item]> {
         self.state.withLock { state in

@@ -7,7 +7,7 @@ const TONES = {
   RUNNING: "good", PENDING: "busy", PROVISIONING: "busy", STARTING: "busy", RESTARTING: "busy", UPDATING: "busy", STOPPING: "busy",
   MIGRATING: "busy", DELETING: "busy", STOPPED: "rest", DELETED: "rest", SUSPENDED: "warn", FAILED: "bad", UNRECOGNIZED: "warn",
 };
-const JOB_TONES = { SUCCEEDED: "good", FAILED: "bad", CANCELLED: "rest", RUNNING: "busy", READY: "busy", WAITING: "busy", SCHEDULED: "busy" };
+const JOB_TONES = { SUCCEEDED: "good", FAILED: "bad", CANCELLED: "rest", RUNNING: "busy", READY: "busy", WAITING: "busy" };
 const HEALTH_TONES = { healthy: "good", degraded: "warn", unhealthy: "bad" };
 
 /** A state by colour and by its word. */
@@ -59,7 +59,7 @@ export function nextAction(instance, jobs, now = Date.now()) {
   }
   const action = instance.nextAction;
   if (action) {
-    const verb = action.kind === "NEXT_ACTION_KIND_DELETE" ? "Deletes it" : "Stops it";
+    const verb = VERBS[action.kind] ?? action.kind;
     return { text: `${verb} ${relative(millis(action.time), now)}`, detail: CAUSES[action.cause] ?? action.cause };
   }
   if (instance.owedMachines?.length) return { text: "Repeats the delete until the machine is gone" };
@@ -67,6 +67,7 @@ export function nextAction(instance, jobs, now = Date.now()) {
   return null;
 }
 
+const VERBS = { NEXT_ACTION_KIND_STOP: "Stops it", NEXT_ACTION_KIND_DELETE: "Deletes it", NEXT_ACTION_KIND_START: "Starts it" };
 const CAUSES = { IDLE: "nobody uses it", LEASE_LAPSED: "its lease has lapsed", LIFETIME: "the end of its lifetime", SCHEDULE: "as was said beforehand" };
 
 /** The newest unfinished job of each instance. */

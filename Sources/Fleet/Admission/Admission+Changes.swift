@@ -71,7 +71,7 @@ extension Admission {
             guards: [.requestIsNew(occasion.request), .permitted(.obey)], request: occasion.record(of: instance.id, job: job.id),
             audit: [.request(occasion, instance: instance, job: job, effect: "it was under way")])
         var (wanted, job) = (instance, job)
-        wanted.noteStart(change, at: occasion.now)
+        wanted.noteWish(change, at: occasion.now)
         if job.cause != nil {
             // What was automatic is now wanted: neither brake nor freeze holds it any longer.
             if wanted.stateReason == .policy { wanted.state(wanted.state, because: .requested, "") }
@@ -98,7 +98,7 @@ extension Admission {
             job.end(.succeeded, progress: "nothing to do", at: occasion.now)
         }
         instance.desiredState = change.desiredState
-        instance.noteStart(change, at: occasion.now)
+        instance.noteWish(change, at: occasion.now)
         instance.claim()
         return self.admitted(job, instance, superseding: superseded, as: change == .start ? .begin : .obey, on: occasion)
     }
@@ -180,10 +180,14 @@ extension Admission {
 }
 
 extension Instance {
-    /// Who starts it uses it, also when it was being started anyhow.
-    fileprivate mutating func noteStart(_ change: Admission.Change, at now: Timestamp) {
-        guard change == .start || change == .restart else { return }
-        self.startAskedAt = now
-        if self.policies != nil { self.touchedAt = max(self.touchedAt ?? now, now) }
+    /// Who starts it uses it, also when it was being started anyhow; who stops it does not want what was to start it before.
+    mutating func noteWish(_ change: Admission.Change, at now: Timestamp) {
+        switch change {
+        case .start, .restart:
+            self.startAskedAt = now
+            if self.policies != nil { self.touchedAt = max(self.touchedAt ?? now, now) }
+        case .stop: self.spendPassedStart(at: now)
+        case .delete: break
+        }
     }
 }

@@ -80,7 +80,7 @@ extension Admission {
         if job.type == .migrateInstance, job.cause == nil, remaining.isEmpty { instance.restWish() }
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
         if job.cause?.isRecovery == true { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
-        if let cause = job.cause, cause.isPolicy { instance.callOff(job.type == .stopInstance ? .stop : .delete, cause) }
+        if let cause = job.cause, cause.isPolicy, let kind = NextAction.Kind(job.type) { instance.callOff(kind, cause) }
         if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now

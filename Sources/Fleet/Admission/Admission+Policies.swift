@@ -22,8 +22,8 @@ extension Admission {
         else { return nil }
         let latest = subject.jobs.map(\.createdAt).max().map { $0 + .microseconds(1) } ?? now
         var job = Job(
-            id: jobID, type: action.kind == .stop ? .stopInstance : .deleteInstance, tenant: instance.tenant, instanceID: instance.id,
-            step: .send, requestID: "", cause: action.cause, createdAt: max(latest, now))
+            id: jobID, type: action.kind.jobType, tenant: instance.tenant, instanceID: instance.id, step: .send, requestID: "",
+            cause: action.cause, createdAt: max(latest, now))
         let superseded = subject.jobs.filter { !$0.step.isSettling }
         if superseded.count < subject.jobs.count { job.state = .waiting }
         switch action.kind {
@@ -32,6 +32,9 @@ extension Admission {
             instance.desiredState = .deleted
             instance.deleteAskedAt = instance.deleteAskedAt ?? now
             instance.state(.deleting, because: .policy, "")
+        case .start:
+            instance.desiredState = .running
+            instance.noteWish(.start, at: now)
         }
         if let update = superseded.compactMap(\.update).first { instance.spec = update.kept }
         if superseded.contains(where: \.isReplacing) { instance.dropReplacement(at: now) }
@@ -41,8 +44,10 @@ extension Admission {
         instance.jobID = job.id
         instance.updatedAt = now
         return Commit(
-            guards: [.permitted(.endAutomatically), .instance(instance.id, subject.instance.revision)], instances: [instance],
-            jobs: superseded.map { Commit.JobWrite($0.superseded(at: now)) } + [Commit.JobWrite(job)])
+            guards: [.permitted(action.kind.permission), .instance(instance.id, subject.instance.revision)], instances: [instance],
+            jobs: superseded.map { Commit.JobWrite($0.superseded(at: now)) } + [Commit.JobWrite(job)],
+            // What ends a machine is entered once it passes the brake.
+            audit: action.kind == .start ? [.start(instance, by: job, cause: action.cause, at: now)] : [])
     }
 
     /// What is to be written of an instance between its actions: that it was in use, what comes next, or that it is near. Nil when nothing is.
@@ -56,6 +61,8 @@ extension Admission {
         if isClockSure { changed.forgetTimeToCome(at: now) }
         if let touchedAt, changed.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
         if let busyAt, busyAt > changed.busyAt ?? changed.createdAt { changed.busyAt = busyAt }
+        // A time that finds the machine running has been kept.
+        if !changed.isStartable { changed.spendPassedStart(at: now) }
         changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now

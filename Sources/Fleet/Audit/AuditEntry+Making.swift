@@ -17,6 +17,14 @@ extension AuditEntry {
             requestID: job.requestID, hourlyPrice: instance.placement?.hourlyPrice, endsAutomatically: true)
     }
 
+    /// A policy has asked for the machine to run.
+    static func start(_ instance: Instance, by job: Job, cause: JobCause, at now: Timestamp) -> AuditEntry {
+        AuditEntry(
+            at: now, tenant: instance.tenant, actor: self.automatic, action: "StartMachine", cause: cause.word,
+            effect: instance.stateMessage, instanceID: instance.id, jobID: job.id, upstreamID: instance.upstream?.id,
+            hourlyPrice: instance.placement?.hourlyPrice)
+    }
+
     /// The newest debt of an instance has been found.
     static func owed(_ instance: Instance, at now: Timestamp) -> AuditEntry {
         let debt = instance.debts.last

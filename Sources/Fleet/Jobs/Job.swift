@@ -26,7 +26,6 @@ extension JobType {
 
 /// See `novitai.v1.JobState` for the meaning of each.
 package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
-    case scheduled
     case ready
     case running
     case waiting
@@ -36,7 +35,7 @@ package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
 
     package var isFinal: Bool {
         switch self {
-        case .scheduled, .ready, .running, .waiting: false
+        case .ready, .running, .waiting: false
         case .succeeded, .failed, .cancelled: true
         }
     }

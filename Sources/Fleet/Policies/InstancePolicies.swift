@@ -8,6 +8,8 @@ package struct InstancePolicies: Hashable, Sendable, Codable {
     package var maxLifetime: Duration?
     package var stopAt: Timestamp?
     package var deleteAt: Timestamp?
+    /// Started then, if it is stopped.
+    package var startAt: Timestamp?
     /// Stopped when its owner has not given a sign for so long, and deleted after as long again.
     package var lease: Duration?
     /// When the provider takes it back. Nil: as the server is set up.
@@ -15,13 +17,14 @@ package struct InstancePolicies: Hashable, Sendable, Codable {
 
     package init(
         idleStop: Duration? = nil, idlePercent: Int? = nil, maxLifetime: Duration? = nil, stopAt: Timestamp? = nil,
-        deleteAt: Timestamp? = nil, lease: Duration? = nil, spotRecovery: SpotRecovery? = nil
+        deleteAt: Timestamp? = nil, startAt: Timestamp? = nil, lease: Duration? = nil, spotRecovery: SpotRecovery? = nil
     ) {
         self.idleStop = idleStop
         self.idlePercent = idlePercent
         self.maxLifetime = maxLifetime
         self.stopAt = stopAt
         self.deleteAt = deleteAt
+        self.startAt = startAt
         self.lease = lease
         self.spotRecovery = spotRecovery
     }
@@ -51,7 +54,7 @@ extension SpecRules {
                 found.append(FieldViolation("policies.idle_stop", "must be at most 7 days with idle_percent"))
             }
         }
-        for (name, time) in [("stop_at", policies.stopAt), ("delete_at", policies.deleteAt)] {
+        for (name, time) in [("stop_at", policies.stopAt), ("delete_at", policies.deleteAt), ("start_at", policies.startAt)] {
             guard let time, time <= now || time > now + self.policyDurationMax else { continue }
             found.append(FieldViolation("policies.\(name)", "must lie ahead, by at most 366 days"))
         }

@@ -3,6 +3,7 @@ package struct NextAction: Hashable, Sendable, Codable {
     package enum Kind: String, Hashable, Sendable, Codable {
         case stop
         case delete
+        case start
     }
 
     package var kind: Kind
@@ -13,6 +14,25 @@ package struct NextAction: Hashable, Sendable, Codable {
         self.kind = kind
         self.cause = cause
         self.at = at
+    }
+}
+
+extension NextAction.Kind {
+    package var jobType: JobType {
+        switch self {
+        case .start: .startInstance
+        case .stop: .stopInstance
+        case .delete: .deleteInstance
+        }
+    }
+
+    /// What it must be permitted as.
+    package var permission: FleetControl.Action { self == .start ? .begin : .endAutomatically }
+
+    /// Of a job that a policy may have begun; nil for all others.
+    init?(_ type: JobType) {
+        guard let kind = [Self.start, .stop, .delete].first(where: { $0.jobType == type }) else { return nil }
+        self = kind
     }
 }
 
@@ -49,9 +69,11 @@ extension Instance {
         // A lease begins with a machine.
         let leases: [JobCause] = self.upstream == nil ? [] : [.leaseLapsed]
         let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule] + leases
+        let starts: [JobCause] = self.isStartable ? [.schedule] : []
         let actions =
             stops.compactMap { self.wanted(.stop, $0, times) } + deletes.compactMap { self.wanted(.delete, $0, times) }
-        // A delete makes a stop at the same time needless.
+            + starts.compactMap { self.wanted(.start, $0, times) }
+        // A delete makes a stop or a start at the same time needless.
         return actions.min {
             ($0.at, $0.kind == .delete ? 0 : 1, $0.cause.rawValue) < ($1.at, $1.kind == .delete ? 0 : 1, $1.cause.rawValue)
         }
@@ -100,6 +122,7 @@ extension Instance {
         case (.delete, .lifetime): policies.maxLifetime.map { madeAt + $0 }
         case (.delete, .schedule): ahead(of: madeAt, policies.deleteAt)
         case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0, since: sign) + $0 }
+        case (.start, .schedule): ahead(of: max(madeAt, self.startAskedAt ?? start), policies.startAt)
         default: nil
         }
     }
@@ -108,6 +131,19 @@ extension Instance {
     package mutating func touch(at time: Timestamp) {
         self.touchedAt = max(self.touchedAt ?? time, time)
         self.nextAction = self.judgeNextAction()
+    }
+}
+
+// MARK: - Starts
+
+extension Instance {
+    /// It is down, or will be once the stop that is under way is done.
+    var isStartable: Bool { self.state == .stopped || (self.state == .stopping && self.desiredState == .stopped) }
+
+    /// A time that has passed starts nothing later.
+    mutating func spendPassedStart(at now: Timestamp) {
+        guard let dueAt = self.wanted(.start, .schedule, ServiceTimes())?.at, dueAt <= now else { return }
+        self.callOff(.start, .schedule)
     }
 }
 

@@ -7,6 +7,7 @@ package struct PolicyUpdate: Sendable, Hashable {
         case maxLifetime = "max_lifetime"
         case stopAt = "stop_at"
         case deleteAt = "delete_at"
+        case startAt = "start_at"
         case lease
         case spotRecovery = "spot_recovery"
     }
@@ -30,6 +31,7 @@ package struct PolicyUpdate: Sendable, Hashable {
             case .maxLifetime: after.maxLifetime = self.policies.maxLifetime
             case .stopAt: after.stopAt = self.policies.stopAt
             case .deleteAt: after.deleteAt = self.policies.deleteAt
+            case .startAt: after.startAt = self.policies.startAt
             case .lease: after.lease = self.policies.lease
             case .spotRecovery: after.spotRecovery = self.policies.spotRecovery
             }

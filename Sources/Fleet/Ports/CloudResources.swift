@@ -11,12 +11,50 @@ package struct Fetched<Value: Sendable>: Sendable {
 
 extension Fetched: Equatable where Value: Equatable {}
 
+/// What is kept of something that the provider told.
+package struct CacheFacts: Hashable, Sendable {
+    package enum Name: String, Hashable, Sendable, CaseIterable {
+        case catalogue
+        case templates
+        case registryCredentials = "registry_credentials"
+        case networkVolumes = "network_volumes"
+        case networks
+        case imagePrewarms = "image_prewarms"
+    }
+
+    package var name: Name
+    /// Nil: nothing is kept.
+    package var fetchedAt: Timestamp?
+    /// From then on it is asked for again; nil with `fetchedAt`.
+    package var expiresAt: Timestamp?
+    package var entryCount: Int
+    /// Who was answered from it, and how often the provider was asked, since the process began.
+    package var hits: UInt64
+    package var fetches: UInt64
+
+    package init(
+        _ name: Name, fetchedAt: Timestamp? = nil, expiresAt: Timestamp? = nil, entryCount: Int = 0, hits: UInt64 = 0, fetches: UInt64 = 0
+    ) {
+        self.name = name
+        self.fetchedAt = fetchedAt
+        self.expiresAt = expiresAt
+        self.entryCount = entryCount
+        self.hits = hits
+        self.fetches = fetches
+    }
+}
+
 /// What the account keeps at the provider besides machines.
 ///
 /// Lists may be as old as the cache's time to live; those with `isFresh` are asked anew. A call that makes something is made once, and
 /// repeated inside only after an answer that says that nothing was done; its error says whether there may be something now. None of
 /// the names is unique at the provider.
 package protocol CloudResources: Sendable {
+    /// One of each name, in the order of the names.
+    var caches: [CacheFacts] { get }
+    /// Who needs it next asks the provider; what is being asked is answered, and not kept.
+    func clearCache(_ name: CacheFacts.Name)
+
     func templates(isFresh: Bool, call: CloudCall) async throws(CloudError) -> Fetched<[Template]>
     /// Nil when there is none.
     func template(_ id: TemplateID, call: CloudCall) async throws(CloudError) -> Template?

@@ -58,7 +58,9 @@ extension JobStepper {
     /// What a policy asked for and is not due any more, because a sign of use has come before the provider took it, or the clock was wrong.
     private var unwanted: StepResult? {
         guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil else { return nil }
-        let dueAt = self.instance.due(self.action == .stop ? .stop : .delete, cause)
+        // Whoever uses it wants it started.
+        guard let kind = NextAction.Kind(self.job.type), kind != .start else { return nil }
+        let dueAt = self.instance.due(kind, cause)
         if let dueAt, dueAt <= self.now { return nil }
         var (job, instance) = (self.job, self.instance)
         instance.revertToUpstream(because: .requested, "")

@@ -17,6 +17,8 @@ final class FetchCache<Value: Sendable>: Sendable {
         var fetched: Fetched<Value>?
         /// Why the last one failed; nil when it brought something, or was cancelled.
         var failure: CallFailure?
+        var hits: UInt64 = 0
+        var fetches: UInt64 = 0
     }
 
     private enum Role {
@@ -56,7 +58,10 @@ final class FetchCache<Value: Sendable>: Sendable {
     /// Asked now, whatever is known or under way.
     func freshValue(fetch: () async throws(CallFailure) -> Value) async throws(CallFailure) -> Fetched<Value> {
         let begunAt = self.clock.now
-        let generation = self.state.withLock { $0.generation }
+        let generation = self.state.withLock { state in
+            state.fetches += 1
+            return state.generation
+        }
         let value = Fetched(try await fetch(), fetchedAt: begunAt)
         self.state.withLock { state in
             if state.generation == generation, state.kept.map({ $0.fetchedAt < begunAt }) ?? true { state.kept = value }
@@ -73,14 +78,26 @@ final class FetchCache<Value: Sendable>: Sendable {
         }
     }
 
+    /// - Parameter count: of what is in it.
+    func facts(_ name: CacheFacts.Name, count: (Value) -> Int) -> CacheFacts {
+        let now = self.clock.now
+        let (kept, hits, fetches) = self.state.withLock { ($0.kept, $0.hits, $0.fetches) }
+        guard let kept, now - kept.fetchedAt < self.timeToLive else { return CacheFacts(name, hits: hits, fetches: fetches) }
+        return CacheFacts(
+            name, fetchedAt: kept.fetchedAt, expiresAt: kept.fetchedAt + self.timeToLive, entryCount: count(kept.value), hits: hits,
+            fetches: fetches)
+    }
+
     private func role(since time: Timestamp?) -> Role {
         let now = self.clock.now
         return self.state.withLock { state in
             if let kept = state.kept, now - kept.fetchedAt < self.timeToLive, time.map({ kept.fetchedAt >= $0 }) ?? true {
+                state.hits += 1
                 return .use(kept)
             }
             if state.isFetching { return .wait(round: state.round) }
             state.isFetching = true
+            state.fetches += 1
             return .fetch(generation: state.generation)
         }
     }

@@ -56,7 +56,7 @@ enum MethodRoles {
             [
                 NovitaiV1.AdminService.reconcileInstances, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
                 NovitaiV1.AdminService.listAuditEvents, NovitaiV1.JobService.pauseQueue, NovitaiV1.JobService.resumeQueue,
-                NovitaiV1.AdminService.createBackup,
+                NovitaiV1.AdminService.createBackup, NovitaiV1.AdminService.listCaches, NovitaiV1.AdminService.clearCache,
                 NovitaiV1.CatalogService.createRegistryCredential, NovitaiV1.CatalogService.deleteRegistryCredential,
                 NovitaiV1.CatalogService.createNetworkVolume, NovitaiV1.CatalogService.updateNetworkVolume,
                 NovitaiV1.CatalogService.deleteNetworkVolume, NovitaiV1.CatalogService.createNetwork,

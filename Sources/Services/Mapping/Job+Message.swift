@@ -35,7 +35,6 @@ extension NovitaiV1.Queue {
         self.ready = UInt32(clamping: queue.counts[.ready] ?? 0)
         self.running = UInt32(clamping: queue.counts[.running] ?? 0)
         self.waiting = UInt32(clamping: queue.counts[.waiting] ?? 0)
-        self.scheduled = UInt32(clamping: queue.counts[.scheduled] ?? 0)
         self.nextDueTime = queue.nextDueAt.map { GoogleProtobuf.Timestamp($0) }
         self.deadline = queue.policy.deadline.map { GoogleProtobuf.Duration($0) }
         self.retryDelayMin = GoogleProtobuf.Duration(queue.policy.retryDelayMin)
@@ -92,7 +91,6 @@ extension NovitaiV1.JobType {
 extension NovitaiV1.JobState {
     init(_ state: JobState) {
         switch state {
-        case .scheduled: self = .scheduled
         case .ready: self = .ready
         case .running: self = .running
         case .waiting: self = .waiting

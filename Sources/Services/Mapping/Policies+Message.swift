@@ -12,6 +12,7 @@ extension NovitaiV1.InstancePolicies {
         self.maxLifetime = policies.maxLifetime.map { GoogleProtobuf.Duration($0) }
         self.stopAt = policies.stopAt.map { GoogleProtobuf.Timestamp($0) }
         self.deleteAt = policies.deleteAt.map { GoogleProtobuf.Timestamp($0) }
+        self.startAt = policies.startAt.map { GoogleProtobuf.Timestamp($0) }
         self.lease = policies.lease.map { GoogleProtobuf.Duration($0) }
         self.spotRecovery = NovitaiV1.SpotRecovery(policies.spotRecovery)
     }
@@ -26,8 +27,8 @@ extension InstancePolicies {
         self.init(
             idleStop: idleStop, idlePercent: idlePercent ?? standard,
             maxLifetime: message?.maxLifetime?.duration, stopAt: message?.stopAt.map { Timestamp($0) },
-            deleteAt: message?.deleteAt.map { Timestamp($0) }, lease: message?.lease?.duration,
-            spotRecovery: message?.spotRecovery.recovery)
+            deleteAt: message?.deleteAt.map { Timestamp($0) }, startAt: message?.startAt.map { Timestamp($0) },
+            lease: message?.lease?.duration, spotRecovery: message?.spotRecovery.recovery)
     }
 }
 
@@ -59,7 +60,12 @@ extension PolicyUpdate {
 extension NovitaiV1.NextAction {
     init(_ action: NextAction) {
         self.init()
-        self.kind = action.kind == .stop ? .stop : .delete
+        self.kind =
+            switch action.kind {
+            case .start: .start
+            case .stop: .stop
+            case .delete: .delete
+            }
         self.cause = action.cause.word
         self.time = GoogleProtobuf.Timestamp(action.at)
     }

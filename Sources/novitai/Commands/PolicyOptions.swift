@@ -20,6 +20,8 @@ struct PolicyOptions: ParsableArguments {
     var stopAt: TimeOption?
     @Option(help: ArgumentHelp("Delete it at that time.", valueName: "2030-01-31T18:00:00Z"))
     var deleteAt: TimeOption?
+    @Option(help: ArgumentHelp("Start it at that time, if it is stopped then.", valueName: "2030-01-31T18:00:00Z"))
+    var startAt: TimeOption?
     @Option(help: ArgumentHelp("Stop it when nobody has touched it for so long, and delete it after as long again.", valueName: "1h"))
     var lease: SpanOption?
 
@@ -31,8 +33,8 @@ struct PolicyOptions: ParsableArguments {
         [
             ("idle_stop", self.idleStop != nil || self.neverIdleStop), ("idle_percent", self.idlePercent != nil || self.neverIdlePercent),
             ("max_lifetime", self.maxLifetime != nil),
-            ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("lease", self.lease != nil),
-            ("spot_recovery", self.spotRecovery != nil),
+            ("stop_at", self.stopAt != nil), ("delete_at", self.deleteAt != nil), ("start_at", self.startAt != nil),
+            ("lease", self.lease != nil), ("spot_recovery", self.spotRecovery != nil),
         ].filter(\.1).map(\.0)
     }
 
@@ -46,6 +48,7 @@ struct PolicyOptions: ParsableArguments {
         policies.maxLifetime = self.maxLifetime?.message
         policies.stopAt = self.stopAt?.message
         policies.deleteAt = self.deleteAt?.message
+        policies.startAt = self.startAt?.message
         policies.lease = self.lease?.message
         policies.spotRecovery = self.spotRecovery?.message ?? .unspecified
         return policies == NovitaiV1.InstancePolicies() ? nil : policies

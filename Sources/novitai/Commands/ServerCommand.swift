@@ -6,6 +6,7 @@ struct ServerCommand: AsyncParsableCommand {
         commandName: "server", abstract: "The server itself.",
         subcommands: [
             ShowServerInfo.self, ShowHealth.self, FreezeFleet.self, UnfreezeFleet.self, ActivateDeployment.self, ReconcileInstances.self,
+            ListCaches.self, ClearCache.self,
         ])
 }
 

@@ -32,7 +32,8 @@ struct UpdateInstance: AsyncParsableCommand {
     @OptionGroup var policies: PolicyOptions
     @Option(
         help: ArgumentHelp(
-            "A policy that ends: idle_stop, idle_percent, max_lifetime, stop_at, delete_at, lease or spot_recovery.", valueName: "policy"))
+            "A policy that ends: idle_stop, idle_percent, max_lifetime, stop_at, delete_at, start_at, lease or spot_recovery.",
+            valueName: "policy"))
     var endPolicy: [String] = []
     @OptionGroup var change: ChangeOptions
 

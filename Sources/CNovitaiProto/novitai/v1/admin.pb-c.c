@@ -163,6 +163,36 @@ void   novitai__v1__backup_chunk__init
   static const Novitai__V1__BackupChunk init_value = NOVITAI__V1__BACKUP_CHUNK__INIT;
   *message = init_value;
 }
+void   novitai__v1__cache__init
+                     (Novitai__V1__Cache         *message)
+{
+  static const Novitai__V1__Cache init_value = NOVITAI__V1__CACHE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_caches_request__init
+                     (Novitai__V1__ListCachesRequest         *message)
+{
+  static const Novitai__V1__ListCachesRequest init_value = NOVITAI__V1__LIST_CACHES_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__list_caches_response__init
+                     (Novitai__V1__ListCachesResponse         *message)
+{
+  static const Novitai__V1__ListCachesResponse init_value = NOVITAI__V1__LIST_CACHES_RESPONSE__INIT;
+  *message = init_value;
+}
+void   novitai__v1__clear_cache_request__init
+                     (Novitai__V1__ClearCacheRequest         *message)
+{
+  static const Novitai__V1__ClearCacheRequest init_value = NOVITAI__V1__CLEAR_CACHE_REQUEST__INIT;
+  *message = init_value;
+}
+void   novitai__v1__clear_cache_response__init
+                     (Novitai__V1__ClearCacheResponse         *message)
+{
+  static const Novitai__V1__ClearCacheResponse init_value = NOVITAI__V1__CLEAR_CACHE_RESPONSE__INIT;
+  *message = init_value;
+}
 #define novitai__v1__get_server_info_request__field_descriptors NULL
 #define novitai__v1__get_server_info_request__field_indices_by_name NULL
 #define novitai__v1__get_server_info_request__number_ranges NULL
@@ -2122,5 +2152,279 @@ const ProtobufCMessageDescriptor novitai__v1__backup_chunk__descriptor =
   novitai__v1__backup_chunk__field_indices_by_name,
   1,  novitai__v1__backup_chunk__number_ranges,
   (ProtobufCMessageInit) novitai__v1__backup_chunk__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__cache__field_descriptors[6] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fetch_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, fetch_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expire_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, expire_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "entry_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, entry_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hit_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, hit_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fetch_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__Cache, fetch_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__cache__field_indices_by_name[] = {
+  3,   /* field[3] = entry_count */
+  2,   /* field[2] = expire_time */
+  5,   /* field[5] = fetch_count */
+  1,   /* field[1] = fetch_time */
+  4,   /* field[4] = hit_count */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange novitai__v1__cache__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor novitai__v1__cache__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.Cache",
+  "Cache",
+  "Novitai__V1__Cache",
+  "novitai.v1",
+  sizeof(Novitai__V1__Cache),
+  6,
+  novitai__v1__cache__field_descriptors,
+  novitai__v1__cache__field_indices_by_name,
+  1,  novitai__v1__cache__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__cache__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define novitai__v1__list_caches_request__field_descriptors NULL
+#define novitai__v1__list_caches_request__field_indices_by_name NULL
+#define novitai__v1__list_caches_request__number_ranges NULL
+const ProtobufCMessageDescriptor novitai__v1__list_caches_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListCachesRequest",
+  "ListCachesRequest",
+  "Novitai__V1__ListCachesRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListCachesRequest),
+  0,
+  novitai__v1__list_caches_request__field_descriptors,
+  novitai__v1__list_caches_request__field_indices_by_name,
+  0,  novitai__v1__list_caches_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_caches_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__list_caches_response__field_descriptors[1] =
+{
+  {
+    "caches",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ListCachesResponse, n_caches),
+    offsetof(Novitai__V1__ListCachesResponse, caches),
+    &novitai__v1__cache__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__list_caches_response__field_indices_by_name[] = {
+  0,   /* field[0] = caches */
+};
+static const ProtobufCIntRange novitai__v1__list_caches_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor novitai__v1__list_caches_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ListCachesResponse",
+  "ListCachesResponse",
+  "Novitai__V1__ListCachesResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ListCachesResponse),
+  1,
+  novitai__v1__list_caches_response__field_descriptors,
+  novitai__v1__list_caches_response__field_indices_by_name,
+  1,  novitai__v1__list_caches_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__list_caches_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__clear_cache_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ClearCacheRequest, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "validate_only",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ClearCacheRequest, validate_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ClearCacheRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__clear_cache_request__field_indices_by_name[] = {
+  2,   /* field[2] = name */
+  0,   /* field[0] = request_id */
+  1,   /* field[1] = validate_only */
+};
+static const ProtobufCIntRange novitai__v1__clear_cache_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor novitai__v1__clear_cache_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ClearCacheRequest",
+  "ClearCacheRequest",
+  "Novitai__V1__ClearCacheRequest",
+  "novitai.v1",
+  sizeof(Novitai__V1__ClearCacheRequest),
+  3,
+  novitai__v1__clear_cache_request__field_descriptors,
+  novitai__v1__clear_cache_request__field_indices_by_name,
+  1,  novitai__v1__clear_cache_request__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__clear_cache_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor novitai__v1__clear_cache_response__field_descriptors[2] =
+{
+  {
+    "caches",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Novitai__V1__ClearCacheResponse, n_caches),
+    offsetof(Novitai__V1__ClearCacheResponse, caches),
+    &novitai__v1__cache__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__ClearCacheResponse, request_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned novitai__v1__clear_cache_response__field_indices_by_name[] = {
+  0,   /* field[0] = caches */
+  1,   /* field[1] = request_id */
+};
+static const ProtobufCIntRange novitai__v1__clear_cache_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor novitai__v1__clear_cache_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "novitai.v1.ClearCacheResponse",
+  "ClearCacheResponse",
+  "Novitai__V1__ClearCacheResponse",
+  "novitai.v1",
+  sizeof(Novitai__V1__ClearCacheResponse),
+  2,
+  novitai__v1__clear_cache_response__field_descriptors,
+  novitai__v1__clear_cache_response__field_indices_by_name,
+  1,  novitai__v1__clear_cache_response__number_ranges,
+  (ProtobufCMessageInit) novitai__v1__clear_cache_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

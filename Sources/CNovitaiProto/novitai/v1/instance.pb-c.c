@@ -2164,7 +2164,7 @@ const ProtobufCMessageDescriptor novitai__v1__replacement__descriptor =
   (ProtobufCMessageInit) novitai__v1__replacement__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[9] =
+static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_descriptors[10] =
 {
   {
     "idle_stop",
@@ -2274,6 +2274,18 @@ static const ProtobufCFieldDescriptor novitai__v1__instance_policies__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "start_at",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Novitai__V1__InstancePolicies, start_at),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = {
   4,   /* field[4] = delete_at */
@@ -2284,12 +2296,13 @@ static const unsigned novitai__v1__instance_policies__field_indices_by_name[] = 
   8,   /* field[8] = never_idle_percent */
   1,   /* field[1] = never_idle_stop */
   6,   /* field[6] = spot_recovery */
+  9,   /* field[9] = start_at */
   3,   /* field[3] = stop_at */
 };
 static const ProtobufCIntRange novitai__v1__instance_policies__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
 {
@@ -2299,7 +2312,7 @@ const ProtobufCMessageDescriptor novitai__v1__instance_policies__descriptor =
   "Novitai__V1__InstancePolicies",
   "novitai.v1",
   sizeof(Novitai__V1__InstancePolicies),
-  9,
+  10,
   novitai__v1__instance_policies__field_descriptors,
   novitai__v1__instance_policies__field_indices_by_name,
   1,  novitai__v1__instance_policies__number_ranges,

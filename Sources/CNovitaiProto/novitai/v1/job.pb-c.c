@@ -929,7 +929,7 @@ const ProtobufCMessageDescriptor novitai__v1__retry_job_response__descriptor =
   (ProtobufCMessageInit) novitai__v1__retry_job_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[12] =
+static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[11] =
 {
   {
     "type",
@@ -986,18 +986,6 @@ static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[12] 
     PROTOBUF_C_TYPE_UINT32,
     0,   /* quantifier_offset */
     offsetof(Novitai__V1__Queue, waiting),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "scheduled",
-    6,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT32,
-    0,   /* quantifier_offset */
-    offsetof(Novitai__V1__Queue, scheduled),
     NULL,
     NULL,
     0,             /* flags */
@@ -1077,23 +1065,23 @@ static const ProtobufCFieldDescriptor novitai__v1__queue__field_descriptors[12] 
   },
 };
 static const unsigned novitai__v1__queue__field_indices_by_name[] = {
-  11,   /* field[11] = concurrency_max */
-  7,   /* field[7] = deadline */
-  6,   /* field[6] = next_due_time */
+  10,   /* field[10] = concurrency_max */
+  6,   /* field[6] = deadline */
+  5,   /* field[5] = next_due_time */
   1,   /* field[1] = pause */
-  10,   /* field[10] = priority */
+  9,   /* field[9] = priority */
   2,   /* field[2] = ready */
-  9,   /* field[9] = retry_delay_max */
-  8,   /* field[8] = retry_delay_min */
+  8,   /* field[8] = retry_delay_max */
+  7,   /* field[7] = retry_delay_min */
   3,   /* field[3] = running */
-  5,   /* field[5] = scheduled */
   0,   /* field[0] = type */
   4,   /* field[4] = waiting */
 };
-static const ProtobufCIntRange novitai__v1__queue__number_ranges[1 + 1] =
+static const ProtobufCIntRange novitai__v1__queue__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 7, 5 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
 {
@@ -1103,10 +1091,10 @@ const ProtobufCMessageDescriptor novitai__v1__queue__descriptor =
   "Novitai__V1__Queue",
   "novitai.v1",
   sizeof(Novitai__V1__Queue),
-  12,
+  11,
   novitai__v1__queue__field_descriptors,
   novitai__v1__queue__field_indices_by_name,
-  1,  novitai__v1__queue__number_ranges,
+  2,  novitai__v1__queue__number_ranges,
   (ProtobufCMessageInit) novitai__v1__queue__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -44,6 +44,11 @@ typedef struct Novitai__V1__ListAuditEventsResponse Novitai__V1__ListAuditEvents
 typedef struct Novitai__V1__CreateBackupRequest Novitai__V1__CreateBackupRequest;
 typedef struct Novitai__V1__BackupInfo Novitai__V1__BackupInfo;
 typedef struct Novitai__V1__BackupChunk Novitai__V1__BackupChunk;
+typedef struct Novitai__V1__Cache Novitai__V1__Cache;
+typedef struct Novitai__V1__ListCachesRequest Novitai__V1__ListCachesRequest;
+typedef struct Novitai__V1__ListCachesResponse Novitai__V1__ListCachesResponse;
+typedef struct Novitai__V1__ClearCacheRequest Novitai__V1__ClearCacheRequest;
+typedef struct Novitai__V1__ClearCacheResponse Novitai__V1__ClearCacheResponse;
 
 
 /* --- enums --- */
@@ -393,6 +398,65 @@ struct  Novitai__V1__BackupChunk
     , NULL, {0,NULL}, {0,NULL} }
 
 
+struct  Novitai__V1__Cache
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData name;
+  Google__Protobuf__Timestamp *fetch_time;
+  Google__Protobuf__Timestamp *expire_time;
+  uint32_t entry_count;
+  uint64_t hit_count;
+  uint64_t fetch_count;
+};
+#define NOVITAI__V1__CACHE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__cache__descriptor) \
+    , {0,NULL}, NULL, NULL, 0, 0, 0 }
+
+
+struct  Novitai__V1__ListCachesRequest
+{
+  ProtobufCMessage base;
+};
+#define NOVITAI__V1__LIST_CACHES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_caches_request__descriptor) \
+     }
+
+
+struct  Novitai__V1__ListCachesResponse
+{
+  ProtobufCMessage base;
+  size_t n_caches;
+  Novitai__V1__Cache **caches;
+};
+#define NOVITAI__V1__LIST_CACHES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__list_caches_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Novitai__V1__ClearCacheRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  protobuf_c_boolean validate_only;
+  ProtobufCBinaryData name;
+};
+#define NOVITAI__V1__CLEAR_CACHE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__clear_cache_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL} }
+
+
+struct  Novitai__V1__ClearCacheResponse
+{
+  ProtobufCMessage base;
+  size_t n_caches;
+  Novitai__V1__Cache **caches;
+  ProtobufCBinaryData request_id;
+};
+#define NOVITAI__V1__CLEAR_CACHE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__clear_cache_response__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
 /* Novitai__V1__GetServerInfoRequest methods */
 void   novitai__v1__get_server_info_request__init
                      (Novitai__V1__GetServerInfoRequest         *message);
@@ -471,6 +535,21 @@ void   novitai__v1__backup_info__init
 /* Novitai__V1__BackupChunk methods */
 void   novitai__v1__backup_chunk__init
                      (Novitai__V1__BackupChunk         *message);
+/* Novitai__V1__Cache methods */
+void   novitai__v1__cache__init
+                     (Novitai__V1__Cache         *message);
+/* Novitai__V1__ListCachesRequest methods */
+void   novitai__v1__list_caches_request__init
+                     (Novitai__V1__ListCachesRequest         *message);
+/* Novitai__V1__ListCachesResponse methods */
+void   novitai__v1__list_caches_response__init
+                     (Novitai__V1__ListCachesResponse         *message);
+/* Novitai__V1__ClearCacheRequest methods */
+void   novitai__v1__clear_cache_request__init
+                     (Novitai__V1__ClearCacheRequest         *message);
+/* Novitai__V1__ClearCacheResponse methods */
+void   novitai__v1__clear_cache_response__init
+                     (Novitai__V1__ClearCacheResponse         *message);
 /* --- per-message closures --- */
 
 typedef void (*Novitai__V1__GetServerInfoRequest_Closure)
@@ -551,6 +630,21 @@ typedef void (*Novitai__V1__BackupInfo_Closure)
 typedef void (*Novitai__V1__BackupChunk_Closure)
                  (const Novitai__V1__BackupChunk *message,
                   void *closure_data);
+typedef void (*Novitai__V1__Cache_Closure)
+                 (const Novitai__V1__Cache *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListCachesRequest_Closure)
+                 (const Novitai__V1__ListCachesRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ListCachesResponse_Closure)
+                 (const Novitai__V1__ListCachesResponse *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ClearCacheRequest_Closure)
+                 (const Novitai__V1__ClearCacheRequest *message,
+                  void *closure_data);
+typedef void (*Novitai__V1__ClearCacheResponse_Closure)
+                 (const Novitai__V1__ClearCacheResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -583,6 +677,11 @@ extern const ProtobufCMessageDescriptor novitai__v1__list_audit_events_response_
 extern const ProtobufCMessageDescriptor novitai__v1__create_backup_request__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__backup_info__descriptor;
 extern const ProtobufCMessageDescriptor novitai__v1__backup_chunk__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__cache__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_caches_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__list_caches_response__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__clear_cache_request__descriptor;
+extern const ProtobufCMessageDescriptor novitai__v1__clear_cache_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

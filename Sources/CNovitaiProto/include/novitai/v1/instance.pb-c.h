@@ -387,6 +387,7 @@ struct  Novitai__V1__InstancePolicies
   Google__Protobuf__Duration *max_lifetime;
   Google__Protobuf__Timestamp *stop_at;
   Google__Protobuf__Timestamp *delete_at;
+  Google__Protobuf__Timestamp *start_at;
   Google__Protobuf__Duration *lease;
   int32_t spot_recovery;
   uint32_t idle_percent;
@@ -394,7 +395,7 @@ struct  Novitai__V1__InstancePolicies
 };
 #define NOVITAI__V1__INSTANCE_POLICIES__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__instance_policies__descriptor) \
-    , NULL, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
+    , NULL, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 
 struct  Novitai__V1__NextAction

@@ -188,7 +188,6 @@ struct  Novitai__V1__Queue
   uint32_t ready;
   uint32_t running;
   uint32_t waiting;
-  uint32_t scheduled;
   Google__Protobuf__Timestamp *next_due_time;
   Google__Protobuf__Duration *deadline;
   Google__Protobuf__Duration *retry_delay_min;
@@ -198,7 +197,7 @@ struct  Novitai__V1__Queue
 };
 #define NOVITAI__V1__QUEUE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&novitai__v1__queue__descriptor) \
-    , 0, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
+    , 0, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0 }
 
 
 struct  Novitai__V1__QueuePause

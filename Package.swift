@@ -196,7 +196,7 @@ let package = Package(
             ]),
         tests("CompressionTests", ["Compression", "RPCCore"]),
         tests("CurlClientTests", ["CurlClient", "TestSupport"]),
-        tests("FleetTests", ["Fleet", "TestSupport"]),
+        tests("FleetTests", ["Fleet", "JSONText", "TestSupport"]),
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "FleetSimulation", "NovitaSimulator", "SQLiteStore", "Traces"]),
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),

@@ -9,7 +9,7 @@ package enum AddressRules: Sendable, Hashable {
     package enum Exception: Sendable, Hashable {
         /// This machine, for a provider that is simulated on it.
         case loopback
-        /// Networks that an organisation has for itself: RFC 1918 and RFC 4193. Link-local addresses, at which clouds keep credentials, are none.
+        /// Networks that an organisation has for itself: RFC 1918 and RFC 4193, without the addresses at which clouds keep credentials.
         case privateNetworks
 
         fileprivate func contains(_ bytes: [UInt8]) -> Bool {
@@ -17,7 +17,8 @@ package enum AddressRules: Sendable, Hashable {
             case (.loopback, 4): bytes[0] == 127
             case (.loopback, 16): Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 128).contains(bytes)
             case (.privateNetworks, 4): AddressRules.privateV4.contains { $0.contains(bytes) }
-            case (.privateNetworks, 16): AddressRules.uniqueLocalV6.contains(bytes)
+            case (.privateNetworks, 16):
+                AddressRules.uniqueLocalV6.contains(bytes) && !AddressRules.cloudMetadataV6.contains { $0.contains(bytes) }
             default: false
             }
         }
@@ -70,6 +71,10 @@ package enum AddressRules: Sendable, Hashable {
 
     private static let privateV4: [Block] = [Block([10], 8), Block([172, 16], 12), Block([192, 168], 16)]
     private static let uniqueLocalV6 = Block([0xFC], 7)
+    /// Of AWS, Google Cloud and Oracle Cloud: unique-local, where IPv4 has a link-local one.
+    private static let cloudMetadataV6: [Block] = [
+        Block([0xFD, 0x00, 0x0E, 0xC2], 32), Block([0xFD, 0x20, 0x00, 0xCE], 32), Block([0xFD, 0x00, 0x00, 0xC1], 32),
+    ]
 
     /// IANA's registry of IPv4 special-purpose addresses, and multicast.
     private static let reservedV4: [Block] =

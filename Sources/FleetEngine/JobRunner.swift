@@ -6,7 +6,8 @@ final class JobRunner: Sendable {
     private struct Running {
         var token: LeaseToken
         var type: JobType
-        var isLook: Bool
+        /// Nil: it does not only look.
+        var lookPriority: Int?
     }
 
     private struct State {
@@ -85,13 +86,17 @@ final class JobRunner: Sendable {
         return Dictionary(uniqueKeysWithValues: JobType.known.map { ($0, most - (running[$0]?.count ?? 0)) })
     }
 
-    /// The same for steps that look.
-    private var lookRoom: Int {
-        JobPolicy.looksMax(self.world.settings) - self.state.withLock { $0.running.values.count(where: \.isLook) }
+    /// The same for steps that only look, by priority; see `LeaseRequest`.
+    private var lookRoom: [Int: Int] {
+        let looking = self.state.withLock { $0.running.values.compactMap(\.lookPriority) }
+        return Dictionary(
+            uniqueKeysWithValues: JobType.priorities.map { priority in
+                (priority, JobPolicy.looksMax(ofPriority: priority, self.world.settings) - looking.count { $0 >= priority })
+            })
     }
 
     private func start(_ job: Job, _ token: LeaseToken, in group: inout DiscardingTaskGroup) {
-        self.state.withLock { $0.running[job.id] = Running(token: token, type: job.type, isLook: job.isLook) }
+        self.state.withLock { $0.running[job.id] = Running(token: token, type: job.type, lookPriority: job.isLook ? job.priority : nil) }
         self.world.monitor.update {
             $0.runningSteps += 1
             $0.stepsBegun += 1

@@ -1,6 +1,6 @@
 internal import Fleet
 
-/// Carries out what owners have said beforehand: writes signs of use down, warns, and begins the stop or the delete that is due.
+/// Carries out what owners have said beforehand: writes signs of use down, warns, and begins the stop, the delete or the start that is due.
 final class PolicyRunner: Sendable {
     private let world: World
     private let admission: Admission
@@ -82,8 +82,8 @@ final class PolicyRunner: Sendable {
         }
         if let upkeep = Admission.upkeep(
             of: instance, touchedAt: self.world.view.touches.latest(instance.id), busyAt: reading?.busyAt, times: times,
-            isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, at: now)
-        {
+            isClockSure: self.world.cloud.clockSkew != nil && self.world.clockDoubt == nil, believesClock: self.world.believesClock, at: now
+        ) {
             return upkeep
         }
         guard let action = instance.nextAction, action.at <= now, self.world.believesClock,

@@ -1250,7 +1250,7 @@ extension NovitaiV1.ListCachesResponse {
 
 extension NovitaiV1 {
     package struct ClearCacheRequest: ProtobufMessage {
-        /// Named in the log.
+        /// Named in the logs.
         package var requestId: String = ""
         /// Only says what is kept.
         package var validateOnly: Bool = false

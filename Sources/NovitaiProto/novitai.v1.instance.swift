@@ -1102,8 +1102,9 @@ extension NovitaiV1 {
         /// Who starts it at that time or later wants it to run. When it passes while the machine comes up, it is done once the machine runs.
         package var stopAt: GoogleProtobuf.Timestamp?
         package var deleteAt: GoogleProtobuf.Timestamp?
-        /// Started then, when it is stopped or being stopped, whoever stopped it. A time that passes while it runs starts nothing later: who stops it
-        /// afterwards wants it stopped. A freeze holds the start until it ends.
+        /// Started then, when it is stopped or being stopped, whoever stops it. Of what is late, after a freeze or a time
+        /// without a server, the newest counts: a start that is followed by stop_at or by a delete is not made up for, nor a stop_at that is followed
+        /// by it. A time that passes while the machine runs starts nothing later, nor does one after which it was stopped or a policy was changed.
         package var startAt: GoogleProtobuf.Timestamp?
         /// Stopped when its owner has not called TouchInstance for so long, and deleted after as long again.
         package var lease: GoogleProtobuf.Duration?
@@ -1111,9 +1112,9 @@ extension NovitaiV1 {
         /// provider's word, and never for a machine that its user has stopped. With anything but NONE also when the provider could not move the
         /// machine, whoever asked for that, and leaves it half-way: then another one is made in its place.
         package var spotRecovery: NovitaiV1.SpotRecovery = .unspecified
-        /// With idle_stop: a machine whose busiest GPU (on a CPU machine: whose processors) the provider's metrics show busy to so many percent is in
-        /// use, though nobody says so. 1 to 100; idle_stop is 7 days at most then. 0: as the server is set up. Where the metrics cannot be read or have gaps the machine is not
-        /// stopped for being idle. A lease is kept by TouchInstance alone.
+        /// With idle_stop, which is 7 days at most then: a machine whose busiest GPU (on a CPU machine: whose processors) the provider's metrics show
+        /// busy to so many percent is in use, though nobody says so. 1 to 100. 0: as the server is set up. Where the metrics cannot be read or have
+        /// gaps the machine is not stopped for being idle. A lease is kept by TouchInstance alone.
         package var idlePercent: UInt32 = 0
         /// The metrics do not matter, however the server is set up.
         package var neverIdlePercent: Bool = false

@@ -529,7 +529,7 @@ extension NovitaiV1 {
         /// Due jobs of a lower number are taken first: 0 for what ends spending.
         package var priority: UInt32 = 0
         /// Steps of this type that run at one time. A part of MAX_CONCURRENT_JOBS is left to the others, so that calls of one type that hang hold up
-        /// nothing else.
+        /// nothing else. Steps of all types that only look at what has come about have half of it, deletes and stops three quarters.
         package var concurrencyMax: UInt32 = 0
         package init() {}
     }

@@ -28,7 +28,8 @@ package struct MessageJSON {
         case let number as Int64: self.quote(String(number))
         case let number as UInt64: self.quote(String(number))
         case let number as any BinaryInteger: self.text += "\(number)"
-        case let number as any BinaryFloatingPoint: self.text += "\(number)"
+        case let number as Double: self.write(number)
+        case let number as Float: self.write(Double(number))
         case let value as any ProtobufEnum: self.quote(value.description)
         case let time as GoogleProtobuf.Timestamp: self.quote(RFC3339.text(seconds: time.seconds, nanoseconds: time.nanos, digits: 6))
         case let span as GoogleProtobuf.Duration: self.quote(Self.text(span))
@@ -36,6 +37,11 @@ package struct MessageJSON {
         case let map as [String: String]: self.write(fields: map.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         default: self.write(fields: Self.fields(of: value))
         }
+    }
+
+    private mutating func write(_ number: Double) {
+        guard !number.isFinite else { return self.text += "\(number)" }
+        self.quote(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity")
     }
 
     private mutating func write(list: [Any]) {

@@ -45,6 +45,7 @@ struct AddressRulesTests {
         ("127.0.0.1", .loopback), ("0:0:0:0:0:0:0:1", .loopback), ("0:0:0:0:0:0:0:0", nil), ("10.0.0.1", .privateNetworks),
         ("172.16.0.1", .privateNetworks), ("172.31.255.255", .privateNetworks), ("192.168.1.1", .privateNetworks),
         ("fdff:0:0:0:0:0:0:1", .privateNetworks), ("100.64.0.1", nil), ("169.254.169.254", nil), ("fe80:0:0:0:0:0:0:1", nil),
+        ("fd00:ec2:0:0:0:0:0:254", nil), ("fd20:ce:0:0:0:0:0:254", nil), ("fd00:c1:0:0:0:0:a9fe:a9fe", nil),
         ("0:0:0:0:0:ffff:7f00:1", nil), ("0:0:0:0:0:ffff:a00:1", nil),
     ]
 

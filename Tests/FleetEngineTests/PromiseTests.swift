@@ -74,4 +74,26 @@ struct PromiseTests {
             #expect(universe.ledger.filter { $0.released == nil }.count == 1)
         }
     }
+
+    @Test("Looks that all wait, for a listing that takes long, leave workers for what is asked for")
+    func slowLooks() throws {
+        try Universe.play(settings: FleetSettings(maxConcurrentJobs: 10)) { universe in
+            let ready = try await universe.ready(1)
+            universe.arm(ProviderFault(.delay, on: .getInstance, times: nil, delay: .seconds(29)))
+            universe.arm(ProviderFault(.delay, on: .listInstances, times: nil, delay: .seconds(29)))
+            for number in 2...21 { _ = try await universe.create(number) }
+            while universe.ledger.count < 21 { await universe.sleep(.seconds(1)) }
+            // All twenty look by now, or wait for their turn.
+            await universe.sleep(.seconds(40))
+            let begunAt = universe.clock.now
+            _ = try await universe.create(22)
+            _ = try await universe.change(.delete, ready.id)
+            while universe.ledger.count < 22 || universe.count(of: .deleteInstance(id: "")) == 0,
+                universe.clock.now < begunAt + .seconds(60)
+            {
+                await universe.sleep(.milliseconds(100))
+            }
+            #expect(universe.clock.now - begunAt < .seconds(2))
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import JSONText
 import Testing
 
 @testable import Fleet
@@ -84,6 +85,101 @@ struct ScheduledStartTests {
         let (job, started) = (try #require(commit.jobs.first?.job), try #require(commit.instances.first))
         let instance = try self.admission.cancel(job.id, Admission.Subject(instance: started, jobs: [job]), on: .sample()).instance
         #expect(instance.desiredState == .stopped && instance.state == .stopped && instance.judgeNextAction() == nil)
+    }
+
+    @Test("A policy that is changed after its time does not bring it back, not even where it was never done")
+    func changedSince() throws {
+        var update = InstanceUpdate()
+        update.policies = PolicyUpdate(InstancePolicies(lease: .seconds(3600)), fields: [.lease])
+        let said = try self.admission.update(update, Admission.Subject(instance: Self.instance(), jobs: []), on: .sample()).instance
+        #expect(said.policies?.startAt == noon && said.nextAction?.kind != .start)
+    }
+
+    @Test(
+        "Of what is late the newest counts",
+        arguments: [(-100, nil, true), (-100, -50, false), (-50, -100, true), (-100, -100, false), (-100, 50, true)] as [(Int, Int?, Bool)])
+    func late(_ start: Int, _ stop: Int?, _ isStarted: Bool) {
+        var instance = Self.instance(startAt: noon + .seconds(start))
+        instance.policies?.stopAt = stop.map { noon + .seconds($0) }
+        instance.startAskedAt = instance.createdAt
+        #expect((Self.looked(instance, at: noon).nextAction?.kind == .start) == isStarted)
+        instance.policies?.deleteAt = noon - .seconds(1)
+        #expect(Self.looked(instance, at: noon).nextAction?.kind == .delete, "a delete of later goes before")
+        instance.deletionProtection = true
+        #expect((Self.looked(instance, at: noon).nextAction?.kind == .start) == isStarted)
+    }
+
+    @Test("A stop that is late is not done after the start that was to follow it, though its job has been waiting")
+    func lateStop() throws {
+        var instance = Self.instance(.running, startAt: noon)
+        instance.policies?.stopAt = noon - .seconds(500)
+        instance.startAskedAt = instance.createdAt
+        #expect(instance.judgeNextAction()?.kind == .stop)
+        let passed = Self.looked(instance, at: noon)
+        #expect(passed.judgeNextAction() == nil)
+        #expect(Admission.upkeep(of: passed, touchedAt: nil, at: noon + .seconds(5)) == nil, "once")
+        var job = Job.sample(.stopInstance, .send)
+        job.cause = .schedule
+        instance.desiredState = .stopped
+        guard case .act(.stop, _) = JobStepper.sample(job, instance, at: noon - .seconds(1)).plan() else { return unexpected("it was due") }
+        guard case .decided(let result) = JobStepper.sample(job, instance, at: noon).plan() else { return unexpected("nothing is asked") }
+        #expect(result.job?.errorReason == "NOT_DUE" && result.instance?.desiredState == .running)
+    }
+
+    @Test("A start that waits to be sent is dropped when its owner takes it away or puts it off", arguments: [nil, 600] as [Int?])
+    func withdrawn(_ later: Int?) throws {
+        let commit = try #require(self.begun(Self.looked(Self.instance(), at: noon - .seconds(300)), at: noon))
+        var stepper = JobStepper.sample(try #require(commit.jobs.first?.job), try #require(commit.instances.first), at: noon + .seconds(60))
+        guard case .act(.start, _) = stepper.plan() else { return unexpected("it is wanted") }
+        stepper.instance.policies?.startAt = later.map { noon + .seconds($0) }
+        guard case .decided(let result) = stepper.plan() else { return unexpected("it is not wanted any more") }
+        #expect(result.job?.errorReason == "NOT_DUE" && result.instance?.desiredState == .stopped)
+    }
+
+    @Test("A start that fails is no standing wish: nothing else has the machine run for it")
+    func failed() throws {
+        let commit = try #require(self.begun(Self.looked(Self.instance(), at: noon - .seconds(300)), at: noon))
+        let stepper = JobStepper.sample(try #require(commit.jobs.first?.job), try #require(commit.instances.first))
+        let failed = stepper.failed(.providerError, "no", stepper.job)
+        #expect(failed.job?.state == .failed && failed.instance?.desiredState == .stopped)
+    }
+
+    @Test("While a stopped machine is changed, and where nobody knows what it is, its start waits; a clock in doubt takes none away")
+    func waits() {
+        for state in [InstanceState.updating, .unrecognized, .stopping] {
+            var instance = Self.instance(state)
+            instance = Self.looked(instance, at: noon)
+            instance.state = .stopped
+            #expect(instance.judgeNextAction()?.at == noon, "\(state)")
+        }
+        let running = Self.instance(.running, startAt: noon + .seconds(86_400))
+        let ahead = noon + .seconds(90_000)
+        #expect(Admission.upkeep(of: running, touchedAt: nil, believesClock: false, at: ahead) == nil)
+        var spent = Self.looked(running, at: ahead)
+        #expect(spent.calledOff?.count == 1)
+        spent = Admission.upkeep(of: spent, touchedAt: nil, isClockSure: true, at: noon)?.instances.first ?? spent
+        spent.state = .stopped
+        #expect(spent.judgeNextAction()?.at == noon + .seconds(86_400), "by a clock that was a day ahead it had passed")
+    }
+
+    @Test("Who cancels a start of their own after its time does not want that one either")
+    func cancelledOwn() throws {
+        var held = try self.change(.start, Self.instance(), at: noon - .seconds(60))
+        held.instance.state = .stopped
+        var occasion = Admission.Occasion.sample()
+        occasion.now = noon + .seconds(60)
+        let cancelled = try self.admission.cancel(held.job.id, Admission.Subject(instance: held.instance, jobs: [held.job]), on: occasion)
+        #expect(cancelled.instance.desiredState == .stopped && cancelled.instance.judgeNextAction() == nil)
+    }
+
+    @Test("A release that knows no starts can read the row")
+    func rows() throws {
+        let action = NextAction(kind: .start, cause: .schedule, at: noon)
+        let text = try JSONTextEncoder.text(of: action)
+        #expect(text.contains(#""kind":"stop""#))
+        #expect(try JSONTextDecoder.decode(NextAction.self, from: text) == action)
+        let stop = NextAction(kind: .stop, cause: .idle, at: noon)
+        #expect(try !JSONTextEncoder.text(of: stop).contains("isStart"))
     }
 
     @Test("What is going, an orphan, or what a later delete has to end is not started; a delete of the same time goes before")

@@ -212,6 +212,22 @@ struct FetchCacheTests {
         #expect(self.fetch.count == 1)
     }
 
+    @Test("who comes after what is known was made void is not told what was asked for before")
+    func clearedMeanwhile() async throws {
+        try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in
+            group.addTask { await self.get(.success(Self.catalogue(1))) }
+            await self.fetch.hasStarted()
+            self.cache.clear()
+            group.addTask { await self.get(.success(Self.catalogue(2))) }
+            try await self.waiting(1)
+            self.fetch.end()
+            var seen: [Catalogue] = []
+            for try await result in group { seen.append(try result.get()) }
+            #expect(seen == [Self.catalogue(1), Self.catalogue(2)])
+        }
+        #expect(self.fetch.count == 2)
+    }
+
     @Test("a failure is shared too")
     func failure() async throws {
         try await withThrowingTaskGroup(of: Result<Catalogue, CallFailure>.self) { group in

@@ -202,17 +202,21 @@ struct ListingTests {
         }
     }
 
-    /// As it is when one machine is made and another ends between two pages of a list that shows the newest first.
+    /// Shown are the first so many of a count that is said to be larger, as when one machine is made and another ends between two pages of a list
+    /// that shows the newest first.
     @Test(
-        "what may have moved from page to page costs no second pass; more does, and whatever is missing of one page or of few machines",
-        arguments: [(2090, 1, 22), (2090, 20, 22), (2090, 21, 45), (250, 2, 4), (250, 3, 9), (100, 1, 7), (90, 1, 7)])
-    func moved(count: Int, missing: Int, calls: Int) async throws {
-        let fleet = PagedFleet(count: count, firstPage: 1)
+        "what may have moved from page to page costs no second pass; more does, and a last page that is missing, and whatever one page lacks",
+        arguments: [
+            (2090, 2089, 22), (2090, 2070, 22), (2090, 2069, 45), (250, 248, 4), (250, 247, 9), (100, 99, 7), (90, 89, 7), (2015, 2000, 43),
+            (202, 201, 4), (202, 200, 7),
+        ])
+    func moved(stated: Int, shown: Int, calls: Int) async throws {
+        let fleet = PagedFleet(count: stated, firstPage: 1)
         let isMoving = Mutex(false)
         let upstream = FakeUpstream { request, _ in
             guard isMoving.withLock({ $0 }) else { return fleet.answer(request) }
             var shorter = fleet
-            (shorter.count, shorter.statedCount) = (count - missing, count)
+            (shorter.count, shorter.statedCount) = (shown, stated)
             return shorter.answer(request)
         }
         let cloud = NovitaCloud.over(upstream, clock: self.clock)
@@ -220,8 +224,30 @@ struct ListingTests {
         isMoving.withLock { $0 = true }
         let before = upstream.requests.count
         let listing = try await cloud.machines(status: nil, call: .test(.sweep, within: .seconds(3600), of: self.clock))
-        #expect(listing.machines.count == count - missing && !listing.isWhole)
+        #expect(listing.machines.count == shown && !listing.isWhole && listing.isShort)
         #expect(upstream.requests.count - before == calls)
+    }
+
+    @Test("where pages are small half of one is less than there are edges, and is made up for all the same")
+    func cutSmallPage() async throws {
+        let fleet = PagedFleet(count: 2005, firstPage: 1, cap: nil)
+        let isLosing = Mutex(false)
+        let upstream = FakeUpstream { request, _ in
+            guard let size = request.parameter("pageSize").flatMap(Int.init), size <= 10 else {
+                return .failed(.responseTooLarge, sent: true)
+            }
+            let isLost =
+                request.parameter("pageNum") == "7"
+                && isLosing.withLock { isLosing in
+                    defer { isLosing = false }
+                    return isLosing
+                }
+            return isLost ? .reply(200, PagedFleet.page((60..<65).map(PagedFleet.id), total: .number, count: 2005)) : fleet.answer(request)
+        }
+        let cloud = NovitaCloud.over(upstream, clock: self.clock) { $0.retriesMax = 0 }
+        _ = try await self.list(cloud)
+        isLosing.withLock { $0 = true }
+        #expect(try await self.list(cloud).count == 2005)
     }
 
     @Test("a listing that stays short is an error as long as its content changes, and believed when it does not")

@@ -35,6 +35,17 @@ struct MessageYAMLTests {
                     """))
     }
 
+    @Test(
+        "numbers are numbers to readers of YAML 1.1 too, and what is none is text, as in JSON",
+        arguments: [
+            (0.00005, "5.0e-05"), (12.5, "12.5"), (.nan, "NaN"), (-.infinity, #""-Infinity""#),
+        ] as [(Double, String)])
+    func numbers(_ value: Double, _ text: String) {
+        var sample = NovitaiV1.MetricPoint()
+        sample.percent = value
+        #expect(MessageYAML(sample).text == "---\npercent: \(text)")
+    }
+
     @Test("a message of which nothing is set is an empty one")
     func empty() { #expect(MessageYAML(NovitaiV1.Instance()).text == "---\n{}") }
 

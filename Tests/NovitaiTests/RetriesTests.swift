@@ -17,7 +17,7 @@ struct RetriesTests {
             NovitaiV1.JobService.pauseQueue, NovitaiV1.JobService.resumeQueue, NovitaiV1.CatalogService.listProducts,
             NovitaiV1.CatalogService.listRegions, NovitaiV1.AdminService.getServerInfo, NovitaiV1.AdminService.getHealth,
             NovitaiV1.AdminService.getMetrics, NovitaiV1.AdminService.setFreeze, NovitaiV1.AdminService.activateDeployment,
-            NovitaiV1.AdminService.listAuditEvents,
+            NovitaiV1.AdminService.listAuditEvents, NovitaiV1.AdminService.listCaches, NovitaiV1.AdminService.clearCache,
         ])
     func repeated(_ method: MethodDescriptor) throws {
         let policy = try #require(try Retries.policy().config(of: method).retryPolicy)

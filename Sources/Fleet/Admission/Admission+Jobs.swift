@@ -81,6 +81,7 @@ extension Admission {
         if job.type == .deleteInstance { instance.deleteAskedAt = nil }
         if job.cause?.isRecovery == true { instance.recoveries = RecoveryBudget.spent(at: occasion.now) }
         if let cause = job.cause, cause.isPolicy, let kind = NextAction.Kind(job.type) { instance.callOff(kind, cause) }
+        if job.type == .startInstance || job.type == .restartInstance { instance.spendPassedStart(at: occasion.now) }
         if let update = job.update { instance.spec = job.isUncalled ? update.kept : update.abandoned(instance.spec) }
         instance.jobID = remaining.last?.id ?? job.id
         instance.updatedAt = occasion.now

@@ -52,17 +52,18 @@ extension Admission {
 
     /// What is to be written of an instance between its actions: that it was in use, what comes next, or that it is near. Nil when nothing is.
     ///
-    /// - Parameter isClockSure: somebody else has said that it is now; what is written of a time to come was written by a clock that was wrong.
+    /// - Parameters:
+    ///   - isClockSure: somebody else has said that it is now; what is written of a time to come was written by a clock that was wrong.
+    ///   - believesClock: false: nothing counts as past for good.
     package static func upkeep(
         of instance: Instance, touchedAt: Timestamp?, busyAt: Timestamp? = nil, times: ServiceTimes = ServiceTimes(),
-        isClockSure: Bool = false, at now: Timestamp
+        isClockSure: Bool = false, believesClock: Bool = true, at now: Timestamp
     ) -> Commit? {
         var changed = instance
         if isClockSure { changed.forgetTimeToCome(at: now) }
         if let touchedAt, changed.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
         if let busyAt, busyAt > changed.busyAt ?? changed.createdAt { changed.busyAt = busyAt }
-        // A time that finds the machine running has been kept.
-        if !changed.isStartable { changed.spendPassedStart(at: now) }
+        if believesClock { changed.spendOvertaken(times, at: now) }
         changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now
@@ -94,6 +95,9 @@ extension Instance {
         if let time = self.warnedAt, time > latest { self.warnedAt = now }
         if let time = self.startAskedAt, time > latest { self.startAskedAt = now }
         if self.askedAgainAt ?? self.createdAt > latest { self.askedAgainAt = now }
+        if let actions = self.calledOff, actions.contains(where: { $0.kind == .start && $0.at > latest }) {
+            self.calledOff = actions.filter { $0.kind != .start || $0.at <= latest }
+        }
         if let times = self.recoveries, times.contains(where: { $0 > latest }) { self.recoveries = times.map { $0 > latest ? now : $0 } }
     }
 

@@ -17,9 +17,12 @@ package struct JobPolicy: Sendable, Hashable {
         max(1, settings.maxConcurrentJobs - max(1, settings.maxConcurrentJobs / 4))
     }
 
-    /// Steps that look, of all kinds: half of `MAX_CONCURRENT_JOBS`. A listing of a large account takes many calls, and all who look may wait
-    /// for it; whoever wants something done does not wait behind them.
-    package static func looksMax(_ settings: FleetSettings) -> Int { max(1, settings.maxConcurrentJobs / 2) }
+    /// Steps that only look, of all kinds, of a priority and of those that come later together: as many as of one kind, and half of
+    /// `MAX_CONCURRENT_JOBS` of what does not end spending. A listing of a large account takes many calls, and all who look may wait for it;
+    /// whoever wants something done does not wait behind them.
+    package static func looksMax(ofPriority priority: Int, _ settings: FleetSettings) -> Int {
+        priority == JobType.priorities.lowerBound ? self.concurrencyMax(settings) : max(1, settings.maxConcurrentJobs / 2)
+    }
 
     /// What ends spending goes on until it is done; a stop, until something else is wanted.
     package static func of(_ type: JobType, _ settings: FleetSettings) -> JobPolicy {

@@ -58,6 +58,9 @@ extension SpecRules {
             guard let time, time <= now || time > now + self.policyDurationMax else { continue }
             found.append(FieldViolation("policies.\(name)", "must lie ahead, by at most 366 days"))
         }
+        if let startAt = policies.startAt, startAt == policies.stopAt {
+            found.append(FieldViolation("policies.start_at", "must not be the same as stop_at"))
+        }
         return found
     }
 }

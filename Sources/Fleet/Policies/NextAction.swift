@@ -1,5 +1,5 @@
 /// What a policy will do next, unless something is said before.
-package struct NextAction: Hashable, Sendable, Codable {
+package struct NextAction: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable, Codable {
         case stop
         case delete
@@ -14,6 +14,29 @@ package struct NextAction: Hashable, Sendable, Codable {
         self.kind = kind
         self.cause = cause
         self.at = at
+    }
+}
+
+extension NextAction: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case kind, cause, at, isStart
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let row = try decoder.container(keyedBy: CodingKeys.self)
+        let kind = try row.decode(Kind.self, forKey: .kind)
+        self.init(
+            kind: try row.decodeIfPresent(Bool.self, forKey: .isStart) ?? false ? .start : kind,
+            cause: try row.decode(JobCause.self, forKey: .cause), at: try row.decode(Timestamp.self, forKey: .at))
+    }
+
+    /// A release that knows no starts takes one for a stop, and judges with its first look what comes next.
+    package func encode(to encoder: any Encoder) throws {
+        var row = encoder.container(keyedBy: CodingKeys.self)
+        try row.encode(self.kind == .start ? .stop : self.kind, forKey: .kind)
+        try row.encode(self.cause, forKey: .cause)
+        try row.encode(self.at, forKey: .at)
+        if self.kind == .start { try row.encode(true, forKey: .isStart) }
     }
 }
 
@@ -66,12 +89,9 @@ extension Instance {
         // Whatever is wanted: a start that was given up may have come late, and what runs is billed.
         let mayStop = self.state == .running
         let stops: [JobCause] = mayStop ? (times.isIdleUnproven ? [] : [.idle]) + [.leaseLapsed, .schedule] : []
-        // A lease begins with a machine.
-        let leases: [JobCause] = self.upstream == nil ? [] : [.leaseLapsed]
-        let deletes: [JobCause] = self.deletionProtection ? [] : [.lifetime, .schedule] + leases
         let starts: [JobCause] = self.isStartable ? [.schedule] : []
         let actions =
-            stops.compactMap { self.wanted(.stop, $0, times) } + deletes.compactMap { self.wanted(.delete, $0, times) }
+            stops.compactMap { self.wanted(.stop, $0, times) } + self.wantedDeletes(times)
             + starts.compactMap { self.wanted(.start, $0, times) }
         // A delete makes a stop or a start at the same time needless.
         return actions.min {
@@ -94,6 +114,13 @@ extension Instance {
     package func idleStopDue(_ times: ServiceTimes) -> Timestamp? {
         guard self.asksForUsage, self.desiredState != .deleted, self.state == .running, !self.isOrphan else { return nil }
         return self.wanted(.stop, .idle, times)?.at
+    }
+
+    private func wantedDeletes(_ times: ServiceTimes) -> [NextAction] {
+        guard !self.deletionProtection else { return [] }
+        // A lease begins with a machine.
+        let leases: [JobCause] = self.upstream == nil ? [] : [.leaseLapsed]
+        return ([.lifetime, .schedule] + leases).compactMap { self.wanted(.delete, $0, times) }
     }
 
     private func wanted(_ kind: NextAction.Kind, _ cause: JobCause, _ times: ServiceTimes) -> NextAction? {
@@ -122,7 +149,8 @@ extension Instance {
         case (.delete, .lifetime): policies.maxLifetime.map { madeAt + $0 }
         case (.delete, .schedule): ahead(of: madeAt, policies.deleteAt)
         case (.delete, .leaseLapsed): policies.lease.map { unsaid(for: $0, since: sign) + $0 }
-        case (.start, .schedule): ahead(of: max(madeAt, self.startAskedAt ?? start), policies.startAt)
+        // Nor does it come again because another policy was changed.
+        case (.start, .schedule): ahead(of: max(madeAt, self.startAskedAt ?? madeAt, self.policiesSaidAt ?? madeAt), policies.startAt)
         default: nil
         }
     }
@@ -137,13 +165,30 @@ extension Instance {
 // MARK: - Starts
 
 extension Instance {
-    /// It is down, or will be once the stop that is under way is done.
-    var isStartable: Bool { self.state == .stopped || (self.state == .stopping && self.desiredState == .stopped) }
+    /// It is down, or about to be, whoever stops it.
+    private var isStartable: Bool { self.state == .stopped || self.state == .stopping }
+
+    /// It is up, or on its way there, as somebody wants it.
+    private var isUp: Bool { self.state == .running || (self.desiredState == .running && !self.isStartable) }
 
     /// A time that has passed starts nothing later.
     mutating func spendPassedStart(at now: Timestamp) {
         guard let dueAt = self.wanted(.start, .schedule, ServiceTimes())?.at, dueAt <= now else { return }
         self.callOff(.start, .schedule)
+    }
+
+    /// Of what is late the newest counts: a start that finds the machine up has been kept, and one that is followed by a stop or a delete which is
+    /// due too is not wanted any more. Nor is a stop that is followed by a start.
+    mutating func spendOvertaken(_ times: ServiceTimes, at now: Timestamp) {
+        guard let startAt = self.policies?.startAt, startAt <= now else { return }
+        if let stop = self.wanted(.stop, .schedule, times), self.isStartOvertaking(stop.at, at: now) { self.callOff(.stop, .schedule) }
+        let isStopLate = self.policies?.stopAt.map { $0 >= startAt && $0 <= now } ?? false
+        if self.isUp || isStopLate || self.wantedDeletes(times).contains(where: { $0.at <= now }) { self.spendPassedStart(at: now) }
+    }
+
+    /// A stop of that time is not wanted any more.
+    func isStartOvertaking(_ stopAt: Timestamp, at now: Timestamp) -> Bool {
+        self.policies?.startAt.map { $0 > stopAt && $0 <= now } ?? false
     }
 }
 

@@ -154,12 +154,15 @@ package struct MachineListing: Sendable, Hashable {
     package var calls: Int
     /// The provider's own count is what has come. A listing that is not whole shows what there is, and is no proof of what there is not.
     package var isWhole: Bool
+    /// It is known to lack something.
+    package var isShort: Bool
 
-    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1, isWhole: Bool = true) {
+    package init(machines: [Machine], begunAt: Timestamp, calls: Int = 1, isWhole: Bool = true, isShort: Bool = false) {
         self.machines = machines
         self.begunAt = begunAt
         self.calls = calls
         self.isWhole = isWhole
+        self.isShort = isShort
     }
 }
 

@@ -69,7 +69,7 @@ package struct Reconciliation: Sendable {
         let ours = listing.machines.filter { $0.token?.deployment == self.deployment && $0.isProvenOurs && !$0.isLeavingOrGone }
         let proven = Set(ours.compactMap { $0.token?.instance })
         let fromMachines = listing.machines.filter { $0.token.map { !resting.contains($0.instance) } ?? true }
-            .compactMap { self.question(about: $0, known: known, listed: listed, proven: proven) }
+            .compactMap { self.question(about: $0, known: known, listed: listed, proven: proven, isShort: listing.isShort) }
         let fromRecords = living.flatMap { instance in
             self.questions(about: instance, listed: listed, listing: listing, isBusy: busy.contains(instance.id), believesAbsence)
         }
@@ -96,15 +96,16 @@ package struct Reconciliation: Sendable {
     }
 
     private func question(
-        about machine: Machine, known: [InstanceID: Instance], listed: [UpstreamID: Machine], proven: Set<InstanceID>
+        about machine: Machine, known: [InstanceID: Instance], listed: [UpstreamID: Machine], proven: Set<InstanceID>, isShort: Bool
     ) -> ReconciliationQuestion? {
         guard let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return nil }
         func ask(_ kind: ReconciliationQuestion.Kind) -> ReconciliationQuestion {
             ReconciliationQuestion(kind: kind, instanceID: token.instance, upstreamID: machine.id)
         }
         guard let instance = known[token.instance] else {
-            // A record that was lost is found again by its own machine, and not by a copy that somebody has made of that.
-            return machine.isProvenOurs || !proven.contains(token.instance) ? ask(.stranger) : nil
+            // A record that was lost is found again by its own machine, and not by a copy that somebody has made of that, though the listing lacks
+            // the one.
+            return machine.isProvenOurs || !(proven.contains(token.instance) || isShort) ? ask(.stranger) : nil
         }
         if instance.debts.contains(where: { $0.upstreamID == machine.id }) { return nil }
         guard machine.isProvenOurs || instance.upstream?.id == machine.id else { return nil }

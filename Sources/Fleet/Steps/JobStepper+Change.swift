@@ -57,16 +57,22 @@ extension JobStepper {
 
     /// What a policy asked for and is not due any more, because a sign of use has come before the provider took it, or the clock was wrong.
     private var unwanted: StepResult? {
-        guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil else { return nil }
-        // Whoever uses it wants it started.
-        guard let kind = NextAction.Kind(self.job.type), kind != .start else { return nil }
-        let dueAt = self.instance.due(kind, cause)
-        if let dueAt, dueAt <= self.now { return nil }
+        guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil, let kind = NextAction.Kind(self.job.type) else {
+            return nil
+        }
+        // The job itself is the start that was asked for at that time.
+        let dueAt = kind == .start ? self.instance.policies?.startAt : self.instance.due(kind, cause)
+        let isOvertaken = kind == .stop && cause == .schedule && dueAt.map { self.instance.isStartOvertaking($0, at: self.now) } ?? false
+        if let dueAt, dueAt <= self.now, !isOvertaken { return nil }
         var (job, instance) = (self.job, self.instance)
         instance.revertToUpstream(because: .requested, "")
         instance.desiredState = instance.restingState
         instance.deleteAskedAt = nil
-        job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: "a sign of use came before it was done", at: self.now)
+        let message =
+            kind == .start
+            ? "another time was said before it was done"
+            : isOvertaken ? "the time of its start came before it was done" : "a sign of use came before it was done"
+        job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: message, at: self.now)
         return self.result(job, instance)
     }
 
@@ -340,10 +346,10 @@ extension JobStepper {
         var job = job
         var instance = instance ?? self.instance
         instance.revertToUpstream(because: reason, message)
-        // Who only wants it back wants it still; so does who has it restarted, unless it is down.
+        // Who only wants it back after a loss wants it still; so does who has it restarted, unless it is down.
         let isLeftDown = self.job.type != .restartInstance || instance.state == .stopped
         // Nor does this say anything about a wish that came later.
-        let endsWish = self.job.cause == nil && isLeftDown && instance.jobID == job.id
+        let endsWish = self.job.cause?.isRecovery != true && isLeftDown && instance.jobID == job.id
         // Of one that hangs between two places nobody knows what it will be: whoever wants it to run gets another, if it stays there.
         let isOnItsWay = instance.state == .migrating
         if endsWish, !isOnItsWay, self.action == .start || self.action == .migrate { instance.desiredState = .stopped }

@@ -11,8 +11,10 @@ final class FetchCache<Value: Sendable>: Sendable {
         var isFetching = false
         /// Counts the fetches that have ended.
         var round: UInt64 = 0
-        /// Counts the times that everything known was made void: what was asked for before is not kept after.
+        /// Counts the times that everything known was made void: what was asked for before is not kept after, nor told to who comes after.
         var generation: UInt64 = 0
+        /// In which the fetch that is under way, or was last, began.
+        var fetchGeneration: UInt64 = 0
         /// What the last one brought; nil when it failed or was cancelled.
         var fetched: Fetched<Value>?
         /// Why the last one failed; nil when it brought something, or was cancelled.
@@ -24,7 +26,7 @@ final class FetchCache<Value: Sendable>: Sendable {
     private enum Role {
         case use(Fetched<Value>)
         case fetch(generation: UInt64)
-        case wait(round: UInt64)
+        case wait(round: UInt64, generation: UInt64)
     }
 
     /// For people.
@@ -49,8 +51,8 @@ final class FetchCache<Value: Sendable>: Sendable {
             switch self.role(since: time) {
             case .use(let value): return value
             case .fetch(let generation): return try await self.lead(generation, fetch)
-            case .wait(let round):
-                if let value = try await self.waitForEnd(of: round, deadline: deadline) { return value }
+            case .wait(let round, let generation):
+                if let value = try await self.waitForEnd(of: round, in: generation, deadline: deadline) { return value }
             }
         }
     }
@@ -95,8 +97,9 @@ final class FetchCache<Value: Sendable>: Sendable {
                 state.hits += 1
                 return .use(kept)
             }
-            if state.isFetching { return .wait(round: state.round) }
+            if state.isFetching { return .wait(round: state.round, generation: state.generation) }
             state.isFetching = true
+            state.fetchGeneration = state.generation
             state.fetches += 1
             return .fetch(generation: state.generation)
         }
@@ -128,12 +131,15 @@ final class FetchCache<Value: Sendable>: Sendable {
         self.waiters.wakeAll()
     }
 
-    /// What the others' fetch brought; nil when it was cancelled.
-    private func waitForEnd(of round: UInt64, deadline: Timestamp) async throws(CallFailure) -> Fetched<Value>? {
+    /// What the others' fetch brought; nil when it was cancelled, or begun before what was known was made void.
+    private func waitForEnd(
+        of round: UInt64, in generation: UInt64, deadline: Timestamp
+    ) async throws(CallFailure) -> Fetched<Value>? {
         guard await self.hasEnded(round, before: deadline) else { throw .notAttempted("too many calls wait for the \(self.subject)") }
         guard !Task.isCancelled else { throw .notAttempted("cancelled") }
-        let (value, failure, isOver) = self.state.withLock { ($0.fetched, $0.failure, $0.round != round) }
+        let (value, failure, isOver, fetched) = self.state.withLock { ($0.fetched, $0.failure, $0.round != round, $0.fetchGeneration) }
         guard isOver else { throw .notAttempted("the \(self.subject) did not come before the deadline") }
+        guard fetched >= generation else { return nil }
         if let failure { throw failure }
         return value
     }

@@ -142,7 +142,7 @@ final class MachineLister: Sendable {
 
 extension PageCollector {
     fileprivate func listing(_ begunAt: Timestamp, calls: Int) -> MachineListing {
-        MachineListing(machines: self.machines, begunAt: begunAt, calls: calls, isWhole: self.isWhole)
+        MachineListing(machines: self.machines, begunAt: begunAt, calls: calls, isWhole: self.isWhole, isShort: self.isShort)
     }
 }
 

@@ -79,6 +79,8 @@ struct PageCollector {
     private(set) var pages = 0
     /// Those that brought a machine that was not known.
     private var pagesWithNews = 0
+    /// Machines on the newest of them, and on the one that had most.
+    private var (lastNews, largestPage) = (0, 0)
     private var known: Set<UpstreamID> = []
     /// What the pages have stated; nil for one that stated nothing.
     private var totals: Set<Int?> = []
@@ -91,7 +93,11 @@ struct PageCollector {
         for machine in page.machines where self.known.insert(machine.id).inserted { self.machines.append(machine) }
         self.totals.insert(page.total)
         let hasNews = self.machines.count > before
-        if hasNews { self.pagesWithNews += 1 }
+        if hasNews {
+            self.pagesWithNews += 1
+            self.lastNews = page.machines.count
+            self.largestPage = max(self.largestPage, self.lastNews)
+        }
         return hasNews
     }
 
@@ -115,9 +121,11 @@ struct PageCollector {
     var isShort: Bool { self.total.map { self.machines.count < $0 } ?? false }
 
     /// What is missing may have moved over the edge of a page, to where had been read before, while other machines came and went: of a hundred
-    /// machines one at most, and one at each edge. A page that got lost lacks more.
+    /// machines one at most, and one at each edge. Pages that got lost lack more, or half a page, or the last one, which is seldom full.
     var isShortByMoves: Bool {
-        self.total.map { $0 - self.machines.count <= min($0 / Self.machinesForOneMove, max(0, self.pagesWithNews - 1)) } ?? false
+        guard let total, self.lastNews < self.largestPage else { return false }
+        let missing = total - self.machines.count
+        return missing <= min(total / Self.machinesForOneMove, self.pagesWithNews - 1) && missing * 2 < self.largestPage
     }
 
     var ids: [UpstreamID] { self.machines.map(\.id) }

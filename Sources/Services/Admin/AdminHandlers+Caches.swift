@@ -16,6 +16,11 @@ extension AdminHandlers {
             let caller = try self.backend.mutation(request.requestId, "ClearCache", NovitaiV1.ClearCacheRequest(), context)
             let names = try Self.names(request.name)
             if !request.validateOnly {
+                let effect = "what is kept is forgotten: \(names.map(\.rawValue).joined(separator: ", "))"
+                let entry = AuditEntry(
+                    at: self.backend.clock.now, tenant: caller.request.tenant, actor: caller.actor, action: "ClearCache",
+                    cause: AuditEntry.requested, effect: effect, requestID: caller.request.requestID)
+                _ = try await self.backend.store.commit(Commit(audit: [entry]))
                 for name in names { self.backend.cloud.clearCache(name) }
                 self.backend.note(caller, context)
             }

@@ -7,15 +7,18 @@ struct MessageYAML {
     let text: String
 
     init(_ message: Any) {
-        let json = try? JSON(parsing: Array(MessageJSON(message, .compact).text.utf8))
-        self.text = (["---"] + Self.lines(json ?? .null)).joined(separator: "\n")
+        let text = MessageJSON(message, .compact).text
+        // What is JSON is YAML too.
+        let lines = (try? JSON(parsing: Array(text.utf8))).map { Self.lines($0) } ?? [text]
+        self.text = (["---"] + lines).joined(separator: "\n")
     }
 
     private static func lines(_ value: JSON) -> [String] {
         switch value {
         case .null: ["null"]
         case .bool(let flag): ["\(flag)"]
-        case .number(let digits): [digits]
+        // Readers of YAML 1.1 take a number with an exponent for text where it has no point.
+        case .number(let digits): [digits.contains(".") ? digits : digits.replacing("e", with: ".0e")]
         case .string(let text): [self.scalar(text)]
         case .array(let elements):
             elements.isEmpty ? ["[]"] : elements.flatMap { self.block(under: "- ", self.lines($0)) }
@@ -53,7 +56,7 @@ struct MessageYAML {
     private static func quoted(_ text: String) -> String {
         JSON.string(text).text.unicodeScalars.reduce(into: "") { quoted, scalar in
             switch scalar.value {
-            case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF:
+            case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: quoted.unicodeScalars.append(scalar)

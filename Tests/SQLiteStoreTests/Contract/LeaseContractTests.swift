@@ -62,22 +62,26 @@ struct LeaseContractTests {
     @Test("Steps that look beyond their room wait, those that ask for something are leased before them", arguments: StoreKind.all)
     func lookRoom(_ kind: StoreKind) async throws {
         try await kind.withStore { store in
-            let steps: [JobStep] = [.boot, .confirm, Sample.settling, .place, .send, .confirm]
+            let steps: [JobStep] = [.boot, .confirm, Sample.settling, .place, .send, .confirm, .confirm, .confirm]
+            let types = Array(repeating: JobType.createInstance, count: 6) + [.deleteInstance, .stopInstance]
             try await self.commit(
-                steps.enumerated().map { number, step in
-                    var job = Sample.job(number, dueAt: Sample.time(Int64(10 + number)))
-                    job.step = step
+                zip(steps, types).enumerated().map { number, kind in
+                    var job = Sample.job(number, type: kind.1, dueAt: Sample.time(Int64(10 + number)))
+                    job.step = kind.0
                     return job
                 }, to: store)
-            var request = LeaseRequest("a", at: 100, limit: 3)
-            request.lookRoom = 1
-            #expect(try await store.lease(request).jobs.map(\.id) == [0, 3, 4].map(Sample.jobID))
+            var request = LeaseRequest("a", at: 100, limit: 4)
+            request.lookRoom = [0: 2, 1: 1]
+            #expect(
+                try await store.lease(request).jobs.map(\.id) == [6, 7, 3, 4].map(Sample.jobID), "deletes and stops have all of it first")
             request = LeaseRequest("b", at: 100)
-            request.lookRoom = 0
+            request.lookRoom = [0: 1, 1: 0]
             let none = try await store.lease(request)
             #expect(none.jobs == [] && none.nextDueAt == Sample.time(130), "a step that ends makes room")
-            request.lookRoom = 2
-            #expect(try await store.lease(request).jobs.map(\.id) == [1, 2].map(Sample.jobID))
+            request.lookRoom = [0: 5, 1: 2]
+            #expect(try await store.lease(request).jobs.map(\.id) == [0, 1].map(Sample.jobID))
+            request.lookRoom = [0: 1, 1: 2]
+            #expect(try await store.lease(request).jobs.map(\.id) == [Sample.jobID(2)], "all together have no more")
             #expect(try await store.lease(LeaseRequest("c", at: 100)).jobs.map(\.id) == [Sample.jobID(5)])
         }
     }

@@ -7,11 +7,12 @@ package struct LeaseRequest: Sendable, Hashable {
     package var limit: Int
     /// At most so many of a type; as many as there are of one that is not named.
     package var room: [JobType: Int]
-    /// At most so many that look at what has come about; nil: as many as there are. See ``Job/isLook``.
-    package var lookRoom: Int?
+    /// At most so many that look at what has come about, by priority: of that one and of those that come later together. As many as there are of
+    /// one that is not named. See ``Job/isLook``.
+    package var lookRoom: [Int: Int]
 
     package init(
-        token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int, room: [JobType: Int] = [:], lookRoom: Int? = nil
+        token: LeaseToken, now: Timestamp, expiresAt: Timestamp, limit: Int, room: [JobType: Int] = [:], lookRoom: [Int: Int] = [:]
     ) {
         self.token = token
         self.now = now

@@ -83,7 +83,7 @@ extension Transaction {
                 \(room.condition(priority))
              ORDER BY due_at LIMIT 1),
             (SELECT min(max(due_at, lease_expires_at)) FROM job
-             WHERE is_unfinished = 1 AND +priority = ? AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked)
+             WHERE +is_unfinished = 1 AND +priority = ? AND lease_token IS NOT NULL AND lease_token NOT IN (?, ?) AND \(isNotBlocked)
                 \(room.condition(priority)))
         """
     }
@@ -104,7 +104,7 @@ extension Transaction {
                 taken.append(job)
             }
             leased += taken
-            if taken.count == due.count { break }
+            if taken.isEmpty || taken.count == due.count { break }
         }
         return leased
     }

@@ -59,6 +59,11 @@ struct ScheduledStartTests {
         var stopped = try self.change(.stop, running, at: noon).instance
         stopped.state = .stopped
         #expect(stopped.judgeNextAction() == nil)
+        var stopping = running
+        stopping.desiredState = .stopped
+        var late = Self.looked(stopping, at: noon)
+        late.state = .stopped
+        #expect(late.judgeNextAction()?.at == noon, "its stop was under way")
         var early = try self.change(.stop, running, at: noon - .seconds(1)).instance
         early.state = .stopped
         #expect(early.judgeNextAction()?.at == noon, "it was stopped before its time")
@@ -136,6 +141,29 @@ struct ScheduledStartTests {
         #expect(result.job?.errorReason == "NOT_DUE" && result.instance?.desiredState == .stopped)
     }
 
+    @Test("A start that may have been taken is followed, whatever is said since; one that has not is dropped when its end has come")
+    func mayHaveBeenTaken() throws {
+        let commit = try #require(self.begun(Self.looked(Self.instance(), at: noon - .seconds(300)), at: noon))
+        var stepper = JobStepper.sample(try #require(commit.jobs.first?.job), try #require(commit.instances.first), at: noon + .seconds(60))
+        stepper.instance.policies?.stopAt = noon + .seconds(30)
+        guard case .decided(let result) = stepper.plan() else { return unexpected("it would be stopped at once") }
+        #expect(result.job?.errorReason == "NOT_DUE" && result.instance?.desiredState == .stopped)
+        stepper.job.callsTaken = 1
+        stepper.instance.policies?.startAt = nil
+        guard case .act(.start, _) = stepper.plan() else { return unexpected("nobody would follow it") }
+    }
+
+    @Test("A later wish than that of a policy's dropped job stands")
+    func laterWish() throws {
+        let commit = try #require(self.begun(Self.looked(Self.instance(), at: noon - .seconds(300)), at: noon))
+        var stepper = JobStepper.sample(try #require(commit.jobs.first?.job), try #require(commit.instances.first), at: noon + .seconds(60))
+        stepper.instance.policies?.startAt = nil
+        (stepper.instance.desiredState, stepper.instance.jobID) = (.stopped, JobID(rawValue: "j-later"))
+        stepper.instance.upstream?.status = "unheard-of"
+        guard case .decided(let result) = stepper.plan() else { return unexpected("it is not wanted any more") }
+        #expect(result.instance?.desiredState == .stopped)
+    }
+
     @Test("A start that fails is no standing wish: nothing else has the machine run for it")
     func failed() throws {
         let commit = try #require(self.begun(Self.looked(Self.instance(), at: noon - .seconds(300)), at: noon))
@@ -160,6 +188,19 @@ struct ScheduledStartTests {
         spent = Admission.upkeep(of: spent, touchedAt: nil, isClockSure: true, at: noon)?.instances.first ?? spent
         spent.state = .stopped
         #expect(spent.judgeNextAction()?.at == noon + .seconds(86_400), "by a clock that was a day ahead it had passed")
+    }
+
+    @Test("A stop that a clock ahead took for overtaken is done all the same, and a start after a policy that it changed")
+    func stopByWrongClock() {
+        var instance = Self.instance(.running, startAt: noon + .seconds(40_000))
+        instance.policies?.stopAt = noon + .seconds(3600)
+        instance.policiesSaidAt = noon + .seconds(86_400)
+        let ahead = Self.looked(instance, at: noon + .seconds(86_400))
+        #expect(ahead.judgeNextAction() == nil)
+        var known = Admission.upkeep(of: ahead, touchedAt: nil, isClockSure: true, at: noon)?.instances.first ?? ahead
+        #expect(known.judgeNextAction() == NextAction(kind: .stop, cause: .schedule, at: noon + .seconds(3600)))
+        known.state = .stopped
+        #expect(known.judgeNextAction() == NextAction(kind: .start, cause: .schedule, at: noon + .seconds(40_000)))
     }
 
     @Test("Who cancels a start of their own after its time does not want that one either")

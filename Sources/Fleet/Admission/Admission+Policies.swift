@@ -95,9 +95,10 @@ extension Instance {
         if let time = self.warnedAt, time > latest { self.warnedAt = now }
         if let time = self.startAskedAt, time > latest { self.startAskedAt = now }
         if self.askedAgainAt ?? self.createdAt > latest { self.askedAgainAt = now }
-        if let actions = self.calledOff, actions.contains(where: { $0.kind == .start && $0.at > latest }) {
-            self.calledOff = actions.filter { $0.kind != .start || $0.at <= latest }
-        }
+        if let time = self.policiesSaidAt, time > latest { self.policiesSaidAt = now }
+        // Nobody calls off what is not due yet: by a clock that was wrong it had passed.
+        let isToCome = { (action: NextAction) in action.cause == .schedule && action.at > latest }
+        if let actions = self.calledOff, actions.contains(where: isToCome) { self.calledOff = actions.filter { !isToCome($0) } }
         if let times = self.recoveries, times.contains(where: { $0 > latest }) { self.recoveries = times.map { $0 > latest ? now : $0 } }
     }
 

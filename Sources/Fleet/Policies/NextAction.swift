@@ -169,7 +169,7 @@ extension Instance {
     private var isStartable: Bool { self.state == .stopped || self.state == .stopping }
 
     /// It is up, or on its way there, as somebody wants it.
-    private var isUp: Bool { self.state == .running || (self.desiredState == .running && !self.isStartable) }
+    private var isUp: Bool { self.desiredState == .running && !self.isStartable }
 
     /// A time that has passed starts nothing later.
     mutating func spendPassedStart(at now: Timestamp) {
@@ -182,8 +182,14 @@ extension Instance {
     mutating func spendOvertaken(_ times: ServiceTimes, at now: Timestamp) {
         guard let startAt = self.policies?.startAt, startAt <= now else { return }
         if let stop = self.wanted(.stop, .schedule, times), self.isStartOvertaking(stop.at, at: now) { self.callOff(.stop, .schedule) }
-        let isStopLate = self.policies?.stopAt.map { $0 >= startAt && $0 <= now } ?? false
-        if self.isUp || isStopLate || self.wantedDeletes(times).contains(where: { $0.at <= now }) { self.spendPassedStart(at: now) }
+        if self.isUp || self.isStartOvertaken(times, at: now) { self.spendPassedStart(at: now) }
+    }
+
+    /// The start that has passed is not wanted any more: a stop that was to follow it, or a delete, is due too.
+    func isStartOvertaken(_ times: ServiceTimes = ServiceTimes(), at now: Timestamp) -> Bool {
+        guard let policies = self.policies, let startAt = policies.startAt else { return false }
+        let isStopDue = policies.stopAt.map { $0 >= startAt && $0 <= now } ?? false
+        return isStopDue || self.wantedDeletes(times).contains { $0.at <= now }
     }
 
     /// A stop of that time is not wanted any more.

@@ -55,25 +55,39 @@ extension JobStepper {
         }
     }
 
-    /// What a policy asked for and is not due any more, because a sign of use has come before the provider took it, or the clock was wrong.
+    /// What a policy asked for and is not due any more, because a sign of use has come before the provider took it, its owner has said another
+    /// time, or the clock was wrong.
     private var unwanted: StepResult? {
-        guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil, let kind = NextAction.Kind(self.job.type) else {
-            return nil
-        }
-        // The job itself is the start that was asked for at that time.
-        let dueAt = kind == .start ? self.instance.policies?.startAt : self.instance.due(kind, cause)
-        let isOvertaken = kind == .stop && cause == .schedule && dueAt.map { self.instance.isStartOvertaking($0, at: self.now) } ?? false
-        if let dueAt, dueAt <= self.now, !isOvertaken { return nil }
+        guard let cause = self.job.cause, cause.isPolicy, self.job.acknowledgedAt == nil, let kind = NextAction.Kind(self.job.type),
+            let message = self.objection(to: kind, cause)
+        else { return nil }
         var (job, instance) = (self.job, self.instance)
         instance.revertToUpstream(because: .requested, "")
-        instance.desiredState = instance.restingState
-        instance.deleteAskedAt = nil
-        let message =
-            kind == .start
-            ? "another time was said before it was done"
-            : isOvertaken ? "the time of its start came before it was done" : "a sign of use came before it was done"
+        // Nor does this say anything about a wish that came later.
+        if instance.jobID == job.id {
+            instance.desiredState = instance.restingState
+            instance.deleteAskedAt = nil
+        }
         job.end(.cancelled, progress: "not due any more", reason: "NOT_DUE", message: message, at: self.now)
         return self.result(job, instance)
+    }
+
+    /// For people; nil: it is to be done.
+    private func objection(to kind: NextAction.Kind, _ cause: JobCause) -> String? {
+        if kind == .start { return self.objectionToStart }
+        guard let dueAt = self.instance.due(kind, cause), dueAt <= self.now else { return "a sign of use came before it was done" }
+        // A call that may have been taken is followed to its end.
+        let isOvertaken = kind == .stop && cause == .schedule && self.job.isUncalled && self.instance.isStartOvertaking(dueAt, at: self.now)
+        return isOvertaken ? "the time of its start came before it was done" : nil
+    }
+
+    /// The job is the start that was asked for at its time, so that only what has been said since counts.
+    private var objectionToStart: String? {
+        guard self.job.isUncalled, self.believesClock else { return nil }
+        guard let startAt = self.instance.policies?.startAt, startAt <= self.now + ClockDoubt.skewMax else {
+            return "another time was said before it was done"
+        }
+        return self.instance.isStartOvertaken(at: self.now) ? "the time of its end came before it was done" : nil
     }
 
     private var reason: StateReason { self.job.cause?.isPolicy == true ? .policy : .requested }

@@ -13,8 +13,8 @@ final class FetchCache<Value: Sendable>: Sendable {
         var round: UInt64 = 0
         /// Counts the times that everything known was made void: what was asked for before is not kept after, nor told to who comes after.
         var generation: UInt64 = 0
-        /// In which the fetch that is under way, or was last, began.
-        var fetchGeneration: UInt64 = 0
+        /// In which the last fetch that has ended began.
+        var fetchedGeneration: UInt64 = 0
         /// What the last one brought; nil when it failed or was cancelled.
         var fetched: Fetched<Value>?
         /// Why the last one failed; nil when it brought something, or was cancelled.
@@ -99,7 +99,6 @@ final class FetchCache<Value: Sendable>: Sendable {
             }
             if state.isFetching { return .wait(round: state.round, generation: state.generation) }
             state.isFetching = true
-            state.fetchGeneration = state.generation
             state.fetches += 1
             return .fetch(generation: state.generation)
         }
@@ -124,6 +123,7 @@ final class FetchCache<Value: Sendable>: Sendable {
             // A failed fetch leaves nothing: what was there is too old.
             state.kept = state.generation == generation ? value : nil
             state.fetched = value
+            state.fetchedGeneration = generation
             state.failure = failure
             state.isFetching = false
             state.round += 1
@@ -137,7 +137,7 @@ final class FetchCache<Value: Sendable>: Sendable {
     ) async throws(CallFailure) -> Fetched<Value>? {
         guard await self.hasEnded(round, before: deadline) else { throw .notAttempted("too many calls wait for the \(self.subject)") }
         guard !Task.isCancelled else { throw .notAttempted("cancelled") }
-        let (value, failure, isOver, fetched) = self.state.withLock { ($0.fetched, $0.failure, $0.round != round, $0.fetchGeneration) }
+        let (value, failure, isOver, fetched) = self.state.withLock { ($0.fetched, $0.failure, $0.round != round, $0.fetchedGeneration) }
         guard isOver else { throw .notAttempted("the \(self.subject) did not come before the deadline") }
         guard fetched >= generation else { return nil }
         if let failure { throw failure }

@@ -42,7 +42,10 @@ final class MachineLister: Sendable {
         let second = try await self.secondPass(filter, call: call)
         let both = first.merged(with: second)
         guard !both.isShort || Set(first.ids) == Set(second.ids) else { throw .short(both) }
-        return both.listing(begunAt, calls: first.pages)
+        var listing = both.listing(begunAt, calls: first.pages)
+        // What both lack is not shown, and not on its way from page to page.
+        listing.isShort = false
+        return listing
     }
 
     /// The machines whose name holds the text. They fit on one page, and a listing that stays short of the provider's own total is

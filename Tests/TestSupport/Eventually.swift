@@ -8,9 +8,10 @@ package struct NeverHappened: Error, CustomStringConvertible {
 ///
 /// - Parameters:
 ///   - what: named in the error.
-///   - limit: far beyond what a loaded machine needs. No test passes or fails by it but one that would not end.
+///   - limit: far beyond what a loaded machine needs, where tests that play simulated days hold both threads of the pool for more than a minute.
+///     No test passes or fails by it but one that would not end.
 package nonisolated(nonsending) func eventually(
-    _ what: String, within limit: Duration = .seconds(60), _ condition: nonisolated(nonsending) () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(300), _ condition: nonisolated(nonsending) () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
     while try await !condition() {

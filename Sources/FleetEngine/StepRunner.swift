@@ -202,6 +202,10 @@ struct StepRunner: Sendable {
         if let cause = job.cause, job.firstSentAt == nil || cause.isPolicy, let doubt = self.world.clockDoubt {
             return try await self.hold(job, lease, .clock(doubt))
         }
+        // Its end may have passed while no server ran.
+        if job.type == .startInstance, job.cause?.isPolicy == true, !self.world.believesClock {
+            return try await self.postpone(job, lease, CloudError(.notAttempted, "the provider has not said yet what time it is"))
+        }
         guard case .known(let before) = try await self.jobsBefore(job, lease, of: instance) else { return }
         let applied: Applied
         do throws(Stop) {

@@ -61,9 +61,12 @@ struct ScheduledStartTests {
         #expect(stopped.judgeNextAction() == nil)
         var stopping = running
         stopping.desiredState = .stopped
-        var late = Self.looked(stopping, at: noon)
+        var late = Admission.upkeep(of: stopping, touchedAt: nil, isAtRest: false, at: noon)?.instances.first ?? stopping
         late.state = .stopped
         #expect(late.judgeNextAction()?.at == noon, "its stop was under way")
+        var elsewhere = Self.looked(stopping, at: noon)
+        elsewhere.state = .stopped
+        #expect(elsewhere.judgeNextAction() == nil, "somebody had started it at the provider")
         var early = try self.change(.stop, running, at: noon - .seconds(1)).instance
         early.state = .stopped
         #expect(early.judgeNextAction()?.at == noon, "it was stopped before its time")
@@ -151,6 +154,27 @@ struct ScheduledStartTests {
         stepper.job.callsTaken = 1
         stepper.instance.policies?.startAt = nil
         guard case .act(.start, _) = stepper.plan() else { return unexpected("nobody would follow it") }
+    }
+
+    @Test("A start that waits is not dropped for a lease that may have had no server to be renewed at")
+    func leasedMeanwhile() throws {
+        var instance = Self.instance()
+        instance.policies?.lease = .seconds(300)
+        instance.touchedAt = noon - .seconds(60)
+        let commit = try #require(self.begun(Self.looked(instance, at: noon - .seconds(300)), at: noon))
+        let (job, started) = (try #require(commit.jobs.first?.job), try #require(commit.instances.first))
+        guard case .act(.start, _) = JobStepper.sample(job, started, at: noon + .seconds(7200)).plan() else {
+            return unexpected("it is wanted")
+        }
+    }
+
+    @Test(
+        "A create in line is given up for a stop that has passed, but not for one that its start has overtaken", arguments: [true, false])
+    func inLine(isOvertaken: Bool) {
+        var instance = Self.instance(.pending, startAt: noon - .seconds(isOvertaken ? 10 : 200))
+        instance.policies?.stopAt = noon - .seconds(100)
+        instance.startAskedAt = instance.createdAt
+        #expect(instance.isOutlived(at: noon) != isOvertaken)
     }
 
     @Test("A later wish than that of a policy's dropped job stands")

@@ -55,15 +55,16 @@ extension Admission {
     /// - Parameters:
     ///   - isClockSure: somebody else has said that it is now; what is written of a time to come was written by a clock that was wrong.
     ///   - believesClock: false: nothing counts as past for good.
+    ///   - isAtRest: no job is at work on the instance.
     package static func upkeep(
         of instance: Instance, touchedAt: Timestamp?, busyAt: Timestamp? = nil, times: ServiceTimes = ServiceTimes(),
-        isClockSure: Bool = false, believesClock: Bool = true, at now: Timestamp
+        isClockSure: Bool = false, believesClock: Bool = true, isAtRest: Bool = true, at now: Timestamp
     ) -> Commit? {
         var changed = instance
         if isClockSure { changed.forgetTimeToCome(at: now) }
         if let touchedAt, changed.isToNote(touchedAt, times, at: now) { changed.touchedAt = touchedAt }
         if let busyAt, busyAt > changed.busyAt ?? changed.createdAt { changed.busyAt = busyAt }
-        if believesClock { changed.spendOvertaken(times, at: now) }
+        if believesClock { changed.spendOvertaken(times, isAtRest: isAtRest, at: now) }
         changed.planNextAction(times, at: now)
         guard changed != instance else { return nil }
         changed.updatedAt = now

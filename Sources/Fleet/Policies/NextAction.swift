@@ -107,7 +107,7 @@ extension Instance {
             self.wanted(.delete, .lifetime, ServiceTimes()), self.wanted(.delete, .schedule, ServiceTimes()),
             self.wanted(.stop, .schedule, ServiceTimes()),
         ]
-        return ends.contains { end in end.map { $0.at <= now } ?? false }
+        return ends.contains { end in end.map { $0.at <= now && !($0.kind == .stop && self.isStartOvertaking($0.at, at: now)) } ?? false }
     }
 
     /// When it is to be stopped for being idle, if the provider's metrics say so too; nil when they are not asked, or it is not to be stopped.
@@ -179,17 +179,23 @@ extension Instance {
 
     /// Of what is late the newest counts: a start that finds the machine up has been kept, and one that is followed by a stop or a delete which is
     /// due too is not wanted any more. Nor is a stop that is followed by a start.
-    mutating func spendOvertaken(_ times: ServiceTimes, at now: Timestamp) {
+    ///
+    /// - Parameter isAtRest: no job is at work on it. What runs then runs on, whatever is wanted of it.
+    mutating func spendOvertaken(_ times: ServiceTimes, isAtRest: Bool, at now: Timestamp) {
         guard let startAt = self.policies?.startAt, startAt <= now else { return }
         if let stop = self.wanted(.stop, .schedule, times), self.isStartOvertaking(stop.at, at: now) { self.callOff(.stop, .schedule) }
-        if self.isUp || self.isStartOvertaken(times, at: now) { self.spendPassedStart(at: now) }
+        let isKept = self.isUp || (isAtRest && self.state == .running)
+        if isKept || self.isStartOvertaken(times, at: now) { self.spendPassedStart(at: now) }
     }
 
     /// The start that has passed is not wanted any more: a stop that was to follow it, or a delete, is due too.
-    func isStartOvertaken(_ times: ServiceTimes = ServiceTimes(), at now: Timestamp) -> Bool {
+    ///
+    /// - Parameter times: nil: nobody knows when a lease lapses.
+    func isStartOvertaken(_ times: ServiceTimes?, at now: Timestamp) -> Bool {
         guard let policies = self.policies, let startAt = policies.startAt else { return false }
         let isStopDue = policies.stopAt.map { $0 >= startAt && $0 <= now } ?? false
-        return isStopDue || self.wantedDeletes(times).contains { $0.at <= now }
+        let deletes = self.wantedDeletes(times ?? ServiceTimes()).filter { times != nil || $0.cause != .leaseLapsed }
+        return isStopDue || deletes.contains { $0.at <= now }
     }
 
     /// A stop of that time is not wanted any more.

@@ -87,7 +87,7 @@ extension JobStepper {
         guard let startAt = self.instance.policies?.startAt, startAt <= self.now + ClockDoubt.skewMax else {
             return "another time was said before it was done"
         }
-        return self.instance.isStartOvertaken(at: self.now) ? "the time of its end came before it was done" : nil
+        return self.instance.isStartOvertaken(nil, at: self.now) ? "the time of its end came before it was done" : nil
     }
 
     private var reason: StateReason { self.job.cause?.isPolicy == true ? .policy : .requested }

@@ -17,6 +17,15 @@ struct ChangeStepTests {
         return .sample(job, instance, at: now)
     }
 
+    @Test(
+        "The first look after a change comes early, but with all others where a look is a listing of many calls",
+        arguments: [(5, 2), (22, 22)])
+    func firstLook(interval: Int, after seconds: Int) {
+        var stepper = JobStepper.sample(.sample(.deleteInstance, .confirm), .sample(.deleting), at: noon.floored(to: .seconds(interval)))
+        stepper.lookInterval = .seconds(interval)
+        #expect(stepper.sent(nil).job?.dueAt == stepper.now + .seconds(seconds))
+    }
+
     @Test("Sending is written down before it is done")
     func writeAhead() {
         let stepper = JobStepper.sample(.sample(.startInstance, .send), .sample(.stopped, status: "exited"))

@@ -191,8 +191,9 @@ extension JobStepper {
 
     private var retryDelayMax: Duration { JobPolicy.of(self.job.type, self.settings).retryDelayMax }
 
-    /// Most deletes are seen at the second look; the first comes early so that a fast provider is noticed.
-    private var firstLook: Timestamp { self.now + .seconds(2) }
+    /// Most deletes are seen at the second look; the first comes early so that a fast provider is noticed. Not where a look is a listing of many
+    /// calls: each change would have one of its own, and sweeps would come late.
+    private var firstLook: Timestamp { self.lookInterval > StepLimits.transitionInterval ? self.nextLook : self.now + .seconds(2) }
 
     // MARK: confirm
 

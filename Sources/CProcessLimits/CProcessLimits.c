@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <malloc.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 long novitai_raise_descriptor_limit(void) {
@@ -25,4 +26,10 @@ void novitai_keep_freed_memory(int bytes) {
     // Set together: a fixed threshold for trimming ends the one for mapping from growing by itself.
     mallopt(M_TRIM_THRESHOLD, bytes);
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
+}
+
+int novitai_forbid_memory_dumps(void) {
+    const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0) return -1;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -1;
 }

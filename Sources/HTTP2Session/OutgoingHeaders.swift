@@ -8,6 +8,15 @@ package struct HeaderField: Hashable, Sendable {
         self.name = name
         self.value = value
     }
+
+    /// Sent as a literal that is never indexed (RFC 7541, section 7.1.3): it stands in no compression table, neither the peer's nor that of a proxy
+    /// in between, where guesses could be compared with it.
+    fileprivate var isSecret: Bool {
+        switch self.name {
+        case "authorization", "proxy-authorization", "cookie", "set-cookie": true
+        default: false
+        }
+    }
 }
 
 /// Fields that never change: made once, and handed to nghttp2 without copying.
@@ -54,8 +63,9 @@ package struct OutgoingHeaders: Sendable {
                 // `text` holds exactly these names and values, one after the other.
                 let nameLength = field.name.utf8.count
                 let valueLength = field.value.utf8.count
+                let flags = field.isSecret ? UInt8(NGHTTP2_NV_FLAG_NO_INDEX.rawValue) : 0
                 unsafe nameValues.append(
-                    nghttp2_nv(name: position, value: position + nameLength, namelen: nameLength, valuelen: valueLength, flags: 0))
+                    nghttp2_nv(name: position, value: position + nameLength, namelen: nameLength, valuelen: valueLength, flags: flags))
                 unsafe position += nameLength + valueLength
             }
             return unsafe nameValues.withUnsafeBufferPointer(body)

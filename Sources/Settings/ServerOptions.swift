@@ -47,6 +47,9 @@ enum ServerOptions {
     static let maxConnectionAge = Option(
         "MAX_CONNECTION_AGE", Form<Duration>.duration(10...31_536_000, in: .seconds).optional, default: nil,
         "when a connection is sent away, so that a balancer can spread its clients anew; calls on it have SHUTDOWN_GRACE to end")
+    static let maxConnectionIdle = Option(
+        "MAX_CONNECTION_IDLE", Form<Duration>.duration(10...31_536_000, in: .seconds).optional, default: nil,
+        "when a connection without a call is sent away; a watch is a call")
 
     static let eventLoops = Option(
         "EVENT_LOOPS", Form<Int>.integer(1...64).optional, default: nil,

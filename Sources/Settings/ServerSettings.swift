@@ -20,6 +20,7 @@ package struct ServerSettings: Sendable {
     package let shutdownGrace: Duration
     /// Nil: as long as its client wants.
     package let maxConnectionAge: Duration?
+    package let maxConnectionIdle: Duration?
     /// nil: as many as suit the machine.
     package let eventLoops: Int?
     package let maxInstances: Int
@@ -122,6 +123,7 @@ package struct ServerSettings: Sendable {
         self.revisionRetention = reader.read(ServerOptions.revisionRetention)
         self.shutdownGrace = reader.read(ServerOptions.shutdownGrace)
         self.maxConnectionAge = reader.read(ServerOptions.maxConnectionAge)
+        self.maxConnectionIdle = reader.read(ServerOptions.maxConnectionIdle)
         self.eventLoops = reader.read(ServerOptions.eventLoops)
         self.traces = TraceSettings(reading: &reader)
         self.log = LogSettings(reading: &reader)

@@ -50,6 +50,7 @@ struct ServerProcess {
 
     func run() async throws {
         Signals.leaveFailedWritesToTheirCaller()
+        if !MemoryDumps.forbid() { self.log.warning("the system does not let core files be forbidden: they would hold secrets") }
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
         let secrets = try self.secrets()
@@ -201,6 +202,7 @@ struct ServerProcess {
         configuration.shutdownGrace = self.settings.shutdownGrace
         if let limit = DescriptorLimit.raise() { configuration.connections.fit(descriptors: limit, loops: configuration.threadCount) }
         configuration.connections.ageMax = self.settings.maxConnectionAge
+        configuration.connections.idleMax = self.settings.maxConnectionIdle
         configuration.connections.ageGrace = self.settings.shutdownGrace
         let facts = ServerFacts(
             startedAt: self.clock.now, upstream: self.settings.apiBaseURL.description, messageBytesMax: configuration.requestSizeMax,

@@ -82,4 +82,23 @@ struct HeaderBlockTests {
         let pieces = [Array(bytes[..<half]), Array(bytes[half...]), Frame.headers(3, Self.second, end: true)]
         #expect(try Self.blocks(.server(), of: pieces) == [Self.text(Self.second)])
     }
+
+    @Test(
+        "what proves who calls stands in no compression table, neither the peer's nor a proxy's; other fields do",
+        arguments: [
+            ("authorization", true), ("proxy-authorization", true), ("cookie", true), ("set-cookie", true), ("x-request-id", false),
+        ])
+    func neverIndexed(name: String, isSecret: Bool) throws {
+        let client = try HTTP2Session(role: .client, configuration: HTTP2SessionConfiguration())
+        _ = client.output()
+        try client.feed(Frame.settings() + Frame.settingsAcknowledgement)
+        _ = client.output()
+        let value = "Bearer 0123456789abcdef0123456789abcdef"
+        let fields = Frame.request("/x").map { HeaderField($0.0, $0.1) } + [HeaderField(name, value)]
+        let lengths = try (0..<2).map { _ in
+            _ = try #require(client.submitRequest(headers: OutgoingHeaders(fields: fields)))
+            return client.output().count
+        }
+        #expect((lengths[1] > 30) == isSecret, "\(lengths)")
+    }
 }

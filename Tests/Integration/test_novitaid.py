@@ -3,8 +3,11 @@
 import hashlib
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
+import sys
 import threading
 
 import grpc
@@ -206,6 +209,27 @@ def test_an_address_that_is_taken_is_said_to_be(tmp_path, simulator):
     done = run(["--rpc-listen", simulator.address], {}, tmp_path)
     assert done.returncode == 1
     assert "cannot listen" in done.stderr and simulator.address in done.stderr
+
+
+def test_nobody_gets_a_copy_of_its_memory(start, simulator, tmp_path):
+    # As a user's processes are: root may read everybody's memory otherwise.
+    without_rights = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.geteuid() == 0 else []
+    server = Server(tmp_path, simulator)
+    server.arguments = [*without_rights, *server.arguments]
+    start(server)
+    limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M), limits
+
+    def read(pid):
+        reader = [sys.executable, "-c", "import sys; open(f'/proc/{sys.argv[1]}/mem', 'rb').close()", str(pid)]
+        return subprocess.run([*without_rights, *reader], capture_output=True, text=True, timeout=20)
+
+    with subprocess.Popen([*without_rights, "sleep", "60"]) as other:
+        try:
+            wait_for(lambda: read(other.pid).returncode == 0, 10, "the memory of another process to be read")
+        finally:
+            other.kill()
+    assert "PermissionError" in read(server.process.pid).stderr
 
 
 def test_the_log_level_changes_while_the_server_runs(server, tmp_path):

@@ -130,6 +130,9 @@ def test_no_method_answers_about_another_tenants_things(api, connect, guarded):
             # Neither the code nor the words tell a foreign thing from one that is not there.
             told = [(code, details.replace(things[kind], "?")) for (code, details, _), things in zip(answers, (secrets, absent))]
             assert told[0] == told[1], (path, kind, told)
+            # Nor does a reply: what it was asked for it may say again, as what was not found, and nothing else of that thing.
+            for reply in answers[0][2]:
+                assert not [other for name, other in secrets.items() if name != kind and other in str(reply)], (path, kind, reply)
             # The account's own things belong to no tenant, and what is not there of them is deleted.
             is_of_account = path.startswith("/novitai.v1.CatalogService/Delete")
             if "id" in method.input_type.fields_by_name and not method.name.startswith("Create") and not is_of_account:

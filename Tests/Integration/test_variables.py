@@ -233,6 +233,25 @@ def connection_age(scene):
         assert 5 < time.monotonic() - begun < 18
 
 
+def connection_idle(scene):
+    """A connection on which nobody calls is told to go away, and one that came later and has a watch is not."""
+    client = scene.serve(MAX_CONNECTION_IDLE="10")
+    watch = client.instances.WatchInstances(scene.api.instance.WatchInstancesRequest(), timeout=60)
+    next(watch)
+    with socket.create_connection(("127.0.0.1", scene.server.port)) as peer:
+        peer.settimeout(20)
+        peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        begun, seen = time.monotonic(), b""
+        while b"\x07\x00\x00\x00\x00\x00" not in seen:  # a GOAWAY frame, without flags, on stream 0
+            got = peer.recv(4096)
+            if not got:
+                break
+            seen += got
+        assert 5 < time.monotonic() - begun < 18
+    assert watch.is_active()
+    watch.cancel()
+
+
 def event_loops(scene):
     """As many threads as are asked for serve connections; unasked, no more than there are processors to run them."""
 
@@ -337,6 +356,7 @@ CASES = {
     "REVISION_RETENTION": revision_retention,
     "SHUTDOWN_GRACE": shutdown_grace,
     "MAX_CONNECTION_AGE": connection_age,
+    "MAX_CONNECTION_IDLE": connection_idle,
     "EVENT_LOOPS": event_loops,
     "LOG_LEVEL": "test_novitaid.py::test_the_log_level_changes_while_the_server_runs",
     "LOG_FORMAT": log_format,

@@ -16,4 +16,10 @@ int novitai_allowed_processor_count(void);
 /// Blocks of 8 MiB and more, which no message needs, are still mapped by themselves.
 void novitai_keep_freed_memory(int bytes);
 
+/// Keeps the process' memory, which holds secrets, from being written to a core file (setrlimit(2)) and from being read by other processes of its
+/// user (prctl(2), PR_SET_DUMPABLE). Not undone by anything but a new program.
+///
+/// Returns 0, or -1 when the system refuses.
+int novitai_forbid_memory_dumps(void);
+
 #endif

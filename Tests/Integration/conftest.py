@@ -23,6 +23,10 @@ START_SECONDS = 30
 # A program that was told to end has ended within this many seconds.
 STOP_SECONDS = 40
 API_KEY = "sk_integration-canary-7f3a91"
+# Secrets that tests make up have this word in them, and no log of a program of ours may have it, at whatever level it is written.
+CANARY = "canary"
+# Of all programs that do not ask for one of their own; none: as they are.
+LOG_LEVEL = os.environ.get("NOVITAI_TEST_LOG_LEVEL")
 
 
 def wait_for(condition, seconds, what):
@@ -46,7 +50,8 @@ class Program:
         self.port_file = folder / f"{name}.port"
         self.log_file = folder / f"{name}.log"
         self.arguments = [str(BINARIES / name), *arguments, "--port-file", str(self.port_file)]
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
+        noise = {"LOG_LEVEL": LOG_LEVEL} if LOG_LEVEL else {}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **noise, **environment}
         self.process = None
         self.port = None
 
@@ -78,15 +83,22 @@ class Program:
     def kill(self):
         self.send(signal.SIGKILL)
         self.process.wait()
+        self.expect_no_secret()
 
     def stop(self):
         """Asks it to end and returns its exit status."""
         self.send(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS)
+            status = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.name} did not end on SIGTERM:\n{self.log()[-4000:]}") from None
+        self.expect_no_secret()
+        return status
+
+    def expect_no_secret(self):
+        told = [line for line in self.log().splitlines() if CANARY in line]
+        assert not told, f"a secret stands in the log of {self.name}: {told[:3]}"
 
 
 class Simulator(Program):

@@ -232,7 +232,12 @@ def test_nobody_gets_a_copy_of_its_memory(start, simulator, tmp_path):
     assert "PermissionError" in read(server.process.pid).stderr
 
 
-def test_the_log_level_changes_while_the_server_runs(server, tmp_path):
+def test_the_log_level_changes_while_the_server_runs(start, simulator, tmp_path):
+    server = Server(tmp_path, simulator)
+    # What the environment says goes before the file that changes.
+    server.environment.pop("LOG_LEVEL", None)
+    start(server)
+
     def lines(level):
         return server.log().count(f'"level":"{level}"')
 

@@ -34,6 +34,8 @@ package struct ConnectionFacts: Sendable {
     package var local: SocketPlace?
     package var remote: SocketPlace?
     package var isEncrypted = false
+    /// The peer's certificate, in DER; nil when it has shown none.
+    package var peerCertificate: [UInt8]?
     package var streams = CallCounts()
     package var messagesSent = 0
     package var messagesReceived = 0
@@ -46,18 +48,4 @@ package struct ConnectionFacts: Sendable {
     package var receiveWindow = 0
 
     package init() {}
-}
-
-/// Where services find the server that serves them: it is made after them, of them.
-package final class ServerDirectory: Sendable {
-    private struct Weak { weak var server: (any ServerDiagnostics & AnyObject)? }
-
-    private let entry = Mutex(Weak())
-
-    package init() {}
-
-    /// Nil before it is there, and after it is gone.
-    package var server: (any ServerDiagnostics)? { self.entry.withLock { $0.server } }
-
-    package func enter(_ server: any ServerDiagnostics & AnyObject) { self.entry.withLock { $0.server = server } }
 }

@@ -57,6 +57,7 @@ final class ClientCall {
 
     /// Starts the clock and the first attempt.
     func begin() {
+        self.transport.callBegan()
         if let deadline {
             self.deadlineTimer = self.transport.loop.assumeIsolated().scheduleTask(deadline: deadline) { self.cancel(Self.late) }
         }
@@ -69,7 +70,10 @@ final class ClientCall {
     /// Goes on the wire.
     func start(on connection: ClientConnection, _ stream: HTTP2Stream) {
         self.carrier = (connection, stream)
-        for message in self.requests.messages { connection.session.enqueue(message, on: stream) }
+        for message in self.requests.messages {
+            connection.session.enqueue(message, on: stream)
+            connection.messageSent()
+        }
         if self.requests.isFinished { connection.session.finish(stream) }
         // What waited for the stream may be more than is kept once it is on its way.
         let isKept = self.attempts.mayRepeat && self.requests.bytes <= self.transport.configuration.retryBufferMax
@@ -105,6 +109,7 @@ final class ClientCall {
     }
 
     private func receive(_ batch: MessageBatch) {
+        self.carrier?.connection.messagesReceived(batch.count)
         switch self.machine.messageReceived() {
         case .deliver:
             if self.method.kind.hasSingleResponse { self.heldResponse = batch } else { self.inbox.deliver(batch) }
@@ -181,6 +186,7 @@ final class ClientCall {
             end.error = RPCError(code: .internal, message: "the response ended within a message")
         }
         self.end = end
+        self.transport.callEnded(wasSuccessful: end.error == nil)
         self.deadlineTimer?.cancel()
         self.retryTimer?.cancel()
         self.deadlineTimer = nil
@@ -250,6 +256,7 @@ extension ClientCall: CallEndpoint {
         }
         if let (connection, stream) = self.carrier {
             connection.session.enqueue(message, on: stream)
+            connection.messageSent()
             connection.scheduleFlush()
             self.requests.appendSent(message, limit: self.transport.configuration.retryBufferMax)
         } else {

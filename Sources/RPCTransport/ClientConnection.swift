@@ -6,6 +6,9 @@ internal import RPCCore
 final class ClientConnection: HTTP2DriverDelegate {
     let session: HTTP2Session
     let address: RPCAddress
+    /// Among those of its channel, from 1 on.
+    let number: UInt64
+    var activity = ConnectionActivity()
     private let transport: ClientTransport
     private var driver: HTTP2Driver?
     private var blockedCalls: [ClientCall] = []
@@ -22,9 +25,10 @@ final class ClientConnection: HTTP2DriverDelegate {
     /// Until the server's life is to be looked at again; nil while it is not watched.
     private var keepaliveTimer: Scheduled<Void>?
 
-    init(_ transport: ClientTransport, _ address: RPCAddress, _ keepalive: ClientKeepalive) throws(HTTP2SessionError) {
+    init(_ transport: ClientTransport, _ address: RPCAddress, _ keepalive: ClientKeepalive, number: UInt64) throws(HTTP2SessionError) {
         self.transport = transport
         self.address = address
+        self.number = number
         self.keepalive = keepalive
         self.session = try HTTP2Session(role: .client, configuration: transport.configuration.session)
     }
@@ -47,6 +51,8 @@ final class ClientConnection: HTTP2DriverDelegate {
     func start(_ call: ClientCall) -> Bool {
         guard self.canTakeCall, let stream = self.session.submitRequest(headers: self.transport.headers(for: call)) else { return false }
         stream.owner = call
+        self.activity.streams.started += 1
+        self.activity.lastStreamAt = NIODeadline.now().uptimeNanoseconds
         call.start(on: self, stream)
         self.scheduleFlush()
         if self.keepaliveTimer == nil { self.checkKeepalive() }
@@ -63,6 +69,19 @@ final class ClientConnection: HTTP2DriverDelegate {
         self.lastProcessed = self.lastProcessed ?? .max
         self.session.submitGoAway(.noError)
         self.scheduleFlush()
+    }
+
+    func messageSent() { self.activity.messagesSent += 1 }
+
+    func messagesReceived(_ count: Int) {
+        self.activity.messagesReceived += count
+        self.activity.lastReceivedAt = self.driver?.lastReceivedAt ?? 0
+    }
+
+    /// Nil when it is closed.
+    var facts: ConnectionFacts? {
+        guard let channel = self.driver?.channel else { return nil }
+        return ConnectionFacts(channel, self.session, self.activity)
     }
 
     // MARK: HTTP2DriverDelegate
@@ -110,6 +129,7 @@ final class ClientConnection: HTTP2DriverDelegate {
     private func closed(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         let call = stream.owner as? ClientCall
         stream.owner = nil
+        if code == .noError { self.activity.streams.succeeded += 1 } else { self.activity.streams.failed += 1 }
         let isUnprocessed = code == .refusedStream || stream.id > self.lastProcessed ?? .max
         call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed, farewell: self.farewell)
         self.transport.streamFreed()
@@ -123,6 +143,7 @@ final class ClientConnection: HTTP2DriverDelegate {
         case .wait(let time): self.armKeepalive(time)
         case .ping(let time):
             self.session.submitPing(Self.keepalivePing)
+            self.activity.keepalivesSent += 1
             self.scheduleFlush()
             self.armKeepalive(time)
         case .giveUp: driver.fail(HTTP2SessionError(reason: "keepalive_timeout"))
@@ -137,6 +158,7 @@ final class ClientConnection: HTTP2DriverDelegate {
     }
 
     func outputDrained() {
+        self.activity.noteSent()
         guard !self.blockedCalls.isEmpty else { return }
         self.blockedCalls.removeAll { call in
             call.outputDrained()

@@ -24,6 +24,9 @@ final class ClientTransport {
     private var idleTimer: Scheduled<Void>?
     private var lastUse = NIODeadline.now()
     private var shutDownWaiters: [Waiter<Void>] = []
+    private var connectionsBegun: UInt64 = 0
+    private var calls = CallCounts()
+    private var lastCallAt: NIODeadline?
 
     init(loop: any EventLoop, configuration: HTTP2ChannelConfiguration) {
         self.loop = loop
@@ -34,6 +37,15 @@ final class ClientTransport {
     }
 
     // MARK: Calls
+
+    func callBegan() {
+        self.calls.started += 1
+        self.lastCallAt = .now()
+    }
+
+    func callEnded(wasSuccessful: Bool) {
+        if wasSuccessful { self.calls.succeeded += 1 } else { self.calls.failed += 1 }
+    }
 
     func submit(_ call: ClientCall) {
         let now = NIODeadline.now()
@@ -156,7 +168,8 @@ final class ClientTransport {
 
     private func add(_ channel: any Channel, _ address: RPCAddress) throws {
         guard self.machine.connectivity == .connecting else { throw ChannelError.ioOnClosedChannel }
-        let connection = try ClientConnection(self, address, ClientKeepalive(self.keepalive))
+        self.connectionsBegun += 1
+        let connection = try ClientConnection(self, address, ClientKeepalive(self.keepalive), number: self.connectionsBegun)
         self.connections[ObjectIdentifier(connection)] = connection
         try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
     }
@@ -228,6 +241,20 @@ final class ClientTransport {
         self.leave(current)
         current.close()
     }
+
+    // MARK: For those who look for a fault
+
+    var facts: ChannelFacts {
+        var facts = ChannelFacts()
+        facts.target = self.configuration.addresses.map(\.description).joined(separator: ",")
+        facts.connectivity = self.machine.connectivity
+        facts.calls = self.calls
+        facts.lastCallBegan = self.lastCallAt.map { .nanoseconds((.now() - $0).nanoseconds) }
+        facts.connections = self.connections.values.map(\.number).sorted()
+        return facts
+    }
+
+    func connection(_ number: UInt64) -> ClientConnection? { self.connections.values.first { $0.number == number } }
 
     // MARK: Shutdown
 

@@ -114,3 +114,11 @@ package final class HTTP2Channel: RPCChannel {
         return try message.decoded()
     }
 }
+
+extension HTTP2Channel: ChannelDiagnostics {
+    package func facts() async -> ChannelFacts? { try? await self.loop.submit { self.transport.value.facts }.get() }
+
+    package func connection(_ number: UInt64) async -> ConnectionFacts? {
+        try? await self.loop.submit { self.transport.value.connection(number)?.facts }.get()
+    }
+}

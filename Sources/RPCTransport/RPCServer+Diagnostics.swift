@@ -29,3 +29,11 @@ extension RPCServer: ServerDiagnostics {
         return try? await connection.eventLoop.submit { connection.value.facts }.get()
     }
 }
+
+extension ServerConnection {
+    /// Nil when it is not open.
+    fileprivate var facts: ConnectionFacts? {
+        guard let channel = self.openDriver?.channel else { return nil }
+        return ConnectionFacts(channel, self.session, self.activity)
+    }
+}

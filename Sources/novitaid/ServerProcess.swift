@@ -211,12 +211,13 @@ struct ServerProcess {
         let access = AccessInterceptor(
             authenticator: authenticator,
             limiter: RateLimiter(perSecond: self.settings.rateLimitPerSecond, burst: self.settings.rateLimitBurst), clock: self.clock)
-        let directory = ServerDirectory()
+        let directory = DiagnosticsDirectory()
         let router = try ServiceRouter.make(
             parts.backend, facts: facts, board: parts.board, health: parts.health, access: access, metrics: self.metrics,
             directory: directory, tracer: tracing?.callTracer(self.settings.listen), backups: backups)
         let server = RPCServer(router: router, configuration: configuration)
         directory.enter(server)
+        if let tracing { directory.enter(tracing.channel) }
         ServerMetrics.register(server, in: self.metrics)
         LoopDelay.register(server, in: self.metrics)
         return server

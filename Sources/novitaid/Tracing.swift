@@ -13,7 +13,8 @@ import Traces
 struct Tracing {
     let tracer: Tracer
     private let exporter: TraceExporter
-    private let channel: HTTP2Channel
+    /// To the collector.
+    let channel: HTTP2Channel
     private let settings: TraceSettings
 
     init(_ settings: TraceSettings, clock: SystemClock, random: RandomSource, log: Logger, metrics: MetricsRegistry) throws(SettingsError) {

@@ -1,13 +1,16 @@
 """Channelz, asked with the standard stubs of grpcio-channelz: what a server says of itself and of its connections."""
 
 import ipaddress
+import socket
 import time
 
 import grpc
 import pytest
+from conftest import Server, wait_for
 from grpc_channelz.v1 import channelz_pb2 as messages
 from grpc_channelz.v1 import channelz_pb2_grpc as stubs
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from test_tracing import Collector
 
 
 @pytest.fixture
@@ -99,3 +102,45 @@ def test_negative_numbers_name_their_field(channelz):
         with pytest.raises(grpc.RpcError) as refused:
             call()
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and field in refused.value.details()
+
+
+def test_a_channel_of_ours_its_state_its_calls_and_its_socket(api, start, connect, simulator, tmp_path):
+    """The server's way to the collector of its traces; this one is away at first."""
+    with socket.socket() as reserved:
+        reserved.bind(("localhost", 0))
+        port = reserved.getsockname()[1]
+    tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://localhost:{port}", "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    server = start(Server(tmp_path, simulator, **tracing))
+    with grpc.insecure_channel(server.address) as opened:
+        channelz = stubs.ChannelzStub(opened)
+
+        def channel():
+            answer = channelz.GetTopChannels(messages.GetTopChannelsRequest(), timeout=10)
+            assert answer.end
+            (only,) = answer.channel
+            return only
+
+        states = messages.ChannelConnectivityState
+        away = wait_for(lambda: channel().data.calls_failed and channel(), 20, "a call has failed")
+        assert away.data.target == f"localhost:{port}" and away.data.calls_succeeded == 0 and not away.socket_ref
+        assert away.data.state.state in (states.TRANSIENT_FAILURE, states.CONNECTING, states.IDLE)
+        collector = Collector(port=port)
+        try:
+            there = wait_for(lambda: channel().data.calls_succeeded and channel(), 40, "a call has succeeded")
+            assert there.ref == away.ref and there.data.state.state == states.READY and there.data.calls_failed >= away.data.calls_failed
+            assert abs(there.data.last_call_started_timestamp.ToSeconds() - time.time()) < 60
+            assert channelz.GetChannel(messages.GetChannelRequest(channel_id=there.ref.channel_id), timeout=10).channel.data.target == away.data.target
+            after = messages.GetTopChannelsRequest(start_channel_id=there.ref.channel_id + 1)
+            assert channelz.GetTopChannels(after, timeout=10) == messages.GetTopChannelsResponse(end=True)
+            (reference,) = there.socket_ref
+            found = channelz.GetSocket(messages.GetSocketRequest(socket_id=reference.socket_id), timeout=10).socket
+            assert found.ref == reference and found.remote.tcpip_address.port == port
+            assert found.data.streams_started >= found.data.streams_succeeded >= 1 and found.data.streams_failed == 0
+            assert found.data.messages_sent >= found.data.messages_received >= 1
+            assert found.data.HasField("last_local_stream_created_timestamp")
+            assert not found.data.HasField("last_remote_stream_created_timestamp")
+            # The server's own sockets are others.
+            server_id = channelz.GetServers(messages.GetServersRequest(), timeout=10).server[0].ref.server_id
+            assert reference.socket_id not in sockets(channelz, server_id, 0)[0]
+        finally:
+            collector.stop()

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 
 import grpc
@@ -12,6 +13,7 @@ import pytest
 from certificates import Authority, fingerprint
 from conftest import BINARIES, Server, spec, wait_for
 from google.rpc import error_details_pb2, status_pb2
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 
 
 def write(path, principals=(), tokens=()):
@@ -94,6 +96,32 @@ def test_a_client_certificate_names_its_principal_and_nothing_else_does(api, aut
     assert stub().GetInstance(api.instance.GetInstanceRequest(id=made.id), **bearer("token-of-ann")).id == made.id
     assert stub("dns").GetInstance(api.instance.GetInstanceRequest(id=made.id), **bearer("token-of-ann")).id == made.id
     assert refusal(stub("uri").GetInstance, api.instance.GetInstanceRequest(id=made.id), **bearer("wrong"))[0] == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_channelz_tells_the_certificate_that_a_client_has_shown(authority, start, simulator, tmp_path):
+    server_pair = authority.sign("server", "DNS:localhost,IP:127.0.0.1", "serverAuth")
+    shown = [pathlib.Path(path).read_bytes() for path in authority.sign("root", "URI:spiffe://test/root", "clientAuth")]
+    path = write(
+        tmp_path / "principals.json", [principal("root", role="admin", certificates=[{"uri": "spiffe://test/root"}])],
+        [("root", "token-of-root", {})],
+    )  # fmt: skip
+    server = start(
+        Server(
+            tmp_path, simulator, AUTH_TOKENS_FILE=path, TLS_CERT_FILE=server_pair[0], TLS_KEY_FILE=server_pair[1],
+            TLS_CLIENT_CA_FILE=authority.path,
+        )  # fmt: skip
+    )
+    roots = pathlib.Path(authority.path).read_bytes()
+    for pair, expected in (((None, None), b""), ((shown[1], shown[0]), ssl.PEM_cert_to_DER_cert(shown[0].decode()))):
+        credentials = grpc.ssl_channel_credentials(roots, *pair)
+        with grpc.secure_channel(server.address, credentials, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            stub = channelz_pb2_grpc.ChannelzStub(channel)
+            (found,) = stub.GetServers(channelz_pb2.GetServersRequest(), **bearer("token-of-root")).server
+            request = channelz_pb2.GetServerSocketsRequest(server_id=found.ref.server_id)
+            newest = stub.GetServerSockets(request, **bearer("token-of-root")).socket_ref[-1]
+            request = channelz_pb2.GetSocketRequest(socket_id=newest.socket_id)
+            security = stub.GetSocket(request, **bearer("token-of-root")).socket.security
+            assert security.WhichOneof("model") == "tls" and security.tls.remote_certificate == expected
 
 
 def test_a_principal_is_held_to_its_own_ceilings_and_the_refusal_names_them(api, start, connect, simulator, tmp_path):

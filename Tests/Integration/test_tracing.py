@@ -24,13 +24,13 @@ SECRETS = {"environment": "canary-environment-5d1e", "header": "canary-header-77
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """OpenTelemetry's own service, by Google's gRPC."""
 
-    def __init__(self, credentials=None):
+    def __init__(self, credentials=None, port=0):
         self.exports, self.metadata, self.refusals = [], [], []
         self.lock = threading.Lock()
         self.server = grpc.server(futures.ThreadPoolExecutor(4))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
         add = self.server.add_insecure_port if credentials is None else lambda address: self.server.add_secure_port(address, credentials)
-        self.port = add("localhost:0")
+        self.port = add(f"localhost:{port}")
         self.server.start()
 
     def Export(self, request, context):

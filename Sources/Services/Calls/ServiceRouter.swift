@@ -10,12 +10,12 @@ package enum ServiceRouter {
     ///   - access: who may call what.
     ///   - health: learns the names of all services.
     ///   - metrics: is given what the calls measure.
-    ///   - directory: will know the server, once it has been made of the router.
+    ///   - directory: will know the server, once it has been made of the router, and the channels.
     ///   - tracer: nil traces no call.
     ///   - backups: nil for a store that is backed up by other means.
     package static func make(
         _ backend: Backend, facts: ServerFacts, board: HealthBoard, health: HealthRegistry, access: AccessInterceptor,
-        metrics: MetricsRegistry, directory: ServerDirectory, tracer: CallTracer? = nil, backups: (any BackupSource)? = nil
+        metrics: MetricsRegistry, directory: DiagnosticsDirectory, tracer: CallTracer? = nil, backups: (any BackupSource)? = nil
     ) throws -> Router {
         var router = Router()
         InstanceHandlers(backend).registerAll(in: &router)

@@ -27,6 +27,34 @@ enum ChannelzMapping {
         return reference
     }
 
+    static func channel(_ index: Int, _ facts: ChannelFacts, at now: Timestamp) -> V1.Channel {
+        var message = V1.Channel()
+        message.ref = V1.ChannelRef()
+        message.ref?.channelId = ChannelzIDs.channel(index)
+        message.ref?.name = facts.target
+        var data = V1.ChannelData()
+        data.state = V1.ChannelConnectivityState()
+        data.state?.state = self.state(facts.connectivity)
+        data.target = facts.target
+        data.callsStarted = Int64(facts.calls.started)
+        data.callsSucceeded = Int64(facts.calls.succeeded)
+        data.callsFailed = Int64(facts.calls.failed)
+        data.lastCallStartedTimestamp = self.time(facts.lastCallBegan, before: now)
+        message.data = data
+        message.socketRef = facts.connections.map { self.reference(toSocket: ChannelzIDs.id(of: .ofChannel(index, $0))) }
+        return message
+    }
+
+    private static func state(_ connectivity: ChannelMachine.Connectivity) -> V1.ChannelConnectivityState.State {
+        switch connectivity {
+        case .idle: .idle
+        case .connecting: .connecting
+        case .ready: .ready
+        case .transientFailure: .transientFailure
+        case .shutdown: .shutdown
+        }
+    }
+
     static func listener(at place: SocketPlace) -> V1.Socket {
         var message = V1.Socket()
         message.ref = self.reference(toSocket: ChannelzIDs.listener)
@@ -34,22 +62,31 @@ enum ChannelzMapping {
         return message
     }
 
-    static func socket(_ id: Int64, _ facts: ConnectionFacts, at now: Timestamp) -> V1.Socket {
+    /// - Parameter streamsBeginThere: at the other end, as those of a server do.
+    static func socket(_ id: Int64, _ facts: ConnectionFacts, streamsBeginThere: Bool, at now: Timestamp) -> V1.Socket {
         var message = V1.Socket()
         message.ref = self.reference(toSocket: id)
         message.local = facts.local.map { self.address($0) }
         message.remote = facts.remote.map { self.address($0) }
         if facts.isEncrypted {
-            var security = V1.Security()
-            security.model = .tls(V1.Security.Tls())
-            message.security = security
+            // The cipher is nothing that swift-nio-ssl tells.
+            var tls = V1.Security.Tls()
+            tls.remoteCertificate = facts.peerCertificate ?? []
+            message.security = V1.Security()
+            message.security?.model = .tls(tls)
         }
-        message.data = self.data(facts, at: now)
+        var data = self.data(facts, at: now)
+        let began = self.time(facts.lastStreamBegan, before: now)
+        if streamsBeginThere { data.lastRemoteStreamCreatedTimestamp = began } else { data.lastLocalStreamCreatedTimestamp = began }
+        message.data = data
         return message
     }
 
+    private static func time(_ ago: Duration?, before now: Timestamp) -> GoogleProtobuf.Timestamp? {
+        ago.map { GoogleProtobuf.Timestamp(now - $0) }
+    }
+
     private static func data(_ facts: ConnectionFacts, at now: Timestamp) -> V1.SocketData {
-        func time(_ ago: Duration?) -> GoogleProtobuf.Timestamp? { ago.map { GoogleProtobuf.Timestamp(now - $0) } }
         var data = V1.SocketData()
         data.streamsStarted = Int64(facts.streams.started)
         data.streamsSucceeded = Int64(facts.streams.succeeded)
@@ -57,9 +94,8 @@ enum ChannelzMapping {
         data.messagesSent = Int64(facts.messagesSent)
         data.messagesReceived = Int64(facts.messagesReceived)
         data.keepAlivesSent = Int64(facts.keepalivesSent)
-        data.lastRemoteStreamCreatedTimestamp = time(facts.lastStreamBegan)
-        data.lastMessageSentTimestamp = time(facts.lastMessageSent)
-        data.lastMessageReceivedTimestamp = time(facts.lastMessageReceived)
+        data.lastMessageSentTimestamp = self.time(facts.lastMessageSent, before: now)
+        data.lastMessageReceivedTimestamp = self.time(facts.lastMessageReceived, before: now)
         data.localFlowControlWindow = self.value(facts.sendWindow)
         data.remoteFlowControlWindow = self.value(facts.receiveWindow)
         return data

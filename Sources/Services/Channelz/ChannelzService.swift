@@ -2,18 +2,18 @@ package import Fleet
 package import NovitaiProto
 package import RPCCore
 
-/// The standard service that shows what a server's connections do (gRFC A14). There is one server in the process and no channel to others: what
-/// talks to the provider is no channel of gRPC.
+/// The standard service that shows what the process's server, its channels and their connections do (gRFC A14). A channel has its sockets
+/// itself, without subchannels. What talks to the provider is no channel of gRPC.
 package struct ChannelzService: GrpcChannelzV1.ChannelzProtocol {
     typealias V1 = GrpcChannelzV1
 
     /// Sockets of one page.
     static let pageMax = 500
 
-    private let directory: ServerDirectory
+    private let directory: DiagnosticsDirectory
     private let clock: any Clock
 
-    package init(_ directory: ServerDirectory, clock: any Clock) {
+    package init(_ directory: DiagnosticsDirectory, clock: any Clock) {
         self.directory = directory
         self.clock = clock
     }
@@ -51,7 +51,7 @@ package struct ChannelzService: GrpcChannelzV1.ChannelzProtocol {
             server.connections(from: ChannelzIDs.firstConnection(from: request.startSocketId), limit: limit + 1)
         }
         var response = V1.GetServerSocketsResponse()
-        response.socketRef = numbers.prefix(limit).map { ChannelzMapping.reference(toSocket: ChannelzIDs.socket(ofConnection: $0)) }
+        response.socketRef = numbers.prefix(limit).map { ChannelzMapping.reference(toSocket: ChannelzIDs.id(of: .ofServer($0))) }
         response.end = numbers.count <= limit
         return response
     }
@@ -70,38 +70,57 @@ package struct ChannelzService: GrpcChannelzV1.ChannelzProtocol {
     }
 
     private func socket(_ id: Int64) async throws -> V1.Socket {
-        guard let server = self.directory.server else { throw Self.notFound("socket", id) }
-        if id == ChannelzIDs.listener {
-            guard let address = server.listeningAddress else { throw Self.notFound("socket", id) }
+        switch ChannelzIDs.socket(id) {
+        case .listener:
+            guard let address = self.directory.server?.listeningAddress else { break }
             return ChannelzMapping.listener(at: address)
+        case .ofServer(let number):
+            guard let facts = await self.directory.server?.connection(number) else { break }
+            return ChannelzMapping.socket(id, facts, streamsBeginThere: true, at: self.clock.now)
+        case .ofChannel(let index, let number):
+            guard let facts = await self.channel(index)?.connection(number) else { break }
+            return ChannelzMapping.socket(id, facts, streamsBeginThere: false, at: self.clock.now)
+        case nil: break
         }
-        guard let number = ChannelzIDs.connection(ofSocket: id), let facts = await server.connection(number) else {
-            throw Self.notFound("socket", id)
-        }
-        return ChannelzMapping.socket(id, facts, at: self.clock.now)
+        throw Self.notFound("socket", id)
     }
 
-    // MARK: Channels, of which there are none
+    // MARK: Channels
 
     package func getTopChannels(_ request: GrpcChannelzV1.GetTopChannelsRequest, context: ServerContext) async throws
         -> GrpcChannelzV1.GetTopChannelsResponse
     {
         try Self.check(start: request.startChannelId, "start_channel_id", maxResults: request.maxResults)
+        let limit = request.maxResults == 0 ? Int.max : Int(clamping: request.maxResults)
+        let channels = self.directory.channels.enumerated().filter { ChannelzIDs.channel($0.offset) >= request.startChannelId }
         var response = V1.GetTopChannelsResponse()
-        response.end = true
+        for (index, channel) in channels.prefix(limit) {
+            if let facts = await channel.facts() { response.channel.append(ChannelzMapping.channel(index, facts, at: self.clock.now)) }
+        }
+        response.end = channels.count <= limit
         return response
     }
 
     package func getChannel(_ request: GrpcChannelzV1.GetChannelRequest, context: ServerContext) async throws
         -> GrpcChannelzV1.GetChannelResponse
     {
-        throw Self.notFound("channel", request.channelId)
+        guard let index = ChannelzIDs.index(ofChannel: request.channelId), let facts = await self.channel(index)?.facts() else {
+            throw Self.notFound("channel", request.channelId)
+        }
+        var response = V1.GetChannelResponse()
+        response.channel = ChannelzMapping.channel(index, facts, at: self.clock.now)
+        return response
     }
 
     package func getSubchannel(_ request: GrpcChannelzV1.GetSubchannelRequest, context: ServerContext) async throws
         -> GrpcChannelzV1.GetSubchannelResponse
     {
         throw Self.notFound("subchannel", request.subchannelId)
+    }
+
+    private func channel(_ index: Int) -> (any ChannelDiagnostics)? {
+        let channels = self.directory.channels
+        return channels.indices.contains(index) ? channels[index] : nil
     }
 
     // MARK: Refusals
@@ -116,18 +135,4 @@ package struct ChannelzService: GrpcChannelzV1.ChannelzProtocol {
     private static func notFound(_ kind: String, _ id: Int64) -> RPCError {
         ErrorDetails.notFound("grpc.channelz.v1.\(kind)", "\(id)").error
     }
-}
-
-/// Channelz numbers everything of a process in one sequence.
-enum ChannelzIDs {
-    static let server: Int64 = 1
-    static let listener: Int64 = 2
-
-    /// Connections are numbered from 1.
-    static func socket(ofConnection number: UInt64) -> Int64 { Int64(number) + self.listener }
-
-    /// Nil for what is no connection's socket.
-    static func connection(ofSocket id: Int64) -> UInt64? { id > self.listener ? UInt64(id - self.listener) : nil }
-
-    static func firstConnection(from id: Int64) -> UInt64 { self.connection(ofSocket: id) ?? 1 }
 }

@@ -1,48 +1,5 @@
-internal import HTTP2Session
 internal import NIOCore
 internal import RPCCore
-
-/// What one connection has seen, for channelz. Times are nanoseconds of uptime, and 0 is never.
-struct ConnectionActivity {
-    var streams = CallCounts()
-    var messagesSent = 0
-    var messagesReceived = 0
-    var keepalivesSent = 0
-    var lastStreamAt: UInt64 = 0
-    var lastSentAt: UInt64 = 0
-    var lastReceivedAt: UInt64 = 0
-    /// Of `messagesSent`, those whose time is in `lastSentAt`.
-    private var timedCount = 0
-
-    /// To be called once per turn of the loop: messages are not worth a look at the clock each.
-    mutating func noteSent() {
-        guard self.timedCount != self.messagesSent else { return }
-        self.timedCount = self.messagesSent
-        self.lastSentAt = NIODeadline.now().uptimeNanoseconds
-    }
-}
-
-extension ServerConnection {
-    var facts: ConnectionFacts? {
-        guard let channel = self.openDriver?.channel else { return nil }
-        let now = NIODeadline.now().uptimeNanoseconds
-        func ago(_ time: UInt64) -> Duration? { time == 0 ? nil : .nanoseconds(Int64(now - min(time, now))) }
-        var facts = ConnectionFacts()
-        facts.local = channel.localAddress.flatMap { SocketPlace($0) }
-        facts.remote = channel.remoteAddress.flatMap { SocketPlace($0) }
-        facts.isEncrypted = self.server.configuration.tls != nil
-        facts.streams = self.activity.streams
-        facts.messagesSent = self.activity.messagesSent
-        facts.messagesReceived = self.activity.messagesReceived
-        facts.keepalivesSent = self.activity.keepalivesSent
-        facts.lastStreamBegan = ago(self.activity.lastStreamAt)
-        facts.lastMessageSent = ago(self.activity.lastSentAt)
-        facts.lastMessageReceived = ago(self.activity.lastReceivedAt)
-        facts.sendWindow = self.session.sendWindow
-        facts.receiveWindow = self.session.receiveWindow
-        return facts
-    }
-}
 
 extension SocketPlace {
     /// Nil for an address of neither kind.

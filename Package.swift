@@ -80,7 +80,8 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CNovitaiProto", dependencies: ["CProtobufC"]),
-        library("HTTP2Session", ["CNghttp2"]),
+        .target(name: "CBlockPool"),
+        library("HTTP2Session", ["CBlockPool", "CNghttp2"]),
         library("RPCCore"),
         library("RPCServiceConfig", ["JSONText", "RPCCore"]),
         library("Compression", ["CZlib", "RPCCore"]),
@@ -171,8 +172,8 @@ let package = Package(
             dependencies: ["Compression", "HTTP2Frames", "HTTP2Session", "NovitaiProto", "ProtobufWire", "RPCCore", "TestProto"],
             path: "Tests/FuzzTargets", exclude: ["Corpus"], swiftSettings: rules),
         .executableTarget(
-            name: "InteropServer", dependencies: ["RPCCore", "RPCTransport", "TestProto", argumentParser], path: "Tests/InteropServer",
-            swiftSettings: rules),
+            name: "InteropServer", dependencies: ["HTTP2Session", "RPCCore", "RPCTransport", "TestProto", argumentParser],
+            path: "Tests/InteropServer", swiftSettings: rules),
         .executableTarget(
             name: "InteropClient", dependencies: ["Compression", "RPCCore", "RPCTransport", "TestProto", argumentParser],
             path: "Tests/InteropClient", swiftSettings: rules),
@@ -200,7 +201,7 @@ let package = Package(
         tests("FleetEngineTests", ["Fleet", "FleetEngine", "FleetSimulation", "NovitaSimulator", "SQLiteStore", "Traces"]),
         tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
         tests("GeneratorTests", ["ProtobufWire", "TestSupport", "protoc-gen-novitai"]),
-        tests("HTTP2SessionTests", ["HTTP2Frames", "HTTP2Session"]),
+        tests("HTTP2SessionTests", ["CBlockPool", "HTTP2Frames", "HTTP2Session", "TestSupport"]),
         tests("JSONTextTests", ["JSONText"]),
         tests(
             "NovitaCloudTests",

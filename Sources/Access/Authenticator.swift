@@ -16,14 +16,30 @@ package final class Authenticator: Sendable {
         func hash(into hasher: inout Hasher) { hasher.combine(self.value) }
     }
 
+    /// A header value that was found right, and whose it is. A connection keeps that of its last call: most have one caller.
+    package final class Verified: Sendable {
+        fileprivate let value: String
+        fileprivate let entry: TokenEntry
+        /// Who says so, by which of its tables.
+        fileprivate let authenticator: ObjectIdentifier
+        fileprivate let generation: Int
+
+        fileprivate init(_ value: String, _ entry: TokenEntry, by authenticator: Authenticator, generation: Int) {
+            self.value = value
+            self.entry = entry
+            self.authenticator = ObjectIdentifier(authenticator)
+            self.generation = generation
+        }
+    }
+
     private struct State {
         var table: PrincipalTable?
-        /// Grows with every table, so that what was verified by an earlier one is not remembered.
-        var generation = 0
-        var remembered: [Remembered: TokenEntry] = [:]
+        var remembered: [Remembered: Verified] = [:]
     }
 
     private let state: Mutex<State>
+    /// Grows with every table, so that what was verified by an earlier one does not count. Changed within the lock.
+    private let generation = Atomic(0)
     private let digest: @Sendable ([UInt8]) -> [UInt8]
 
     /// - Parameters:
@@ -36,19 +52,32 @@ package final class Authenticator: Sendable {
 
     /// Takes another table; what was remembered is forgotten.
     package func replace(_ table: PrincipalTable?) {
-        self.state.withLock { $0 = State(table: table, generation: $0.generation + 1) }
+        self.state.withLock { state in
+            state = State(table: table)
+            self.generation.add(1, ordering: .sequentiallyConsistent)
+        }
     }
 
     /// A token that is not known is refused whatever the connection proves: its bearer wants to be somebody else.
     ///
     /// - Parameters:
+    ///   - verified: what this function left there for the connection's last call; nil at first.
     ///   - proofs: what the connection proves, the most particular first.
     ///   - now: seconds since 1970.
     package func principal(
-        authorization value: String?, proofs: @autoclosure () -> [Proof] = [], at now: Int64
+        authorization value: String?, verified: inout Verified?, proofs: @autoclosure () -> [Proof] = [], at now: @autoclosure () -> Int64
     ) throws(AccessRefusal) -> Principal {
         guard let value else { return try self.principal(provenBy: proofs()) }
-        return try self.principal(authorization: value, at: now)
+        if let last = verified, last.authenticator == ObjectIdentifier(self),
+            last.generation == self.generation.load(ordering: .sequentiallyConsistent),
+            isEqualInConstantTime(last.value.utf8.span, value.utf8.span)
+        {
+            return try Self.principal(of: last.entry, at: now())
+        }
+        verified = nil
+        guard let found = try self.verify(value) else { return .local }
+        verified = found
+        return try Self.principal(of: found.entry, at: now())
     }
 
     private func principal(provenBy proofs: [Proof]) throws(AccessRefusal) -> Principal {
@@ -57,29 +86,29 @@ package final class Authenticator: Sendable {
         return principal
     }
 
-    private func principal(authorization value: String, at now: Int64) throws(AccessRefusal) -> Principal {
+    /// nil when every caller is accepted.
+    private func verify(_ value: String) throws(AccessRefusal) -> Verified? {
         let key = Remembered(value: value)
-        let (table, generation, known) = self.state.withLock { ($0.table, $0.generation, $0.remembered[key]) }
-        guard let table else { return .local }
-        if let known { return try Self.principal(of: known, at: now) }
-        guard key.value.utf8.count <= Self.valueBytesMax, let token = Self.bearerToken(Array(key.value.utf8)) else { throw .noCredentials }
-        guard let entry = table.tokens.entry(for: self.digest(token)) else { throw .unknownCredentials }
-        self.remember(entry, as: key, generation: generation)
-        return try Self.principal(of: entry, at: now)
-    }
-
-    private func remember(_ entry: TokenEntry, as key: Remembered, generation: Int) {
-        self.state.withLock { state in
-            guard state.generation == generation else { return }
-            if state.remembered.count >= Self.rememberedMax { state.remembered.removeAll() }
-            state.remembered[key] = entry
+        let (table, generation, known) = self.state.withLock {
+            ($0.table, self.generation.load(ordering: .sequentiallyConsistent), $0.remembered[key])
         }
+        guard let table else { return nil }
+        if let known { return known }
+        guard value.utf8.count <= Self.valueBytesMax, let token = Self.bearerToken(Array(value.utf8)) else { throw .noCredentials }
+        guard let entry = table.tokens.entry(for: self.digest(token)) else { throw .unknownCredentials }
+        let verified = Verified(value, entry, by: self, generation: generation)
+        self.state.withLock { state in
+            guard self.generation.load(ordering: .sequentiallyConsistent) == generation else { return }
+            if state.remembered.count >= Self.rememberedMax { state.remembered.removeAll() }
+            state.remembered[key] = verified
+        }
+        return verified
     }
 
     var rememberedCount: Int { self.state.withLock { $0.remembered.count } }
 
-    private static func principal(of entry: TokenEntry, at now: Int64) throws(AccessRefusal) -> Principal {
-        guard entry.isValid(at: now) else { throw .unknownCredentials }
+    private static func principal(of entry: TokenEntry, at now: @autoclosure () -> Int64) throws(AccessRefusal) -> Principal {
+        guard entry.isValid(at: now()) else { throw .unknownCredentials }
         return entry.principal
     }
 

@@ -16,4 +16,12 @@ package enum LoadShedding {
         guard queueDelay >= self.delayMax || isInVain else { return }
         throw .overloaded(retryAfter: queueDelay * self.margin)
     }
+
+    /// For work whose turn has come: whether that is too late for its caller, who gets less time for it than half of what it has waited.
+    ///
+    /// - Parameter timeLeft: until the caller stops waiting; nil without a deadline.
+    package static func check(_ principal: Principal, timeLeft: Duration?, waited: Duration) throws(AccessRefusal) {
+        guard waited > self.toleratedDelay, principal.role != .monitor, let timeLeft, timeLeft * self.margin < waited else { return }
+        throw .overloaded(retryAfter: waited)
+    }
 }

@@ -1,5 +1,5 @@
-/// Who calls.
-package struct Principal: Sendable, Hashable {
+/// Who calls. An object, so that a call carries it by a reference.
+package final class Principal: Sendable, Hashable {
     /// Names the principal in logs, limits and what it makes.
     package let id: String
     /// Whose things it sees and changes.
@@ -12,6 +12,16 @@ package struct Principal: Sendable, Hashable {
         self.tenant = tenant
         self.role = role
         self.limits = limits
+    }
+
+    package static func == (left: Principal, right: Principal) -> Bool {
+        left === right
+            || left.id == right.id && left.tenant == right.tenant && left.role == right.role && left.limits == right.limits
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(self.id)
+        hasher.combine(self.tenant)
     }
 
     /// The caller of a server without configured identities, which therefore listens on loopback only.

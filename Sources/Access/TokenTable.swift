@@ -15,7 +15,11 @@ package struct TokenEntry: Sendable, Hashable {
         self.expiresAt = expiresAt
     }
 
-    func isValid(at now: Int64) -> Bool { self.expiresAt.map { now < $0 } ?? true }
+    /// - Parameter now: not asked for where there is no end.
+    func isValid(at now: @autoclosure () -> Int64) -> Bool {
+        guard let expiresAt else { return true }
+        return now() < expiresAt
+    }
 }
 
 /// All tokens that are accepted.

@@ -45,14 +45,17 @@ struct FloodGuard {
         }
         switch head.type {
         // The last of a stream may be empty.
-        case FrameHead.data: if !head.endsStream { self.economy.dataReceived(head.length) }
+        case FrameHead.data: if !head.endsStream { self.economy.dataReceived(head.payloadCount) }
         case FrameHead.windowUpdate: self.economy.windowUpdated()
         case FrameHead.priority:
             self.economy.uselessReceived()
             // nghttp2 ignores PRIORITY altogether, as we asked it to (RFC 9113, 6.3; RFC 7540, 5.3.1).
             if head.stream == 0 { self.end("priority_on_connection", .protocolError) }
             if head.dependency == head.stream { self.end("priority_on_itself", .protocolError) }
-        case (FrameHead.continuation + 1)...: self.economy.uselessReceived()
+        // PINGs of ours are few.
+        case FrameHead.ping: if head.isAcknowledgement { self.economy.uselessReceived() }
+        // A peer that leaves says so twice (RFC 9113, 6.8); more say nothing.
+        case FrameHead.goAway, (FrameHead.continuation + 1)...: self.economy.uselessReceived()
         // Each of the others has a limit of its own.
         default: break
         }

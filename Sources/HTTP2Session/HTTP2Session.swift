@@ -119,6 +119,13 @@ internal import CNghttp2
     /// Whether the session is not over: after a GOAWAY and the last stream's end it is.
     package var isAlive: Bool { unsafe nghttp2_session_want_read(self.raw) != 0 || self.wantsWrite }
 
+    /// Whether a broken rule ends the connection as soon as our GOAWAY is out: of a client that has had no GOAWAY of its server.
+    package var isTerminating: Bool {
+        // Nothing more can be asked, though there are numbers left for streams.
+        unsafe self.role == .client && nghttp2_session_check_request_allowed(self.raw) == 0
+            && nghttp2_session_get_next_stream_id(self.raw) <= UInt32(Int32.max)
+    }
+
     /// Why our own GOAWAY has ended the connection; nil when none did, or in the regular way.
     package var goAwayError: HTTP2SessionError? { self.state.goAwayCode.map { HTTP2SessionError(reason: $0.reason) } }
 

@@ -11,6 +11,9 @@ package final class HTTP2Stream {
     /// Bytes given to the session for this stream and not yet sent.
     package var bufferedBytes: Int { self.outbound.byteCount }
 
+    /// Whether it had a header list beyond all bearing, for which the session has ended the stream, or the connection.
+    package internal(set) var isHeaderListOversized = false
+
     /// Where the session keeps it.
     var slot = -1
     var outbound = OutboundQueue()

@@ -103,7 +103,8 @@ private func frameReceived(_ frame: nghttp2_frame, _ session: OpaquePointer?, _ 
     let isAcknowledgement = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
     switch UInt32(header.type) {
     case NGHTTP2_DATA.rawValue:
-        state.guardian.dataReceived(isEmpty: header.length == 0 && !endsStream)
+        // Padding brings nothing either.
+        unsafe state.guardian.dataReceived(isEmpty: header.length == frame.data.padlen && !endsStream)
         guard endsStream, let stream = unsafe stream(session, header.stream_id) else { return }
         stream.isRemoteEnded = true
         state.dataEnded(stream)

@@ -1,3 +1,4 @@
+internal import CBlockPool
 internal import CNghttp2
 
 /// nghttp2's options for a session; needed only while the session is made.
@@ -28,10 +29,14 @@ internal import CNghttp2
     borrowing func makeSession(role: HTTP2Role, context: UnsafeMutableRawPointer) -> OpaquePointer? {
         var session: OpaquePointer?
         let callbacks = unsafe SessionCallbacks.shared.raw
+        // nghttp2 copies the table of functions.
+        var memory = unsafe nghttp2_mem(
+            mem_user_data: nil, malloc: novitai_pool_malloc, free: novitai_pool_free, calloc: novitai_pool_calloc,
+            realloc: novitai_pool_realloc)
         let result =
             switch role {
-            case .server: unsafe nghttp2_session_server_new2(&session, callbacks, context, self.raw)
-            case .client: unsafe nghttp2_session_client_new2(&session, callbacks, context, self.raw)
+            case .server: unsafe nghttp2_session_server_new3(&session, callbacks, context, self.raw, &memory)
+            case .client: unsafe nghttp2_session_client_new3(&session, callbacks, context, self.raw, &memory)
             }
         return result == 0 ? unsafe session : nil
     }

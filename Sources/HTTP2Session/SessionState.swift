@@ -107,6 +107,7 @@ internal import CNghttp2
         self.blockFields += 1
         if self.blockBytes > self.limits.headerListHard || self.blockFields > self.limits.headerFields {
             self.guardian.headerListOversized(isBeyondBearing: self.blockBytes > self.limits.headerListHard)
+            self.stream(id: self.blockStream)?.isHeaderListOversized = true
             self.isBlockOpen = false
             return false
         }

@@ -39,9 +39,10 @@ package struct ClientStreamMachine: Sendable {
         case end(End)
     }
 
-    package mutating func receive(_ head: ResponseHead, endStream: Bool) -> OnHead {
+    /// - Parameter isWithinMessage: whether a message has come in part.
+    package mutating func receive(_ head: ResponseHead, endStream: Bool, isWithinMessage: Bool = false) -> OnHead {
         guard self.state != .ended, !head.isInterim else { return .ignore }
-        if endStream || head.code != nil { return .end(self.end(with: head)) }
+        if endStream || head.code != nil { return .end(self.end(with: head, isWithinMessage: isWithinMessage)) }
         guard self.state == .awaitingHeaders else { return .ignore }
         if let refusal = Self.refusal(of: head) { return .end(self.end(with: refusal)) }
         switch self.codecs.lookup(head.encoding) {
@@ -80,13 +81,13 @@ package struct ClientStreamMachine: Sendable {
     ///
     /// - Parameters:
     ///   - resetCode: of RFC 9113, section 7; nil when the connection was lost.
-    ///   - farewell: why the server ends the connection, in its own words.
+    ///   - cause: why the connection ends, for people.
     /// - Returns: the end, when it was not known before.
-    package mutating func closed(resetCode: UInt32?, farewell: String? = nil) -> End? {
+    package mutating func closed(resetCode: UInt32?, cause: String? = nil) -> End? {
         guard self.state != .ended else { return nil }
-        let words = farewell.map { "; the server ends the connection: \"\($0)\"" } ?? ""
+        let words = cause.map { "; \($0)" } ?? ""
         guard let resetCode else { return self.end(with: RPCError(code: .unavailable, message: "the connection was lost" + words)) }
-        let message = "the server reset the stream with code \(resetCode)" + words
+        let message = "the stream was reset with code \(resetCode)" + words
         return self.end(with: RPCError(code: .init(resetCode: resetCode), message: message))
     }
 
@@ -96,10 +97,12 @@ package struct ClientStreamMachine: Sendable {
         return End(error: error)
     }
 
-    private mutating func end(with head: ResponseHead) -> End {
+    private mutating func end(with head: ResponseHead, isWithinMessage: Bool) -> End {
         let isCut = self.hasSingleResponse && self.messageCount == 0
         self.state = .ended
         switch head.code {
+        case .ok? where isWithinMessage:
+            return End(error: RPCError(code: .internal, message: "the response ended within a message"), trailers: head.metadata)
         case .ok? where isCut:
             return End(error: RPCError(code: .unimplemented, message: "no response message"), trailers: head.metadata)
         case .ok?:

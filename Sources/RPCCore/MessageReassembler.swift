@@ -21,18 +21,21 @@ package struct MessageReassembler: Sendable {
     }
 
     /// Bytes of a message that is not complete. Not zero at the end of the stream means that the message was cut.
-    package var partialCount: Int { self.partial.count + (self.chunk.count - self.offset) }
+    // Stored: to ask a computed property of a value within an object copies the value, and it is asked thrice for each message.
+    package private(set) var partialCount = 0
 
     /// Adds bytes. `next` is to be called until it returns nil before more are added.
     package mutating func append(_ bytes: [UInt8]) {
         self.chunk = bytes
         self.offset = 0
+        self.partialCount = self.partial.count + bytes.count
     }
 
     /// The next complete messages: no more than `limit`, and those before one that is refused apart from it.
     ///
     /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag means nothing here.
     package mutating func next(atMost limit: Int) throws(RPCError) -> MessageBatch? {
+        defer { self.partialCount = self.partial.count + (self.chunk.count - self.offset) }
         if self.partial.isEmpty, let batch = try self.nextWithinChunk(atMost: limit) { return batch }
         try self.growPartial()
         guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else {

@@ -7,12 +7,16 @@ internal import Synchronization
 package final class ServerContext: Sendable {
     package let method: MethodDescriptor
     package let requestMetadata: Metadata
+    /// When its headers were read.
+    package let beganAt: ContinuousClock.Instant
     /// When the caller stops waiting; nil without a deadline.
     package let deadline: ContinuousClock.Instant?
     /// Who called, as text: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711` or `unix:uid=1000,gid=1000,pid=4711`.
     package let peer: String
     /// What the connection proves about who called; nil when it proves nothing.
     package let identity: PeerIdentity?
+    /// What interceptors remember about the connection; nil when they are not to.
+    package let memo: CallerMemo?
     /// How long calls wait at present before they are begun.
     package let queueDelay: Duration
     /// The connection's number in this process and the stream's number in it; together they name the call.
@@ -24,7 +28,7 @@ package final class ServerContext: Sendable {
     private struct State {
         var initialMetadata = Metadata()
         var trailingMetadata = Metadata()
-        var principal: (any Sendable)?
+        var principal: (any AnyObject & Sendable)?
         var trace: (any AnyObject & Sendable)?
     }
     private let state = Mutex(State())
@@ -33,15 +37,18 @@ package final class ServerContext: Sendable {
     let requestCompression = Atomic(false)
 
     package init(
-        method: MethodDescriptor, requestMetadata: Metadata = Metadata(), deadline: ContinuousClock.Instant? = nil, peer: String = "unix:",
-        identity: PeerIdentity? = nil, queueDelay: Duration = .zero, connection: UInt64 = 0, stream: Int32 = 0,
+        method: MethodDescriptor, requestMetadata: Metadata = Metadata(), beganAt: ContinuousClock.Instant = .now,
+        deadline: ContinuousClock.Instant? = nil, peer: String = "unix:", identity: PeerIdentity? = nil, memo: CallerMemo? = nil,
+        queueDelay: Duration = .zero, connection: UInt64 = 0, stream: Int32 = 0,
         offeredCodec: MessageCodec? = nil
     ) {
         self.method = method
         self.requestMetadata = requestMetadata
+        self.beganAt = beganAt
         self.deadline = deadline
         self.peer = peer
         self.identity = identity
+        self.memo = memo
         self.queueDelay = queueDelay
         self.connection = connection
         self.stream = stream
@@ -52,7 +59,7 @@ package final class ServerContext: Sendable {
     package var requestID: String { "\(self.connection)-\(self.stream)" }
 
     /// Who the caller is: set by the interceptor that found out, read by whoever has to decide. nil before that.
-    package var principal: (any Sendable)? {
+    package var principal: (any AnyObject & Sendable)? {
         get { self.state.withLock { $0.principal } }
         set { self.state.withLock { $0.principal = newValue } }
     }

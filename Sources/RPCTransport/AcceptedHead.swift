@@ -1,9 +1,8 @@
 internal import HTTP2Session
 internal import RPCCore
 
-/// Headers that began a call, and what became of them: mostly the next ones are the same, and need not be read again.
+/// What became of the headers that began a call. All calls whose headers are the same share it.
 final class AcceptedHead {
-    let block: SavedBlock
     let method: RegisteredMethod
     let timeout: Timeout?
     let metadata: Metadata
@@ -11,8 +10,7 @@ final class AcceptedHead {
     let decoder: MessageDecoder?
     let responseCodec: MessageCodec?
 
-    init(_ block: SavedBlock, _ head: RequestHead, _ method: RegisteredMethod, _ server: ServerShared) {
-        self.block = block
+    init(_ head: RequestHead, _ method: RegisteredMethod, _ server: ServerShared) {
         self.method = method
         self.timeout = head.timeout
         self.metadata = head.metadata

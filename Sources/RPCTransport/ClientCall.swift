@@ -84,7 +84,7 @@ final class ClientCall {
     // MARK: The response
 
     func receive(_ head: ResponseHead, endStream: Bool) {
-        switch self.machine.receive(head, endStream: endStream) {
+        switch self.machine.receive(head, endStream: endStream, isWithinMessage: self.reassembler.partialCount > 0) {
         case .ignore: break
         case .headers(let metadata, let codec):
             self.initialMetadata = metadata
@@ -93,6 +93,12 @@ final class ClientCall {
             self.requests.drop()
         case .end(let end): self.attemptEnded(end, isStreamOpen: !endStream)
         }
+    }
+
+    /// Headers or trailers have come that are not to be read.
+    func refuseHead(_ error: RPCError, endStream: Bool) {
+        guard !self.machine.isOver else { return }
+        self.attemptEnded(self.machine.end(with: error), isStreamOpen: !endStream)
     }
 
     func receive(_ bytes: [UInt8]) {
@@ -123,14 +129,14 @@ final class ClientCall {
         self.attemptEnded(end, isStreamOpen: false)
     }
 
-    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call, `farewell` why it ends the connection, if it does.
-    func closed(resetCode: UInt32?, isUnprocessed: Bool, farewell: String?) {
+    /// The stream is gone. `isUnprocessed` says that the server has not looked at the call, `cause` why the connection ends, if it does.
+    func closed(resetCode: UInt32?, isUnprocessed: Bool, cause: String?) {
         guard !self.machine.isOver else { return }
         self.carrier = nil
         // The server may keep time as well, and reset first.
         let isLate = self.deadline.map { $0 <= .now() } ?? false
         if isLate { return self.cancel(Self.late) }
-        guard let end = self.machine.closed(resetCode: resetCode, farewell: farewell) else { return }
+        guard let end = self.machine.closed(resetCode: resetCode, cause: cause) else { return }
         self.attemptEnded(end, isStreamOpen: false, isUnprocessed: isUnprocessed)
     }
 
@@ -181,10 +187,6 @@ final class ClientCall {
     }
 
     private func settle(_ end: ClientStreamMachine.End, isStreamOpen: Bool) {
-        var end = end
-        if end.error == nil, self.reassembler.partialCount > 0 {
-            end.error = RPCError(code: .internal, message: "the response ended within a message")
-        }
         self.end = end
         self.transport.callEnded(wasSuccessful: end.error == nil)
         self.deadlineTimer?.cancel()

@@ -16,8 +16,11 @@ final class ClientConnection: HTTP2DriverDelegate {
     private var lastProcessed: Int32?
     /// Why the server ends the connection, in its own words; nil when it did not say.
     private var farewell: String?
+    /// Of the server's last GOAWAY.
+    private var farewellCode: HTTP2ErrorCode?
     private var isClosed = false
-    /// Whether the server's first SETTINGS have come.
+    /// Whether the server's first SETTINGS have come, and whether calls could be made since.
+    private var hasGreeted = false
     private(set) var wasReady = false
     /// Until then.
     private var handshakeTimer: Scheduled<Void>?
@@ -49,7 +52,15 @@ final class ClientConnection: HTTP2DriverDelegate {
 
     /// - Returns: whether the call is on its way. When not, the connection is of no use for new ones.
     func start(_ call: ClientCall) -> Bool {
-        guard self.canTakeCall, let stream = self.session.submitRequest(headers: self.transport.headers(for: call)) else { return false }
+        guard self.canTakeCall else { return false }
+        guard let stream = self.session.submitRequest(headers: self.transport.headers(for: call)) else {
+            // It is about to end by a broken rule, or its streams' numbers are used up. Calls that came first are to wait for the next connection.
+            self.transport.loop.assumeIsolated().execute {
+                self.transport.connectionLeaving(self, isComplaint: false)
+                if !self.session.isTerminating { self.close() }
+            }
+            return false
+        }
         stream.owner = call
         self.activity.streams.started += 1
         self.activity.lastStreamAt = NIODeadline.now().uptimeNanoseconds
@@ -94,8 +105,12 @@ final class ClientConnection: HTTP2DriverDelegate {
     }
 
     func handle(_ event: consuming HTTP2Event) {
-        switch event {
+        switch consume event {
         case .headers(let stream, let block, let endStream):
+            guard !block.isTruncated else {
+                (stream.owner as? ClientCall)?.refuseHead(Self.oversizedHead, endStream: endStream)
+                return
+            }
             var head = ResponseHead()
             self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
             (stream.owner as? ClientCall)?.receive(head, endStream: endStream)
@@ -107,19 +122,41 @@ final class ClientConnection: HTTP2DriverDelegate {
         case .settings:
             self.settingsReceived()
         case .goAway(let lastStream, let code, let text):
+            let isFirst = self.farewellCode == nil
             self.lastProcessed = lastStream
+            self.farewellCode = code
             self.farewell = code == .noError && text.isEmpty ? nil : text.isEmpty ? code.reason : text
-            self.transport.connectionLeaving(self, isComplaint: code == .enhanceYourCalm)
+            if self.isGreetedAway, self.transport.greetedAway() {
+                self.wasReady = true
+                self.handshakeTimer?.cancel()
+            }
+            self.transport.connectionLeaving(self, isComplaint: isFirst && code == .enhanceYourCalm)
         case .pingAcknowledged:
             break
         }
     }
 
+    /// Why the connection ends, for people: in the server's words when it has any.
+    private func cause(_ reason: HTTP2SessionError?) -> String? {
+        self.farewell.map { "the server ends the connection: \"\($0)\"" } ?? reason.map { "reason: \($0)" }
+    }
+
+    private static let oversizedHead = RPCError(
+        code: .resourceExhausted, message: "the response's headers or trailers are larger than this client takes")
+
     private func settingsReceived() {
         // Later ones may allow more streams.
         guard !self.wasReady else { return self.transport.streamFreed() }
-        // A server may say goodbye at once: then this attempt has failed.
-        guard self.lastProcessed == nil else { return }
+        self.hasGreeted = true
+        // When all that came with them has been looked at.
+        self.transport.loop.assumeIsolated().execute { self.becomeReady() }
+    }
+
+    /// A server may say goodbye, or break a rule, in the breath in which it greets: then this attempt has failed, unless it is made anew at once.
+    private var isGreetedAway: Bool { self.hasGreeted && !self.wasReady }
+
+    private func becomeReady() {
+        guard !self.wasReady, !self.isClosed, self.lastProcessed == nil, !self.session.isTerminating else { return }
         self.wasReady = true
         self.handshakeTimer?.cancel()
         self.checkKeepalive()
@@ -130,8 +167,9 @@ final class ClientConnection: HTTP2DriverDelegate {
         let call = stream.owner as? ClientCall
         stream.owner = nil
         if code == .noError { self.activity.streams.succeeded += 1 } else { self.activity.streams.failed += 1 }
+        if stream.isHeaderListOversized { call?.cancel(Self.oversizedHead) }
         let isUnprocessed = code == .refusedStream || stream.id > self.lastProcessed ?? .max
-        call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed, farewell: self.farewell)
+        call?.closed(resetCode: code.rawValue, isUnprocessed: isUnprocessed, cause: self.cause(nil))
         self.transport.streamFreed()
     }
 
@@ -159,10 +197,21 @@ final class ClientConnection: HTTP2DriverDelegate {
 
     func outputDrained() {
         self.activity.noteSent()
-        guard !self.blockedCalls.isEmpty else { return }
-        self.blockedCalls.removeAll { call in
-            call.outputDrained()
-            return !call.isBlocked
+        if !self.blockedCalls.isEmpty {
+            self.blockedCalls.removeAll { call in
+                call.outputDrained()
+                return !call.isBlocked
+            }
+        }
+    }
+
+    /// A server that reads nothing holds up our last words. When they are all that is left, nobody waits until it has heard them.
+    func outputFlushed() {
+        guard let driver, driver.isOutputBlocked else { return }
+        if self.lastProcessed == nil {
+            if self.session.isTerminating { driver.fail(HTTP2SessionError(reason: "protocol_error")) }
+        } else if !self.session.openStreams.contains(where: { $0.owner != nil }) {
+            driver.close()
         }
     }
 
@@ -171,12 +220,13 @@ final class ClientConnection: HTTP2DriverDelegate {
         self.handshakeTimer?.cancel()
         self.keepaliveTimer?.cancel()
         self.transport.connectionClosed(
-            self, wasOpen: self.handshakeTimer != nil, reason: self.farewell.map { "the server said \"\($0)\"" } ?? reason?.reason)
+            self, wasOpen: self.handshakeTimer != nil, reason: self.cause(nil) ?? reason?.reason)
         let lastProcessed = self.lastProcessed ?? .max
         for stream in self.session.abandonStreams() {
             let call = stream.owner as? ClientCall
             stream.owner = nil
-            call?.closed(resetCode: nil, isUnprocessed: stream.id > lastProcessed, farewell: self.farewell)
+            if stream.isHeaderListOversized { call?.cancel(Self.oversizedHead) }
+            call?.closed(resetCode: nil, isUnprocessed: stream.id > lastProcessed, cause: self.cause(reason))
         }
         self.blockedCalls.removeAll()
         self.driver = nil

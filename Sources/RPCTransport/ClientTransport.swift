@@ -23,6 +23,8 @@ final class ClientTransport {
     private var pauseTimer: Scheduled<Void>?
     private var idleTimer: Scheduled<Void>?
     private var lastUse = NIODeadline.now()
+    /// Connections in a row whose server said goodbye as it greeted.
+    private var greetingsAway = 0
     private var shutDownWaiters: [Waiter<Void>] = []
     private var connectionsBegun: UInt64 = 0
     private var calls = CallCounts()
@@ -154,15 +156,19 @@ final class ClientTransport {
                 self.attemptFailed(address, (error as? TLSHandshake.Failure)?.reason ?? ConnectFailure.text(error))
             }
         }
-        let handler = try tls.makeHandler(serverName: Self.serverName(address))
+        let handler = try tls.makeHandler(serverName: self.serverName(address))
         try channel.pipeline.syncOperations.addHandlers([handler, handshake])
     }
 
-    /// What the server's certificate must name.
-    private static func serverName(_ address: RPCAddress) -> String {
+    /// What the server's certificate must name: the host that the calls are for.
+    private func serverName(_ address: RPCAddress) -> String {
+        if let authority = self.configuration.authority {
+            guard case .host(let host, _)? = RPCAddress(authority) else { return authority }
+            return host
+        }
         switch address {
-        case .host(let host, _): host
-        case .unix: "localhost"
+        case .host(let host, _): return host
+        case .unix: return "localhost"
         }
     }
 
@@ -177,11 +183,24 @@ final class ClientTransport {
     /// The server has shown that it speaks HTTP/2.
     func connectionReady(_ connection: ClientConnection) {
         guard self.machine.connected() else { return }
+        self.greetingsAway = 0
         self.current = connection
         self.lastUse = .now()
         self.armIdleTimer()
         self.startWaiting()
     }
+
+    /// The server has said goodbye as it greeted. One that is being replaced does so to those who come to it last: the next attempt is made at once.
+    ///
+    /// - Returns: false when that has been tried often enough, so that this attempt counts as one that failed.
+    func greetedAway() -> Bool {
+        guard self.greetingsAway < Self.greetingsAwayMax, self.machine.connected() else { return false }
+        self.greetingsAway += 1
+        self.reconnect(self.machine.connectionLeft(hasWaitingCalls: self.hasWaitingCalls, at: NIODeadline.now().uptimeNanoseconds))
+        return true
+    }
+
+    private static let greetingsAwayMax = 3
 
     /// The server has said goodbye: calls in progress go on there, new ones go elsewhere.
     func connectionLeaving(_ connection: ClientConnection, isComplaint: Bool) {

@@ -7,7 +7,8 @@ package struct HTTP2ChannelConfiguration: Sendable {
     package var addresses: [RPCAddress]
     /// nil connects without encryption.
     package var tls: ClientTLS?
-    /// The value of `:authority`; the first address, or `localhost` for a socket file, when nil.
+    /// The value of `:authority`; the first address, or `localhost` for a socket file, when nil. Over TLS the server's certificate must have the
+    /// name that it holds. An address is no name: the one that was connected to counts then.
     package var authority: String?
     package var userAgent = "grpc-swift-novitai/1.0"
     package var session: HTTP2SessionConfiguration
@@ -37,6 +38,8 @@ package struct HTTP2ChannelConfiguration: Sendable {
         self.session.streamWindow = 1 << 20
         // Servers reset streams for reasons of their own; a client has no flood of them to fear that closing would not end.
         self.session.connectionWindow = 8 << 20
+        // A thousand calls may end at once, each with an error that tells much.
+        self.session.headerArenaLimit = 16 << 20
     }
 
     package init(address: RPCAddress) { self.init(addresses: [address]) }

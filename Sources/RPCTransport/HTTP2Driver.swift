@@ -7,8 +7,14 @@ protocol HTTP2DriverDelegate: AnyObject {
     func handle(_ event: consuming HTTP2Event)
     /// Something was sent, so there may be room for more.
     func outputDrained()
+    /// The socket has been given what was sent, and has taken it or not.
+    func outputFlushed()
     /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way, or never came to be.
     func connectionClosed(reason: HTTP2SessionError?)
+}
+
+extension HTTP2DriverDelegate {
+    func outputFlushed() {}
 }
 
 /// Moves bytes between a socket and a session. One per connection, bound to its loop.
@@ -160,9 +166,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
             self.delegate?.outputDrained()
         } while self.processEvents()
         if self.sentBytes != sentBefore { context.flush() }
+        self.delegate?.outputFlushed()
         if let failure = self.session.failure { return self.fail(failure) }
         if !self.session.isAlive {
-            if self.session.role == .server { self.failure = self.failure ?? self.session.goAwayError }
+            self.failure = self.failure ?? self.session.goAwayError
             return self.linger()
         }
         if self.isReadHeld, !self.isOutputStuck {
@@ -188,11 +195,19 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// - Returns: whether there were any.
     @discardableResult
     private func processEvents() -> Bool {
-        self.session.takeEvents(into: &self.events)
-        guard !self.events.isEmpty, let delegate = self.delegate else { return false }
-        // From the back of the reversed list each is moved out, where a loop over the list would copy it.
-        self.events.reverse()
-        while let event = self.events.popLast() { delegate.handle(event) }
+        // The list is this function's alone while it is looked at.
+        var events: [HTTP2Event] = []
+        swap(&events, &self.events)
+        defer { self.events = events }
+        self.session.takeEvents(into: &events)
+        guard !events.isEmpty, let delegate = self.delegate else { return false }
+        for index in events.indices {
+            // Moved out, where a loop over the list would copy each.
+            var event = HTTP2Event.settings
+            swap(&event, &events[index])
+            delegate.handle(event)
+        }
+        events.removeAll(keepingCapacity: true)
         self.session.dropHeaders()
         return true
     }

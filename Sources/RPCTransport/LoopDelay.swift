@@ -3,8 +3,9 @@ internal import NIOCore
 /// How late a loop is: how long new work waits on it. Bound to its loop.
 ///
 /// Measured by one piece of work at a time while calls come. A queue is what two measurements in a row show: one alone may be a pause of the
-/// process or of the machine, which is over when it is seen, and who comes then need not wait. Whoever observes is told of every delay, and
-/// of those that a timer shows once a second, whether calls come or not.
+/// process or of the machine, which is over when it is seen, and who comes then need not wait. The measurement under way is one of the two
+/// once it has lasted longer than the one before the last. Whoever observes is told of every delay, and of those that a timer shows once a
+/// second, whether calls come or not.
 final class LoopDelay {
     /// What was measured longer ago says nothing about now.
     private static let validity: Duration = .seconds(1)
@@ -24,11 +25,10 @@ final class LoopDelay {
         self.measuredAt = .now
     }
 
-    /// What the last two measurements show, and the beginning of another.
+    /// What two measurements in a row show, and the beginning of another.
     func sample(at now: ContinuousClock.Instant) -> Duration {
-        let isCurrent = self.measuredAt.duration(to: now) < Self.validity
         if self.begunAt == nil {
-            if !isCurrent { self.newest = .zero }
+            if self.measuredAt.duration(to: now) >= Self.validity { (self.newest, self.before) = (.zero, .zero) }
             self.begunAt = now
             self.loop.assumeIsolated().execute {
                 guard let begunAt = self.begunAt else { return }
@@ -39,7 +39,8 @@ final class LoopDelay {
                 self.worst = max(self.worst, self.newest)
             }
         }
-        return isCurrent ? min(self.newest, self.before) : .zero
+        let running = self.begunAt?.duration(to: now) ?? .zero
+        return min(self.newest, max(self.before, running))
     }
 
     /// Tells about once a second how late the loop was at worst. Ends with the loop.

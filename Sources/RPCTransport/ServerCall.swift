@@ -5,7 +5,7 @@ internal import RPCCore
 /// One call on the server, from its headers until both its stream and its handler are over. Bound to the connection's loop.
 final class ServerCall {
     let stream: HTTP2Stream
-    let method: RegisteredMethod
+    private let head: AcceptedHead
     let context: ServerContext
     /// Whether the handler has been started and has not returned. It holds its place among the running ones until it does.
     var isHandlerRunning = false
@@ -15,8 +15,6 @@ final class ServerCall {
     var writers: [Waiter<Void>] = []
 
     let connection: ServerConnection
-    /// What its response's headers begin with.
-    let headers: OutgoingHeaders
     var machine: ServerStreamMachine
     private var reassembler: MessageReassembler
     private var credit = ReceiveCredit()
@@ -32,19 +30,21 @@ final class ServerCall {
     private let startedAt: ContinuousClock.Instant?
 
     init(
-        _ connection: ServerConnection, _ stream: HTTP2Stream, _ method: RegisteredMethod, _ context: ServerContext,
-        headers: OutgoingHeaders, decoder: MessageDecoder?, startedAt: ContinuousClock.Instant?
+        _ connection: ServerConnection, _ stream: HTTP2Stream, _ head: AcceptedHead, _ context: ServerContext,
+        startedAt: ContinuousClock.Instant?
     ) {
         self.connection = connection
         self.stream = stream
-        self.method = method
+        self.head = head
         self.context = context
-        self.headers = headers
-        self.machine = ServerStreamMachine(kind: method.descriptor.kind)
-        self.reassembler = MessageReassembler(limit: connection.server.configuration.requestSizeMax, decoder: decoder)
+        self.machine = ServerStreamMachine(kind: head.method.descriptor.kind)
+        self.reassembler = MessageReassembler(limit: connection.server.configuration.requestSizeMax, decoder: head.decoder)
         self.startedAt = startedAt
     }
 
+    var method: RegisteredMethod { self.head.method }
+    /// What its response's headers begin with.
+    var headers: OutgoingHeaders { self.head.headers }
     /// Whether the status is out or the stream is gone.
     var isOver: Bool { self.machine.isOver }
 

@@ -6,14 +6,14 @@ internal import RPCCore
 /// From a request's headers to its handler's return.
 extension ServerConnection {
     func begin(_ stream: HTTP2Stream, _ block: HeaderBlock) {
-        if let head = self.lastHead, self.session.isEqual(block, to: head.block) { return self.begin(stream, head) }
+        if let last = self.lastHead, self.session.isEqual(block, to: last.block) { return self.begin(stream, last.accepted) }
         var head = RequestHead(routes: self.server.routes, codecs: .standard)
         self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
         if head.httpMethod == .get, head.unknownPath == LivenessProbe.path { return self.answerProbe(stream) }
         do throws(RequestHead.Refusal) {
             let method = try head.judged(isTruncated: block.isTruncated)
-            let accepted = AcceptedHead(self.session.save(block), head, method, self.server)
-            self.lastHead = accepted
+            let accepted = AcceptedHead(head, method, self.server)
+            self.lastHead = (self.session.save(block), accepted)
             self.begin(stream, accepted)
         } catch {
             let limit = Int(self.session.remoteHeaderListLimit)
@@ -27,12 +27,11 @@ extension ServerConnection {
         let now = ContinuousClock.now
         let deadline = head.timeout.map { now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
-            method: method.descriptor, requestMetadata: head.metadata, deadline: deadline, peer: self.peer,
-            identity: self.identity, queueDelay: self.executor.delay.sample(at: now), connection: self.number, stream: stream.id,
-            offeredCodec: head.responseCodec)
+            method: method.descriptor, requestMetadata: head.metadata, beganAt: now, deadline: deadline, peer: self.peer,
+            identity: self.identity, memo: self.callerMemo, queueDelay: self.executor.delay.sample(at: now), connection: self.number,
+            stream: stream.id, offeredCodec: head.responseCodec)
         let interceptors = self.server.routes.interceptors
-        let call = ServerCall(
-            self, stream, method, context, headers: head.headers, decoder: head.decoder, startedAt: interceptors.isEmpty ? nil : now)
+        let call = ServerCall(self, stream, head, context, startedAt: interceptors.isEmpty ? nil : now)
         stream.owner = call
         if let timeout = head.timeout { stream.timeout = timeout.nanoseconds }
         self.tally.calls += 1

@@ -32,8 +32,9 @@ final class ServerConnection: HTTP2DriverDelegate {
     var isStartScheduled = false
     /// Calls with a writer that waits for room.
     private var blockedCalls: [ServerCall] = []
-    /// The last headers that began a call.
-    var lastHead: AcceptedHead?
+    /// The last headers that began a call: mostly the next ones are the same, and need not be read again.
+    var lastHead: (block: SavedBlock, accepted: AcceptedHead)?
+    let callerMemo = CallerMemo()
     /// Bytes of request messages that no handler has taken.
     var heldRequestBytes = 0
     /// Since it was opened.
@@ -85,16 +86,17 @@ final class ServerConnection: HTTP2DriverDelegate {
     }
 
     func handle(_ event: consuming HTTP2Event) {
-        switch event {
+        switch consume event {
         case .headers(let stream, let block, let endStream):
             if stream.owner == nil {
                 self.activity.streams.started += 1
                 self.activity.lastStreamAt = self.driver?.lastReceivedAt ?? 0
-                self.begin(stream, block)
+                // Whoever gives up a call in the breath that asks for it gets no work for it.
+                if stream.isOpen { self.begin(stream, block) }
             }
             if endStream { (stream.owner as? ServerCall)?.requestsEnded() }
         case .data(let stream, let bytes, let endStream):
-            (stream.owner as? ServerCall)?.receive(bytes, endStream: endStream)
+            if stream.isOpen { (stream.owner as? ServerCall)?.receive(bytes, endStream: endStream) }
         case .closed(let stream, let code):
             if code == .noError {
                 self.activity.streams.succeeded += 1

@@ -21,6 +21,14 @@ private let table = PrincipalTable([
     TokenEntry(digest: digest(Array("second".utf8)), principal: Principal(id: "t-2", tenant: "a", role: .operator), expiresAt: 100),
 ])
 
+extension Authenticator {
+    /// For the first call of a connection.
+    fileprivate func principal(authorization value: String?, proofs: [Proof] = [], at now: Int64) throws(AccessRefusal) -> Principal {
+        var verified: Verified?
+        return try self.principal(authorization: value, verified: &verified, proofs: proofs, at: now)
+    }
+}
+
 @Suite("Who calls")
 struct AuthenticatorTests {
     @Test(
@@ -66,6 +74,32 @@ struct AuthenticatorTests {
         _ = try authenticator.principal(authorization: "Bearer first", at: 0)
         authenticator.replace(PrincipalTable([]))
         #expect(throws: AccessRefusal.unknownCredentials) { try authenticator.principal(authorization: "Bearer first", at: 0) }
+    }
+
+    @Test("what a connection's last call verified counts for the same value alone, until its time is over or the table is another")
+    func lastCall() throws {
+        let counting = CountingDigest()
+        let authenticator = Authenticator(table, digest: { counting($0) })
+        var verified: Authenticator.Verified?
+        func caller(_ value: String?, at now: Int64) -> Result<String, AccessRefusal> {
+            Result { () throws(AccessRefusal) in try authenticator.principal(authorization: value, verified: &verified, at: now).id }
+        }
+        #expect(caller("Bearer second", at: 0) == .success("t-2"))
+        let first = try #require(verified)
+        #expect(caller("Bearer second", at: 99) == .success("t-2") && verified === first && counting.calls == 1)
+        #expect(caller("Bearer second", at: 100) == .failure(.unknownCredentials))
+        #expect(caller("Bearer secone", at: 0) == .failure(.unknownCredentials) && verified == nil)
+        #expect(caller("Bearer first", at: 0) == .success("t-1") && verified != nil)
+        #expect(caller(nil, at: 0) == .failure(.noCredentials))
+        #expect(caller("Bearer second", at: 0) == .success("t-2"))
+        authenticator.replace(PrincipalTable([]))
+        #expect(caller("Bearer second", at: 0) == .failure(.unknownCredentials))
+        authenticator.replace(table)
+        // What an earlier table said, handed in again.
+        verified = first
+        #expect(caller("Bearer second", at: 0) == .success("t-2") && verified !== first)
+        authenticator.replace(nil)
+        #expect(caller("Bearer second", at: 0) == .success("local"))
     }
 
     @Test("what is remembered is bounded")
@@ -116,6 +150,20 @@ struct AuthenticatorTests {
         arguments: [([], [], true), ([1], [1], true), ([1], [2], false), ([1], [1, 2], false)] as [([UInt8], [UInt8], Bool)])
     func equality(_ left: [UInt8], _ right: [UInt8], _ wanted: Bool) {
         #expect(isEqualInConstantTime(left.span, right.span) == wanted)
+    }
+
+    @Test("a difference in any bit of any byte is seen", arguments: 1...25)
+    func everyByte(_ count: Int) {
+        let left = (0..<count).map { UInt8($0) }
+        func isEqual(_ other: [UInt8]) -> Bool { isEqualInConstantTime(left.span, other.span) }
+        #expect(isEqual(left))
+        for index in left.indices {
+            for bit in 0..<8 {
+                var right = left
+                right[index] ^= 1 << bit
+                #expect(!isEqual(right))
+            }
+        }
     }
 }
 

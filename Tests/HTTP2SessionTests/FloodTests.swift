@@ -88,8 +88,12 @@ struct FloodTests {
         "frames that bring nothing are cut, small messages are not (CVE-2019-9511, -9513)",
         arguments: [
             (Frame.data(1, [0]), "frame_crumbs", 1100...1300),
+            // A byte, and four of padding.
+            (Frame.raw(type: 0, flags: 8, stream: 1, [4, 0, 0, 0, 0, 0]), "frame_crumbs", 1100...1300),
+            (Frame.raw(type: 6, flags: 1, [0, 0, 0, 0, 0, 0, 0, 0]), "frame_crumbs", 1000...1100),
             (Frame.raw(type: 2, stream: 1, [0, 0, 0, 0, 16]), "frame_crumbs", 1000...1100),
             (Frame.raw(type: 0xBE, stream: 1, [1]), "frame_crumbs", 1000...1100),
+            (Frame.raw(type: 7, [0, 0, 0, 0, 0, 0, 0, 0]), "frame_crumbs", 1000...1100),
             (Frame.windowUpdate(0, 1), "window_updates", 100...110),
             (Frame.data(1, [0, 0, 0, 0, 0]), nil, 5000...5000),
         ] as [([UInt8], String?, ClosedRange<Int>)])
@@ -246,11 +250,15 @@ struct FloodTests {
         #expect(server.frames().last?.summary == "GOAWAY(11 oversized_headers)")
     }
 
-    @Test("empty DATA frames in a row are cut (CVE-2019-9518)")
-    func emptyData() throws {
+    @Test(
+        "DATA frames in a row that are empty, or of padding alone, are cut (CVE-2019-9518)",
+        arguments: [
+            Frame.data(1, []), Frame.raw(type: 0, flags: 8, stream: 1, [0]), Frame.raw(type: 0, flags: 8, stream: 1, [5, 0, 0, 0, 0, 0]),
+        ])
+    func emptyData(_ frame: [UInt8]) throws {
         let server = try HTTP2Session.server()
         try server.feed(Frame.headers(1, Frame.request()))
-        let (count, reason) = Self.bear(30, server) { _ in Frame.data(1, []) }
+        let (count, reason) = Self.bear(30, server) { _ in frame }
         #expect(count == 10)
         #expect(reason == "empty_data_frames")
     }

@@ -11,7 +11,7 @@ extension InteropCases {
 
     func concurrentLargeUnary() async throws {
         try await withThrowingTaskGroup { group in
-            for _ in 0..<100 { group.addTask { try await self.largeUnary() } }
+            for _ in 0..<self.concurrentCalls { group.addTask { try await self.largeUnary() } }
             try await group.waitForAll()
         }
     }

@@ -62,8 +62,9 @@ extension InteropCases {
             if onOneChannel {
                 try await self.largeUnary()
             } else {
-                let channel = HTTP2Channel(address: self.address)
-                let other = InteropCases(channel: channel, address: self.address, soakIterations: 0, soakLatency: .zero)
+                let channel = HTTP2Channel(configuration: self.configuration)
+                var other = self
+                other.channel = channel
                 let result: Result<Void, any Error>
                 do { result = .success(try await other.largeUnary()) } catch { result = .failure(error) }
                 await channel.shutDown()
@@ -72,6 +73,15 @@ extension InteropCases {
             let elapsed = ContinuousClock.now - begun
             try self.expect(elapsed <= self.soakLatency, "a call took \(elapsed)")
         }
+    }
+
+    /// One channel through pauses: nothing that watches over a connection may take a silent one for dead.
+    func longLivedChannel() async throws {
+        for _ in 0..<3 {
+            try await self.largeUnary()
+            try await Task.sleep(for: .milliseconds(1500))
+        }
+        try await self.largeUnary()
     }
 
     // MARK: Servers that misbehave

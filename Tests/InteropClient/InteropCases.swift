@@ -5,8 +5,10 @@ import TestProto
 
 /// The cases of grpc/grpc `doc/interop-test-descriptions.md` that need no cloud.
 struct InteropCases: Sendable {
-    let channel: HTTP2Channel
-    let address: RPCAddress
+    var channel: HTTP2Channel
+    /// What further channels are made of.
+    let configuration: HTTP2ChannelConfiguration
+    let concurrentCalls: Int
     let soakIterations: Int
     let soakLatency: Duration
 
@@ -37,6 +39,7 @@ struct InteropCases: Sendable {
         "orca_oob": { try await $0.orcaOutOfBand() },
         "rpc_soak": { try await $0.soak(onOneChannel: true) },
         "channel_soak": { try await $0.soak(onOneChannel: false) },
+        "long_lived_channel": { try await $0.longLivedChannel() },
         "concurrent_large_unary": { try await $0.concurrentLargeUnary() },
         // grpc/grpc `doc/negative-http2-interop-test-descriptions.md`: the server misbehaves.
         "goaway": { try await $0.goAway() },

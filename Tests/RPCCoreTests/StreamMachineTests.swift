@@ -95,11 +95,27 @@ struct ClientStreamMachineTests {
         }
     }
 
-    @Test("a call that is lost with its connection says what the server said when it ended it", arguments: [nil, 8] as [UInt32?])
-    func farewell(resetCode: UInt32?) {
+    @Test("a call that is lost with its connection says why the connection ends", arguments: [nil, 8] as [UInt32?])
+    func cause(resetCode: UInt32?) {
         var machine = ClientStreamMachine(kind: .unary, codecs: MessageCodecs())
-        let error = machine.closed(resetCode: resetCode, farewell: "too_many_pings")?.error
+        let error = machine.closed(resetCode: resetCode, cause: "the server ends the connection: \"too_many_pings\"")?.error
         #expect(error?.message.hasSuffix("; the server ends the connection: \"too_many_pings\"") == true)
+    }
+
+    @Test("a status of OK within a message is none, whatever came before", arguments: [0, 1])
+    func withinMessage(messages: Int) throws {
+        var machine = ClientStreamMachine(kind: .unary)
+        func head(_ fields: [(String, String)]) -> ResponseHead {
+            var head = ResponseHead()
+            for (name, value) in fields { head.add(name: Array(name.utf8).span, value: Array(value.utf8).span) }
+            return head
+        }
+        _ = machine.receive(head([(":status", "200"), ("content-type", "application/grpc")]), endStream: false)
+        for _ in 0..<messages { _ = machine.messageReceived() }
+        guard case .end(let end) = machine.receive(head([("grpc-status", "0")]), endStream: true, isWithinMessage: true) else {
+            throw RPCError(code: .unknown, message: "no end")
+        }
+        #expect(end.error?.code == .internal)
     }
 
     @Test(

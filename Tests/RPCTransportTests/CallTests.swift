@@ -242,12 +242,13 @@ struct CallTests {
 
     @Test("an interceptor can refuse a call, and hears how calls end")
     func interceptor() async throws {
+        final class Somebody: Sendable {}
         final class Recorder: ServerInterceptor {
             let codes = Mutex<[RPCError.Code]>([])
             let ended = Counter()
             func admit(_ context: ServerContext) throws(RPCError) {
                 if context.requestMetadata["token"] != "good" { throw RPCError(code: .unauthenticated, message: "no token") }
-                context.principal = "somebody"
+                context.principal = Somebody()
             }
             func completed(_ context: ServerContext, _ outcome: CallOutcome) {
                 self.codes.withLock { $0.append(outcome.code) }

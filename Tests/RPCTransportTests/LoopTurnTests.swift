@@ -1,6 +1,7 @@
 import Compression
 import HTTP2Frames
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import RPCCore
 import TestSupport
@@ -35,6 +36,22 @@ struct LoopTurnTests {
                 try await group.waitForAll()
             }
         }
+    }
+
+    @Test("a turn of the loop that has lasted long already counts before it ends, when the one before it was long too")
+    func delayOfTheRunningTurn() {
+        let loop = EmbeddedEventLoop()
+        let delay = LoopDelay(loop: loop)
+        let now = ContinuousClock.now
+        #expect(delay.sample(at: now) == .zero)
+        #expect(delay.sample(at: now + .seconds(9)) == .zero, "one alone may be a pause")
+        loop.run()
+        _ = delay.sample(at: .now - .milliseconds(300))
+        loop.run()
+        let begin = ContinuousClock.now
+        #expect(delay.sample(at: begin) < .milliseconds(300))
+        #expect(delay.sample(at: begin + .milliseconds(150)) >= .milliseconds(150))
+        #expect(delay.sample(at: begin + .seconds(30)) >= .milliseconds(300))
     }
 
     @Test("long work rests as long as it took, short work not at all")

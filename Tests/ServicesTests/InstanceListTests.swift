@@ -19,6 +19,18 @@ struct InstanceListTests {
         try await self.list(fixture, change).instances.map(\.name)
     }
 
+    @Test("work whose caller has left by its turn is not begun")
+    func leftBehind() async throws {
+        let fixture = try await Fixture()
+        let call = Task { () -> RPCError? in
+            while !Task.isCancelled { await Task.yield() }
+            do { _ = try await self.list(fixture) } catch { return error as? RPCError }
+            return nil
+        }
+        call.cancel()
+        #expect(await call.value?.code == .cancelled)
+    }
+
     @Test("filters choose, alone and joined")
     func filters() async throws {
         let fixture = try await Fixture()

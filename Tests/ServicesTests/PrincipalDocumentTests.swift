@@ -3,6 +3,14 @@ import Testing
 
 @testable import Services
 
+extension Authenticator {
+    /// For the first call of a connection.
+    fileprivate func principal(authorization value: String?, proofs: [Proof] = [], at now: Int64) throws(AccessRefusal) -> Principal {
+        var verified: Verified?
+        return try self.principal(authorization: value, verified: &verified, proofs: proofs, at: now)
+    }
+}
+
 @Suite("The file of tokens")
 struct TokenFileTests {
     private static let digest = String(repeating: "ab", count: 32)

@@ -58,6 +58,9 @@ package struct ClientKeepalive: Sendable {
 extension ClientKeepalive.Configuration {
     /// What to do after a server said `too_many_pings` (gRFC A8).
     package mutating func slowDown() {
-        if let interval { self.interval = max(interval, self.intervalMin) * 2 }
+        if let interval { self.interval = min(max(interval, self.intervalMin) * 2, max(interval, Self.slowest)) }
     }
+
+    /// As servers do unasked: whoever complains of that will complain of anything.
+    private static let slowest: Duration = .seconds(2 * 60 * 60)
 }

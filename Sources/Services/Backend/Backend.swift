@@ -103,6 +103,27 @@ package struct Backend: Sendable {
         }
     }
 
+    /// Runs work that takes milliseconds on the threads that are there for it: not on a connection's event loop.
+    ///
+    /// Such work may queue, which no event loop sees. When its caller has left meanwhile, or would get the answer too late, it is not begun: or
+    /// else, with more of it than can be done, all of it would be answered too late.
+    nonisolated(nonsending) func onThreads<Result>(
+        for context: ServerContext, _ work: nonisolated(nonsending) () async throws -> Result
+    ) async throws -> Result {
+        let caller = try self.caller(of: context)
+        let queuedAt = ContinuousClock.now
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try Task.checkCancellation()
+            let now = ContinuousClock.now
+            do throws(AccessRefusal) {
+                try LoadShedding.check(caller, timeLeft: context.deadline.map { now.duration(to: $0) }, waited: queuedAt.duration(to: now))
+            } catch {
+                throw ErrorDetails(error).error
+            }
+            return try await work()
+        }
+    }
+
     private func status(of error: any Error, _ context: ServerContext, subject: String, _ type: String) -> RPCError {
         switch error {
         case let error as RPCError: error

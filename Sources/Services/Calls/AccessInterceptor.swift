@@ -21,8 +21,8 @@ package struct AccessInterceptor: ServerInterceptor {
             let principal = try self.principal(of: context)
             try MethodRoles.table.check(principal, for: MethodKey(context.method))
             try LoadShedding.check(
-                principal, timeLeft: context.deadline.map { ContinuousClock.now.duration(to: $0) }, queueDelay: context.queueDelay)
-            try self.limiter.admit(principal, at: self.start.duration(to: .now))
+                principal, timeLeft: context.deadline.map { context.beganAt.duration(to: $0) }, queueDelay: context.queueDelay)
+            try self.limiter.admit(principal, at: self.start.duration(to: context.beganAt))
             try self.concurrency.begin(principal)
             context.principal = principal
         } catch {
@@ -44,9 +44,12 @@ package struct AccessInterceptor: ServerInterceptor {
 
     private func principal(of context: ServerContext) throws(AccessRefusal) -> Principal {
         let authorization = context.requestMetadata["authorization"]
+        let last = context.memo?.value as? Authenticator.Verified
+        var verified = last
+        defer { if verified !== last { context.memo?.value = verified } }
         do throws(AccessRefusal) {
             return try self.authenticator.principal(
-                authorization: authorization, proofs: context.identity?.proofs ?? [], at: self.clock.now.seconds)
+                authorization: authorization, verified: &verified, proofs: context.identity?.proofs ?? [], at: self.clock.now.seconds)
         } catch {
             guard authorization == nil, error == .noCredentials, MethodRoles.withoutToken.contains(MethodKey(context.method)) else {
                 throw error

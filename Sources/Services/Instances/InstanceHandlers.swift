@@ -38,13 +38,13 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         try self.encodedInstances.reply(InstanceID(rawValue: request.id), of: self.backend.tenant(of: context), in: self.backend.view)
     }
 
-    /// Sorting and mapping thousands of instances takes milliseconds: not on a connection's event loop.
+    /// Sorting and mapping thousands of instances takes milliseconds.
     package func listInstances(
         _ request: NovitaiV1.ListInstancesRequest, context: ServerContext
     ) async throws -> NovitaiV1.ListInstancesResponse {
         try await self.backend.answer(context) {
             let tenant = try self.backend.tenant(of: context)
-            return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            return try await self.backend.onThreads(for: context) {
                 request.showDeleted
                     ? try await self.history(request, of: tenant) : try self.living(request, of: tenant)
             }

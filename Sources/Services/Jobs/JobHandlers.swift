@@ -40,7 +40,7 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
             }
             let page = try PageRequest(
                 size: request.pageSize, token: request.pageToken, query: ["ListJobs", tenant.rawValue, request.filter])
-            let (jobs, token) = try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            let (jobs, token) = try await self.backend.onThreads(for: context) {
                 try await HistoryScan(page: page, tenant: tenant).run(
                     cursor: { HistoryCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }, bytes: Self.bytes, where: predicate.matches
                 ) { query in try await self.backend.store.jobs(query) }

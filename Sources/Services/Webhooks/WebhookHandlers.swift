@@ -34,7 +34,7 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
             }
             let page = try PageRequest(
                 size: request.pageSize, token: request.pageToken, query: ["ListDeliveries", tenant.rawValue, request.filter])
-            let (deliveries, token) = try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            let (deliveries, token) = try await self.backend.onThreads(for: context) {
                 try await self.deliveries(page, of: tenant, where: predicate.matches)
             }
             var response = NovitaiV1.ListDeliveriesResponse()

@@ -56,4 +56,11 @@ struct ClientKeepaliveTests {
         configuration.slowDown()
         #expect(configuration.interval == after)
     }
+
+    @Test("a server that complains without end has PINGs no seldomer than every two hours", arguments: [7, 7200, 100_000])
+    func manyComplaints(_ seconds: Int) {
+        var configuration = ClientKeepalive.Configuration(interval: .seconds(seconds))
+        for _ in 0..<200 { configuration.slowDown() }
+        #expect(configuration.interval == .seconds(max(seconds, 7200)))
+    }
 }

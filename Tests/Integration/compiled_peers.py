@@ -1,6 +1,7 @@
-"""The peers of the interoperability tests that have to be compiled: grpc-go and grpc C++, with Debian's libraries, and grpc-swift from SwiftPM."""
+"""The peers of the interoperability tests that are compiled: grpc-go and grpc C++, with Debian's libraries, and grpc-swift from SwiftPM."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -31,6 +32,13 @@ class Peer:
             digest.update(subprocess.run(["dpkg-query", "--show", self.package], capture_output=True, check=True).stdout)
         self.folder = CACHE / f"{self.name}-{digest.hexdigest()[:16]}"
         self.program = self.folder / "peer"
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Several files of tests want the same peer, in processes of their own.
+        with (CACHE / f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.make()
+
+    def make(self):
         if not self.program.exists():
             for old in CACHE.glob(f"{self.name}-????????????????"):
                 shutil.rmtree(old)
@@ -45,17 +53,19 @@ class Peer:
         assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stderr[-4000:]}"
 
     @contextlib.contextmanager
-    def server(self):
-        process = subprocess.Popen([self.program, "server"], stdout=subprocess.PIPE, text=True, env=interop_peers.ENVIRONMENT)
+    def server(self, identity=None):
+        files = [identity.certificate, identity.key] if identity else []
+        process = subprocess.Popen([self.program, "server", *files], stdout=subprocess.PIPE, text=True, env=interop_peers.ENVIRONMENT)
         try:
             yield int(process.stdout.readline())
         finally:
             process.kill()
             process.wait()
 
-    def client(self, port, cases):
-        """The verdict of each case."""
-        return interop_peers.verdicts([self.program, "client", str(port), ",".join(cases)], cases)
+    def client(self, port, cases, identity=None):
+        """The verdict of each case, over TLS with a server of this identity."""
+        authority = [identity.authority] if identity else []
+        return interop_peers.verdicts([self.program, "client", str(port), ",".join(cases), *authority], cases)
 
 
 class GoPeer(Peer):
@@ -82,7 +92,8 @@ class CppPeer(Peer):
                   f"--plugin=protoc-gen-grpc={shutil.which('grpc_cpp_plugin')}", *PROTO_FILES])
         messages = [self.folder / file.replace(".proto", ".pb.cc") for file in PROTO_FILES]
         libraries = ["-lgrpc++", "-lgrpc", "-lgpr", "-lprotobuf", "-labsl_synchronization"]
-        self.run(["g++", "-std=c++17", "-O0", f"-I{self.folder}", SOURCES / self.name / "all.cpp", *messages, "-o", self.program, *libraries])
+        sources = [SOURCES / self.name / "all.cpp", *messages]
+        self.run(["g++", "-std=c++17", "-O0", f"-I{self.folder}", *sources, "-o", self.program, *libraries])
 
 
 class SwiftPeer(Peer):

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import typing
 from concurrent import futures
 
 import grpc
@@ -22,13 +24,59 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = pathlib.Path(os.environ.get("NOVITAI_BIN_DIR", ROOT / ".build" / "debug"))
 # A program of a proxied environment would not find a server on loopback.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-# A case that takes longer has failed.
-CASE_SECONDS = 60
+# A case that takes longer has failed, and a client that takes longer for all of its cases, which other tests run beside.
+CASE_SECONDS, CLIENT_SECONDS = 60, 150
+# Of our client, which is a debug build: a call takes it a hundredth of a second.
+CONCURRENT_CALLS = 100
+
+
+class Identity(typing.NamedTuple):
+    """What a server shows over TLS, and whom its clients trust: files in PEM."""
+
+    certificate: str
+    key: str
+    authority: str
+    # What the certificate says that the server is called; none where it names the address.
+    name: str | None = None
+
+    @property
+    def server_options(self):
+        return ["--certificate", self.certificate, "--key", self.key]
+
+    @property
+    def client_options(self):
+        override = [f"--server_host_override={self.name}"] if self.name else []
+        return ["--use_tls=true", f"--ca_file={self.authority}", *override]
+
+    def server_credentials(self):
+        return grpc.ssl_server_credentials([(pathlib.Path(self.key).read_bytes(), pathlib.Path(self.certificate).read_bytes())])
+
+
+def open_channel(port, identity=None):
+    """A channel of grpcio, over TLS to a server of this identity."""
+    # Channels of one process share their connections otherwise.
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    if not identity:
+        return grpc.insecure_channel(f"127.0.0.1:{port}", options)
+    if identity.name:
+        options.append(("grpc.ssl_target_name_override", identity.name))
+    credentials = grpc.ssl_channel_credentials(pathlib.Path(identity.authority).read_bytes())
+    return grpc.secure_channel(f"127.0.0.1:{port}", credentials, options)
 
 
 def ruby_folder():
     found = subprocess.run(["dpkg", "-L", "ruby-grpc"], capture_output=True, text=True, check=True).stdout.split("\n")
     return pathlib.Path(next(line for line in found if line.endswith("/pb/test/client.rb"))).parent
+
+
+def ruby_identity(folder):
+    """The one whose authority is the only one that Ruby's client can be told to trust, and that Ruby's server shows."""
+    data = ruby_folder().parents[1] / "spec" / "testdata"
+    # Debian installs the key readable by everybody, which no server of ours takes.
+    key = folder / "server1.key"
+    shutil.copy(data / "server1.key", key)
+    key.chmod(0o600)
+    return Identity(str(data / "server1.pem"), str(key), str(data / "ca.pem"), "foo.test.google.fr")
 
 
 def free_port():
@@ -38,9 +86,9 @@ def free_port():
 
 
 @contextlib.contextmanager
-def our_server():
+def our_server(*options):
     """Runs InteropServer and yields its port. It must drain and end in the regular way."""
-    process = subprocess.Popen([str(BINARIES / "InteropServer")], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    process = subprocess.Popen([str(BINARIES / "InteropServer"), *options], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
         yield int(process.stdout.readline().rsplit(":", 1)[1])
     finally:
@@ -48,14 +96,15 @@ def our_server():
         process.wait(20)
 
 
-def our_client(port, *cases):
+def our_client(port, *cases, identity=None, concurrent_calls=CONCURRENT_CALLS):
     """Runs InteropClient; the verdict of each case."""
-    return verdicts([str(BINARIES / "InteropClient"), f"--server_port={port}", "--test_case=" + ",".join(cases)], cases)
+    options = [f"--server_port={port}", "--test_case=" + ",".join(cases), f"--concurrent_calls={concurrent_calls}"]
+    return verdicts([str(BINARIES / "InteropClient"), *options, *(identity.client_options if identity else [])], cases)
 
 
 def verdicts(command, cases):
     """Runs a client that prints `OK: CASE` or `FAILED: CASE: why` for each case."""
-    process = subprocess.run(command, capture_output=True, text=True, timeout=CASE_SECONDS, env=ENVIRONMENT)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=CLIENT_SECONDS, env=ENVIRONMENT)
     found = {name: "no verdict: " + process.stderr[-500:] for name in cases}
     for line in process.stdout.splitlines():
         word, _, rest = line.partition(": ")
@@ -64,22 +113,24 @@ def verdicts(command, cases):
     return found
 
 
-def ruby_client(port, case):
+def ruby_client(port, case, identity=None):
+    security = ["--use_tls=true", "--use_test_ca=true", f"--server_host_override={identity.name}"] if identity else ["--use_tls=false"]
     return subprocess.run(
-        ["ruby", str(ruby_folder() / "client.rb"), "--server_host=127.0.0.1", f"--server_port={port}", "--use_tls=false", f"--test_case={case}"],
+        ["ruby", str(ruby_folder() / "client.rb"), "--server_host=127.0.0.1", f"--server_port={port}", f"--test_case={case}", *security],
         capture_output=True, text=True, timeout=CASE_SECONDS, env=ENVIRONMENT)
 
 
 @contextlib.contextmanager
-def ruby_server():
+def ruby_server(identity=None):
     """Debian's interoperability server, on loopback only: as it is it listens everywhere."""
     port = free_port()
     load = 'f = ARGV.shift; eval(File.read(f).sub("0.0.0.0", "127.0.0.1"), TOPLEVEL_BINDING, f)'
+    security = ["--use_tls", "true"] if identity else []
     process = subprocess.Popen(
-        ["ruby", "-e", load, str(ruby_folder() / "server.rb"), "--port", str(port)], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        ["ruby", "-e", load, str(ruby_folder() / "server.rb"), "--port", str(port), *security], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     try:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with open_channel(port, identity) as channel:
             grpc.channel_ready_future(channel).result(30)
         yield port
     finally:
@@ -97,17 +148,27 @@ class Messages:
             ["protoc", f"-Iinterop={protos / 'grpc' / 'testing'}", f"--python_out={folder}", f"--grpc_python_out={folder}",
              "interop/test.proto"])
         assert status == 0, "protoc could not compile the test protos"
-        status = protoc.main(["protoc", f"-I{protos}", f"--python_out={folder}", "xds/data/orca/v3/orca_load_report.proto"])
+        status = protoc.main(
+            ["protoc", f"-I{protos}", f"--python_out={folder}", f"--grpc_python_out={folder}", "xds/data/orca/v3/orca_load_report.proto",
+             "xds/service/orca/v3/orca.proto"])
         assert status == 0, "protoc could not compile the load reports"
         sys.path.insert(0, str(folder))
         from interop import test_pb2, test_pb2_grpc
         from xds.data.orca.v3 import orca_load_report_pb2
+        from xds.service.orca.v3 import orca_pb2, orca_pb2_grpc
 
         self.types, self.services, self.load = test_pb2, test_pb2_grpc, orca_load_report_pb2
+        self.load_types, self.load_services = orca_pb2, orca_pb2_grpc
+
+    def load_report(self, report):
+        """What a server makes of a `TestOrcaReport`."""
+        return self.load.OrcaLoadReport(
+            cpu_utilization=report.cpu_utilization, mem_utilization=report.memory_utilization, request_cost=report.request_cost,
+            utilization=report.utilization)
 
 
 @contextlib.contextmanager
-def grpcio_server(messages):
+def grpcio_server(messages, identity=None):
     """A server of C-core 1.85, written for the cases of the tests."""
     types = messages.types
 
@@ -132,10 +193,7 @@ def grpcio_server(messages):
             if request.response_compressed.value:
                 context.set_compression(grpc.Compression.Gzip)
             if request.HasField("orca_per_query_report"):
-                report = request.orca_per_query_report
-                load = messages.load.OrcaLoadReport(
-                    cpu_utilization=report.cpu_utilization, mem_utilization=report.memory_utilization, request_cost=report.request_cost,
-                    utilization=report.utilization)
+                load = messages.load_report(request.orca_per_query_report)
                 context.set_trailing_metadata((("endpoint-load-metrics-bin", load.SerializeToString()),))
             return types.SimpleResponse(payload=types.Payload(body=bytes(request.response_size)), server_id="one")
 
@@ -160,7 +218,8 @@ def grpcio_server(messages):
 
     server = grpc.server(futures.ThreadPoolExecutor(16))
     messages.services.add_TestServiceServicer_to_server(Service(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    address = "127.0.0.1:0"
+    port = server.add_secure_port(address, identity.server_credentials()) if identity else server.add_insecure_port(address)
     server.start()
     try:
         yield port

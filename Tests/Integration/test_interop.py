@@ -15,6 +15,7 @@ import h2.connection
 import h2.events
 import interop_peers as peers
 import pytest
+from interop_grpcio import GrpcioClient
 
 RUBY_CASES = [
     "empty_unary", "large_unary", "client_compressed_unary", "client_streaming", "client_compressed_streaming", "server_streaming",
@@ -25,25 +26,37 @@ RUBY_CASES = [
 RUBY_SERVER_CASES = [
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "unimplemented_method", "unimplemented_service", "status_code_and_message",
-    "custom_metadata", "rpc_soak", "channel_soak",
+    "custom_metadata", "rpc_soak", "channel_soak", "long_lived_channel",
 ]
 # C-core's server does not tell its handlers whether a request came compressed.
 GRPCIO_SERVER_CASES = [
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream", "timeout_on_sleeping_server",
     "cancel_after_begin", "cancel_after_first_response", "unimplemented_method", "unimplemented_service", "status_code_and_message",
     "special_status_message", "custom_metadata", "server_compressed_unary", "server_compressed_streaming", "pick_first_unary",
-    "orca_per_rpc", "rpc_soak", "concurrent_large_unary",
+    "orca_per_rpc", "rpc_soak", "long_lived_channel", "concurrent_large_unary",
 ]
 ALL_CASES = sorted({*GRPCIO_SERVER_CASES, "client_compressed_unary", "client_compressed_streaming", "orca_oob", "channel_soak"})
 # grpc-go 1.33 neither says which codings it takes nor lets a handler choose one.
 GO_CASES = [case for case in ALL_CASES if not case.startswith("server_compressed")]
 # C-core keeps the trailer with the load to itself.
-CPP_CLIENT_CASES = [case for case in ALL_CASES if case != "orca_per_rpc"]
+CPP_CLIENT_CASES = GRPCIO_CLIENT_CASES = [case for case in ALL_CASES if case != "orca_per_rpc"]
 
 
 @pytest.fixture(scope="module")
-def port():
-    with peers.our_server() as port:
+def security():
+    """Who servers are over TLS; none without. test_interop_tls.py has its own."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def ruby_security():
+    """The same for Ruby, which knows one authority alone."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def port(security):
+    with peers.our_server(*(security.server_options if security else [])) as port:
         yield port
 
 
@@ -64,10 +77,11 @@ def compiled():
 
 
 @pytest.fixture(scope="module")
-def ruby_verdicts(port):
+def ruby_verdicts(ruby_security):
     """All at once: most of a case is Ruby's start."""
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        return dict(zip(RUBY_CASES, pool.map(lambda case: peers.ruby_client(port, case), RUBY_CASES)))
+    options = ruby_security.server_options if ruby_security else []
+    with peers.our_server(*options) as port, concurrent.futures.ThreadPoolExecutor(3) as pool:
+        return dict(zip(RUBY_CASES, pool.map(lambda case: peers.ruby_client(port, case, ruby_security), RUBY_CASES)))
 
 
 @pytest.mark.parametrize("case", RUBY_CASES)
@@ -78,13 +92,19 @@ def test_ruby_client_passes(ruby_verdicts, case):
 
 @pytest.mark.timeout(600)  # Compiling takes half a minute, on a busy machine several.
 @pytest.mark.parametrize("name, cases", [("go", GO_CASES), ("cpp", CPP_CLIENT_CASES)])
-def test_compiled_client_passes(compiled, port, name, cases):
-    assert compiled[name].client(port, cases) == dict.fromkeys(cases, "ok")
+def test_compiled_client_passes(compiled, port, security, name, cases):
+    assert compiled[name].client(port, cases, security) == dict.fromkeys(cases, "ok")
+
+
+@pytest.mark.parametrize("case", GRPCIO_CLIENT_CASES)
+def test_grpcio_client_passes(messages, port, security, case):
+    with GrpcioClient(messages, port, security) as client:
+        getattr(client, case)()
 
 
 @pytest.fixture(scope="module")
 def grpcio(port, messages):
-    with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)]) as channel:
+    with peers.open_channel(port) as channel:
         yield messages.services.TestServiceStub(channel)
 
 
@@ -94,29 +114,6 @@ def test_grpcio_large_unary_in_every_coding(grpcio, messages, coding):
         response_size=314159, payload=messages.types.Payload(body=bytes(271828)), response_compressed=messages.types.BoolValue(value=True),
         expect_compressed=messages.types.BoolValue(value=coding != grpc.Compression.NoCompression))
     assert grpcio.UnaryCall(request, compression=coding, timeout=10).payload.body == bytes(314159)
-
-
-def test_grpcio_compressed_streams(grpcio, messages):
-    def requests():
-        for size in (27182, 45904):
-            yield messages.types.StreamingInputCallRequest(
-                payload=messages.types.Payload(body=bytes(size)), expect_compressed=messages.types.BoolValue(value=True))
-
-    assert grpcio.StreamingInputCall(requests(), compression=grpc.Compression.Gzip, timeout=10).aggregated_payload_size == 73086
-    with pytest.raises(grpc.RpcError) as error:
-        grpcio.StreamingInputCall(requests(), timeout=10)
-    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    wanted = [(31415, True), (92653, False)]
-    request = messages.types.StreamingOutputCallRequest(response_parameters=[
-        messages.types.ResponseParameters(size=size, compressed=messages.types.BoolValue(value=compressed)) for size, compressed in wanted])
-    assert [len(r.payload.body) for r in grpcio.StreamingOutputCall(request, timeout=10)] == [31415, 92653]
-
-
-def test_grpcio_special_status_message(grpcio, messages):
-    text = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
-    with pytest.raises(grpc.RpcError) as error:
-        grpcio.UnaryCall(messages.types.SimpleRequest(response_status=messages.types.EchoStatus(code=2, message=text)), timeout=10)
-    assert (error.value.code(), error.value.details()) == (grpc.StatusCode.UNKNOWN, text)
 
 
 def test_grpcio_unknown_response_type_is_invalid(grpcio, messages):
@@ -191,25 +188,28 @@ def test_load_report_on_the_wire(port, messages):
 # ---- our client, their servers
 
 
-def test_our_client_passes_with_our_server(port):
-    verdicts = peers.our_client(port, *ALL_CASES)
-    assert verdicts == dict.fromkeys(ALL_CASES, "ok")
+def test_our_client_passes_with_our_server(port, security):
+    # All thousand large calls at once, of which a debug build makes other servers wait for a tenth.
+    calls = peers.CONCURRENT_CALLS if security else 1000
+    assert peers.our_client(port, *ALL_CASES, identity=security, concurrent_calls=calls) == dict.fromkeys(ALL_CASES, "ok")
 
 
-def test_our_client_passes_with_the_ruby_server():
-    with peers.ruby_server() as port:
-        assert peers.our_client(port, *RUBY_SERVER_CASES) == dict.fromkeys(RUBY_SERVER_CASES, "ok")
+def test_our_client_passes_with_the_ruby_server(ruby_security):
+    with peers.ruby_server(ruby_security) as port:
+        verdicts = peers.our_client(port, *RUBY_SERVER_CASES, identity=ruby_security)
+    assert verdicts == dict.fromkeys(RUBY_SERVER_CASES, "ok")
 
 
-def test_our_client_passes_with_a_grpcio_server(messages):
-    with peers.grpcio_server(messages) as port:
-        assert peers.our_client(port, *GRPCIO_SERVER_CASES) == dict.fromkeys(GRPCIO_SERVER_CASES, "ok")
+def test_our_client_passes_with_a_grpcio_server(messages, security):
+    with peers.grpcio_server(messages, security) as port:
+        verdicts = peers.our_client(port, *GRPCIO_SERVER_CASES, identity=security)
+    assert verdicts == dict.fromkeys(GRPCIO_SERVER_CASES, "ok")
 
 
 @pytest.mark.parametrize("name, cases", [("go", GO_CASES), ("cpp", ALL_CASES)])
-def test_our_client_passes_with_a_compiled_server(compiled, name, cases):
-    with compiled[name].server() as port:
-        assert peers.our_client(port, *cases) == dict.fromkeys(cases, "ok")
+def test_our_client_passes_with_a_compiled_server(compiled, security, name, cases):
+    with compiled[name].server(security) as port:
+        assert peers.our_client(port, *cases, identity=security) == dict.fromkeys(cases, "ok")
 
 
 @pytest.mark.parametrize("case", ["goaway", "rst_after_header", "rst_during_data", "rst_after_data", "ping", "max_streams"])

@@ -20,6 +20,8 @@ constexpr int kResponseSize = 314159;
 constexpr std::chrono::seconds kCaseTimeout{20};
 constexpr int kSoakCalls = 20;
 constexpr int kParallel = 100;
+constexpr int kPauses = 2;
+constexpr std::chrono::milliseconds kPause{1500};
 
 using Duplex = grpc::ClientReaderWriter<StreamingOutputCallRequest, StreamingOutputCallResponse>;
 
@@ -65,11 +67,11 @@ StreamingInputCallRequest Input(int size) {
 // The calls of grpc/grpc doc/interop-test-descriptions.md that need no cloud.
 class Client {
  public:
-  explicit Client(const std::string& address) : address_(address) {
+  explicit Client(const Target& target) : target_(target) {
     grpc::ChannelArguments arguments;
     // Channels of one process share connections otherwise.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    channel_ = grpc::CreateCustomChannel(target.address, target.credentials, arguments);
     stub_ = TestService::NewStub(channel_);
   }
 
@@ -286,7 +288,15 @@ class Client {
   }
 
   void ChannelSoak() {
-    for (int i = 0; i < kSoakCalls; i++) Client(address_).LargeUnary();
+    for (int i = 0; i < kSoakCalls; i++) Client(target_).LargeUnary();
+  }
+
+  void LongLivedChannel() {
+    for (int i = 0; i < kPauses; i++) {
+      LargeUnary();
+      std::this_thread::sleep_for(kPause);
+    }
+    LargeUnary();
   }
 
   void ConcurrentLargeUnary() {
@@ -372,7 +382,7 @@ class Client {
                  StatusCode::UNIMPLEMENTED);
   }
 
-  const std::string address_;
+  const Target target_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<TestService::Stub> stub_;
 };
@@ -400,16 +410,17 @@ const std::map<std::string, std::function<void(Client&)>> kCases = {
     {"orca_oob", &Client::OrcaOutOfBand},
     {"rpc_soak", &Client::RpcSoak},
     {"channel_soak", &Client::ChannelSoak},
+    {"long_lived_channel", &Client::LongLivedChannel},
     {"concurrent_large_unary", &Client::ConcurrentLargeUnary},
 };
 
 }  // namespace
 
-std::string RunCase(const std::string& address, const std::string& name) {
+std::string RunCase(const Target& target, const std::string& name) {
   const auto found = kCases.find(name);
   if (found == kCases.end()) return "unknown case";
   try {
-    Client client(address);
+    Client client(target);
     found->second(client);
     return "";
   } catch (const std::exception& error) {

@@ -127,12 +127,12 @@ class Service final : public TestService::Service {
 
 }  // namespace
 
-void Serve() {
+void Serve(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
   Loads loads;
   Service service(&loads);
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
   builder.RegisterService(&service);
   builder.RegisterService(&loads);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
 #include <string>
 
 #include "grpc/testing/test.grpc.pb.h"
@@ -50,10 +51,16 @@ inline xds::data::orca::v3::OrcaLoadReport LoadReport(const TestOrcaReport& repo
   return load;
 }
 
+// Where a server is, and how to speak to it.
+struct Target {
+  std::string address;
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+};
+
 // Runs until it is killed.
-void Serve();
+void Serve(const std::shared_ptr<grpc::ServerCredentials>& credentials);
 
 // Returns why the case failed; nothing when it passed.
-std::string RunCase(const std::string& address, const std::string& name);
+std::string RunCase(const Target& target, const std::string& name);
 
 }  // namespace peer

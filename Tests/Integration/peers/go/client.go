@@ -18,7 +18,7 @@ import (
 // client makes the calls of grpc/grpc doc/interop-test-descriptions.md that need no cloud.
 type client struct {
 	pb.TestServiceClient
-	address    string
+	server     target
 	connection *grpc.ClientConn
 }
 
@@ -28,6 +28,8 @@ const (
 	caseTimeout  = 20 * time.Second
 	soakCalls    = 20
 	parallel     = 100
+	pauses       = 2
+	pause        = 1500 * time.Millisecond
 )
 
 var cases = map[string]func(*client) error{
@@ -52,6 +54,7 @@ var cases = map[string]func(*client) error{
 	"orca_oob":                    (*client).orcaOutOfBand,
 	"rpc_soak":                    (*client).rpcSoak,
 	"channel_soak":                (*client).channelSoak,
+	"long_lived_channel":          (*client).longLivedChannel,
 	"concurrent_large_unary":      (*client).concurrentLargeUnary,
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/golang/protobuf/proto"
 	"google.golang.org/grpc"
@@ -85,7 +86,7 @@ func (c *client) rpcSoak() error {
 
 func (c *client) channelSoak() error {
 	for i := 0; i < soakCalls; i++ {
-		connection, err := dial(c.address)
+		connection, err := c.server.dial()
 		if err != nil {
 			return err
 		}
@@ -97,6 +98,16 @@ func (c *client) channelSoak() error {
 		}
 	}
 	return nil
+}
+
+func (c *client) longLivedChannel() error {
+	for i := 0; i < pauses; i++ {
+		if err := c.largeUnary(); err != nil {
+			return err
+		}
+		time.Sleep(pause)
+	}
+	return c.largeUnary()
 }
 
 func (c *client) concurrentLargeUnary() error {

@@ -5,13 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-from . import catalogue
+from .catalogue import KNOWN
 from .processes import exit_on_signals
 from .report import table
 from .scene import scene
 from .trial import SLOWER_MAX, attack_once
-
-KNOWN = {attack.name: attack for attack in catalogue.ATTACKS + catalogue.TLS_ATTACKS}
 
 
 def arguments():
@@ -25,12 +23,15 @@ def arguments():
     )
     parser.add_argument("--seconds", type=float, default=30, help="length of each attack (default 30; from 30 on also until the "
                         "server's timers are over)")  # fmt: skip
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(KNOWN), metavar="NAME,…", help="these attacks")
+    parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAME,…", help="these attacks")
+    parser.add_argument("--tls", action="store_true", help="those on a server with TLS, whose honest client has it too")
     parser.add_argument("--slower-max", type=float, default=SLOWER_MAX, help="how many times slower honest calls may become (default 10)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all figures there")
     options = parser.parse_args()
-    if unknown := set(options.only) - set(KNOWN):
-        parser.error(f"--only: there is no {', '.join(sorted(unknown))}")
+    names = [name for name, attack in KNOWN.items() if attack.over_tls or not options.tls]
+    options.only = options.only or names
+    if unknown := set(options.only) - set(names):
+        parser.error(f"--only: there is no {', '.join(sorted(unknown))}{' over TLS' if options.tls else ''}")
     return options
 
 
@@ -40,7 +41,7 @@ def run(options):
         for number, name in enumerate(options.only, 1):
             attack = KNOWN[name]
             print(f"{number}/{len(options.only)} {name}: {attack.what}", file=sys.stderr, flush=True)
-            outcome = attack_once(place, attack, options.seconds, tls=attack in catalogue.TLS_ATTACKS)
+            outcome = attack_once(place, attack, options.seconds)
             outcomes.append(outcome)
             problems = list(outcome.problems(options.slower_max))
             print("\n".join(f"    FAILED: {problem}" for problem in problems) or "    held", file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ import dataclasses
 import selectors
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from . import frames
 from .peer import Peer
@@ -16,7 +17,8 @@ FULL_SECONDS = 30
 BEGIN_SECONDS = 5
 # What an attacking connection may cost by the issue's rule, above the named limits.
 CONNECTION_BYTES = 20 * KIB
-CALM, PROTOCOL = "ENHANCE_YOUR_CALM", "PROTOCOL_ERROR"
+CALM, PROTOCOL, FLOW = "ENHANCE_YOUR_CALM", "PROTOCOL_ERROR", "FLOW_CONTROL_ERROR"
+FRAME_SIZE, STREAM_CLOSED = "FRAME_SIZE_ERROR", "STREAM_CLOSED"
 # Loopback has a whole network of addresses: a limit for each of them is not what ends these attacks.
 SOURCES = [f"127.0.{number // 250}.{number % 250 + 2}" for number in range(1000)]
 
@@ -35,6 +37,14 @@ class Target:
         return Peer(self.address, self.tls, source=SOURCES[number % len(SOURCES)], **options)
 
 
+class Expected(NamedTuple):
+    """What one connection has to bring, where that is more particular than what the attack may bring."""
+
+    ending: str
+    # The code of the resets of its streams.
+    reset: str | None = None
+
+
 @dataclasses.dataclass(frozen=True)
 class Attack:
     name: str
@@ -48,6 +58,9 @@ class Attack:
     limits: str
     # Why the attacker does not do more than it does.
     pace: str
+    # Whether the server has TLS, and whether the attacker goes through its handshake or attacks that.
+    over_tls: bool = dataclasses.field(default=False, kw_only=True)
+    shakes_hands: bool = dataclasses.field(default=True, kw_only=True)
 
     def lasts(self, seconds):
         """How long the attack takes when it is asked to take `seconds`."""
@@ -57,13 +70,15 @@ class Attack:
         return {"peak_open": 0, "connections": 0, "bytes": 0, "endings": collections.Counter(), "answers": collections.Counter()}
 
     @staticmethod
-    def add(result, peer, expected):
+    def add(result, peer, endings, reset=None):
         result["bytes"] += peer.sent_bytes
         result["endings"][peer.ending] += 1
         result["answers"].update({f"status {code}": count for code, count in peer.statuses.items()})
         result["answers"].update({f"reset {code}": count for code, count in peer.resets.items()})
-        if peer.ending not in expected:
-            result.setdefault("unexpected", f"{peer.ending} (not {' or '.join(sorted(expected))}), {peer.goaway}, {peer.closed_by}")
+        if peer.ending not in endings:
+            result.setdefault("unexpected", f"ended by {peer.ending} (not {' or '.join(sorted(endings))}), {peer.goaway}, {peer.closed_by}")
+        if reset and not peer.resets[reset]:
+            result.setdefault("unexpected", f"had no stream reset by {reset}, but {dict(peer.resets)}, and {dict(peer.statuses)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +97,9 @@ class Assault(Attack):
                 time.sleep(min(due - now, seconds - now))
                 continue
             peer = target.connect(result["connections"])
-            # What the pattern of this very connection must bring, if it is more particular than the attack's.
             expected = self.strike(peer, target, result["connections"])
             result["connections"] += 1
-            self.add(result, peer, {expected} if isinstance(expected, str) else self.endings)
+            self.add(result, peer, {expected.ending} if expected else self.endings, expected and expected.reset)
             peer.close()
         result["peak_open"] = 1
         return result

@@ -1,6 +1,6 @@
 """The attacking process.
 
-    python -m attacks.attacker NAME ADDRESS PORT PAUSE SECONDS TOKEN INSTANCE
+    python -m attacks.attacker NAME ADDRESS PORT PAUSE SECONDS TOKEN INSTANCE [CERTIFICATE]
 
 Carries out one attack after a pause and prints what became of its connections, as one JSON object.
 """
@@ -10,18 +10,19 @@ import resource
 import sys
 import time
 
-from . import catalogue
 from .attack import Target
-from .processes import FILES, end_with_parent
+from .catalogue import KNOWN
+from .processes import FILES, end_with_parent, trusting
 
 
-def main(name, host, port, pause, seconds, token, instance):
+def main(name, host, port, pause, seconds, token, instance, certificate=None):
     end_with_parent()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, hard), hard))
-    attack = next(attack for attack in catalogue.ATTACKS + catalogue.TLS_ATTACKS if attack.name == name)
+    attack = KNOWN[name]
+    target = Target((host, int(port)), token, instance, trusting(certificate if attack.shakes_hands else None))
     time.sleep(float(pause))
-    print(json.dumps({"seconds": float(seconds), **attack.run(Target((host, int(port)), token, instance), float(seconds))}))
+    print(json.dumps({"seconds": float(seconds), **attack.run(target, float(seconds))}))
 
 
 if __name__ == "__main__":

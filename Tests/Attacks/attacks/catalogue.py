@@ -1,14 +1,16 @@
 """The attacks: each with what the server has to do about it, from the rules of HTTP/2 and gRPC and the limits that it publishes."""
 
+import dataclasses
 import gzip
 import zlib
 
 from . import frames
-from .attack import CALM, KIB, MIB, PROTOCOL, Assault, Siege
+from .attack import CALM, FLOW, FRAME_SIZE, KIB, MIB, PROTOCOL, STREAM_CLOSED, Assault, Expected, Siege
 
 SERVICE = "/novitai.v1.InstanceService/"
 GET, LIST, WATCH, CREATE = (SERVICE + name for name in ("GetInstance", "ListInstances", "WatchInstances", "CreateInstance"))
 REFLECT = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+WATCH_HEALTH = "/grpc.health.v1.Health/Watch"
 
 # Of a server that ends the connection because of what has been sent.
 REACTION_SECONDS = 5
@@ -50,21 +52,64 @@ def rapid_reset(peer, target, number):
     peer.wait_for_end(REACTION_SECONDS)
 
 
+def on_each(frames_of):
+    """For all streams of a piece what it gives for one."""
+    return lambda streams, target: b"".join(frames_of(stream, target) for stream in streams)
+
+
+def watched(stream, target):
+    """A call that has all of its request and an answer that does not end: half-closed (remote) to the server. It begins with little."""
+    return frames.headers(stream, target.block(WATCH_HEALTH)) + frames.data(stream, frames.message(b""), end=True)
+
+
+def trailers(stream, end=False):
+    return frames.headers(stream, frames.block(("trailer", "early")), end=end)
+
+
+def false_content_length(stream, target):
+    return frames.headers(stream, target.block(GET, ("content-length", "3"))) + frames.data(stream, frames.message(b""))
+
+
+def too_much_data(stream, target):
+    """Half as much again as the window of a stream, at once."""
+    begun = frames.headers(stream, target.block(GET)) + frames.data(stream, frames.message(bytes(frames.FRAME_MAX - 5), length=MESSAGE_MAX))
+    return begun + frames.data(stream, bytes(frames.FRAME_MAX)) * 5
+
+
+def overflowing_settings(streams, target):
+    """One frame that lets the windows of all streams overflow, each of which has one byte more than it had at first."""
+    begun = on_each(lambda s, target: watched(s, target) + frames.window_update(s, 1))(streams, target)
+    return begun + frames.settings((frames.INITIAL_WINDOW_SIZE, frames.WINDOW_MAX))
+
+
+# What makes the server reset streams until that is too much, or end the connection at once. README.md tells what RFC 9113 asks for: where
+# that is a reset of the stream, an error of the connection is right too (5.4.1), for who sends such a frame once sends it again.
 PROVOCATIONS = (
-    lambda s, target: frames.headers(s, target.block(WATCH)) + frames.window_update(s, frames.WINDOW_MAX),
-    lambda s, target: frames.headers(s, target.block(GET, ("content-length", "3"))) + frames.data(s, frames.message(b"")),
-    lambda s, target: frames.headers(s, target.block(REFLECT)) + frames.headers(s, frames.block(("trailer", "early"))),
-    lambda s, target: frames.headers(s, target.block(GET, ("Upper", "case"))),
+    (Expected(CALM, FLOW), on_each(lambda s, target: watched(s, target) + frames.window_update(s, frames.WINDOW_MAX))),
+    (Expected(CALM, FLOW), overflowing_settings),
+    (Expected(CALM, FLOW), on_each(too_much_data)),
+    (Expected(CALM, PROTOCOL), on_each(false_content_length)),
+    (Expected(CALM, PROTOCOL), on_each(lambda s, target: frames.headers(s, target.block(REFLECT)) + trailers(s))),
+    (Expected(CALM, PROTOCOL), on_each(lambda s, target: frames.headers(s, target.block(GET, ("Upper", "case"))))),
+    (Expected(PROTOCOL), on_each(lambda s, target: watched(s, target) + frames.window_update(s, 0))),
+    (Expected(PROTOCOL), on_each(lambda s, target: watched(s, target) + frames.priority(s, depends_on=s))),
+    (Expected(PROTOCOL), on_each(lambda s, target: frames.headers(s, target.block(WATCH), depends_on=s))),
+    (Expected(FRAME_SIZE), on_each(lambda s, target: watched(s, target) + frames.frame(frames.PRIORITY, 0, s, bytes(4)))),
+    (Expected(FRAME_SIZE), on_each(lambda s, target: watched(s, target) + frames.frame(frames.RST_STREAM, 0, s, bytes(3)))),
+    (Expected(FRAME_SIZE), on_each(lambda s, target: watched(s, target) + frames.frame(frames.WINDOW_UPDATE, 0, s, bytes(3)))),
+    (Expected(STREAM_CLOSED), on_each(lambda s, target: watched(s, target) + frames.data(s, b"after the end"))),
+    (Expected(STREAM_CLOSED), on_each(lambda s, target: watched(s, target) + trailers(s, end=True))),
 )
 
 
 def made_you_reset(peer, target, number):
+    expected, provoke = PROVOCATIONS[number % len(PROVOCATIONS)]
     peer.greet()
-    provoke = PROVOCATIONS[number % len(PROVOCATIONS)]
     for _ in range(2000 // BATCH):
-        if not peer.send(b"".join(provoke(peer.next_stream(), target) for _ in range(BATCH))):
+        if not peer.send(provoke([peer.next_stream() for _ in range(BATCH)], target)):
             break
     peer.wait_for_end(REACTION_SECONDS)
+    return expected
 
 
 def continuation_flood(peer, target, number):
@@ -122,7 +167,7 @@ def streams_beyond_the_maximum(peer, target, number):
         if not peer.send(b"".join(frames.headers(peer.next_stream(), block) for _ in range(BATCH))):
             break
     peer.wait_for_end(REACTION_SECONDS)
-    return PROTOCOL if number % 2 else CALM
+    return Expected(PROTOCOL if number % 2 else CALM)
 
 
 def disorders(target):
@@ -136,11 +181,11 @@ def disorders(target):
         (PROTOCOL, frames.settings((2, 2))),
         (PROTOCOL, frames.headers(5, block, end=True) + frames.headers(3, block, end=True)),
         (PROTOCOL, frames.continuation(1, block, end_headers=True)),
-        ("FRAME_SIZE_ERROR", frames.frame(frames.DATA, 0, 1, b"x" * (frames.FRAME_MAX + 1))),
-        ("FRAME_SIZE_ERROR", frames.frame(frames.PING, 0, 0, b"short")),
-        ("FLOW_CONTROL_ERROR", frames.window_update(0, frames.WINDOW_MAX)),
-        ("FLOW_CONTROL_ERROR", frames.settings((frames.INITIAL_WINDOW_SIZE, 1 << 31))),
-        ("STREAM_CLOSED", ended + frames.data(1, b"after the end")),
+        (FRAME_SIZE, frames.frame(frames.DATA, 0, 1, b"x" * (frames.FRAME_MAX + 1))),
+        (FRAME_SIZE, frames.frame(frames.PING, 0, 0, b"short")),
+        (FLOW, frames.window_update(0, frames.WINDOW_MAX)),
+        (FLOW, frames.settings((frames.INITIAL_WINDOW_SIZE, 1 << 31))),
+        (STREAM_CLOSED, ended + frames.data(1, b"after the end")),
         ("COMPRESSION_ERROR", frames.headers(1, b"\xff\xff\xff\xff\x0f", end=True)),
     )
 
@@ -151,7 +196,7 @@ def frame_disorder(peer, target, number):
     peer.greet()
     peer.send(content)
     peer.wait_for_end(REACTION_SECONDS)
-    return code
+    return Expected(code)
 
 
 MALFORMED = (
@@ -233,6 +278,12 @@ def dribble_preface(peer, target):
         peer.try_send(whole[peer.sent_bytes :][:1])
 
 
+def dribble_record(peer, target):
+    """Behind the back of TLS: the head of a record that has 16 KiB of data of the application, and then its bytes."""
+    head = bytes.fromhex("1703034000")
+    peer.try_send((head[peer.sent_bytes :] or b"\0")[:1], beneath_tls=True)
+
+
 def unfinished_headers(peer, target, number):
     peer.greet()
     peer.send(frames.headers(1, target.block(GET), end_headers=False))
@@ -311,11 +362,14 @@ LISTS_PACE = "100 lists of 100 instances a second: more only measures what a lis
 # Streams whose resets are not counted yet: provoked ones at once, and one feeding of them more.
 STREAMS_AT_ONCE, STREAM_BUFFER = 200, 64 * KIB
 CALM_ONLY, OPEN_ONLY, CLOSED_ONLY = frozenset({CALM}), frozenset({"open"}), frozenset({"closed"})
+# Of a client that does not say what has to come first.
+NOT_GREETED = CLOSED_ONLY | {"NO_ERROR", PROTOCOL, CALM, "SETTINGS_TIMEOUT"}
 RECONNECTS = "connects 10 times a second"
 
 
-def assault(name, what, strike, endings=CALM_ONLY, answers=None, memory=ONE_CONNECTION, limits=ONE_LIMITS, pace=RECONNECTS, per_second=10):
-    return Assault(name, what, endings, answers, memory, limits, pace, strike, per_second)
+def assault(name, what, strike, endings=CALM_ONLY, answers=None, memory=ONE_CONNECTION, limits=ONE_LIMITS, pace=RECONNECTS,
+            per_second=10, **options):  # fmt: skip
+    return Assault(name, what, endings, answers, memory, limits, pace, strike, per_second, **options)
 
 
 def siege(name, what, begin, count, endings=OPEN_ONLY, answers=None, memory=2 * MIB, limits="glibc's slack", pace="", **options):
@@ -325,8 +379,8 @@ def siege(name, what, begin, count, endings=OPEN_ONLY, answers=None, memory=2 * 
 ATTACKS = (
     assault("rapid-reset", "calls that are cancelled at once", rapid_reset, memory=1000 * 4 * KIB + ONE_CONNECTION,
             limits="1000 streams a connection, 4 KiB each; " + ONE_LIMITS),
-    assault("made-you-reset", "frames that make the server reset the stream", made_you_reset,
-            memory=STREAMS_AT_ONCE * STREAM_BUFFER + ONE_CONNECTION, limits="what 200 watches have begun to send, 64 KiB each; " + ONE_LIMITS),
+    assault("made-you-reset", "frames that make the server reset streams", made_you_reset,
+            memory=STREAMS_AT_ONCE * STREAM_BUFFER + ONE_CONNECTION, limits="what 200 calls hold, 64 KiB each; " + ONE_LIMITS),
     assault("continuation-flood", "a header block without an end", continuation_flood, CLOSED_ONLY | CALM_ONLY),
     assault("hpack-bomb", "65 536 references to an entry of 3.9 KB, each a byte", hpack_bomb),
     assault("oversized-headers", "header lists of 70 KB, or of 300 fields", oversized_headers),
@@ -360,9 +414,9 @@ ATTACKS = (
             frozenset({"status 3", "status 8", "status 13"}), 6 * MESSAGE_MAX + ONE_CONNECTION, "one message of 4 MiB that grows by doubling, its frames, and its arena (WireLimits)",
             per_second=4, pace="4 calls of 2 to 4 MB a second: receiving them takes the core that the server needs"),
     siege("idle", "idle connections", settled, 2000),
-    siege("half-open", "connections that say nothing", silent, 500, CLOSED_ONLY | {"NO_ERROR", PROTOCOL, CALM, "SETTINGS_TIMEOUT"},
+    siege("half-open", "connections that say nothing", silent, 500, NOT_GREETED,
           within=HANDSHAKE_SECONDS + TIMER_SLACK),
-    siege("dribbled-preface", "the preface, a byte a second", silent, 500, CLOSED_ONLY | {"NO_ERROR", PROTOCOL, CALM, "SETTINGS_TIMEOUT"},
+    siege("dribbled-preface", "the preface, a byte a second", silent, 500, NOT_GREETED,
           drip=dribble_preface, within=HANDSHAKE_SECONDS + TIMER_SLACK),
     siege("slow-headers", "HEADERS whose block never ends", unfinished_headers, 500, CLOSED_ONLY | {PROTOCOL, CALM},
           within=HEADERS_SECONDS + TIMER_SLACK),
@@ -381,8 +435,26 @@ ATTACKS = (
           "100 watches a second: each begins with a list of 100 instances, which is honest work", drip=more_watches),
 )  # fmt: skip
 
-# Against a server with TLS.
+# The buffers of swift-nio-ssl and BoringSSL, of a connection that uses all of them.
+TLS_BYTES, TLS_LIMITS = 64 * KIB, "TLS 64 KiB a connection"
+
+
+def over_tls(name):
+    """The attack of that name on a server with TLS, from within TLS."""
+    attack = next(attack for attack in ATTACKS if attack.name == name)
+    memory = attack.memory + getattr(attack, "count", 1) * TLS_BYTES
+    return dataclasses.replace(attack, name=f"{name}-tls", over_tls=True, memory=memory, limits=f"{attack.limits}; {TLS_LIMITS}")
+
+
 TLS_ATTACKS = (
+    *map(over_tls, ("rapid-reset", "continuation-flood", "ping-flood", "dribbled-frames")),
+    *map(over_tls, ("dribbled-preface", "window-stall", "slow-reader")),
+    siege("dribbled-record-tls", "a TLS record, a byte a second", silent, 500, NOT_GREETED, memory=500 * TLS_BYTES, limits=TLS_LIMITS,
+          drip=dribble_record, within=HANDSHAKE_SECONDS + TIMER_SLACK, over_tls=True),
+    assault("handshake-flood-tls", "TLS handshakes, and then nothing or a greeting", churn, OPEN_ONLY, per_second=200, over_tls=True,
+            pace="200 handshakes a second: more only measures what a handshake costs"),
     siege("half-open-tls", "TLS handshakes that do not go on", half_a_hello, 500, CLOSED_ONLY, within=HANDSHAKE_SECONDS + TIMER_SLACK,
-          memory=500 * 24 * KIB, limits="a handshake in progress 24 KiB"),
+          memory=500 * 24 * KIB, limits="a handshake in progress 24 KiB", over_tls=True, shakes_hands=False),
 )  # fmt: skip
+
+KNOWN = {attack.name: attack for attack in ATTACKS + TLS_ATTACKS}

@@ -8,7 +8,6 @@ All machines are the server's own. The provider's clock runs as ours does once t
 import argparse
 import contextlib
 import json
-import os
 import random
 import re
 import statistics
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import grpc
 
-from .processes import exit_on_signals, resident_bytes
+from .processes import exit_on_signals, processor_seconds, resident_bytes
 from .scene import Clients, Server, Simulator, spec
 
 # What is asked; `--debug` leaves the first two out.
@@ -45,11 +44,6 @@ SEED = 7
 
 def say(text):
     print(text, flush=True)
-
-
-def processor_seconds(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Fleet:

@@ -8,7 +8,7 @@ FRAME_MAX = 16_384
 WINDOW_MAX = (1 << 31) - 1
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, ACK, END_HEADERS = 1, 1, 4
+END_STREAM, ACK, END_HEADERS, HAS_PRIORITY = 1, 1, 4, 0x20
 INITIAL_WINDOW_SIZE = 4
 
 ERROR_CODES = (
@@ -29,8 +29,11 @@ def data(stream, payload=b"", end=False):
     return frame(DATA, END_STREAM if end else 0, stream, payload)
 
 
-def headers(stream, block, end=False, end_headers=True):
-    return frame(HEADERS, (END_STREAM if end else 0) | (END_HEADERS if end_headers else 0), stream, block)
+def headers(stream, block, end=False, end_headers=True, depends_on=None):
+    flags = (END_STREAM if end else 0) | (END_HEADERS if end_headers else 0)
+    if depends_on is None:
+        return frame(HEADERS, flags, stream, block)
+    return frame(HEADERS, flags | HAS_PRIORITY, stream, _priority(depends_on) + block)
 
 
 def continuation(stream, block=b"", end_headers=False):
@@ -52,8 +55,12 @@ def ping(payload=b"\0" * 8):
     return frame(PING, 0, 0, payload)
 
 
+def _priority(depends_on):
+    return struct.pack(">IB", depends_on, 15)
+
+
 def priority(stream, depends_on=0):
-    return frame(PRIORITY, 0, stream, struct.pack(">IB", depends_on, 15))
+    return frame(PRIORITY, 0, stream, _priority(depends_on))
 
 
 def window_update(stream, increment):

@@ -1,6 +1,7 @@
 """One HTTP/2 connection to the server, without any rule of its own: it sends what it is told, and notes what it is told."""
 
 import collections
+import os
 import select
 import socket
 import ssl
@@ -80,10 +81,10 @@ class Peer:
             self._read()
         return not self.is_closed
 
-    def try_send(self, content):
+    def try_send(self, content, beneath_tls=False):
         """Sends what the socket takes at once and reads nothing; the number of bytes taken."""
         try:
-            count = self.socket.send(content)
+            count = os.write(self.socket.fileno(), content) if beneath_tls else self.socket.send(content)
             self.sent_bytes += count
             return count
         except (BlockingIOError, ssl.SSLWantWriteError):

@@ -15,7 +15,7 @@ from conftest import Clients, Server, Simulator, spec  # noqa: E402
 from . import frames  # noqa: E402
 from .catalogue import GET  # noqa: E402
 
-HONEST, ATTACKER = "honest-token", "attacker-token"
+HONEST, ATTACKER, MONITOR = "honest-token", "attacker-token", "monitor-token"
 # A list of them has about 60 KB.
 INSTANCES = 100
 
@@ -28,8 +28,8 @@ class Scene:
         self.simulator = self._entered(Simulator(folder, speed=simulator_speed))
         self.simulator.post("/_sim/stock", {"free": 1_000_000})
         principals = [
-            {"id": name, "tenant": "one", "role": "admin" if name == "honest" else "operator", "sha256": hashlib.sha256(token.encode()).hexdigest()}
-            for name, token in (("honest", HONEST), ("attacker", ATTACKER))
+            {"id": role, "tenant": "one", "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
+            for role, token in (("admin", HONEST), ("operator", ATTACKER), ("monitor", MONITOR))
         ]
         self.tokens = folder / "tokens.json"
         self.tokens.write_text(json.dumps({"tokens": principals}))
@@ -74,9 +74,9 @@ class Scene:
             # A create that is cut off is only made again once it is certain that it made nothing: ten minutes.
             program.stop()
 
-    def honest_arguments(self, program, rate, seconds, connections, tls=False):
+    def honest_arguments(self, program, rate, seconds, connections):
         body = frames.text_field(1, self.instance).hex()
-        return ["127.0.0.1", program.port, rate, seconds, connections, GET, body, HONEST, *([self.certificate] if tls else [])]
+        return ["127.0.0.1", program.port, rate, seconds, connections, GET, body, HONEST]
 
 
 @contextlib.contextmanager

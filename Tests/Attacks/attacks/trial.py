@@ -71,7 +71,7 @@ class Outcome:
         if self.peak_bytes - self.calm_bytes > allowed:
             yield f"{(self.peak_bytes - self.calm_bytes) >> 10} KiB of memory, {allowed >> 10} KiB allowed"
         if "unexpected" in self.attacker:
-            yield f"a connection ended by {self.attacker['unexpected']}"
+            yield f"a connection {self.attacker['unexpected']}"
         yield from self._wrong_answers()
 
     def _wrong_answers(self):
@@ -86,17 +86,18 @@ class Outcome:
             yield f"no call ended by {sorted(self.attack.answers)}"
 
 
-def attack_once(scene, attack, seconds, tls=False):
-    with scene.server(tls=tls) as server:
-        pid = server.process.pid
-        honest = lambda time: scene.honest_arguments(server, HONEST_RATE, time, HONEST_CONNECTIONS, tls)  # noqa: E731
+def attack_once(scene, attack, seconds):
+    with scene.server(tls=attack.over_tls) as server:
+        pid, certificate = server.process.pid, [scene.certificate] if attack.over_tls else []
+        honest = lambda time: [*scene.honest_arguments(server, HONEST_RATE, time, HONEST_CONNECTIONS), *certificate]  # noqa: E731
+        hostile = [attack.name, "127.0.0.1", server.port, LEAD_SECONDS, seconds, ATTACKER, scene.instance, *certificate]
         calm_seconds = max(CALM_SECONDS_MIN, seconds * CALM_SHARE)
         with running("honest", *honest(calm_seconds)) as child:
             calm = child.result(calm_seconds + PATIENCE_SECONDS)
         calm_bytes, memory, length = resident_bytes(pid), Memory(pid), attack.lasts(seconds)
         with (
             running("honest", *honest(LEAD_SECONDS + length + TRAIL_SECONDS)) as client,
-            running("attacker", attack.name, "127.0.0.1", server.port, LEAD_SECONDS, seconds, ATTACKER, scene.instance) as attacker,
+            running("attacker", *hostile) as attacker,
         ):
             done = attacker.result(length + PATIENCE_SECONDS)
             honest_result = client.result(length + PATIENCE_SECONDS)

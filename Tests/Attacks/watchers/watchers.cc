@@ -12,11 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -25,38 +21,19 @@
 #include <unordered_map>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+#include "../connection.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using attacks::Clock;
+using attacks::Poll;
 using namespace std::chrono_literals;
 
 constexpr std::string_view placeholder = "w-000000";
 constexpr auto patience = 5s;
-constexpr uint32_t windowMax = 0x7fffffff;
-constexpr size_t creditPiece = 1 << 20;
-enum Frame : uint8_t { data = 0, headers = 1, resetStream = 3, settings = 4, ping = 6, goAway = 7, windowUpdate = 8 };
-
-std::string big32(uint32_t value) {
-    const uint32_t bytes = htonl(value);
-    return std::string(reinterpret_cast<const char*>(&bytes), 4);
-}
-
-std::string frame(Frame type, uint8_t flags, uint32_t stream, std::string_view payload) {
-    std::string bytes = big32(static_cast<uint32_t>(payload.size())).substr(1);
-    bytes += static_cast<char>(type);
-    bytes += static_cast<char>(flags);
-    return bytes + big32(stream) + std::string(payload);
-}
 
 // A literal of HPACK without indexing and without Huffman codes. No text here has 127 bytes or more.
 std::string field(std::string_view name, std::string_view value) {
@@ -73,8 +50,7 @@ std::string request(uint32_t stream, std::string_view method, const std::string&
                               field(":path", "/novitai.v1.InstanceService/" + std::string(method)) +
                               field("content-type", "application/grpc") + field("te", "trailers") +
                               field("authorization", "Bearer " + token);
-    const std::string body = std::string(1, '\0') + big32(static_cast<uint32_t>(message.size())) + std::string(message);
-    return frame(headers, 4, stream, block) + frame(data, 1, stream, body);
+    return attacks::request(stream, block, message);
 }
 
 // The length-delimited fields of a message, one after another; numbers are given as `number`.
@@ -158,26 +134,9 @@ struct Stream {
     std::vector<bool> seen;
 };
 
-class Connection {
+class Connection : public attacks::Connection {
 public:
-    Connection(uint16_t port, Changes& changes) : changes_(changes), descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (connect(descriptor_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("cannot connect");
-        const int enabled = 1;
-        setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &enabled, sizeof enabled);
-        fcntl(descriptor_, F_SETFL, O_NONBLOCK);
-        send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(settings, 0, 0, std::string("\0\4", 2) + big32(windowMax)) +
-             frame(windowUpdate, 0, 0, big32(windowMax - 65'535)));
-    }
-
-    ~Connection() { close(descriptor_); }
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    int descriptor() const { return descriptor_; }
+    Connection(uint16_t port, Changes& changes) : attacks::Connection(port), changes_(changes) {}
 
     void watch(const std::string& token, const std::string& message) {
         streams_[next_];
@@ -195,61 +154,16 @@ public:
         return static_cast<size_t>(std::count_if(streams_.begin(), streams_.end(), [](const auto& pair) { return pair.second.hasSnapshot; }));
     }
 
-    void receive() {
-        const ssize_t count = recv(descriptor_, buffer_.data() + filled_, buffer_.size() - filled_, 0);
-        if (count == 0 || (count < 0 && errno != EAGAIN)) throw std::runtime_error("the server closed a connection");
-        if (count < 0) return;
-        const auto now = Clock::now();
-        filled_ += static_cast<size_t>(count);
-        size_t start = 0;
-        while (filled_ - start >= 9) {
-            const auto* head = reinterpret_cast<const uint8_t*>(buffer_.data() + start);
-            const size_t length = size_t(head[0]) << 16 | size_t(head[1]) << 8 | head[2];
-            if (filled_ - start < 9 + length) break;
-            uint32_t stream = 0;
-            memcpy(&stream, head + 5, 4);
-            take(Frame(head[3]), head[4], ntohl(stream), {buffer_.data() + start + 9, length}, now);
-            start += 9 + length;
-        }
-        memmove(buffer_.data(), buffer_.data() + start, filled_ - start);
-        filled_ -= start;
-    }
-
 private:
-    void send(const std::string& bytes) {
-        unsent_ += bytes;
-        while (!unsent_.empty()) {
-            const ssize_t count = ::send(descriptor_, unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-            if (count < 0 && errno != EAGAIN) throw std::runtime_error("the server closed a connection");
-            if (count < 0) {
-                receive();
-                continue;
-            }
-            unsent_.erase(0, static_cast<size_t>(count));
-        }
-    }
-
-    void take(Frame type, uint8_t flags, uint32_t stream, std::string_view payload, Clock::time_point now) {
+    void take(attacks::Frame type, uint8_t flags, uint32_t stream, std::string_view payload, Clock::time_point now) override {
         switch (type) {
-        case settings:
-            if ((flags & 1) == 0) send(frame(settings, 1, 0, ""));
+        case attacks::headers:
+            if ((flags & attacks::endStream) != 0) ended(stream, now);
             break;
-        case ping:
-            if ((flags & 1) == 0) send(frame(ping, 1, 0, payload));
-            break;
-        case goAway: throw std::runtime_error("the server sends its clients away: " + std::string(payload.substr(8)));
-        case headers:
-            if ((flags & 1) != 0) ended(stream, now);
-            break;
-        case resetStream:
+        case attacks::resetStream:
             if (streams_.count(stream) != 0) throw std::runtime_error("a watch was reset");
             break;
-        case data:
-            credit_ += payload.size();
-            if (credit_ >= creditPiece) {
-                send(frame(windowUpdate, 0, 0, big32(static_cast<uint32_t>(credit_))));
-                credit_ = 0;
-            }
+        case attacks::data:
             if (const auto found = streams_.find(stream); found != streams_.end()) messages(found->second, payload, now);
             if (const auto found = updates_.find(stream); found != updates_.end()) found->second.second = true;
             break;
@@ -273,9 +187,7 @@ private:
         }
         size_t used = 0;
         while (payload.size() - used >= 5) {
-            uint32_t length = 0;
-            memcpy(&length, payload.data() + used + 1, 4);
-            length = ntohl(length);
+            const uint32_t length = attacks::read32(payload.substr(used + 1));
             if (payload.size() - used < 5 + length) break;
             message(stream, payload.substr(used + 5, length), now);
             used += 5 + length;
@@ -316,21 +228,10 @@ private:
     }
 
     Changes& changes_;
-    int descriptor_;
     uint32_t next_ = 1;
     std::unordered_map<uint32_t, Stream> streams_;
     std::map<uint32_t, std::pair<size_t, bool>> updates_;
-    std::vector<char> buffer_ = std::vector<char>(1 << 20);
-    size_t filled_ = 0;
-    size_t credit_ = 0;
-    std::string unsent_;
 };
-
-std::string contents(const char* path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw std::runtime_error(std::string("cannot read ") + path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string numbered(std::string message, size_t number) {
     const size_t place = message.find(placeholder);
@@ -340,35 +241,14 @@ std::string numbered(std::string message, size_t number) {
     return message;
 }
 
-class Poll {
-public:
-    void add(Connection& connection) {
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.ptr = &connection;
-        if (epoll_ctl(descriptor_, EPOLL_CTL_ADD, connection.descriptor(), &event) != 0) throw std::runtime_error("cannot poll");
-    }
-
-    void until(Clock::time_point deadline) {
-        const auto left = std::max<int64_t>(0, std::chrono::nanoseconds(deadline - Clock::now()).count());
-        const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
-        epoll_event events[64];
-        const int count = epoll_pwait2(descriptor_, events, 64, &timeout, nullptr);
-        for (int index = 0; index < count; ++index) static_cast<Connection*>(events[index].data.ptr)->receive();
-    }
-
-private:
-    int descriptor_ = epoll_create1(0);
-};
-
 void run(char** arguments) {
     const auto port = static_cast<uint16_t>(std::stoul(arguments[1]));
     const size_t connectionCount = std::stoul(arguments[2]), streamCount = std::stoul(arguments[3]);
     const double rate = std::stod(arguments[4]);
     const auto total = static_cast<size_t>(rate * std::stod(arguments[5]));
-    const std::string token = arguments[6], watch = contents(arguments[7]);
+    const std::string token = arguments[6], watch = attacks::contents(arguments[7]);
     std::vector<std::string> updates;
-    for (char** argument = arguments + 8; *argument != nullptr; ++argument) updates.push_back(contents(*argument));
+    for (char** argument = arguments + 8; *argument != nullptr; ++argument) updates.push_back(attacks::contents(*argument));
 
     Changes changes;
     Poll poll;

@@ -1,5 +1,6 @@
 """Through the proxies of Debian, configured as docs/proxies.md says: clients of three implementations, and a watch of the real server."""
 
+import random
 import threading
 
 import grpc
@@ -8,7 +9,7 @@ import proxies
 import pytest
 import test_interop
 from conftest import spec, wait_for
-from test_interop import compiled  # noqa: F401  (a fixture)
+from test_interop import compiled, messages  # noqa: F401  (fixtures)
 from test_programs import novitai
 
 
@@ -42,6 +43,22 @@ def test_compiled_client_passes_through_it(proxy, compiled, peer, all_cases):  #
     name, port = proxy
     cases = bearable(name, all_cases)
     assert compiled[peer].client(port, cases) == dict.fromkeys(cases, "ok")
+
+
+def test_much_metadata_goes_through_it(proxy, messages):  # noqa: F811
+    """Both ways as much as our errors with all their details have, and more than most that callers send."""
+    _, port = proxy
+    text, binary = "m" * 6000, random.Random(1).randbytes(4000)
+    metadata = (("x-grpc-test-echo-initial", text), ("x-grpc-test-echo-trailing-bin", binary))
+    with peers.open_channel(port) as channel:
+        service = messages.services.TestServiceStub(channel)
+        _, call = service.UnaryCall.with_call(messages.types.SimpleRequest(), metadata=metadata, timeout=20)
+        assert dict(call.initial_metadata())["x-grpc-test-echo-initial"] == text
+        assert dict(call.trailing_metadata())["x-grpc-test-echo-trailing-bin"] == binary
+        status = messages.types.EchoStatus(code=9, message="ü" * 600)
+        with pytest.raises(grpc.RpcError) as error:
+            service.UnaryCall(messages.types.SimpleRequest(response_status=status), metadata=metadata[1:], timeout=20)
+        assert (error.value.code(), error.value.details()) == (grpc.StatusCode.FAILED_PRECONDITION, status.message)
 
 
 @pytest.fixture(params=proxies.NAMES)

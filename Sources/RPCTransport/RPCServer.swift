@@ -169,6 +169,8 @@ package final class RPCServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.guardAccepting(channel) } }
             .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
+            // One buffer for each connection in a turn of the loop: a turn may not be long because many have much to say.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65536))
             .childChannelInitializer { channel in self.accept(channel) }
         switch self.shared.configuration.address {

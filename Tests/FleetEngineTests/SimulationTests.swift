@@ -33,6 +33,11 @@ struct SimulationTests {
         #expect(try SeedRun(playing: seed).violations.isEmpty)
     }
 
+    @Test("A machine that comes late while its instance is deleted is owed, and does not bring it back", arguments: [97_198])
+    func lateAfterDelete(_ seed: UInt64) throws {
+        #expect(try SeedRun(playing: seed).violations.isEmpty)
+    }
+
     @Test("The same seed gives the same trace", arguments: [1, 7, 23, 111, 222])
     func repeated(_ seed: UInt64) throws {
         func play() throws -> Finding {

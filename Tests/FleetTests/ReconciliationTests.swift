@@ -224,6 +224,18 @@ struct ReconciliationTests {
         #expect(kept?.upstream?.id.rawValue == "m0", "its program may have done its work, unseen")
     }
 
+    @Test("Of an instance that is to go, or has gone since the question arose, another machine is owed, and none brings it back")
+    func noneOfTheGone() throws {
+        for state in [InstanceState.deleting, .deleted] {
+            var going = Instance.sample(state, upstream: "m0", status: "pulling")
+            going.desiredState = .deleted
+            let owing = try #require(self.written(self.answer(.extra, going, .sample("m1"))), "\(state)")
+            #expect(owing.state == state && owing.desiredState == .deleted && owing.upstream?.id.rawValue == "m0")
+            #expect(owing.debts.map(\.upstreamID.rawValue) == ["m1"])
+            #expect(self.written(self.answer(.extra, owing, .sample("m1"))) == nil, "which is written once")
+        }
+    }
+
     @Test("Of two machines each is counted with the price of its own attempt")
     func prices() {
         func placement(_ price: Int64) -> Placement {

@@ -167,6 +167,8 @@ package struct Reconciliation: Sendable {
         switch question.kind {
         case .debt: self.answerDebt(question, instance, machine, wasAbsent: wasAbsent, placement, at: now)
         case .stranger: self.answerStranger(instance, machine, placement, at: now)
+        // It may have ended since the question arose.
+        case .extra where instance?.state.isFinal == true: self.answerStranger(instance, machine, placement, at: now)
         case .extra: self.answerExtra(instance, machine, own: question.own, at: now)
         // One of two readers at the provider does not know it: nothing is known.
         case .changed where machine == nil && question.listed?.isLeavingOrGone != true: .nothing
@@ -223,7 +225,9 @@ package struct Reconciliation: Sendable {
     private func answerStranger(_ instance: Instance?, _ machine: Machine?, _ placement: Placement?, at now: Timestamp)
         -> ReconciliationAnswer
     {
-        guard let machine, let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone else { return .nothing }
+        guard let machine, let token = machine.token, token.deployment == self.deployment, !machine.isLeavingOrGone,
+            instance?.debts.contains(where: { $0.upstreamID == machine.id }) != true
+        else { return .nothing }
         guard var instance else { return self.adopt(machine, token: token, placement, at: now) }
         guard instance.state.isFinal else { return .nothing }
         let before = instance
@@ -277,7 +281,8 @@ package struct Reconciliation: Sendable {
                 guards: [.permitted(.obey), .nameIsFree(instance.tenant, instance.name)], instances: [instance], audit: [entry]))
     }
 
-    /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older.
+    /// Once a machine has run, its user is on it: it is kept. Before that, the running one of two is, else the older. Of an instance that is to go,
+    /// all do.
     ///
     /// - Parameter own: the instance's own machine as it was read after the other. Where it was not found, it counts from when it can have been
     ///   made first.
@@ -294,7 +299,7 @@ package struct Reconciliation: Sendable {
         let ownPhase = own?.phase ?? UpstreamPhase(status: upstream.status)
         // What has stopped may have done its work, though nobody saw it run.
         let hasNotRun = instance.runningSince == nil && (ownPhase.isComingUp || ownPhase == .leaving || ownPhase == .gone)
-        if hasNotRun, machine.phase == .running {
+        if hasNotRun, machine.phase == .running, instance.desiredState != .deleted {
             var dropped = own ?? Machine(id: upstream.id, name: "", status: upstream.status)
             dropped.createdAt = dropped.createdAt ?? instance.askedAgainAt ?? instance.createdAt
             instance.owe(dropped, placement: instance.placement, at: now)

@@ -20,7 +20,8 @@ final class DatabaseFile: Sendable {
     }
 
     func release() {
-        // Closing the only descriptor of the open file ends the lock; an error leaves it to the end of the process.
+        // Said, and not left to the closing: a process that is being forked has the descriptor too, until it becomes another program.
+        _ = flock(self.lock.fileDescriptor, LOCK_UN)
         try? self.lock.close()
     }
 

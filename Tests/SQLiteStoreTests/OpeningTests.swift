@@ -30,6 +30,27 @@ struct OpeningTests {
         }
     }
 
+    /// The numbers of those of this process.
+    private func lockDescriptors(of file: TemporaryDatabase) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter { number in
+            let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) ?? ""
+            return target.contains(URL(fileURLWithPath: file.directory).lastPathComponent) && target.hasSuffix(".lock")
+        }
+    }
+
+    @Test("A file that was closed is free, though a process that is being forked still has a copy of its lock's descriptor")
+    func inheritedDescriptor() async throws {
+        try await withFile { file in
+            let store = try file.openInline()
+            let copies = try self.lockDescriptors(of: file).compactMap { Int32($0) }.map { dup($0) }
+            defer { for copy in copies { close(copy) } }
+            #expect(!copies.isEmpty)
+            #expect(self.openError(file.path) == .inUse(path: file.path))
+            store.close()
+            #expect(self.openError(file.path) == nil)
+        }
+    }
+
     @Test("The directory and the files are made for their owner only")
     func permissions() async throws {
         try await withFile { file in
@@ -79,10 +100,7 @@ struct OpeningTests {
     func closeOnExec() async throws {
         try await withFile { file in
             let store = try file.openInline()
-            let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter { number in
-                let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) ?? ""
-                return target.contains(URL(fileURLWithPath: file.directory).lastPathComponent) && target.hasSuffix(".lock")
-            }
+            let descriptors = try self.lockDescriptors(of: file)
             #expect(!descriptors.isEmpty)
             for number in descriptors {
                 let info = try String(contentsOfFile: "/proc/self/fdinfo/\(number)", encoding: .utf8)

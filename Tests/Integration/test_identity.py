@@ -51,6 +51,13 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
+def with_certificates(folder, simulator, principals, pair, authority):
+    """A server that shows this certificate, and asks its clients for theirs."""
+    return Server(
+        folder, simulator, AUTH_TOKENS_FILE=principals, TLS_CERT_FILE=pair[0], TLS_KEY_FILE=pair[1], TLS_CLIENT_CA_FILE=authority.path
+    )
+
+
 def test_a_client_certificate_names_its_principal_and_nothing_else_does(api, authority, start, simulator, tmp_path):
     server_pair = authority.sign("server", "DNS:localhost,IP:127.0.0.1", "serverAuth")
     pairs = {
@@ -69,12 +76,7 @@ def test_a_client_certificate_names_its_principal_and_nothing_else_does(api, aut
         ],
         [("ann", "token-of-ann", {})],
     )
-    server = start(
-        Server(
-            tmp_path, simulator, AUTH_TOKENS_FILE=path, TLS_CERT_FILE=server_pair[0], TLS_KEY_FILE=server_pair[1],
-            TLS_CLIENT_CA_FILE=authority.path,
-        )  # fmt: skip
-    )
+    server = start(with_certificates(tmp_path, simulator, path, server_pair, authority))
     roots = pathlib.Path(authority.path).read_bytes()
 
     def stub(name=None):
@@ -105,12 +107,7 @@ def test_channelz_tells_the_certificate_that_a_client_has_shown(authority, start
         tmp_path / "principals.json", [principal("root", role="admin", certificates=[{"uri": "spiffe://test/root"}])],
         [("root", "token-of-root", {})],
     )  # fmt: skip
-    server = start(
-        Server(
-            tmp_path, simulator, AUTH_TOKENS_FILE=path, TLS_CERT_FILE=server_pair[0], TLS_KEY_FILE=server_pair[1],
-            TLS_CLIENT_CA_FILE=authority.path,
-        )  # fmt: skip
-    )
+    server = start(with_certificates(tmp_path, simulator, path, server_pair, authority))
     roots = pathlib.Path(authority.path).read_bytes()
     for pair, expected in (((None, None), b""), ((shown[1], shown[0]), ssl.PEM_cert_to_DER_cert(shown[0].decode()))):
         credentials = grpc.ssl_channel_credentials(roots, *pair)

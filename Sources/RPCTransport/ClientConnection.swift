@@ -16,8 +16,8 @@ final class ClientConnection: HTTP2DriverDelegate {
     private var lastProcessed: Int32?
     /// Why the server ends the connection, in its own words; nil when it did not say.
     private var farewell: String?
-    /// Of the server's last GOAWAY.
-    private var farewellCode: HTTP2ErrorCode?
+    /// Whether the server has sent a GOAWAY: one complaint counts, however often it is made.
+    private var hasServerLeft = false
     private var isClosed = false
     /// Whether the server's first SETTINGS have come, and whether calls could be made since.
     private var hasGreeted = false
@@ -122,9 +122,9 @@ final class ClientConnection: HTTP2DriverDelegate {
         case .settings:
             self.settingsReceived()
         case .goAway(let lastStream, let code, let text):
-            let isFirst = self.farewellCode == nil
+            let isFirst = !self.hasServerLeft
+            self.hasServerLeft = true
             self.lastProcessed = lastStream
-            self.farewellCode = code
             self.farewell = code == .noError && text.isEmpty ? nil : text.isEmpty ? code.reason : text
             if self.isGreetedAway, self.transport.greetedAway() {
                 self.wasReady = true

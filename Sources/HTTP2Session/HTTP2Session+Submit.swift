@@ -51,6 +51,14 @@ extension HTTP2Session {
         self.resume(stream)
     }
 
+    /// As `enqueue`, of bytes that are the caller's.
+    package func enqueue(copying message: RawSpan, on stream: HTTP2Stream) {
+        guard stream.isOpen, stream.end == nil else { return }
+        stream.outbound.append(copying: message)
+        self.state.bufferedBytes += message.byteCount
+        self.resume(stream)
+    }
+
     /// Says that nothing follows what has been queued, but for `trailers`.
     package func finish(_ stream: HTTP2Stream, trailers: OutgoingHeaders? = nil) {
         guard stream.isOpen, stream.end == nil else { return }

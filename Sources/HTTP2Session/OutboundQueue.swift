@@ -18,20 +18,43 @@ struct OutboundQueue {
     private static let pieceSize = 16_384
 
     mutating func append(_ message: [UInt8]) {
-        let last = self.waiting.count - 1
-        if self.byteCount == 0 {
-            self.current = message
-            self.offset = 0
-        } else if message.count > Self.smallSize {
-            self.waiting.append(message)
-            self.isLastOpen = false
-        } else if self.isLastOpen, self.waiting[last].count + message.count <= Self.pieceSize {
-            self.waiting[last] += message
+        if self.joinsLast(message.count) {
+            // `UInt8` has no padding, whose bytes would have no value.
+            self.joinLast(unsafe message.span.bytes)
         } else {
-            self.waiting.append(message)
-            self.isLastOpen = true
+            self.start(message, isOpen: message.count <= Self.smallSize)
         }
-        self.byteCount += message.count
+    }
+
+    mutating func append(copying message: RawSpan) {
+        if self.joinsLast(message.byteCount) {
+            self.joinLast(message)
+        } else {
+            // The buffer is only read, within the call that lends it.
+            self.start(unsafe message.withUnsafeBytes { unsafe Array($0) }, isOpen: message.byteCount <= Self.smallSize)
+        }
+    }
+
+    private func joinsLast(_ count: Int) -> Bool {
+        self.isLastOpen && count <= Self.smallSize && self.waiting[self.waiting.count - 1].count + count <= Self.pieceSize
+    }
+
+    private mutating func joinLast(_ message: RawSpan) {
+        // As above.
+        unsafe message.withUnsafeBytes { unsafe self.waiting[self.waiting.count - 1].append(contentsOf: $0) }
+        self.byteCount += message.byteCount
+    }
+
+    /// Begins a piece.
+    private mutating func start(_ piece: [UInt8], isOpen: Bool) {
+        if self.byteCount == 0 {
+            self.current = piece
+            self.offset = 0
+        } else {
+            self.waiting.append(piece)
+            self.isLastOpen = isOpen
+        }
+        self.byteCount += piece.count
     }
 
     mutating func removeAll() { self = OutboundQueue() }

@@ -133,8 +133,11 @@ extension GoogleProtobuf.AnyMessage {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Protobuf__Any>) throws(WireError) {
@@ -145,7 +148,7 @@ extension GoogleProtobuf.AnyMessage {
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Google__Protobuf__Any> {
         let c = try unsafe arena.make(google__protobuf__any__init)
         try unsafe c.pointee.type_url = .init(arena.string(self.typeUrl))
-        try unsafe c.pointee.value = .init(arena.scalars(self.value))
+        unsafe c.pointee.value = .init(arena.borrow(self.value))
         return unsafe c
     }
 

@@ -23,8 +23,11 @@ extension OpentelemetryProtoTraceV1.ResourceSpans {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Opentelemetry__Proto__Trace__V1__ResourceSpans>) throws(WireError) {
@@ -57,8 +60,11 @@ extension OpentelemetryProtoTraceV1.ScopeSpans {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Opentelemetry__Proto__Trace__V1__ScopeSpans>) throws(WireError) {
@@ -124,8 +130,11 @@ extension OpentelemetryProtoTraceV1.Span {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Opentelemetry__Proto__Trace__V1__Span>) throws(WireError) {
@@ -144,10 +153,10 @@ extension OpentelemetryProtoTraceV1.Span {
 
     func write(in arena: Arena) throws(WireError) -> UnsafeMutablePointer<Opentelemetry__Proto__Trace__V1__Span> {
         let c = try unsafe arena.make(opentelemetry__proto__trace__v1__span__init)
-        try unsafe c.pointee.trace_id = .init(arena.scalars(self.traceId))
-        try unsafe c.pointee.span_id = .init(arena.scalars(self.spanId))
+        unsafe c.pointee.trace_id = .init(arena.borrow(self.traceId))
+        unsafe c.pointee.span_id = .init(arena.borrow(self.spanId))
         try unsafe c.pointee.trace_state = .init(arena.string(self.traceState))
-        try unsafe c.pointee.parent_span_id = .init(arena.scalars(self.parentSpanId))
+        unsafe c.pointee.parent_span_id = .init(arena.borrow(self.parentSpanId))
         unsafe c.pointee.flags = self.flags
         try unsafe c.pointee.name = .init(arena.string(self.name))
         unsafe c.pointee.kind = self.kind.rawValue
@@ -190,8 +199,11 @@ extension OpentelemetryProtoTraceV1.Status {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Opentelemetry__Proto__Trace__V1__Status>) throws(WireError) {

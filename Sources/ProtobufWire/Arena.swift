@@ -27,6 +27,8 @@ package struct Arena {
         var budget: Int
         /// An allocation was refused. Tells a lack of memory from malformed input, both of which protobuf-c reports as NULL.
         var isExhausted: Bool
+        /// Bytes of it are lent to somebody who is to copy them (``Wire/lend(_:in:to:)``).
+        var isLent = false
         var allocator: ProtobufCAllocator
     }
 
@@ -69,6 +71,11 @@ package struct Arena {
         return unsafe self.allocate(size)
     }
 
+    var isLent: Bool {
+        get { unsafe self.state.pointee.isLent }
+        nonmutating set { unsafe self.state.pointee.isLent = newValue }
+    }
+
     /// Forgets everything that was allocated. What was added beyond the kept block goes back to the system.
     @usableFromInline
     func reset() {
@@ -105,6 +112,7 @@ extension Arena {
             } else {
                 Self.makeForThread()
             }
+        precondition(!arena.isLent, "a message was encoded or decoded while another was lent")
         unsafe arena.state.pointee.budget = budget
         unsafe arena.state.pointee.isExhausted = false
         return arena

@@ -34,16 +34,10 @@ struct DirectUnpacking {
     }
 
     /// Puts a field into its message, a number or bytes.
-    ///
-    /// - Parameters:
-    ///   - value: of a varint, or as many bytes as a fixed field has.
-    ///   - content: where the field's bytes lie.
-    mutating func set(
-        _ field: UnsafePointer<ProtobufCFieldDescriptor>, of message: UnsafeMutableRawPointer, to value: UInt64, _ content: Range<Int>
-    ) {
+    mutating func set(_ field: UnsafePointer<ProtobufCFieldDescriptor>, of message: UnsafeMutableRawPointer, to content: WireContent) {
         let isRepeated = unsafe field.pointee.label == PROTOBUF_C_LABEL_REPEATED
         guard unsafe !isRepeated || field.pointee.type == PROTOBUF_C_TYPE_BYTES, let place = unsafe self.place(of: field, in: message),
-            unsafe self.store(value, content, as: field.pointee.type, at: place)
+            unsafe self.store(content, as: field.pointee.type, at: place)
         else { return self.isComplete = false }
     }
 
@@ -108,12 +102,13 @@ struct DirectUnpacking {
     }
 
     /// - Returns: whether the type is one that can be stored so.
-    private func store(_ value: UInt64, _ content: Range<Int>, as type: ProtobufCType, at place: UnsafeMutableRawPointer) -> Bool {
+    private func store(_ content: WireContent, as type: ProtobufCType, at place: UnsafeMutableRawPointer) -> Bool {
+        let value = content.value
         switch type {
         case PROTOBUF_C_TYPE_BYTES:
             unsafe place.storeBytes(
                 of: ProtobufCBinaryData(
-                    len: content.count, data: UnsafeMutablePointer(mutating: self.base.map { unsafe $0 + content.lowerBound })),
+                    len: content.range.count, data: UnsafeMutablePointer(mutating: self.base.map { unsafe $0 + content.range.lowerBound })),
                 as: ProtobufCBinaryData.self)
         case PROTOBUF_C_TYPE_BOOL: unsafe place.storeBytes(of: value == 0 ? 0 : 1, as: protobuf_c_boolean.self)
         case PROTOBUF_C_TYPE_SINT32:

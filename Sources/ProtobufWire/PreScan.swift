@@ -49,7 +49,7 @@ struct PreScan {
             }
             guard unsafe field.pointee.type == PROTOBUF_C_TYPE_MESSAGE else {
                 if let target = unsafe target, self.unpacking.isComplete {
-                    try unsafe self.unpacking.set(field, of: target, to: bytes.value(of: tag, in: content), content)
+                    unsafe self.unpacking.set(field, of: target, to: content)
                 }
                 continue
             }
@@ -60,7 +60,7 @@ struct PreScan {
             // protoc-gen-c puts a message descriptor there for every field of type MESSAGE, which was asked above.
             let type = unsafe nested.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)
             let part = unsafe self.unpacking.nested(field, of: target, as: type)
-            try unsafe self.message(bytes, in: content, as: type, into: part, depth: depth + 1)
+            try unsafe self.message(bytes, in: content.range, as: type, into: part, depth: depth + 1)
         }
     }
 
@@ -85,35 +85,44 @@ struct PreScan {
     }
 }
 
-/// Finds the fields of one message type by number, whose descriptor lives as long as the process. Encoders write them in order, so the next one is tried first.
+/// Finds the fields of one message type by number, whose descriptor lives as long as the process. Encoders write them in order and leave some
+/// out, so the next ones are tried first.
 @safe
 private struct FieldLookup {
     private let fields: UnsafeBufferPointer<ProtobufCFieldDescriptor>
-    private var expected = 0
+    /// Of the field that was found last.
+    private var latest = 0
+
+    /// Fields that are tried before they are searched: what is left out is mostly few.
+    private static let triedMax = 4
 
     init(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) {
         unsafe self.fields = UnsafeBufferPointer(start: descriptor.pointee.fields, count: Int(descriptor.pointee.n_fields))
     }
 
     /// The field's index and descriptor, or nil when the type has no such field.
+    @inline(__always)
     mutating func find(_ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
-        if let found = unsafe self.at(self.expected, number) { return unsafe found }
-        if self.expected > 0, let found = unsafe self.at(self.expected - 1, number) { return unsafe found }  // a repeated field goes on
+        guard let base = unsafe self.fields.baseAddress else { return nil }
+        // The last one first: a repeated field goes on.
+        for index in unsafe self.latest..<min(self.latest + Self.triedMax, self.fields.count) where unsafe base[index].id == number {
+            self.latest = index
+            return unsafe (index, base + index)
+        }
+        return unsafe self.search(number)
+    }
+
+    @inline(never)
+    private mutating func search(_ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
         var low = 0
         var high = unsafe self.fields.count
         while low < high {
             let middle = (low + high) / 2
             if unsafe self.fields[middle].id < number { low = middle + 1 } else { high = middle }
         }
-        return unsafe self.at(low, number)
-    }
-
-    private mutating func at(_ index: Int, _ number: UInt32) -> (Int, UnsafePointer<ProtobufCFieldDescriptor>)? {
-        guard unsafe index < self.fields.count, let base = unsafe self.fields.baseAddress, unsafe base[index].id == number else {
-            return nil
-        }
-        self.expected = index + 1
-        return unsafe (index, base + index)
+        guard unsafe low < self.fields.count, let base = unsafe self.fields.baseAddress, unsafe base[low].id == number else { return nil }
+        self.latest = low
+        return unsafe (low, base + low)
     }
 }
 

@@ -1,5 +1,5 @@
 internal import CProtobufC
-package import RPCCore
+public import RPCCore
 
 /// A message type that the generator made from a `.proto` file.
 ///
@@ -45,7 +45,7 @@ extension ProtobufEnum {
 /// What generated code calls. Nothing here suspends, and no pointer outlives the call that made it.
 ///
 /// Proof of every `unsafe` in here: generated code passes the descriptor, the initialiser and the C type of one and the same message; the
-/// arena outlives the structures, because it is reset only when the call that began it returns.
+/// arena outlives the structures and what is lent of it, because it is reset only when the call that began it returns.
 @usableFromInline
 package enum Wire {
     /// Checks and unpacks `bytes`, and lets `read` make a Swift value of the result.
@@ -59,15 +59,31 @@ package enum Wire {
         return try unsafe read(self.unpack(bytes, descriptor, in: arena).assumingMemoryBound(to: C.self))
     }
 
-    /// Lets `write` build the C form, measures it and packs it behind `prefix` zero bytes. All in one call, so that nothing can change
-    /// between measuring and packing.
+    /// Lets `write` build the C form of `message`, measures it and packs it behind `prefix` zero bytes. All in one call, so that nothing can
+    /// change between measuring and packing.
     @inlinable
-    package static func encode<C>(
-        reserving prefix: Int, _ write: (Arena) throws(WireError) -> UnsafeMutablePointer<C>
-    ) throws(WireError) -> [UInt8] {
+    package static func encode<Message, C>(
+        _ message: Message, reserving prefix: Int, _ write: (Message, Arena) throws(WireError) -> UnsafeMutablePointer<C>
+    ) throws(RPCError) -> [UInt8] {
         let arena = Arena.begin(budget: WireLimits.arenaTotal)
-        defer { arena.reset() }
-        return unsafe self.pack(UnsafeMutableRawPointer(try write(arena)), reserving: prefix, in: arena)
+        // What the C form borrows of the message is used until then (`Arena.borrow`).
+        defer { withExtendedLifetime(message) { arena.reset() } }
+        do throws(WireError) {
+            return unsafe self.pack(UnsafeMutableRawPointer(try write(message, arena)), reserving: prefix, in: arena)
+        } catch { throw RPCError(error) }
+    }
+
+    /// Encodes `message` with its prefix and lends the bytes to `body` when they are few, for it to copy.
+    @inlinable
+    package static func lend<Message, C>(
+        _ message: Message, to body: (RawSpan) throws(RPCError) -> SentNow,
+        _ write: (Message, Arena) throws(WireError) -> UnsafeMutablePointer<C>
+    ) throws(RPCError) -> LentMessage {
+        let arena = Arena.begin(budget: WireLimits.arenaTotal)
+        defer { withExtendedLifetime(message) { arena.reset() } }
+        let structure: UnsafeMutableRawPointer
+        do throws(WireError) { unsafe structure = UnsafeMutableRawPointer(try write(message, arena)) } catch { throw RPCError(error) }
+        return try unsafe self.lend(structure, in: arena, to: body)
     }
 
     /// `descriptor` points to the `ProtobufCMessageDescriptor` of the type. Untyped, because the C modules of generated code have a
@@ -99,20 +115,47 @@ package enum Wire {
     static func pack(_ message: UnsafeMutableRawPointer, reserving prefix: Int, in arena: Arena) -> [UInt8] {
         let message = unsafe message.assumingMemoryBound(to: ProtobufCMessage.self)
         let size = unsafe protobuf_c_message_get_packed_size(message)
-        if prefix + size <= self.smallSize, let space = unsafe arena.allocate(prefix + size) {
-            // Copied once more: an array that is made from a buffer needs no look at the type's metadata, which takes longer.
-            let start = unsafe space.assumingMemoryBound(to: UInt8.self)
-            unsafe start.initialize(repeating: 0, count: prefix)
-            let packed = unsafe protobuf_c_message_pack(message, start + prefix)
-            precondition(packed == size, "protobuf-c packed another size than it measured")
-            return unsafe Array(UnsafeBufferPointer(start: start, count: prefix + size))
-        }
+        // Copied once more: an array that is made from a buffer needs no look at the type's metadata, which takes longer.
+        if let small = unsafe self.packSmall(message, size, reserving: prefix, in: arena) { return unsafe Array(small) }
         return unsafe [UInt8](unsafeUninitializedCapacity: prefix + size) { buffer, count in
             guard let start = buffer.baseAddress else { return }
-            unsafe start.initialize(repeating: 0, count: prefix)
-            let packed = unsafe protobuf_c_message_pack(message, start + prefix)
-            precondition(packed == size, "protobuf-c packed another size than it measured")
+            unsafe self.pack(message, size, at: start, behind: prefix)
             count = prefix + size
         }
+    }
+
+    @usableFromInline
+    static func lend(
+        _ structure: UnsafeMutableRawPointer, in arena: Arena, to body: (RawSpan) throws(RPCError) -> SentNow
+    ) throws(RPCError) -> LentMessage {
+        let message = unsafe structure.assumingMemoryBound(to: ProtobufCMessage.self)
+        let size = unsafe protobuf_c_message_get_packed_size(message)
+        guard let small = unsafe self.packSmall(message, size, reserving: MessagePrefix.size, in: arena) else {
+            return .large(try MessagePrefix.completed(unsafe self.pack(structure, reserving: MessagePrefix.size, in: arena)))
+        }
+        var framed = unsafe small.mutableSpan
+        MessagePrefix.fill(&framed)
+        // A message that was encoded or decoded meanwhile would overwrite what is lent.
+        arena.isLent = true
+        defer { arena.isLent = false }
+        return .sent(try unsafe body(UnsafeRawBufferPointer(small).bytes))
+    }
+
+    /// In the arena, until it is reset; nil for a message that is not small.
+    private static func packSmall(
+        _ message: UnsafePointer<ProtobufCMessage>, _ size: Int, reserving prefix: Int, in arena: Arena
+    ) -> UnsafeMutableBufferPointer<UInt8>? {
+        guard prefix + size <= self.smallSize, let space = unsafe arena.allocate(prefix + size) else { return nil }
+        let start = unsafe space.assumingMemoryBound(to: UInt8.self)
+        unsafe self.pack(message, size, at: start, behind: prefix)
+        return unsafe UnsafeMutableBufferPointer(start: start, count: prefix + size)
+    }
+
+    private static func pack(
+        _ message: UnsafePointer<ProtobufCMessage>, _ size: Int, at start: UnsafeMutablePointer<UInt8>, behind prefix: Int
+    ) {
+        unsafe start.initialize(repeating: 0, count: prefix)
+        let packed = unsafe protobuf_c_message_pack(message, start + prefix)
+        precondition(packed == size, "protobuf-c packed another size than it measured")
     }
 }

@@ -1,4 +1,4 @@
-package import RPCCore
+public import RPCCore
 
 /// Why bytes did not become a message, or a message did not become bytes.
 ///
@@ -36,6 +36,7 @@ package struct WireError: Error, Equatable {
 
 extension RPCError {
     /// What the peer is told. The text names the field but never its content.
+    @usableFromInline
     package init(_ error: WireError) {
         let subject = error.subject.isEmpty ? "message" : error.subject
         self =

@@ -42,7 +42,7 @@ extension WireField {
         var position = 0
         while position < bytes.count {
             let tag = try bytes.tag(at: &position, before: bytes.count)
-            let range = try bytes.content(of: tag, at: &position, before: bytes.count)
+            let range = try bytes.content(of: tag, at: &position, before: bytes.count).range
             let start = message.startIndex
             let content = message[(start + range.lowerBound)..<(start + range.upperBound)]
             fields.append(WireField(number: Int(tag.number), content: Self.content(tag.wireType, content)))

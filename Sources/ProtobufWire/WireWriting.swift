@@ -29,6 +29,16 @@ extension Arena {
         return unsafe (memory, utf8.count)
     }
 
+    /// Bytes where the message has them: not copied.
+    ///
+    /// Proof: an array keeps its elements in one place from which it does not move them unless it is changed, and this one belongs to the
+    /// message that is being encoded, which nobody changes and which `Wire.encode` and `Wire.lend` keep until the bytes were packed.
+    @inlinable
+    package func borrow(_ bytes: [UInt8]) -> (UnsafeMutablePointer<UInt8>?, Int) {
+        let start = unsafe bytes.withUnsafeBufferPointer { $0.baseAddress }
+        return unsafe (UnsafeMutablePointer(mutating: start), bytes.count)
+    }
+
     @inlinable
     package func scalars<Value: BitwiseCopyable>(_ values: [Value]) throws(WireError) -> (UnsafeMutablePointer<Value>?, Int) {
         guard !values.isEmpty else { return (nil, 0) }

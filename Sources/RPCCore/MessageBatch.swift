@@ -50,12 +50,11 @@ package struct MessageBatch: Sendable {
     /// The next message, decoded where it lies.
     ///
     /// - Precondition: there is one.
-    /// - Returns: the message, and whether it came compressed.
     @inlinable
-    mutating func decodeFirst<Message: RPCMessage>() throws(RPCError) -> (Message, isCompressed: Bool) {
-        guard self.storage[self.offset] == 0 else { return (try self.unfoldFirst(), true) }
+    mutating func decodeFirst<Message: RPCMessage>() throws(RPCError) -> Message {
+        guard self.storage[self.offset] == 0 else { return try self.unfoldFirst() }
         let range = self.takeRange()
-        return (try withRawBytes(of: self.storage, in: range) { (bytes) throws(RPCError) in try Message(decoding: bytes) }, false)
+        return try withRawBytes(of: self.storage, in: range) { (bytes) throws(RPCError) in try Message(decoding: bytes) }
     }
 
     @usableFromInline

@@ -20,13 +20,25 @@ package enum MessagePrefix {
 
     /// Writes the prefix into the first five bytes of `framed`.
     @inlinable
-    package static func fill(_ framed: inout [UInt8], isCompressed: Bool = false) {
+    package static func fill(_ framed: inout MutableSpan<UInt8>, isCompressed: Bool = false) {
         let length = UInt32(truncatingIfNeeded: framed.count - self.size)
         framed[0] = isCompressed ? 1 : 0
         framed[1] = UInt8(truncatingIfNeeded: length >> 24)
         framed[2] = UInt8(truncatingIfNeeded: length >> 16)
         framed[3] = UInt8(truncatingIfNeeded: length >> 8)
         framed[4] = UInt8(truncatingIfNeeded: length)
+    }
+
+    /// `framed` with its prefix filled in.
+    ///
+    /// - Throws: RESOURCE_EXHAUSTED beyond the four bytes that the length has.
+    @inlinable
+    package static func completed(_ framed: consuming [UInt8], isCompressed: Bool = false) throws(RPCError) -> [UInt8] {
+        guard framed.count - self.size <= UInt32.max else { throw self.tooLong }
+        var bytes = framed
+        var span = bytes.mutableSpan
+        self.fill(&span, isCompressed: isCompressed)
+        return bytes
     }
 }
 
@@ -36,21 +48,18 @@ extension RPCMessage {
     /// - Throws: what the encoding throws; RESOURCE_EXHAUSTED beyond the four bytes that the length has.
     @inlinable
     package func framed(by codec: MessageCodec? = nil) throws(RPCError) -> [UInt8] {
-        var bytes = try self.encoded(reserving: MessagePrefix.size)
-        guard bytes.count - MessagePrefix.size <= UInt32.max else { throw MessagePrefix.tooLong }
+        let bytes = try self.encoded(reserving: MessagePrefix.size)
         if let codec, let smaller = try Self.compressed(bytes, by: codec) { return smaller }
-        MessagePrefix.fill(&bytes)
-        return bytes
+        return try MessagePrefix.completed(bytes)
     }
 
     @usableFromInline
     static func compressed(_ framed: [UInt8], by codec: MessageCodec) throws(RPCError) -> [UInt8]? {
         guard framed.count > MessagePrefix.size else { return nil }
-        var smaller = try withRawBytes(of: framed, in: MessagePrefix.size..<framed.count) { (bytes) throws(RPCError) in
+        let smaller = try withRawBytes(of: framed, in: MessagePrefix.size..<framed.count) { (bytes) throws(RPCError) in
             try codec.compress(bytes, MessagePrefix.size)
         }
         guard smaller.count < framed.count else { return nil }
-        MessagePrefix.fill(&smaller, isCompressed: true)
-        return smaller
+        return try MessagePrefix.completed(smaller, isCompressed: true)
     }
 }

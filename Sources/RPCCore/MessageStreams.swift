@@ -9,6 +9,12 @@ package protocol MessageSink: Sendable {
     /// Takes a message as `send` does where that needs no waiting for another thread. Most messages go this way.
     func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow
 
+    /// Copies a message whose prefix is filled in, and takes it as `sendNow` does. To be used where `isHere`.
+    func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow
+
+    /// Whether this is the call's thread.
+    var isHere: Bool { get }
+
     /// Returns once less than the transport's limit waits for the peer.
     nonisolated(nonsending) func untilRoom() async throws(RPCError)
 
@@ -37,12 +43,14 @@ package enum SentNow: Sendable {
 
 extension MessageSink {
     package func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow { .elsewhere }
+    package func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow { try self.sendNow([UInt8](copying: message)) }
+    package var isHere: Bool { false }
     package nonisolated(nonsending) func untilRoom() async throws(RPCError) {}
 
-    /// The rest of sending a message, after `sendNow`.
+    /// Sends a message, without a hop to another thread where that can be.
     @usableFromInline
-    nonisolated(nonsending) func complete(_ sent: SentNow, _ message: [UInt8]) async throws(RPCError) {
-        switch sent {
+    nonisolated(nonsending) func deliver(_ message: [UInt8]) async throws(RPCError) {
+        switch try self.sendNow(message) {
         case .taken: break
         case .takenAndFull: try await self.untilRoom()
         case .elsewhere: try await self.send(message)
@@ -84,10 +92,19 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
     @inlinable
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        let framed = try message.framed(by: compressed ? self.context?.responseCodec : nil)
-        let sent = try self.sink.sendNow(framed)
-        // Most messages are taken, and cost no call that may suspend.
-        if sent != .taken { try await self.sink.complete(sent, framed) }
+        switch try self.offer(message, compressed: compressed) {
+        case .sent(.taken): break
+        case .sent: try await self.sink.untilRoom()
+        case .large(let framed): try await self.sink.deliver(framed)
+        }
+    }
+
+    /// Most messages are small, go out where they are written, and cost neither memory of their own nor a call that may suspend.
+    @inlinable
+    func offer(_ message: Message, compressed: Bool) throws(RPCError) -> LentMessage {
+        let codec = compressed ? self.context?.responseCodec : nil
+        guard codec == nil, self.sink.isHere else { return .large(try message.framed(by: codec)) }
+        return try message.lend { bytes throws(RPCError) in try self.sink.sendNow(lent: bytes) }
     }
 
     /// Sends the initial metadata before there is a message to send.
@@ -118,9 +135,7 @@ package struct RequestWriter<Message: RPCMessage>: Sendable {
     /// - Parameter compressed: whether the message is to be compressed when the call has a coding (`CallOptions.codec`).
     @inlinable
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        let framed = try message.framed(by: compressed ? self.codec : nil)
-        let sent = try self.sink.sendNow(framed)
-        if sent != .taken { try await self.sink.complete(sent, framed) }
+        try await self.sink.deliver(message.framed(by: compressed ? self.codec : nil))
     }
 
     /// No request will follow. Idempotent.
@@ -153,11 +168,10 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
             } else if Task.isCancelled {
                 try await self.source.checkOpen()
             }
+            self.isCompressed = self.batch.isFirstCompressed
             // It may be long to unfold: whoever shares the thread comes first.
-            if self.batch.isFirstCompressed { await Task.yield() }
-            let (message, isCompressed): (Message, Bool) = try self.batch.decodeFirst()
-            self.isCompressed = isCompressed
-            return message
+            if self.isCompressed { await Task.yield() }
+            return try self.batch.decodeFirst()
         }
 
         @inlinable

@@ -10,6 +10,8 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
     func checkOpen() throws(RPCError)
     /// - Returns: whether there is room for more.
     func send(_ message: [UInt8]) throws(RPCError) -> Bool
+    /// Copies the message, which is small, and is as `send` otherwise.
+    func send(lent message: RawSpan) throws(RPCError) -> Bool
     func waitForRoom(_ writer: Waiter<Void>)
     func sendHeaders() throws(RPCError)
     func finishSending() throws(RPCError)
@@ -19,6 +21,7 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
 extension CallEndpoint {
     /// A caller writes from its own task.
     var hasRoomNow: Bool { false }
+    func send(lent message: RawSpan) throws(RPCError) -> Bool { try self.send([UInt8](copying: message)) }
 }
 
 /// A call as its handler or its caller has it: usable from any task, without suspension where nothing has to be waited for.
@@ -57,6 +60,12 @@ struct CallPort: MessageSink, MessageSource {
     func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow {
         guard self.loop.inEventLoop else { return .elsewhere }
         return try self.call.value.send(message) ? .taken : .takenAndFull
+    }
+
+    var isHere: Bool { self.loop.inEventLoop }
+
+    func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow {
+        try self.call.value.send(lent: message) ? .taken : .takenAndFull
     }
 
     nonisolated(nonsending) func untilRoom() async throws(RPCError) {

@@ -23,19 +23,31 @@ extension ServerCall: CallEndpoint {
     }
 
     func send(_ message: [UInt8]) throws(RPCError) -> Bool {
-        try self.checkSize(message)
-        try self.sendHeaders()
-        self.sentBytes += message.count
-        self.connection.activity.messagesSent += 1
+        try self.prepareToSend(message.count)
         self.connection.session.enqueue(message, on: self.stream)
-        self.connection.scheduleFlush()
         return self.connection.hasRoom(for: self)
+    }
+
+    func send(lent message: RawSpan) throws(RPCError) -> Bool {
+        try self.prepareToSend(message.byteCount)
+        self.connection.session.enqueue(copying: message, on: self.stream)
+        return self.connection.hasRoom(for: self)
+    }
+
+    /// - Parameter count: bytes of the message, its prefix included.
+    private func prepareToSend(_ count: Int) throws(RPCError) {
+        try self.checkSize(count)
+        try self.sendHeaders()
+        self.sentBytes += count
+        self.connection.activity.messagesSent += 1
+        self.connection.scheduleFlush()
     }
 
     var hasRoomNow: Bool { !self.machine.isOver && self.connection.hasRoom(for: self) }
 
-    func checkSize(_ message: [UInt8]) throws(RPCError) {
-        let count = message.count - MessagePrefix.size
+    /// - Parameter framedCount: bytes of a response, its prefix included.
+    func checkSize(_ framedCount: Int) throws(RPCError) {
+        let count = framedCount - MessagePrefix.size
         let limit = self.connection.server.configuration.responseSizeMax
         guard count > limit else { return }
         throw RPCError(code: .resourceExhausted, message: "the response has \(count) bytes, more than the limit of \(limit)")

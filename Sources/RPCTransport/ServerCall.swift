@@ -123,7 +123,7 @@ final class ServerCall {
     /// Sends the reply and the status of a call that has one response.
     func succeed(with reply: [UInt8]) {
         do throws(RPCError) {
-            try self.checkSize(reply)
+            try self.checkSize(reply.count)
             guard !self.machine.hasSentHeaders, self.context.responseMetadata == nil, self.context.responseCodec == nil else {
                 _ = try self.send(reply)
                 return self.end(nil)

@@ -18,9 +18,13 @@ struct CodecWriter {
             text.line()
             text.block("package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]") { text in
                 text.line(
-                    "do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }"
+                    "try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }"
                 )
-                text.line("catch { throw RPCError(error) }")
+            }
+            text.line()
+            text.block("package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage") { text in
+                text.line(
+                    "try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }")
             }
             text.line()
             text.block("init(reading c: UnsafePointer<\(cType)>) throws(WireError)") { self.writeReads(to: &$0) }
@@ -187,12 +191,12 @@ struct CodecWriter {
         return "\(self.throwsWhenWritten(field) ? "try " : "")unsafe \(target) = \(self.writeValue(field, value))"
     }
 
-    private func throwsWhenWritten(_ field: FieldSchema) -> Bool { [.string, .bytes, .message].contains(field.type) }
+    private func throwsWhenWritten(_ field: FieldSchema) -> Bool { [.string, .message].contains(field.type) }
 
     private func writeValue(_ field: FieldSchema, _ value: String) -> String {
         switch field.type {
         case .string: ".init(arena.string(\(value)))"
-        case .bytes: ".init(arena.scalars(\(value)))"
+        case .bytes: ".init(arena.borrow(\(value)))"
         case .bool: "\(value) ? 1 : 0"
         case .enum: "\(value).rawValue"
         case .message: "\(value).write(in: arena)"
@@ -213,7 +217,8 @@ struct CodecWriter {
             return
         }
         switch field.type {
-        case .string, .bytes, .message:
+        case .bytes: text.line("\(target) arena.list(\(property)) { value throws(WireError) in unsafe \(self.writeValue(field, "value")) }")
+        case .string, .message:
             let value = self.writeValue(field, "value")
             text.line("\(target) arena.list(\(property)) { value throws(WireError) in try unsafe \(value) }")
         case .bool, .enum: text.line("\(target) arena.list(\(property)) { value throws(WireError) in \(self.writeValue(field, "value")) }")

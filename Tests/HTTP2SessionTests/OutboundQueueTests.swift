@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP2Session
@@ -64,5 +65,24 @@ struct OutboundQueueTests {
         }
         #expect(queue.byteCount == 100)
         #expect(queue.waiting.count <= 2 * 100 + 64)
+    }
+
+    @Test("it does not matter which messages are given and which are copied", arguments: 0..<50 as Range<UInt64>)
+    func copies(_ seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        var queue = OutboundQueue()
+        var waiting: [UInt8] = []
+        for index in 0..<300 {
+            let message = [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: Int.random(in: 0...3000, using: &random))
+            // The span's bytes are those of the array, and `UInt8` has no padding.
+            if Bool.random(using: &random) { unsafe queue.append(copying: message.span.bytes) } else { queue.append(message) }
+            waiting += message
+            guard Int.random(in: 0..<4, using: &random) == 0 else { continue }
+            let count = Int.random(in: 0...waiting.count, using: &random)
+            #expect(Self.take(count, from: &queue) == Array(waiting.prefix(count)))
+            waiting.removeFirst(count)
+            #expect(queue.byteCount == waiting.count)
+        }
+        #expect(Self.take(waiting.count, from: &queue) == waiting)
     }
 }

@@ -196,7 +196,7 @@ struct HostileInputTests {
     @Test("a message that would need more than the arena may have is not encoded")
     func encodingBudget() {
         var message = NovitaiTestV1.EveryField()
-        message.someBytes = [UInt8](repeating: 1, count: WireLimits.arenaTotal)
+        message.aString = String(repeating: "1", count: WireLimits.arenaTotal)
         #expect(throws: RPCError(code: .resourceExhausted, message: "message: needs more memory than a message may have")) {
             try message.encoded()
         }

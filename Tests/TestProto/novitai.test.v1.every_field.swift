@@ -41,8 +41,11 @@ extension NovitaiTestV1.Leaf {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Leaf>) throws(WireError) {
@@ -175,8 +178,11 @@ extension NovitaiTestV1.EveryField {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__EveryField>) throws(WireError) {
@@ -273,7 +279,7 @@ extension NovitaiTestV1.EveryField {
         unsafe c.pointee.a_sfixed64 = self.aSfixed64
         unsafe c.pointee.a_bool = self.aBool ? 1 : 0
         try unsafe c.pointee.a_string = .init(arena.string(self.aString))
-        try unsafe c.pointee.some_bytes = .init(arena.scalars(self.someBytes))
+        unsafe c.pointee.some_bytes = .init(arena.borrow(self.someBytes))
         unsafe c.pointee.a_colour = self.aColour.rawValue
         if let value = self.aLeaf { try unsafe c.pointee.a_leaf = value.write(in: arena) }
         if let value = self.aNested { try unsafe c.pointee.a_nested = value.write(in: arena) }
@@ -335,7 +341,7 @@ extension NovitaiTestV1.EveryField {
         }
         if let value = self.optionalBytes {
             unsafe c.pointee._optional_bytes_case.rawValue = 35
-            try unsafe c.pointee.optional_bytes = .init(arena.scalars(value))
+            unsafe c.pointee.optional_bytes = .init(arena.borrow(value))
         }
         if let value = self.optionalColour {
             unsafe c.pointee._optional_colour_case.rawValue = 36
@@ -359,7 +365,7 @@ extension NovitaiTestV1.EveryField {
         try unsafe (c.pointee.sfixed64s, c.pointee.n_sfixed64s) = arena.scalars(self.sfixed64s)
         try unsafe (c.pointee.bools, c.pointee.n_bools) = arena.list(self.bools) { value throws(WireError) in value ? 1 : 0 }
         try unsafe (c.pointee.strings, c.pointee.n_strings) = arena.list(self.strings) { value throws(WireError) in try unsafe .init(arena.string(value)) }
-        try unsafe (c.pointee.byte_strings, c.pointee.n_byte_strings) = arena.list(self.byteStrings) { value throws(WireError) in try unsafe .init(arena.scalars(value)) }
+        try unsafe (c.pointee.byte_strings, c.pointee.n_byte_strings) = arena.list(self.byteStrings) { value throws(WireError) in unsafe .init(arena.borrow(value)) }
         try unsafe (c.pointee.colours, c.pointee.n_colours) = arena.list(self.colours) { value throws(WireError) in value.rawValue }
         try unsafe (c.pointee.leaves, c.pointee.n_leaves) = arena.list(self.leaves) { value throws(WireError) in try unsafe value.write(in: arena) }
         try unsafe (c.pointee.unpacked_int32s, c.pointee.n_unpacked_int32s) = arena.scalars(self.unpackedInt32s)
@@ -369,7 +375,7 @@ extension NovitaiTestV1.EveryField {
         }
         try unsafe (c.pointee.bytes_by_int32, c.pointee.n_bytes_by_int32) = arena.entries(self.bytesByInt32, novitai__test__v1__every_field__bytes_by_int32_entry__init) { entry, key, value throws(WireError) in
             unsafe entry.pointee.key = key
-            try unsafe entry.pointee.value = .init(arena.scalars(value))
+            unsafe entry.pointee.value = .init(arena.borrow(value))
         }
         try unsafe (c.pointee.leaves_by_int64, c.pointee.n_leaves_by_int64) = arena.entries(self.leavesByInt64, novitai__test__v1__every_field__leaves_by_int64_entry__init) { entry, key, value throws(WireError) in
             unsafe entry.pointee.key = key
@@ -420,7 +426,7 @@ extension NovitaiTestV1.EveryField {
                 try unsafe c.pointee.choice_string = .init(arena.string(value))
             case .choiceBytes(let value):
                 unsafe c.pointee.choice_case.rawValue = 83
-                try unsafe c.pointee.choice_bytes = .init(arena.scalars(value))
+                unsafe c.pointee.choice_bytes = .init(arena.borrow(value))
             case .choiceBool(let value):
                 unsafe c.pointee.choice_case.rawValue = 84
                 unsafe c.pointee.choice_bool = value ? 1 : 0
@@ -448,8 +454,11 @@ extension NovitaiTestV1.EveryField.Nested {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__EveryField__Nested>) throws(WireError) {
@@ -474,8 +483,11 @@ extension NovitaiTestV1.EveryField.Nested.Inner {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__EveryField__Nested__Inner>) throws(WireError) {
@@ -504,8 +516,11 @@ extension NovitaiTestV1.Nothing {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Nothing>) throws(WireError) {}
@@ -550,8 +565,11 @@ extension NovitaiTestV1.Keywords {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Keywords>) throws(WireError) {
@@ -622,8 +640,11 @@ extension NovitaiTestV1.Tree {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Tree>) throws(WireError) {
@@ -657,8 +678,11 @@ extension NovitaiTestV1.Older {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Older>) throws(WireError) {
@@ -694,8 +718,11 @@ extension NovitaiTestV1.Holder {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Holder>) throws(WireError) {
@@ -718,8 +745,11 @@ extension NovitaiTestV1.Holder.Inner {
     }
 
     package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        do throws(WireError) { return try unsafe Wire.encode(reserving: prefix) { arena throws(WireError) in try unsafe self.write(in: arena) } }
-        catch { throw RPCError(error) }
+        try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    }
+
+    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
+        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__Test__V1__Holder__Inner>) throws(WireError) {

@@ -7,8 +7,6 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
 
     /// The same for every call to this process: it shows that one connection leads to one server.
     private static let serverID = "interop-\(UInt64.random(in: 0 ... .max))"
-    /// Bytes of a response: more than any case asks for.
-    private static let responseSizeMax: Int32 = 64 << 20
 
     func emptyCall(_ request: GrpcTesting.Empty, context: ServerContext) async throws -> GrpcTesting.Empty { GrpcTesting.Empty() }
 
@@ -24,7 +22,8 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
         if let report = request.orcaOobReport { self.load.publish(report) }
         if request.responseCompressed?.value == true { context.compressResponses() }
         var response = GrpcTesting.SimpleResponse()
-        response.payload = try Self.payload(request.responseType, request.responseSize)
+        var zeros = Zeros()
+        response.payload = try zeros.payload(request.responseType, request.responseSize)
         if request.fillServerId { response.serverId = Self.serverID }
         return response
     }
@@ -34,7 +33,8 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
         context: ServerContext
     ) async throws {
         context.compressResponses()
-        try await Self.answer(request, responses)
+        var zeros = Zeros()
+        try await Self.answer(request, responses, &zeros)
     }
 
     func streamingInputCall(_ requests: RequestStream<GrpcTesting.StreamingInputCallRequest>, context: ServerContext) async throws
@@ -57,9 +57,10 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
         context.compressResponses()
         // Without the hop that a loop over the requests makes for each.
         var iterator = requests.makeAsyncIterator()
+        var zeros = Zeros()
         while let request = try await iterator.next() {
             if let report = request.orcaOobReport { self.load.publish(report) }
-            try await Self.answer(request, responses)
+            try await Self.answer(request, responses, &zeros)
         }
     }
 
@@ -69,30 +70,27 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
     ) async throws {
         var all: [GrpcTesting.StreamingOutputCallRequest] = []
         for try await request in requests { all.append(request) }
-        for request in all { try await Self.answer(request, responses) }
+        var zeros = Zeros()
+        for request in all { try await Self.answer(request, responses, &zeros) }
     }
 
     // MARK: Parts
 
     private nonisolated(nonsending) static func answer(
-        _ request: GrpcTesting.StreamingOutputCallRequest, _ responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>
+        _ request: GrpcTesting.StreamingOutputCallRequest, _ responses: ResponseWriter<GrpcTesting.StreamingOutputCallResponse>,
+        _ zeros: inout Zeros
     ) async throws {
         try self.checkStatus(request.responseStatus)
         for parameters in request.responseParameters {
-            if parameters.intervalUs > 0 { try await Task.sleep(for: .microseconds(parameters.intervalUs)) }
+            if parameters.intervalUs > 0 { try await self.pause(.microseconds(parameters.intervalUs)) }
             var response = GrpcTesting.StreamingOutputCallResponse()
-            response.payload = try self.payload(request.responseType, parameters.size)
+            response.payload = try zeros.payload(request.responseType, parameters.size)
             try await responses.write(response, compressed: parameters.compressed?.value == true)
         }
     }
 
-    private static func payload(_ type: GrpcTesting.PayloadType, _ size: Int32) throws -> GrpcTesting.Payload {
-        guard type == .compressable else { throw RPCError(code: .invalidArgument, message: "unknown response_type") }
-        guard (0...self.responseSizeMax).contains(size) else { throw RPCError(code: .invalidArgument, message: "impossible size") }
-        var payload = GrpcTesting.Payload()
-        payload.body = [UInt8](repeating: 0, count: Int(size))
-        return payload
-    }
+    /// Apart, because what it needs of its task's memory would be fetched for every request.
+    private nonisolated(nonsending) static func pause(_ interval: Duration) async throws { try await Task.sleep(for: interval) }
 
     private static func check(_ expected: GrpcTesting.BoolValue?, isCompressed: Bool) throws {
         guard let expected, expected.value != isCompressed else { return }
@@ -115,5 +113,20 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
             try metadata.append(binary: bytes, for: "x-grpc-test-echo-trailing-bin")
             context.addTrailingMetadata(metadata)
         }
+    }
+}
+
+/// What a call's responses carry: made anew when another size is asked for.
+private struct Zeros {
+    /// Bytes of a response: more than any case asks for.
+    private static let sizeMax: Int32 = 64 << 20
+
+    private var payload = GrpcTesting.Payload()
+
+    mutating func payload(_ type: GrpcTesting.PayloadType, _ size: Int32) throws -> GrpcTesting.Payload {
+        guard type == .compressable else { throw RPCError(code: .invalidArgument, message: "unknown response_type") }
+        guard (0...Self.sizeMax).contains(size) else { throw RPCError(code: .invalidArgument, message: "impossible size") }
+        if self.payload.body.count != Int(size) { self.payload.body = [UInt8](repeating: 0, count: Int(size)) }
+        return self.payload
     }
 }

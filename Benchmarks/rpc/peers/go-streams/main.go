@@ -28,14 +28,24 @@ func (*testService) UnaryCall(_ context.Context, request *testing.SimpleRequest)
 	return &testing.SimpleResponse{Payload: payload(request.ResponseSize)}, nil
 }
 
+// zeros is what a call's responses carry: made anew when another size is asked for, as all contestants do.
+type zeros struct{ last *testing.Payload }
+
+func (z *zeros) payload(size int32) *testing.Payload {
+	if z.last == nil || len(z.last.Body) != int(size) {
+		z.last = payload(size)
+	}
+	return z.last
+}
+
 // sender is the part of a stream that responses are sent on.
 type sender interface {
 	Send(*testing.StreamingOutputCallResponse) error
 }
 
-func answer(request *testing.StreamingOutputCallRequest, stream sender) error {
+func answer(request *testing.StreamingOutputCallRequest, stream sender, zeros *zeros) error {
 	for _, parameters := range request.ResponseParameters {
-		if err := stream.Send(&testing.StreamingOutputCallResponse{Payload: payload(parameters.Size)}); err != nil {
+		if err := stream.Send(&testing.StreamingOutputCallResponse{Payload: zeros.payload(parameters.Size)}); err != nil {
 			return err
 		}
 	}
@@ -43,7 +53,7 @@ func answer(request *testing.StreamingOutputCallRequest, stream sender) error {
 }
 
 func (*testService) StreamingOutputCall(request *testing.StreamingOutputCallRequest, stream testing.TestService_StreamingOutputCallServer) error {
-	return answer(request, stream)
+	return answer(request, stream, &zeros{})
 }
 
 func (*testService) StreamingInputCall(stream testing.TestService_StreamingInputCallServer) error {
@@ -61,6 +71,7 @@ func (*testService) StreamingInputCall(stream testing.TestService_StreamingInput
 }
 
 func (*testService) FullDuplexCall(stream testing.TestService_FullDuplexCallServer) error {
+	zeros := &zeros{}
 	for {
 		request, err := stream.Recv()
 		if err == io.EOF {
@@ -69,7 +80,7 @@ func (*testService) FullDuplexCall(stream testing.TestService_FullDuplexCallServ
 		if err != nil {
 			return err
 		}
-		if err := answer(request, stream); err != nil {
+		if err := answer(request, stream, zeros); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,8 @@ struct TestService: RegistrableRPCService {
     ) async throws -> StreamingServerResponse<Grpc_Testing_StreamingOutputCallResponse> {
         let request = try await ServerRequest(stream: request).message
         return StreamingServerResponse { writer in
-            try await answer(request, writer)
+            var zeros = Zeros()
+            try await answer(request, writer, &zeros)
             return [:]
         }
     }
@@ -51,8 +52,9 @@ struct TestService: RegistrableRPCService {
         _ request: StreamingServerRequest<Grpc_Testing_StreamingOutputCallRequest>
     ) async throws -> StreamingServerResponse<Grpc_Testing_StreamingOutputCallResponse> {
         StreamingServerResponse { writer in
+            var zeros = Zeros()
             for try await request in request.messages {
-                try await answer(request, writer)
+                try await answer(request, writer, &zeros)
             }
             return [:]
         }
@@ -63,11 +65,23 @@ private func payload(_ size: Int32) -> Grpc_Testing_Payload {
     .with { $0.body = Data(count: Int(size)) }
 }
 
+/// What a call's responses carry: made anew when another size is asked for, as all contestants do.
+private struct Zeros {
+    private var last = Grpc_Testing_Payload()
+
+    mutating func payload(_ size: Int32) -> Grpc_Testing_Payload {
+        if self.last.body.count != Int(size) { self.last.body = Data(count: Int(size)) }
+        return self.last
+    }
+}
+
 /// Writes the responses that a request asks for, each when the one before it has been taken.
 private func answer(
-    _ request: Grpc_Testing_StreamingOutputCallRequest, _ writer: RPCWriter<Grpc_Testing_StreamingOutputCallResponse>
+    _ request: Grpc_Testing_StreamingOutputCallRequest, _ writer: RPCWriter<Grpc_Testing_StreamingOutputCallResponse>,
+    _ zeros: inout Zeros
 ) async throws {
     for parameters in request.responseParameters {
-        try await writer.write(.with { $0.payload = payload(parameters.size) })
+        let payload = zeros.payload(parameters.size)
+        try await writer.write(.with { $0.payload = payload })
     }
 }

@@ -8,14 +8,14 @@ enum FrameFuzz {
 
     static func run(_ bytes: [UInt8]) {
         guard let selector = bytes.first, let session = try? HTTP2Session(role: .server) else { return }
-        _ = self.output(of: session)
+        _ = SessionOutput.of(session, upTo: self.outputMax)
         guard self.feed(Frame.preface, to: session, at: 0) else { return }
         var now: UInt64 = 0
         for piece in Pieces(bytes.dropFirst(), selector: selector) {
             now += 1_000_000
             let isFed = self.feed(piece, to: session, at: now)
             self.answer(session)
-            let output = self.output(of: session, at: now)
+            let output = SessionOutput.of(session, at: now, upTo: self.outputMax)
             precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
             precondition(session.bufferedBytes >= 0 && session.openStreamCount >= 0)
             if !isFed { break }
@@ -52,19 +52,4 @@ enum FrameFuzz {
 
     private static let headers = OutgoingHeaders(fields: [HeaderField(":status", "200"), HeaderField("content-type", "application/grpc")])
     private static let trailers = OutgoingHeaders(fields: [HeaderField("grpc-status", "0")])
-
-    private static func output(of session: HTTP2Session, at now: UInt64 = 0) -> [UInt8] {
-        var all: [UInt8] = []
-        while all.count <= self.outputMax {
-            // The closure says how many bytes it initialised, and `drain` initialises what it counts.
-            let part = unsafe [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
-                var span = unsafe OutputRawSpan(buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
-                session.drain(into: &span, at: now)
-                count = unsafe span.finalize(for: UnsafeMutableRawBufferPointer(buffer))
-            }
-            guard !part.isEmpty else { return all }
-            all += part
-        }
-        return all
-    }
 }

@@ -3,6 +3,10 @@
 package enum FuzzTarget: String, CaseIterable, Sendable {
     /// What a client sends on a connection, from its preface on.
     case frames
+    /// What a server sends to a client that has made some calls.
+    case responses
+    /// The fields of a request or a response.
+    case heads
     /// The bytes of a stream's DATA frames.
     case framing
     /// Messages of protobuf.
@@ -13,6 +17,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package func run(_ bytes: [UInt8]) {
         switch self {
         case .frames: FrameFuzz.run(bytes)
+        case .responses: ResponsesFuzz.run(bytes)
+        case .heads: HeadsFuzz.run(bytes)
         case .framing: FramingFuzz.run(bytes)
         case .messages: MessageFuzz.run(bytes)
         case .compressed: CompressedFuzz.run(bytes)

@@ -365,11 +365,12 @@ struct WatchTests {
         let batch = LiveBatch<InstanceSubject>(
             [Event(revision: Revision(7), object: .instance(instance))], from: Revision(6), to: Revision(7))
         let token = NovitaiV1.ResumeToken(HistoryID(rawValue: "h"), Revision(7))
-        let first = try batch.message(for: [.changed], by: subject(""), token: token)
-        // Not encoded again: the other token would show.
-        let other = NovitaiV1.ResumeToken(HistoryID(rawValue: "h"), Revision(8))
-        #expect(try batch.message(for: [.changed], by: subject("name = n"), token: other) == first)
-        #expect(try batch.message(for: [.removed], by: subject(""), token: token) != first)
+        #expect(batch.message(for: .one(.changed)) == nil)
+        let first = try batch.makeMessage(for: .one(.changed), by: subject(""), token: token)
+        #expect(batch.message(for: .one(.changed)) == first)
+        #expect(batch.message(for: .one(.removed)) == nil)
+        #expect(try batch.makeMessage(for: .one(.removed), by: subject("name = n"), token: token) != first)
+        #expect(batch.message(for: .one(.changed)) == first)
         let response = try Response(decoding: Array(first.dropFirst(MessagePrefix.size)))
         #expect(response.events.map(\.instance?.name) == ["n"] && response.resumeToken == token)
     }

@@ -18,7 +18,25 @@ final class LiveBatch<Subject: WatchSubject>: Sendable {
     }
 
     /// What some watches are told of each of the changes; nil where they are told nothing.
-    typealias Selection = [Subject.Kind?]
+    enum Selection: Equatable {
+        /// Most commits change one object, and for that thousands of watches need no list.
+        case one(Subject.Kind?)
+        case several([Subject.Kind?])
+
+        var isEmpty: Bool {
+            switch self {
+            case .one(let kind): kind == nil
+            case .several(let kinds): kinds.allSatisfy { $0 == nil }
+            }
+        }
+
+        fileprivate var kinds: [Subject.Kind?] {
+            switch self {
+            case .one(let kind): [kind]
+            case .several(let kinds): kinds
+            }
+        }
+    }
 
     /// The commit brings whoever has everything up to `start` up to `end`.
     let start: Revision
@@ -38,18 +56,30 @@ final class LiveBatch<Subject: WatchSubject>: Sendable {
         self.isSmall = WatchChunks.ranges(of: self.changes, bytes: { Subject.bytes($0.object) }).count <= 1
     }
 
-    /// The response to a selection with something in it, with the prefix with which it travels.
-    func message(for selection: Selection, by subject: Subject, token: NovitaiV1.ResumeToken) throws -> [UInt8] {
-        try self.responses.withLock { responses in
-            if let known = responses.first(where: { $0.selection == selection }) { return known.message }
-            var events: [Subject.Encoded] = []
-            for (change, kind) in zip(self.changes, selection) {
-                guard let kind else { continue }
-                events.append(try subject.encoded(change.object, at: change.revision, changeCount: 1, as: kind))
-            }
-            let message = try Subject.response(events, token: token, isSnapshotComplete: false).framed()
-            if responses.count < Self.keptMax { responses.append((selection, message)) }
-            return message
+    /// What a caller who has everything up to `position` is told.
+    func selection(by subject: inout Subject, after position: Revision) -> Selection {
+        if self.changes.count == 1 { return .one(Self.kind(of: self.changes[0], by: &subject, after: position)) }
+        return .several(self.changes.map { Self.kind(of: $0, by: &subject, after: position) })
+    }
+
+    private static func kind(of change: Change, by subject: inout Subject, after position: Revision) -> Subject.Kind? {
+        change.revision > position && subject.concerns(change.object) ? subject.kind(of: change.object) : nil
+    }
+
+    /// The response to a selection, when a watch has been given it already. With the prefix with which it travels.
+    func message(for selection: Selection) -> [UInt8]? {
+        self.responses.withLock { responses in responses.first { $0.selection == selection }?.message }
+    }
+
+    /// The response to a selection with something in it, made here.
+    func makeMessage(for selection: Selection, by subject: Subject, token: NovitaiV1.ResumeToken) throws -> [UInt8] {
+        var events: [Subject.Encoded] = []
+        for (change, kind) in zip(self.changes, selection.kinds) {
+            guard let kind else { continue }
+            events.append(try subject.encoded(change.object, at: change.revision, changeCount: 1, as: kind))
         }
+        let message = try Subject.response(events, token: token, isSnapshotComplete: false).framed()
+        self.responses.withLock { if $0.count < Self.keptMax { $0.append((selection, message)) } }
+        return message
     }
 }

@@ -48,21 +48,24 @@ final class LiveWatch<Subject: WatchSubject>: Sendable {
 
     private func take(_ batch: LiveBatch<Subject>, at now: Timestamp, _ state: inout State) -> Bool {
         guard state.position >= batch.start else { return false }
-        let position = state.position
-        if batch.changes.contains(where: { $0.revision > position && state.subject.concerns($0.object) }) {
+        var isConcerned = false
+        // In place: to hand the subject to a function would copy it.
+        for change in batch.changes where change.revision > state.position && state.subject.concerns(change.object) { isConcerned = true }
+        if isConcerned {
             // Before anything is selected, which cannot be undone.
             guard batch.isSmall, self.writer.hasRoom else { return false }
-            let selection = batch.changes.map { change in
-                change.revision > position && state.subject.concerns(change.object) ? state.subject.kind(of: change.object) : nil
-            }
-            if selection.contains(where: { $0 != nil }) {
-                guard let message = try? batch.message(for: selection, by: state.subject, token: self.options.token(at: batch.end)),
-                    self.writer.write(message)
-                else { return false }
+            let selection = batch.selection(by: &state.subject, after: state.position)
+            if !selection.isEmpty {
+                guard let message = self.message(for: selection, of: batch, state), self.writer.write(message) else { return false }
                 state.lastSentAt = now
             }
         }
         state.position = batch.end
         return true
+    }
+
+    private func message(for selection: LiveBatch<Subject>.Selection, of batch: LiveBatch<Subject>, _ state: borrowing State) -> [UInt8]? {
+        if let known = batch.message(for: selection) { return known }
+        return try? batch.makeMessage(for: selection, by: state.subject, token: self.options.token(at: batch.end))
     }
 }

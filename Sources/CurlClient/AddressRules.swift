@@ -40,14 +40,11 @@ package enum AddressRules: Sendable, Hashable {
         }
     }
 
-    /// An IPv6 address that stands for an IPv4 one is judged as that.
+    /// An address that is translated to an IPv4 one is judged as that. Otherwise only what IANA gives out for the internet is allowed, without
+    /// its special-purpose addresses: what is not listed yet is nobody's, and tunnels (6to4, Teredo, `::a.b.c.d`) lead where IPv4 does.
     private static func isGlobalV6(_ bytes: [UInt8]) -> Bool {
-        if Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
-        if Block([0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
-        if Block([0, 0x64, 0xFF, 0x9B], 96).contains(bytes) { return self.isGlobal(Array(bytes[12...])) }
-        if Block([0x20, 0x02], 16).contains(bytes) { return self.isGlobal(Array(bytes[2..<6])) }
-        if Block([0x20, 0x01, 0, 0], 32).contains(bytes) { return self.isGlobal(bytes[12...].map { ~$0 }) }
-        return !self.reservedV6.contains { $0.contains(bytes) }
+        if self.translatedV6.contains(where: { $0.contains(bytes) }) { return self.isGlobal(Array(bytes[12...])) }
+        return self.unicastV6.contains(bytes) && !self.reservedV6.contains { $0.contains(bytes) }
     }
 
     fileprivate struct Block: Sendable {
@@ -71,22 +68,29 @@ package enum AddressRules: Sendable, Hashable {
 
     private static let privateV4: [Block] = [Block([10], 8), Block([172, 16], 12), Block([192, 168], 16)]
     private static let uniqueLocalV6 = Block([0xFC], 7)
-    /// Of AWS, Google Cloud and Oracle Cloud: unique-local, where IPv4 has a link-local one.
+    /// Of AWS, Google Cloud, Oracle Cloud and Scaleway: unique-local, where IPv4 has a link-local one.
     private static let cloudMetadataV6: [Block] = [
         Block([0xFD, 0x00, 0x0E, 0xC2], 32), Block([0xFD, 0x20, 0x00, 0xCE], 32), Block([0xFD, 0x00, 0x00, 0xC1], 32),
+        Block([0xFD, 0x00, 0x00, 0x42], 32),
     ]
 
-    /// IANA's registry of IPv4 special-purpose addresses, and multicast.
+    /// IANA's registry of IPv4 special-purpose addresses, multicast, and the public address at which Azure serves its machines.
     private static let reservedV4: [Block] =
         Self.privateV4 + [
             Block([0], 8), Block([100, 64], 10), Block([127], 8), Block([169, 254], 16), Block([192, 0, 0], 24), Block([192, 0, 2], 24),
-            Block([198, 18], 15), Block([198, 51, 100], 24), Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
+            Block([192, 88, 99], 24), Block([168, 63, 129, 16], 32), Block([198, 18], 15), Block([198, 51, 100], 24),
+            Block([203, 0, 113], 24), Block([224], 4), Block([240], 4),
         ]
 
-    /// The same of IPv6: unspecified and loopback, unique-local, link-local, site-local, multicast, documentation, and the translators
-    /// that a network has for itself (RFC 8215), which put the IPv4 address where they like.
+    /// Mapped (RFC 4291, 2.5.5.2), and the well-known prefix of translators (RFC 6052): with an IPv4 address at the end.
+    private static let translatedV6: [Block] = [
+        Block([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], 96), Block([0, 0x64, 0xFF, 0x9B], 96),
+    ]
+
+    /// All that IANA has given out for unicast on the internet.
+    private static let unicastV6 = Block([0x20], 3)
+    /// Within it: protocol assignments (Teredo, benchmarks, ORCHID and others), documentation, 6to4.
     private static let reservedV6: [Block] = [
-        Block([], 127), Self.uniqueLocalV6, Block([0xFE, 0x80], 10), Block([0xFE, 0xC0], 10), Block([0xFF], 8),
-        Block([0x20, 0x01, 0x0D, 0xB8], 32), Block([0, 0x64, 0xFF, 0x9B, 0, 1], 48),
+        Block([0x20, 0x01], 23), Block([0x20, 0x01, 0x0D, 0xB8], 32), Block([0x20, 0x02], 16), Block([0x3F, 0xFF], 20),
     ]
 }

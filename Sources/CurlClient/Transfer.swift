@@ -104,9 +104,11 @@ extension Transfer {
         try set(CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeout.positiveMilliseconds)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_MAXLIFETIME_CONN, Int(configuration.connectionLifetime.components.seconds))
-        switch delivery {
-        case .repeatable, .once: try set(CURLOPT_PIPEWAIT, 1)  // rather share a connection that is coming up than open one more
-        case .onceOnFreshConnection: try set(CURLOPT_FRESH_CONNECT, 1)
+        if delivery == .onceOnFreshConnection || addresses != .any {
+            // With rules, because a connection that is there already has not come by those of this transfer.
+            try set(CURLOPT_FRESH_CONNECT, 1)
+        } else {
+            try set(CURLOPT_PIPEWAIT, 1)  // rather share a connection that is coming up than open one more
         }
     }
 

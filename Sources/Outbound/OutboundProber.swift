@@ -45,6 +45,9 @@ package struct OutboundProber: Prober {
     }
 
     private func get(_ target: ProbeTarget, _ timeout: Duration) async throws(HTTPClientError) -> ProbeOutcome {
+        guard Self.hasHost(target.endpoint.address) else {
+            throw HTTPClientError(.invalidRequest, mayHaveBeenSent: false, "it has no host")
+        }
         let base = target.endpoint.address.hasSuffix("/") ? String(target.endpoint.address.dropLast()) : target.endpoint.address
         let request = HTTPRequest(
             method: .get, url: base + (target.probe.path.isEmpty ? "/" : target.probe.path), timeout: timeout,
@@ -57,6 +60,12 @@ package struct OutboundProber: Prober {
             guard error.code == .responseTooLarge, let status = error.status else { throw error }
             return ProbeOutcome(isHealthy: target.probe.accepts(status), detail: "status \(status)")
         }
+    }
+
+    /// Without a host of its own, the address would make one of the beginning of the path, which a tenant names.
+    private static func hasHost(_ address: String) -> Bool {
+        guard let scheme = address.firstRange(of: "://"), let first = address[scheme.upperBound...].first else { return false }
+        return !"/?#".contains(first)
     }
 
     private static func words(_ error: HTTPClientError) -> String {

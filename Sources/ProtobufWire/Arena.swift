@@ -4,7 +4,8 @@ internal import Glibc
 /// Memory for the C form of one message: allocated by moving a pointer, given back all at once.
 ///
 /// Each thread has one and uses it for one message at a time. That holds because decoding and encoding never suspend: ``Wire`` begins
-/// and resets it within one synchronous call, and the generated code that runs in between does not begin another.
+/// and resets it within one synchronous call, and the generated code that runs in between does not begin another; who is lent an encoding must
+/// not either, and is stopped if it does.
 ///
 /// Safe to hand around within that call: it checks every size against what is left. Pointers into it are dead after the call.
 @safe

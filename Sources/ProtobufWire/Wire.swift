@@ -107,7 +107,8 @@ package enum Wire {
         }
     }
 
-    /// Bytes of an encoding that are made in the arena first.
+    /// Bytes of an encoding, with its prefix, that are made in the arena first: to copy so many again is cheaper than to have memory for them. What
+    /// waits for its stream is copied to others up to the same size.
     private static let smallSize = 2048
 
     /// `message` points to a C structure of a message, which begins with a `ProtobufCMessage`.

@@ -19,7 +19,8 @@ package enum WireLimits {
     package static let arenaKept = 64 * 1024
     /// Bytes by which an arena grows when that is not enough. Given back after the message.
     package static let arenaGrowth = 256 * 1024
-    /// Bytes that building or unpacking one message may use: sixteen times the largest message of 4 MiB.
+    /// Bytes that building or unpacking one message may use: sixteen times the largest message of 4 MiB. The `bytes` of a message that is built
+    /// are where the message has them, and do not count.
     @usableFromInline package static let arenaTotal = 64 * 1024 * 1024
 
     /// Bytes that unpacking `size` bytes may use. An empty submessage is two bytes on the wire and about 130 in memory

@@ -1,7 +1,7 @@
 /// From Swift values to protobuf-c's structures, all of them in the arena.
 extension Arena {
     // Proof of every `unsafe` in this file: `space` returns memory of the arena for exactly `count` values, aligned for any type that
-    // protobuf-c's structures have; it is initialised before it is handed on, and outlives the packing, which ends within `Wire.encode`.
+    // protobuf-c's structures have; it is initialised before it is handed on, and outlives the packing, which ends within `Wire.encode` or `Wire.lend`.
 
     @inlinable
     func space<T>(for type: T.Type, count: Int) throws(WireError) -> UnsafeMutablePointer<T> {

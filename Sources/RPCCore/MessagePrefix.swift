@@ -49,6 +49,7 @@ extension RPCMessage {
     @inlinable
     package func framed(by codec: MessageCodec? = nil) throws(RPCError) -> [UInt8] {
         let bytes = try self.encoded(reserving: MessagePrefix.size)
+        guard bytes.count - MessagePrefix.size <= UInt32.max else { throw MessagePrefix.tooLong }
         if let codec, let smaller = try Self.compressed(bytes, by: codec) { return smaller }
         return try MessagePrefix.completed(bytes)
     }

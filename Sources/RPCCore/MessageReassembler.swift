@@ -1,9 +1,10 @@
 /// Cuts the bytes of a stream's DATA frames into messages. Frame borders mean nothing: a prefix may be cut anywhere, one frame may hold many.
 ///
-/// A message beyond the limit is refused on its prefix, and memory grows as bytes arrive, never by what a prefix announces.
+/// A message beyond the limit is refused on its prefix, and memory grows as bytes arrive: what a prefix announces is believed once a part of it
+/// has come.
 package struct MessageReassembler: Sendable {
-    /// A message of which more than this part has come is given the memory for all of it: the first DATA frame of 64 KiB, with the 16 KiB that
-    /// most senders put into one, is enough.
+    /// A message of which more than this part has come is given the memory for all of it. Of one with 64 KiB the first DATA frame is enough, with
+    /// the 16 KiB that most senders put into one.
     private static let believedShare = 5
 
     /// Bytes of a message, its prefix not counted.

@@ -94,7 +94,8 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
         switch try self.offer(message, compressed: compressed) {
         case .sent(.taken): break
-        case .sent: try await self.sink.untilRoom()
+        case .sent(.takenAndFull): try await self.sink.untilRoom()
+        case .sent(.elsewhere): preconditionFailure("a sink takes what it is given where it is")
         case .large(let framed): try await self.sink.deliver(framed)
         }
     }

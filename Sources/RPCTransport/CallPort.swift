@@ -21,6 +21,7 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
 extension CallEndpoint {
     /// A caller writes from its own task.
     var hasRoomNow: Bool { false }
+    /// For a caller, who lends nothing: a request may have to be sent again.
     func send(lent message: RawSpan) throws(RPCError) -> Bool { try self.send([UInt8](copying: message)) }
 }
 

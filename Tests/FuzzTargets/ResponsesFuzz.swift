@@ -80,10 +80,17 @@ enum ResponsesFuzz {
                 let call = self.call(of: stream, calls)
                 var head = ResponseHead()
                 session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
-                self.receive(head, endStream: endStream, call)
+                if block.isTruncated {
+                    if !call.machine.isOver { call.end(call.machine.end(with: RPCError(code: .resourceExhausted, message: "too large"))) }
+                } else {
+                    self.receive(head, endStream: endStream, call)
+                }
+                self.dropEnded(call, session)
             case .data(let stream, let bytes, let endStream):
                 session.consume(bytes.count, on: stream)
-                self.receive(bytes, endStream: endStream, self.call(of: stream, calls))
+                let call = self.call(of: stream, calls)
+                self.receive(bytes, endStream: endStream, call)
+                self.dropEnded(call, session)
             case .closed(let stream, let code): self.close(stream, code.rawValue, calls)
             case .settings, .pingAcknowledged, .goAway: break
             }
@@ -99,6 +106,11 @@ enum ResponsesFuzz {
     private static func close(_ stream: HTTP2Stream, _ resetCode: UInt32?, _ calls: [ObjectIdentifier: Call]) {
         let call = self.call(of: stream, calls)
         call.end(call.machine.closed(resetCode: resetCode))
+    }
+
+    /// What else the server has to say of it is not wanted.
+    private static func dropEnded(_ call: Call, _ session: HTTP2Session) {
+        if call.machine.isOver, call.stream.isOpen { session.reset(call.stream, .cancel) }
     }
 
     private static func receive(_ head: ResponseHead, endStream: Bool, _ call: Call) {

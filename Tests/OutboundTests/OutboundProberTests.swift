@@ -122,6 +122,19 @@ struct OutboundProberTests {
         }
     }
 
+    @Test(
+        "An address without a host does not take one from the path, which a tenant names",
+        arguments: ["http://", "http:///", "http:/", "http:", "", "http://?", "http://#"])
+    func noHost(_ address: String) async throws {
+        try await Self.withServer(Self.page(200)) { (server: Answering) async throws in
+            for slashes in ["/", "//", "///"] {
+                let outcome = try await Self.probe(address, .http, PortProbe(path: "\(slashes)127.0.0.1:\(server.port)/x"))
+                #expect(outcome == ProbeOutcome(isHealthy: false, detail: "the address cannot be used: it has no host"))
+            }
+            #expect(server.accepted == 0)
+        }
+    }
+
     @Test("A port behind TLS is healthy by its status once it has proven whose it is, and is told nothing before")
     func secure() async throws {
         let requests = try await TLSServer.run { (port: Int, certificate: String) async throws in

@@ -50,7 +50,10 @@ final class LiveWatch<Subject: WatchSubject>: Sendable {
         guard state.position >= batch.start else { return false }
         var isConcerned = false
         // In place: to hand the subject to a function would copy it.
-        for change in batch.changes where change.revision > state.position && state.subject.concerns(change.object) { isConcerned = true }
+        for change in batch.changes where change.revision > state.position && state.subject.concerns(change.object) {
+            isConcerned = true
+            break
+        }
         if isConcerned {
             // Before anything is selected, which cannot be undone.
             guard batch.isSmall, self.writer.hasRoom else { return false }

@@ -27,6 +27,12 @@ using grpc::testing::StreamingInputCallResponse;
 using grpc::testing::StreamingOutputCallRequest;
 using grpc::testing::StreamingOutputCallResponse;
 
+// Has the response carry as many zeros: made anew when another size is asked for, as all contestants do.
+void set_zeros(StreamingOutputCallResponse& response, size_t size) {
+    auto& body = *response.mutable_payload()->mutable_body();
+    if (body.size() != size) body.assign(size, '\0');
+}
+
 // Writes the responses that a request asks for, each when the one before it has been taken.
 class Output final : public ServerWriteReactor<StreamingOutputCallResponse> {
 public:
@@ -42,7 +48,7 @@ public:
 private:
     void next() {
         if (written_ == request_.response_parameters_size()) return Finish(Status::OK);
-        response_.mutable_payload()->mutable_body()->assign(request_.response_parameters(written_++).size(), '\0');
+        set_zeros(response_, request_.response_parameters(written_++).size());
         StartWrite(&response_);
     }
 
@@ -94,7 +100,7 @@ public:
 private:
     void next() {
         if (written_ == request_.response_parameters_size()) return StartRead(&request_);
-        response_.mutable_payload()->mutable_body()->assign(request_.response_parameters(written_++).size(), '\0');
+        set_zeros(response_, request_.response_parameters(written_++).size());
         StartWrite(&response_);
     }
 

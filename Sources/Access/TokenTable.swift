@@ -24,21 +24,25 @@ package struct TokenEntry: Sendable, Hashable {
 
 /// All tokens that are accepted.
 package struct TokenTable: Sendable {
-    /// Every unknown token is compared with every entry.
+    /// What a few megabytes hold.
     package static let entriesMax = 10_000
 
-    private let entries: [TokenEntry]
+    /// By the first bytes of their digests.
+    private let entries: [UInt64: [TokenEntry]]
 
     package init(_ entries: [TokenEntry]) {
-        self.entries = entries
+        self.entries = Dictionary(grouping: entries) { Self.key(of: $0.digest) }
     }
 
-    /// Compares with every entry to the last byte, so that the time it takes says nothing about what was nearly right.
+    /// Compares to the last byte with all that begin alike, so that the time it takes says nothing about what was nearly right. Where a digest
+    /// begins says nothing about a token: nobody can make one for a beginning of their choice that would bring them nearer to the rest.
     func entry(for digest: [UInt8]) -> TokenEntry? {
         var found: TokenEntry?
-        for entry in self.entries where isEqualInConstantTime(entry.digest.span, digest.span) { found = entry }
+        for entry in self.entries[Self.key(of: digest)] ?? [] where isEqualInConstantTime(entry.digest.span, digest.span) { found = entry }
         return found
     }
+
+    private static func key(of digest: [UInt8]) -> UInt64 { digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 }
 
 /// Equality whose time depends on the lengths only.

@@ -8,19 +8,27 @@ package struct SidecarServer: Service {
     private let routes: SidecarRoutes
     private let address: BindAddress
     private let unreadTime: Duration
+    private let unaskedTime: Duration
     private let logger: Logger
     private let onListening: @Sendable (SocketAddressText) -> Void
 
+    /// How long a connection may ask for nothing, or not go on with what it has begun to ask: longer than a scraper takes to come again.
+    private static let unaskedTime: Duration = .seconds(75)
+    /// Connections at one time, and as many descriptors: pages, scrapers and probes. The next wait until one is over.
+    private static let connectionsMax = 1024
+
     /// - Parameters:
     ///   - unreadTime: how long a client may take nothing of what waits for it; nil: as long as is usual.
+    ///   - unaskedTime: how long a client may ask for nothing; nil: as long as is usual.
     ///   - onListening: told the real address once requests are taken, with the port that was picked for 0.
     package init(
-        routes: SidecarRoutes, address: BindAddress, unreadTime: Duration? = nil, logger: Logger,
+        routes: SidecarRoutes, address: BindAddress, unreadTime: Duration? = nil, unaskedTime: Duration? = nil, logger: Logger,
         onListening: @escaping @Sendable (SocketAddressText) -> Void
     ) {
         self.routes = routes
         self.address = address
         self.unreadTime = unreadTime ?? SlowReaderHandler.unreadTime
+        self.unaskedTime = unaskedTime ?? Self.unaskedTime
         self.logger = logger
         self.onListening = onListening
     }
@@ -29,10 +37,13 @@ package struct SidecarServer: Service {
         let application = Application(
             router: self.routes.router(),
             server: .http1(
-                configuration: .init(additionalChannelHandlers: [
-                    SlowReaderHandler(unreadTime: self.unreadTime, onClose: self.routes.metrics.countSlowReader)
-                ])),
-            configuration: ApplicationConfiguration(address: self.address, serverName: "novitai-sidecar"),
+                configuration: .init(
+                    additionalChannelHandlers: [
+                        SlowReaderHandler(unreadTime: self.unreadTime, onClose: self.routes.metrics.countSlowReader)
+                    ], idleTimeout: TimeAmount(self.unaskedTime))),
+            configuration: ApplicationConfiguration(
+                address: self.address, serverName: "novitai-sidecar",
+                availableConnectionsDelegate: .maximum(Self.connectionsMax, logger: self.logger)),
             onServerRunning: { channel in self.onListening(SocketAddressText(channel.localAddress)) }, logger: self.logger)
         try await application.run()
     }

@@ -23,6 +23,8 @@ struct SidecarSettings {
     private static let key = Settings.Option<String?>("NOVITAI_KEY_FILE", Form<String>.path.optional, default: nil, "its key, PEM")
     /// The longest pause between two attempts to reach a server that is down: a server that is back is to be seen at once.
     private static let reconnectDelayMax: Duration = .seconds(2)
+    /// Between two questions whether the server is still there, as often as the command line asks.
+    private static let keepaliveInterval: Duration = .seconds(30)
 
     private let listen: ListenAddress
     private let target: ListenAddress
@@ -87,6 +89,8 @@ struct SidecarSettings {
         var configuration = HTTP2ChannelConfiguration(address: address)
         configuration.tls = self.tls
         configuration.backoff.maximum = Self.reconnectDelayMax
+        // A server whose machine is gone says nothing: its watches would wait for it for ever.
+        configuration.keepalive.interval = Self.keepaliveInterval
         return configuration
     }
 

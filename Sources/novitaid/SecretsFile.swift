@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import SQLiteStore
 import Secrets
 import Settings
@@ -8,7 +9,7 @@ import Settings
 struct SecretsFile {
     private static let suffix = ".key"
     /// Others must not even read it.
-    private static let forbiddenMode = 0o077
+    private static let forbiddenMode: mode_t = 0o077
 
     let keyring: Keyring
     /// A key that was made now, to be written down before anything is sealed with it.
@@ -46,10 +47,10 @@ struct SecretsFile {
     }
 
     private static func read(_ path: String) throws(SettingsError) -> Keyring {
-        let (text, mode): (String, Int)
+        let (text, mode): (String, mode_t)
         do {
             text = try SettingsFiles.contents(path)
-            mode = (try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int) ?? 0o777
+            mode = try PrivateFile.mode(of: path)
         } catch {
             throw SettingsError([SettingsViolation("SECRETS_KEY", "the file \(path) cannot be read")])
         }

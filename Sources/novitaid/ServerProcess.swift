@@ -50,6 +50,7 @@ struct ServerProcess {
 
     func run() async throws {
         Signals.leaveFailedWritesToTheirCaller()
+        Signals.leaveHangUpForLater()
         if !MemoryDumps.forbid() { self.log.warning("the system does not let core files be forbidden: they would hold secrets") }
         let authenticator = Authenticator(try self.principals(), digest: SHA256Digest.of)
         let tls = try self.openTLS()
@@ -73,6 +74,8 @@ struct ServerProcess {
         let handover = listening.offer(socket) { self.drain(server, parts, because: "handing over") }
         novitai_release_startup_pages()
         let reloading = Reloading(self.settings, authenticator, tls, self.threshold, self.log, readAgain: self.readAgain)
+        // The wait for the server before may have been long: whoever was revoked meanwhile has told that one.
+        if self.takesOver { reloading.run() }
         try await Tracing.run(tracing) {
             try await self.serve(server, parts, signals, reloading, handover)
             await store.close()

@@ -5,4 +5,7 @@ enum Signals {
     static func leaveFailedWritesToTheirCaller() {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
+
+    /// For a server that begins: what SIGHUP asks for is done once it listens, and nobody who knows its number is to end it by asking.
+    static func leaveHangUpForLater() { signal(SIGHUP, SIG_IGN) }
 }

@@ -3,6 +3,7 @@ import Fleet
 import FoundationEssentials
 import Services
 import Settings
+import SystemPackage
 import Telemetry
 
 /// Makes, lists and ends tokens in the file of `AUTH_TOKENS_FILE`.
@@ -129,18 +130,22 @@ struct PrincipalFileOptions: ParsableArguments {
     }
 
     /// All of it or nothing: whoever reads the file sees the old or the new document.
+    /// Two that edit at the same time do so one after the other.
     func edit(_ change: (inout PrincipalDocument) throws(PrincipalDocument.Failure) -> Void) throws {
-        var document = try self.read()
-        do throws(PrincipalDocument.Failure) {
-            try change(&document)
-        } catch {
-            self.note("\(error)")
-            throw ExitCode(ExitStatus.failure)
-        }
+        let path = try self.path()
         do {
-            try PrivateFile.write(Array(document.text.utf8), to: try self.path())
-        } catch {
-            self.note("\(try self.path()) cannot be written: \(error)")
+            try PrivateFile.edit(path) {
+                var document = try self.read()
+                do throws(PrincipalDocument.Failure) {
+                    try change(&document)
+                } catch {
+                    self.note("\(error)")
+                    throw ExitCode(ExitStatus.failure)
+                }
+                try PrivateFile.write(Array(document.text.utf8), to: path)
+            }
+        } catch let error as Errno {
+            self.note("\(path) cannot be written: \(error)")
             throw ExitCode(ExitStatus.failure)
         }
     }

@@ -28,12 +28,15 @@ struct SlowReaderTests {
     }
 
     /// Runs a server whose clients may take nothing for so long.
-    private static func serve(unreadTime: Duration, _ body: (_ port: Int, _ routes: SidecarRoutes) async throws -> Void) async throws {
+    private static func serve(
+        unreadTime: Duration, unaskedTime: Duration? = nil, _ body: (_ port: Int, _ routes: SidecarRoutes) async throws -> Void
+    ) async throws {
         let failing = FakeChannel { () throws(RPCError) in throw RPCError(code: .unavailable, message: "") }
         let routes = try SidecarRoutes(channel: failing, token: nil, isLoopback: true)
         let (ports, port) = AsyncStream.makeStream(of: String.self)
         let server = SidecarServer(
-            routes: routes, address: .hostname("127.0.0.1", port: 0), unreadTime: unreadTime, logger: Logger(label: "test")
+            routes: routes, address: .hostname("127.0.0.1", port: 0), unreadTime: unreadTime, unaskedTime: unaskedTime,
+            logger: Logger(label: "test")
         ) { port.yield($0.port) }
         try await withThrowingTaskGroup { group in
             group.addTask { try? await server.run() }
@@ -54,6 +57,17 @@ struct SlowReaderTests {
             }
             #expect(answers == Self.requestCount)
             #expect(routes.metrics.text(isUp: true).contains("\nnovitai_sidecar_slow_readers_total 0\n"))
+        }
+    }
+
+    @Test("one that asks for nothing, or for half of something, is closed", arguments: ["", "GET / HTTP/1.1\r\nHost: local"])
+    func unasked(_ begun: String) async throws {
+        try await Self.serve(unreadTime: .seconds(3600), unaskedTime: .milliseconds(200)) { port, _ in
+            try await Self.connect(port, reads: true).executeThenClose { inbound, outbound in
+                if !begun.isEmpty { try await outbound.write(ByteBuffer(string: begun)) }
+                // Ends when the server has closed.
+                for try await _ in inbound { Issue.record("nothing was asked for") }
+            }
         }
     }
 

@@ -264,6 +264,31 @@ def test_a_file_of_tokens_keeps_its_owner_and_its_mode_when_it_is_changed(tmp_pa
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_file_of_tokens_behind_a_link_is_changed_where_it_is(tmp_path):
+    path, link = tmp_path / "tokens.json", tmp_path / "link.json"
+    link.symlink_to(path)
+    for name, file in (("ann", path), ("bob", link)):
+        assert novitaid(tmp_path, "token", "create", name, "--role", "viewer", "--file", str(file)).returncode == 0
+        assert link.is_symlink() and path.stat().st_mode & 0o777 == 0o600
+    assert [token["id"] for token in json.loads(path.read_text())["tokens"]] == ["ann.1", "bob.1"]
+
+
+def test_tokens_that_are_made_at_the_same_time_are_all_there(tmp_path):
+    path = tmp_path / "tokens.json"
+    command = [str(BINARIES / "novitaid"), "token", "create", "--role", "viewer", "--file", str(path)]
+    makers = [subprocess.Popen([*command, f"p{number}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for number in range(12)]
+    assert [(maker.wait(30), maker.stderr.read()) for maker in makers if maker.wait(30) != 0] == []
+    assert {token["id"] for token in json.loads(path.read_text())["tokens"]} == {f"p{number}.1" for number in range(12)}
+
+
+def test_a_file_of_tokens_that_everybody_may_write_is_refused(tmp_path, simulator):
+    path = tmp_path / "tokens.json"
+    write(path, [principal("ann")], [("ann", "t", {})])
+    path.chmod(0o666)
+    done = novitaid(tmp_path, "serve", AUTH_TOKENS_FILE=str(path), NOVITA_API_BASE_URL=f"http://{simulator.address}")
+    assert done.returncode == 78 and "AUTH_TOKENS_FILE" in done.stderr and "writable by everybody" in done.stderr, done
+
+
 def test_a_token_ends_at_its_time(api, start, connect, simulator, tmp_path):
     path = write(
         tmp_path / "principals.json",

@@ -88,7 +88,7 @@ struct TokenFileTests {
             ("", "form"), ("[]", "form"), (file(token(sha256: "ab")), "tokens[0].sha256"),
             (file(token(sha256: String(repeating: "zz", count: 32))), "tokens[0].sha256"), (file(token(role: "root")), "tokens[0].role"),
             (file(token(tenant: "")), "tokens[0].tenant"), (file(token() + "," + token()), "tokens[1].id"),
-            (file(token(id: "")), "tokens[0].id"),
+            (file(token(id: "")), "tokens[0].id"), (file(token() + "," + token(id: "other")), "tokens[1].sha256 is listed twice"),
             (file(token(more: ", \"expires_at\": \"tomorrow\"")), "tokens[0].expires_at"),
             (file("{\"id\": \"x\"}"), "tokens[0].sha256 is missing"),
             ("{\"token\": []}", "token is not known"), (file(token(more: ", \"tenent\": \"a\"")), "tokens[0].tenent is not known"),

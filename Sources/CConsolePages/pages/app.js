@@ -43,7 +43,9 @@ async function identify() {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     refused = error;
-    Object.assign(context, { server: null, mayChange: false, isAdmin: false, isLetIn: false });
+    // Who comes by a name, without a session, is let in by a token only.
+    const needsToken = error.code === "PERMISSION_DENIED";
+    Object.assign(context, { server: null, mayChange: false, isAdmin: false, isLetIn: false, isSignedIn: false, needsToken });
   }
 }
 
@@ -104,6 +106,20 @@ async function lookAgain() {
   await route();
 }
 
+let isLookingOnceMore = false;
+
+/** Whoever came while the server was away is told who they are once it is back. */
+async function lookOnceMore() {
+  if (isLookingOnceMore) return;
+  isLookingOnceMore = true;
+  try {
+    await identify();
+    if (!refused) await route();
+  } finally {
+    isLookingOnceMore = false;
+  }
+}
+
 async function leave() {
   await signOut();
   await signedInOrOut("#/signin");
@@ -116,6 +132,7 @@ document.getElementById("skip").onclick = (event) => {
 };
 subscribe(() => {
   if (fleet.refusal && fleet.refusal !== refusal) lookAgain();
+  if (refused?.code === "UNAVAILABLE" && fleet.isConnected) lookOnceMore();
   draw();
 });
 setInterval(() => document.hidden || draw(), TICK_MILLISECONDS);

@@ -62,7 +62,8 @@ export function open({ fromTheBeginning = false } = {}) {
   on("begin", ({ source: name }) => begin(name));
   on("instances", (response) => takeInstances(response));
   on("jobs", (response) => takeJobs(response));
-  on("health", (health) => set({ health, isConnected: true }));
+  // The sidecar answers also when the server does not.
+  on("health", (health) => set({ health, isConnected: health.checks?.rpc?.status !== "unhealthy" }));
   on("cutoff", () => set({ isConnected: false }));
   on("refused", (refusal) => set({ refusal }));
   on("over", () => {

@@ -2,7 +2,7 @@ package import Access
 internal import CivilTime
 
 extension PrincipalDocument {
-    /// Principals, and tokens, at most. Every unknown token is compared with every entry.
+    /// Principals, and tokens, at most: a file that one can still look through.
     static let entriesMax = TokenTable.entriesMax
     private static let callsRange = 1...10_000_000
     private static let instancesRange = 0...1_000_000
@@ -64,11 +64,15 @@ extension PrincipalDocument {
         guard tokens.count <= Self.entriesMax else { throw Failure(description: "must hold at most \(Self.entriesMax) tokens") }
         var entries: [TokenEntry] = []
         var ids: Set<String> = []
+        var digests: Set<[UInt8]> = []
         for (index, token) in tokens.enumerated() {
             guard !token.id.isEmpty, ids.insert(token.id).inserted else {
                 throw Failure(description: "tokens[\(index)].id must be there, and differ from the others")
             }
-            entries.append(try Self.entry(token, principals, at: "tokens[\(index)]"))
+            let entry = try Self.entry(token, principals, at: "tokens[\(index)]")
+            // To revoke one of two entries would leave the token alive.
+            guard digests.insert(entry.digest).inserted else { throw Failure(description: "tokens[\(index)].sha256 is listed twice") }
+            entries.append(entry)
         }
         return entries
     }

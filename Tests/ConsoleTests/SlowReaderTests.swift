@@ -65,8 +65,8 @@ struct SlowReaderTests {
         try await Self.serve(unreadTime: .seconds(3600), unaskedTime: .milliseconds(200)) { port, _ in
             try await Self.connect(port, reads: true).executeThenClose { inbound, outbound in
                 if !begun.isEmpty { try await outbound.write(ByteBuffer(string: begun)) }
-                // Ends when the server has closed.
-                for try await _ in inbound { Issue.record("nothing was asked for") }
+                // Ends when the server has closed, with or without a word about the half.
+                for try await _ in inbound {}
             }
         }
     }

@@ -64,7 +64,8 @@ struct SlowReaderTests {
     func unasked(_ begun: String) async throws {
         try await Self.serve(unreadTime: .seconds(3600), unaskedTime: .milliseconds(200)) { port, _ in
             try await Self.connect(port, reads: true).executeThenClose { inbound, outbound in
-                if !begun.isEmpty { try await outbound.write(ByteBuffer(string: begun)) }
+                // On a busy machine it may be closed before.
+                if !begun.isEmpty { try? await outbound.write(ByteBuffer(string: begun)) }
                 // Ends when the server has closed, with or without a word about the half.
                 for try await _ in inbound {}
             }

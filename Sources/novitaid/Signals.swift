@@ -6,6 +6,7 @@ enum Signals {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
 
-    /// For a server that begins: what SIGHUP asks for is done once it listens, and nobody who knows its number is to end it by asking.
+    /// For a server that begins. It reads everything as it is, and again after a wait for the server before: who asks for that by SIGHUP is not to
+    /// end it.
     static func leaveHangUpForLater() { signal(SIGHUP, SIG_IGN) }
 }

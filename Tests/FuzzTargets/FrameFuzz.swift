@@ -8,29 +8,20 @@ enum FrameFuzz {
 
     static func run(_ bytes: [UInt8]) {
         guard let selector = bytes.first, let session = try? HTTP2Session(role: .server) else { return }
-        _ = SessionOutput.of(session, upTo: self.outputMax)
-        guard self.feed(Frame.preface, to: session, at: 0) else { return }
+        _ = session.output(upTo: self.outputMax)
+        guard session.feed(Frame.preface, at: 0) else { return }
         var now: UInt64 = 0
         for piece in Pieces(bytes.dropFirst(), selector: selector) {
             now += 1_000_000
-            let isFed = self.feed(piece, to: session, at: now)
+            let isFed = session.feed(piece, at: now)
             self.answer(session)
-            let output = SessionOutput.of(session, at: now, upTo: self.outputMax)
+            let output = session.output(at: now, upTo: self.outputMax)
             precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
             precondition(session.bufferedBytes >= 0 && session.openStreamCount >= 0)
             if !isFed { break }
         }
         let abandoned = session.abandonStreams()
         precondition(session.openStreamCount == 0 && abandoned.allSatisfy { !$0.isOpen })
-    }
-
-    private static func feed(_ bytes: [UInt8], to session: HTTP2Session, at now: UInt64) -> Bool {
-        do throws(HTTP2SessionError) {
-            try session.receive(bytes.span, at: now)
-            return true
-        } catch {
-            return false
-        }
     }
 
     private static func answer(_ session: HTTP2Session) {

@@ -42,13 +42,13 @@ enum ResponsesFuzz {
             if number != 1 { session.finish(stream) }
             calls[ObjectIdentifier(stream)] = Call(number == 0 ? .unary : .bidirectionalStreaming, stream)
         }
-        _ = SessionOutput.of(session, upTo: self.outputMax)
+        _ = session.output(upTo: self.outputMax)
         var now: UInt64 = 0
         for piece in Pieces(bytes.dropFirst(), selector: selector) {
             now += 1_000_000
-            let isFed = self.feed(piece, to: session, at: now)
+            let isFed = session.feed(piece, at: now)
             self.take(from: session, calls)
-            let output = SessionOutput.of(session, at: now, upTo: self.outputMax)
+            let output = session.output(at: now, upTo: self.outputMax)
             precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
             precondition(session.bufferedBytes >= 0 && session.openStreamCount <= self.calls)
             if !isFed { break }
@@ -61,15 +61,6 @@ enum ResponsesFuzz {
         HeaderField(":method", "POST"), HeaderField(":scheme", "http"), HeaderField(":path", "/a.B/C"), HeaderField(":authority", "a"),
         HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"),
     ])
-
-    private static func feed(_ bytes: [UInt8], to session: HTTP2Session, at now: UInt64) -> Bool {
-        do throws(HTTP2SessionError) {
-            try session.receive(bytes.span, at: now)
-            return true
-        } catch {
-            return false
-        }
-    }
 
     private static func take(from session: HTTP2Session, _ calls: [ObjectIdentifier: Call]) {
         var events: [HTTP2Event] = []

@@ -66,6 +66,14 @@ package struct WireWriter: Sendable {
 
     package init() {}
 
+    /// - Parameters:
+    ///   - prefix: zeros that the bytes begin with, for the caller to fill.
+    ///   - capacity: bytes to have room for.
+    package init(reserving prefix: Int, capacity: Int) {
+        self.bytes.reserveCapacity(capacity)
+        self.bytes.append(contentsOf: repeatElement(0, count: prefix))
+    }
+
     package mutating func append(_ field: WireField) {
         switch field.content {
         case .varint(let value):

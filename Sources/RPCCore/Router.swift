@@ -47,6 +47,14 @@ package struct Router: Sendable {
             })
     }
 
+    /// For a handler that encodes its replies itself, with their prefix and in the coding of ``ServerContext/responseCodec``: large ones, on a
+    /// thread that has time for that.
+    package mutating func register<Q: RPCMessage>(
+        framing method: MethodDescriptor, handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
+    ) {
+        self.add(method, .unary { message, context in try await handler(context.decoded(message), context) })
+    }
+
     /// For a handler that keeps its replies encoded, each with its prefix as ``RPCMessage/framed()`` makes it.
     ///
     /// - Parameters:

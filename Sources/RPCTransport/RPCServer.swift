@@ -45,8 +45,9 @@ package final class RPCServer: Sendable {
         let shared = ServerShared(routes: RouteTable(router), configuration: configuration)
         self.shared = shared
         self.tls = configuration.tls.map { TLSAcceptor($0, configuration: configuration, counters: shared.counters) }
-        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threadCount))
-        self.executors = self.group.makeIterator().map { LoopExecutor($0) }
+        let ticks = LoopTicks()
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.threadCount), metricsDelegate: ticks)
+        self.executors = self.group.makeIterator().map { LoopExecutor($0, ticks: ticks) }
     }
 
     /// Where the server listens, with the port that was picked; nil before it does.

@@ -12,6 +12,7 @@ import Testing
 @Suite("Who has the event loop's time")
 struct LoopTurnTests {
     private static let restless = TestService.method("Restless", .unary)
+    private static let prompt = TestService.method("Answered", .unary)
 
     @Test("a handler that never lets go of the loop for long leaves the sockets their turn", .timeLimit(.minutes(1)))
     func restlessHandler() async throws {
@@ -35,6 +36,57 @@ struct LoopTurnTests {
                     BytesMessage(), method: Self.restless, options: CallOptions())
                 try await group.waitForAll()
             }
+        }
+    }
+
+    @Test(
+        "handlers that come back from other threads, one after another without a pause, leave the sockets their turn",
+        .timeLimit(.minutes(1)))
+    func restlessThreads() async throws {
+        let calls = 8
+        let (rounds, held, sent, answeredAfter) = (Counter(), Counter(), Counter(), Counter())
+        try await Rig.run {
+            $0.threadCount = 1
+        } router: { router in
+            router.register(unary: Self.restless) { (request: BytesMessage, _) in
+                while answeredAfter.value == 0 {
+                    await withTaskExecutorPreference(globalConcurrentExecutor) { await Task.yield() }
+                    // On the loop, for longer than the others take to come back to it.
+                    let end = ContinuousClock.now + .microseconds(200)
+                    while ContinuousClock.now < end {}
+                    rounds.add()
+                    if rounds.value == 100 {
+                        held.add()
+                        while sent.value == 0 {}
+                    }
+                }
+                return request
+            }
+            router.register(unary: Self.prompt) { (request: BytesMessage, _) in
+                answeredAfter.add(rounds.value)
+                return try request.framed()
+            } otherwise: { _, _ in
+                []
+            }
+        } _: { rig in
+            let peer = try await RawPeer.connected(to: rig.address)
+            try await peer.send(Frame.ping())
+            _ = try await peer.frames { $0.contains { $0.type == 6 } }
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<calls {
+                    group.addTask {
+                        let _: BytesMessage = try await rig.channel.unary(BytesMessage(), method: Self.restless, options: CallOptions())
+                    }
+                }
+                // With it in the socket, handlers may go on.
+                await held.reaches(1)
+                try await peer.send(
+                    Frame.headers(1, Frame.request(Self.prompt.path)) + Frame.data(1, FrameCase.message, end: true))
+                sent.add()
+                try await group.waitForAll()
+            }
+            #expect(answeredAfter.value - 100 < 50, "a turn has five")
+            try await peer.close()
         }
     }
 

@@ -409,19 +409,23 @@ struct WatchTests {
         }
     }
 
-    @Test("a response around encoded events is the generated message on the wire")
-    func response() throws {
+    @Test("a response around encoded events is the generated message on the wire", arguments: [0, 1, 2, 300])
+    func response(count: Int) throws {
         var event = NovitaiV1.InstanceEvent()
         event.kind = .changed
         event.revision = 300
-        var message = Response()
-        message.events = [event, event]
-        message.snapshotComplete = true
-        message.resumeToken = .init(HistoryID(rawValue: "h"), Revision(5))
-        let bytes = try message.encoded(reserving: 0)
-        let decoded = try WatchResponse(decoding: bytes)
-        #expect(decoded.events.count == 2 && decoded.rest.events.isEmpty)
-        #expect(try Response(decoding: decoded.encoded(reserving: 0)) == message)
-        #expect(try decoded.encoded(reserving: 5).count == bytes.count + 5)
+        var rest = Response()
+        rest.snapshotComplete = true
+        rest.resumeToken = .init(HistoryID(rawValue: "h"), Revision(5))
+        var message = rest
+        message.events = [NovitaiV1.InstanceEvent](repeating: event, count: count)
+        // A part may be of a larger array.
+        let part = try event.encoded(reserving: 3)[3...]
+        let assembled = AssembledMessage([ArraySlice<UInt8>](repeating: part, count: count), and: rest)
+        #expect(try assembled.message == message)
+        #expect(try assembled.encoded(reserving: 5).count == message.encoded(reserving: 0).count + 5)
+        #expect(try assembled.encoded(reserving: 5).prefix(5).allSatisfy { $0 == 0 })
+        let decoded = try AssembledMessage<Response>(decoding: message.encoded(reserving: 0))
+        #expect(try decoded.message == message)
     }
 }

@@ -33,8 +33,19 @@ final class EncodedInstances: Sendable {
         guard let revision = view.revision(of: id, in: tenant) else { return nil }
         if let known = self.state.withLock({ $0.replies[id] }), known.revision == revision { return known.framed }
         guard let instance = view.instance(id), instance.tenant == tenant else { return nil }
+        return try self.reply(instance)
+    }
+
+    /// An instance of the read model as a part of another message: without the prefix.
+    func part(_ instance: Instance) throws(RPCError) -> ArraySlice<UInt8> {
+        let known = self.state.withLock { $0.replies[instance.id] }
+        let framed = if let known, known.revision == instance.revision { known.framed } else { try self.reply(instance) }
+        return framed[MessagePrefix.size...]
+    }
+
+    private func reply(_ instance: Instance) throws(RPCError) -> [UInt8] {
         let reply = Reply(revision: instance.revision, framed: try NovitaiV1.Instance(instance).framed())
-        self.state.withLock { $0.keep(reply, for: id, bytesMax: self.bytesMax) }
+        self.state.withLock { $0.keep(reply, for: instance.id, bytesMax: self.bytesMax) }
         return reply.framed
     }
 }

@@ -8,6 +8,8 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
     /// Debts that go with every page of a list.
     static let owedMachinesMax = 100
 
+    typealias InstanceList = AssembledMessage<NovitaiV1.ListInstancesResponse>
+
     let backend: Backend
     let encodedEvents = EncodedEvents()
     let encodedInstances = EncodedInstances()
@@ -38,33 +40,40 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         try self.encodedInstances.reply(InstanceID(rawValue: request.id), of: self.backend.tenant(of: context), in: self.backend.view)
     }
 
-    /// Sorting and mapping thousands of instances takes milliseconds.
     package func listInstances(
         _ request: NovitaiV1.ListInstancesRequest, context: ServerContext
     ) async throws -> NovitaiV1.ListInstancesResponse {
+        try await self.list(request, context) { try $0.message }
+    }
+
+    /// Sorting thousands of instances takes milliseconds, and to encode them again: `form` gives a list the form that is asked for beside that.
+    func list<Reply: Sendable>(
+        _ request: NovitaiV1.ListInstancesRequest, _ context: ServerContext, as form: (InstanceList) throws -> Reply
+    ) async throws -> Reply {
         try await self.backend.answer(context) {
             let tenant = try self.backend.tenant(of: context)
             return try await self.backend.onThreads(for: context) {
-                request.showDeleted
-                    ? try await self.history(request, of: tenant) : try self.living(request, of: tenant)
+                try form(request.showDeleted ? try await self.history(request, of: tenant) : try self.living(request, of: tenant))
             }
         }
     }
 
-    private func living(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) throws -> NovitaiV1.ListInstancesResponse {
+    private func living(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) throws -> InstanceList {
         let predicate = try InstanceQuery.predicate(request.filter)
         let order = try InstanceQuery.order(request.orderBy)
         let page = try PageRequest(
             size: request.pageSize, token: request.pageToken,
             query: ["ListInstances", tenant.rawValue, request.filter, request.orderBy])
         let (living, revision) = self.backend.view.livingInstances()
-        let wanted = living.filter { $0.tenant == tenant && !$0.state.isFinal && predicate.matches($0) }
-        let (instances, token) = page.page(of: wanted, by: order, bytes: InstanceQuery.bytes)
-        return self.response(instances, token, at: revision, of: tenant)
+        let own = living.filter { $0.tenant == tenant }
+        let (instances, token) = page.page(
+            of: own.filter { !$0.state.isFinal && predicate.matches($0) }, by: order, bytes: InstanceQuery.bytes)
+        let parts = try instances.map { try self.encodedInstances.part($0) }
+        return AssembledMessage(parts, and: self.rest(token, at: revision, FleetDebts(of: own)))
     }
 
     /// Everything, newest first, as the store keeps it.
-    private func history(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) async throws -> NovitaiV1.ListInstancesResponse {
+    private func history(_ request: NovitaiV1.ListInstancesRequest, of tenant: TenantID) async throws -> InstanceList {
         let predicate = try InstanceQuery.predicate(request.filter)
         guard ["", "create_time desc"].contains(request.orderBy) else {
             throw FleetError.invalid([FieldViolation("order_by", "must be \"create_time desc\" with show_deleted")])
@@ -75,15 +84,14 @@ package struct InstanceHandlers: NovitaiV1.InstanceServiceProtocol {
         let (instances, token) = try await HistoryScan(page: page, tenant: tenant).run(
             cursor: { HistoryCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }, bytes: InstanceQuery.bytes, where: predicate.matches
         ) { query in try await self.backend.store.instances(query) }
-        return self.response(instances, token, at: revision, of: tenant)
+        let parts = try instances.map { try NovitaiV1.Instance($0).encoded(reserving: 0)[...] }
+        let own = self.backend.view.livingInstances().instances.filter { $0.tenant == tenant }
+        return AssembledMessage(parts, and: self.rest(token, at: revision, FleetDebts(of: own)))
     }
 
-    private func response(
-        _ instances: [Instance], _ token: String, at revision: Revision, of tenant: TenantID
-    ) -> NovitaiV1.ListInstancesResponse {
-        let debts = FleetDebts(of: self.backend.view.livingInstances().instances.filter { $0.tenant == tenant })
+    /// All of a list but its instances.
+    private func rest(_ token: String, at revision: Revision, _ debts: FleetDebts) -> NovitaiV1.ListInstancesResponse {
         var response = NovitaiV1.ListInstancesResponse()
-        response.instances = instances.map { NovitaiV1.Instance($0) }
         response.nextPageToken = token
         response.owedMachines = debts.machines.prefix(Self.owedMachinesMax).map { NovitaiV1.OwedMachine($0) }
         response.leakedHourlyPrice = NovitaiV1.Money(debts.leakedHourly)

@@ -122,15 +122,18 @@ struct PageRequest {
 
     /// The page of `objects`, which are all that match, in any order; and the token of the next, empty on the last.
     func page<Object>(of objects: [Object], by order: ListOrder<Object>, bytes: (Object) -> Int = { _ in 0 }) -> ([Object], String) {
-        var keyed = objects.map { (key: order.key($0), object: $0) }
+        // Places, not objects, which may have dozens of fields to be counted with each move.
+        var keyed = objects.indices.map { (key: order.key(objects[$0]), index: $0) }
         if let after = self.after { keyed.removeAll { !order.comesBefore(after, $0.key) } }
         keyed.sort { order.comesBefore($0.key, $1.key) }
-        var total = 0
-        let fitting = keyed.prefix(self.size).prefix { entry in
-            defer { total += bytes(entry.object) }
-            return total == 0 || total + bytes(entry.object) <= Self.bytesMax
+        var (fitting, total): ([Object], Int) = ([], 0)
+        for entry in keyed.prefix(self.size) {
+            let size = bytes(objects[entry.index])
+            guard total == 0 || total + size <= Self.bytesMax else { break }
+            total += size
+            fitting.append(objects[entry.index])
         }
-        guard fitting.count < keyed.count, let last = fitting.last else { return (fitting.map(\.object), "") }
-        return (fitting.map(\.object), self.token(at: last.key))
+        let isLast = fitting.count == keyed.count
+        return (fitting, isLast || fitting.isEmpty ? "" : self.token(at: keyed[fitting.count - 1].key))
     }
 }

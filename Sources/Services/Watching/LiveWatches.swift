@@ -9,7 +9,8 @@ final class LiveWatches<Subject: WatchSubject>: Sendable {
     /// The watches of one thread.
     private final class Room: Sendable {
         let home: any CallHome
-        let watches = Mutex<[LiveWatch<Subject>]>([])
+        /// By their identity: bookmarks let all of thousands leave in the same moment.
+        let watches = Mutex<[ObjectIdentifier: LiveWatch<Subject>]>([:])
 
         init(_ home: any CallHome) { self.home = home }
     }
@@ -31,13 +32,13 @@ final class LiveWatches<Subject: WatchSubject>: Sendable {
     ///
     /// - Returns: false when there has been one that it has not been given.
     func join(_ watch: LiveWatch<Subject>, at home: any CallHome) -> Bool {
-        self.room(of: home).watches.withLock { $0.append(watch) }
+        self.room(of: home).watches.withLock { $0[watch.id] = watch }
         // What is committed after this look finds the watch in its room; what was committed before it shows now.
         return self.view.revision <= watch.position
     }
 
     func leave(_ watch: LiveWatch<Subject>, at home: any CallHome) {
-        self.room(of: home).watches.withLock { $0.removeAll { $0 === watch } }
+        _ = self.room(of: home).watches.withLock { $0.removeValue(forKey: watch.id) }
     }
 
     private func room(of home: any CallHome) -> Room {
@@ -67,8 +68,8 @@ final class LiveWatches<Subject: WatchSubject>: Sendable {
         let now = self.clock.now
         let overtaken = room.watches.withLock { watches in
             var overtaken: Set<ObjectIdentifier> = []
-            for watch in watches where !watch.take(batch, at: now) { overtaken.insert(watch.id) }
-            if !overtaken.isEmpty { watches.removeAll { overtaken.contains($0.id) } }
+            for watch in watches.values where !watch.take(batch, at: now) { overtaken.insert(watch.id) }
+            for id in overtaken { watches[id] = nil }
             return overtaken
         }
         if !overtaken.isEmpty { self.view.call(overtaken) }

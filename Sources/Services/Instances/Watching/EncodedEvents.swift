@@ -1,7 +1,7 @@
 internal import Fleet
 internal import NovitaiProto
 internal import ProtobufWire
-package import RPCCore
+internal import RPCCore
 internal import Synchronization
 
 /// The newest changes as they travel, so that a change is encoded once however many watch.
@@ -71,41 +71,6 @@ extension EncodedEvents.State {
             self.bytes[self.order[self.next]] = nil
             self.order[self.next] = revision
             self.next = (self.next + 1) % EncodedEvents.keptMax
-        }
-    }
-}
-
-/// A `WatchInstancesResponse` around events that are encoded already. On the wire a message is its fields in any order, so these are put
-/// before the encoding of the rest (protobuf.dev, "Encoding", section "Optional and repeated elements").
-package struct WatchResponse: RPCMessage {
-    private static let eventsField = 1
-
-    let events: [[UInt8]]
-    let rest: NovitaiV1.WatchInstancesResponse
-
-    init(events: [[UInt8]], rest: NovitaiV1.WatchInstancesResponse) {
-        self.events = events
-        self.rest = rest
-    }
-
-    package init(decoding bytes: RawSpan) throws(RPCError) {
-        var message = try NovitaiV1.WatchInstancesResponse(decoding: bytes)
-        var events: [[UInt8]] = []
-        for event in message.events { events.append(try event.encoded(reserving: 0)) }
-        message.events = []
-        self.init(events: events, rest: message)
-    }
-
-    package func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8] {
-        var writer = WireWriter()
-        for event in self.events { writer.append(event, to: Self.eventsField) }
-        return [UInt8](repeating: 0, count: prefix) + writer.bytes + (try self.rest.encoded(reserving: 0))
-    }
-
-    /// As the generated type.
-    var message: NovitaiV1.WatchInstancesResponse {
-        get throws(RPCError) {
-            try NovitaiV1.WatchInstancesResponse(decoding: self.encoded(reserving: 0))
         }
     }
 }

@@ -12,8 +12,11 @@ extension InstanceHandlers {
         } otherwise: { request, context in
             try await self.getInstance(request, context: context).framed()
         }
+        router.register(framing: NovitaiV1.InstanceService.listInstances) { (request: NovitaiV1.ListInstancesRequest, context) in
+            try await self.list(request, context) { try $0.framed(by: context.responseCodec) }
+        }
         router.register(serverStreaming: NovitaiV1.InstanceService.watchInstances) {
-            (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<WatchResponse>, context: ServerContext) in
+            (request: NovitaiV1.WatchInstancesRequest, responses: ResponseWriter<InstanceSubject.Response>, context: ServerContext) in
             try await self.watch(request, context, responses.prompt, sendHeaders: { try await responses.sendHeaders() }) {
                 try await responses.write($0)
             }

@@ -4,7 +4,7 @@ internal import NovitaiProto
 /// The instances that one `WatchInstances` call is told of. Knows what the caller has been told, so that an instance which never fitted is not
 /// taken away from it.
 struct InstanceSubject: WatchSubject {
-    typealias Response = WatchResponse
+    typealias Response = AssembledMessage<NovitaiV1.WatchInstancesResponse>
 
     private let tenant: TenantID
     /// Empty: all of the tenant's.
@@ -117,10 +117,10 @@ struct InstanceSubject: WatchSubject {
         try self.encoder.encoded(instance, at: revision, changeCount: changeCount, as: kind)
     }
 
-    static func response(_ events: [[UInt8]], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> WatchResponse {
+    static func response(_ events: [[UInt8]], token: NovitaiV1.ResumeToken?, isSnapshotComplete: Bool) -> Response {
         var rest = NovitaiV1.WatchInstancesResponse()
         rest.resumeToken = token
         rest.snapshotComplete = isSnapshotComplete
-        return WatchResponse(events: events, rest: rest)
+        return Response(events.map { $0[...] }, and: rest)
     }
 }

@@ -44,8 +44,11 @@ struct FloodGuard {
         case .regression: self.end("stream_id_regression", .protocolError)
         }
         switch head.type {
-        // The last of a stream may be empty.
-        case FrameHead.data: if !head.endsStream { self.economy.dataReceived(head.payloadCount) }
+        case FrameHead.data:
+            // nghttp2 does not look at what comes for a stream that has been answered to the end.
+            if head.isOverpadded { self.end("too_much_padding", .protocolError) }
+            // The last of a stream may be empty.
+            if !head.endsStream { self.economy.dataReceived(head.payloadCount) }
         case FrameHead.windowUpdate: self.economy.windowUpdated()
         case FrameHead.priority:
             self.economy.uselessReceived()

@@ -16,6 +16,9 @@ struct FrameHead {
     /// With the dependency, which nghttp2 does not look at, as we asked it to.
     static let sizeWithDependency = 13
 
+    /// Whether the padding, with the byte that counts it, is more than the whole payload (RFC 9113, 6.1).
+    var isOverpadded: Bool { self.padding > self.length }
+
     /// Bytes that bring something.
     var payloadCount: Int { max(0, self.length - self.padding) }
 

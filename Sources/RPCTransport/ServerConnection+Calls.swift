@@ -17,9 +17,37 @@ extension ServerConnection {
             self.begin(stream, accepted)
         } catch {
             let limit = Int(self.session.remoteHeaderListLimit)
-            self.session.submitResponse(
-                stream, headers: ResponseFields.refusal(error, subtype: head.contentSubtype, limit: limit), endStream: true)
+            let refusal = ResponseFields.refusal(error, subtype: head.contentSubtype, limit: limit)
+            if error.httpStatus == 200 || stream.isRemoteEnded {
+                self.session.submitResponse(stream, headers: refusal, endStream: true)
+            } else {
+                stream.owner = UnreadRequest(refusal, on: self.loop) { [unowned stream] in
+                    self.refuse(stream, $0)
+                    self.scheduleFlush()
+                }
+            }
         }
+    }
+
+    /// Of a request that is refused at its end.
+    func discard(_ request: UnreadRequest, _ byteCount: Int, endStream: Bool, on stream: HTTP2Stream) {
+        self.session.consume(byteCount, on: stream)
+        if let refusal = request.receive(byteCount, endStream: endStream) { self.refuse(stream, refusal) }
+    }
+
+    private func refuse(_ stream: HTTP2Stream, _ refusal: OutgoingHeaders) {
+        self.forget(stream)
+        self.session.submitResponse(stream, headers: refusal, endStream: true)
+    }
+
+    /// The stream's owner is told that there is no more to it.
+    func forget(_ stream: HTTP2Stream) {
+        switch stream.owner {
+        case let call as ServerCall: call.closed()
+        case let request as UnreadRequest: request.end()
+        default: break
+        }
+        stream.owner = nil
     }
 
     private func begin(_ stream: HTTP2Stream, _ head: AcceptedHead) {

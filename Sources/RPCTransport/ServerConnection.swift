@@ -94,9 +94,19 @@ final class ServerConnection: HTTP2DriverDelegate {
                 // Whoever gives up a call in the breath that asks for it gets no work for it.
                 if stream.isOpen { self.begin(stream, block) }
             }
-            if endStream { (stream.owner as? ServerCall)?.requestsEnded() }
+            guard endStream else { break }
+            switch stream.owner {
+            case let call as ServerCall: call.requestsEnded()
+            case let request as UnreadRequest: self.discard(request, 0, endStream: true, on: stream)
+            default: break
+            }
         case .data(let stream, let bytes, let endStream):
-            if stream.isOpen { (stream.owner as? ServerCall)?.receive(bytes, endStream: endStream) }
+            guard stream.isOpen else { break }
+            switch stream.owner {
+            case let call as ServerCall: call.receive(bytes, endStream: endStream)
+            case let request as UnreadRequest: self.discard(request, bytes.count, endStream: endStream, on: stream)
+            default: break
+            }
         case .closed(let stream, let code):
             if code == .noError {
                 self.activity.streams.succeeded += 1
@@ -104,8 +114,7 @@ final class ServerConnection: HTTP2DriverDelegate {
                 self.activity.streams.failed += 1
                 self.tally.resets += 1
             }
-            (stream.owner as? ServerCall)?.closed()
-            stream.owner = nil
+            self.forget(stream)
             if let driver { self.lastCallAt = driver.lastReceivedAt }
         case .settings:
             guard self.handshakeTimer != nil else { break }
@@ -137,10 +146,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         if let reason { self.server.counters.add(endedFor: reason.reason) }
         if self.isOpened { self.tally.connectionsNow -= 1 }
         self.startQueue.removeAll()
-        for stream in self.session.abandonStreams() {
-            (stream.owner as? ServerCall)?.closed()
-            stream.owner = nil
-        }
+        for stream in self.session.abandonStreams() { self.forget(stream) }
         self.blockedCalls.removeAll()
         self.report()
         self.driver = nil

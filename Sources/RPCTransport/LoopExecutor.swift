@@ -5,7 +5,7 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnLength`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
+// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnLength`, `rest`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
 // to and `drain` asserts; the rest is constant.
 package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
@@ -17,6 +17,8 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     private let ticks: LoopTicks
     /// Nanoseconds for which jobs have run in this tick of the loop.
     private var turnLength: UInt64 = 0
+    /// How long the jobs rest when that is too long.
+    private var rest = LoopExecutor.restMin
     /// Of the loop; touched on it only.
     let delay: LoopDelay
     /// What the loop has for unfolding compressed messages; touched on it only.
@@ -68,8 +70,9 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
 
     /// Nanoseconds that jobs may have of a tick of the loop: it looks at its sockets only after that.
     private static let turnMax: UInt64 = 1_000_000
-    /// What is left then waits for this long at least: were it due at once, the tick would not end.
-    private static let socketsTurn = TimeAmount.microseconds(20)
+    /// What is left then waits for this long at least: were it due at once, the tick would not end. And twice as long each time that it comes
+    /// too early all the same, as on a machine that takes longer than that to look for what is due.
+    private static let restMin = TimeAmount.microseconds(20)
     /// Jobs that are run between two looks at the clock: they mostly take microseconds.
     private static let uncheckedJobs = 8
 
@@ -77,7 +80,7 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     /// answered within a turn, however many jobs came in the same moment.
     private func drain() {
         self.loop.assertInEventLoop()
-        if self.ticks.isFirstAsking(of: self.loop) { self.turnLength = 0 }
+        if self.ticks.isFirstAsking(of: self.loop) { (self.turnLength, self.rest) = (0, Self.restMin) }
         self.isDrainScheduled = true
         self.runQueued()
         self.isDrainScheduled = !self.queue.isEmpty
@@ -85,7 +88,8 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
         if self.turnLength < Self.turnMax {
             self.loop.execute { self.drain() }
         } else {
-            self.loop.scheduleTask(in: Self.socketsTurn) { self.drain() }
+            self.loop.scheduleTask(in: self.rest) { self.drain() }
+            self.rest = self.rest * 2
         }
     }
 

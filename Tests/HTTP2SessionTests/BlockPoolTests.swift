@@ -15,6 +15,11 @@ struct BlockPoolTests {
             self.size = size
         }
 
+        init(zeros size: Int) throws {
+            unsafe self.address = Int(bitPattern: try #require(novitai_pool_calloc(1, size, nil)))
+            self.size = size
+        }
+
         // The address is a living block's of `size` bytes: every test frees each once, as the last thing that it does with it.
         private var bytes: UnsafeMutableRawBufferPointer {
             unsafe UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(bitPattern: self.address), count: self.size)
@@ -23,6 +28,12 @@ struct BlockPoolTests {
         func fill(_ byte: UInt8) { unsafe self.bytes.initializeMemory(as: UInt8.self, repeating: byte) }
         func isFilled(with byte: UInt8) -> Bool { unsafe self.bytes.allSatisfy { $0 == byte } }
         func free() { unsafe novitai_pool_free(self.bytes.baseAddress, nil) }
+        /// A part of it, which moves when it grows. This one is no block any more.
+        func resized(to size: Int) throws -> Block {
+            Block(address: unsafe Int(bitPattern: try #require(novitai_pool_realloc(self.bytes.baseAddress, size, nil))), size: size)
+        }
+        private init(address: Int, size: Int) { (self.address, self.size) = (address, size) }
+
         func freeBySystem() { unsafe Glibc.free(self.bytes.baseAddress) }
     }
 
@@ -61,6 +72,55 @@ struct BlockPoolTests {
         #expect(unsafe UnsafeRawBufferPointer(start: block, count: 100).allSatisfy { $0 == 0 })
         unsafe novitai_pool_free(block, nil)
         #expect(unsafe novitai_pool_calloc(.max, 2, nil) == nil)
+    }
+
+    /// What a session has its streams in.
+    private static let tableSize = 4096
+    /// As many as there are, and some.
+    private static let tableCount = (1 << 16) + 100
+
+    @Test("tables of zeros are of zeros each time, and each is another's, also when there are more than can be told apart")
+    func tables() throws {
+        for mark in 1...2 as ClosedRange<UInt8> {
+            let tables = try (0..<Self.tableCount).map { _ in try Block(zeros: Self.tableSize) }
+            #expect(Set(tables.map(\.address)).count == tables.count)
+            for table in tables.prefix(100) + tables.suffix(200) {
+                #expect(table.isFilled(with: 0))
+                table.fill(mark)
+            }
+            for table in tables.prefix(100) + tables.suffix(200) { #expect(table.isFilled(with: mark)) }
+            for table in tables { table.free() }
+        }
+    }
+
+    @Test("a table that becomes larger or smaller keeps its beginning", arguments: [100, 4096, 10_000])
+    func movedTable(size: Int) throws {
+        let table = try Block(zeros: Self.tableSize)
+        table.fill(7)
+        let moved = try table.resized(to: size)
+        let beginning = try moved.resized(to: min(size, Self.tableSize))
+        #expect(beginning.isFilled(with: 7))
+        beginning.free()
+    }
+
+    @Test("tables are given and taken by many threads at once")
+    func threads() async throws {
+        try await withThrowingTaskGroup { group in
+            for mark in 1...8 as ClosedRange<UInt8> {
+                group.addTask {
+                    for _ in 0..<200 {
+                        let tables = try (0..<10).map { _ in try Block(zeros: Self.tableSize) }
+                        for table in tables {
+                            #expect(table.isFilled(with: 0))
+                            table.fill(mark)
+                        }
+                        for table in tables { #expect(table.isFilled(with: mark)) }
+                        for table in tables { table.free() }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
     }
 
     @Test("a thread keeps what it has freed, no more than its limit for each size")

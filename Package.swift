@@ -47,6 +47,7 @@ let asyncAlgorithms = product("AsyncAlgorithms", "swift-async-algorithms")
 let crypto = product("Crypto", "swift-crypto")
 let deque = product("DequeModule", "swift-collections")
 let grdb = product("GRDB", "GRDB.swift")
+let grdbSQLite = product("GRDBSQLite", "GRDB.swift")
 let hummingbird = product("Hummingbird", "hummingbird")
 let logging = product("Logging", "swift-log")
 let nioCore = product("NIOCore", "swift-nio")
@@ -104,7 +105,7 @@ let package = Package(
         library("Traces"),
         library("Fleet", ["Traces"]),
         library("FleetEngine", ["Fleet", "Traces"]),
-        library("SQLiteStore", ["Fleet", "JSONText", deque, grdb]),
+        library("SQLiteStore", ["Fleet", "JSONText", deque, grdb, grdbSQLite]),
         library("Secrets", ["Fleet", crypto]),
 
         // The provider.

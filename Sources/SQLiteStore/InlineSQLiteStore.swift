@@ -16,7 +16,7 @@ package struct InlineSQLiteStore: SQLiteStoreAdapter {
     package func perform<Value>(_ operation: StoreOperation<Value>) async throws(StoreError) -> Value {
         let value = try self.core.perform(operation)
         // The operation is applied, whatever becomes of this.
-        if self.core.needsCheckpoint { _ = try? self.core.checkpoint(truncating: true) }
+        if let due = self.core.dueCheckpoint { _ = try? self.core.checkpoint(due) }
         return value
     }
 

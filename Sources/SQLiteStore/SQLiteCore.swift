@@ -16,6 +16,8 @@ package final class SQLiteCore: Sendable {
         var attachment: Transaction.Attachment?
         /// Something was written since the last checkpoint; before the first it is not known.
         var hasLog = true
+        /// Pages written to the log since then.
+        var logPages = 0
         /// What the database and the file beside it are marked with, and since when.
         var mark = ""
         var markedAt = ContinuousClock.now
@@ -65,7 +67,7 @@ package final class SQLiteCore: Sendable {
                 return (isNew, hasRenewed, resting)
             }
             // What was there in the clear must not stay in the log either.
-            if hasRenewed { _ = try self.checkpoint(truncating: true) }
+            if hasRenewed { _ = try self.checkpoint(.truncating) }
             let mark = try self.queue.writeWithoutTransaction {
                 try Deployment.mark(in: $0, self.mark, isNew: isNew, now: now, using: &generator)
             }
@@ -97,22 +99,28 @@ package final class SQLiteCore: Sendable {
         }
     }
 
-    /// Writes the log back when something was written since the last time; without `truncating` its file is kept and overwritten,
-    /// which makes later commits cheaper.
+    /// What becomes of the log's file when it is written back.
+    package enum Checkpoint: Sendable {
+        /// It is kept, and overwritten by what comes then: later commits are cheaper.
+        case overwriting
+        case truncating
+    }
+
+    /// Writes the log back when something was written since the last time.
     ///
     /// - Returns: whether there was anything to do.
-    package func checkpoint(truncating: Bool = false) throws(StoreError) -> Bool {
+    package func checkpoint(_ kind: Checkpoint = .overwriting) throws(StoreError) -> Bool {
         do {
-            return try self.queue.inDatabase { try self.checkpoint($0, truncating: truncating) }
+            return try self.queue.inDatabase { try self.checkpoint($0, kind) }
         } catch {
             throw StoreError(rolledBack: error)
         }
     }
 
-    func checkpoint(_ database: Database, truncating: Bool) throws -> Bool {
+    func checkpoint(_ database: Database, _ kind: Checkpoint) throws -> Bool {
         guard self.state.withLock({ !$0.isClosed && $0.hasLog }) else { return false }
-        _ = try database.checkpoint(truncating ? .truncate : .passive)
-        self.state.withLock { $0.hasLog = false }
+        _ = try database.checkpoint(kind == .truncating ? .truncate : .passive)
+        self.state.withLock { ($0.hasLog, $0.logPages) = (false, 0) }
         return true
     }
 
@@ -142,8 +150,16 @@ package final class SQLiteCore: Sendable {
     /// The size of the write-ahead log's file; 0 when there is none.
     package var walBytes: Int { self.log.bytes }
 
-    /// Whether the log has outgrown its bound and must be written back although the store is busy.
-    package var needsCheckpoint: Bool { self.state.withLock(\.hasLog) && self.walBytes > self.limits.walBytesMax }
+    /// Bytes of a page, as SQLite makes them unless it is told otherwise.
+    private static let pageBytes = 4096
+
+    /// How the log must be written back now, although the store is busy; nil when it need not.
+    package var dueCheckpoint: Checkpoint? {
+        let (hasLog, pages) = self.state.withLock { ($0.hasLog, $0.logPages) }
+        guard hasLog else { return nil }
+        if self.walBytes > self.limits.walBytesMax { return .truncating }
+        return pages * Self.pageBytes > self.limits.logBytesMax ? .overwriting : nil
+    }
 
     /// Writes the log back, closes the file and ends its lock. Later operations fail with `unavailable`.
     package func close() {
@@ -192,7 +208,8 @@ extension SQLiteCore {
         } catch {
             throw self.afterFailedCommit(error, in: database)
         }
-        self.publish(transaction, hasWritten: database.totalChangesCount != changesBefore)
+        let hasWritten = database.totalChangesCount != changesBefore
+        self.publish(transaction, writtenPages: hasWritten ? database.takeWrittenPageCount() : nil)
         return result
     }
 
@@ -242,9 +259,13 @@ extension SQLiteCore {
         self.state.withLock { $0.isInDoubt = false }
     }
 
-    private func publish(_ transaction: Transaction, hasWritten: Bool) {
+    /// - Parameter writtenPages: nil when nothing was written.
+    private func publish(_ transaction: Transaction, writtenPages: Int?) {
         let attachment = self.state.withLock { state in
-            if hasWritten { state.hasLog = true }
+            if let writtenPages {
+                state.hasLog = true
+                state.logPages += writtenPages
+            }
             state.revision = transaction.revision
             if let attachment = transaction.attachment { state.attachment = attachment }
             return state.attachment

@@ -47,8 +47,11 @@ package struct SQLiteLimits: Sendable {
     package var queuedOperationsMax = 4096
     /// Payload bytes that wait, which bounds the memory of a stalled disk.
     package var queuedBytesMax = 32 << 20
-    /// Size of the write-ahead log above which it is written back even when the store is busy: bounds disk use and the time to open
-    /// after a crash.
+    /// Bytes written to the write-ahead log after which it is written back even when the store is busy. Commits wait meanwhile, for a few
+    /// milliseconds: with more at a time each wait would be longer, with less there would be more of them.
+    package var logBytesMax = 3 << 20
+    /// Size of the log's file above which it is cut when it is written back, which takes as long again: it bounds the disk's use and the time to
+    /// open after a crash. Below it the file is overwritten.
     package var walBytesMax = 16 << 20
     /// SQLite's page cache.
     package var cacheBytes = 16 << 20

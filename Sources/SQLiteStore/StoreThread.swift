@@ -95,7 +95,7 @@ final class StoreThread: Sendable {
             switch self.queue.withLock({ $0.next() }) {
             case .group(let group):
                 self.observe(group) { self.core.apply($0) }
-                if self.core.needsCheckpoint { self.checkpoint(truncating: true) }
+                if let due = self.core.dueCheckpoint { self.checkpoint(due) }
             case .nothing:
                 self.sleep()
             case .end:
@@ -122,14 +122,14 @@ final class StoreThread: Sendable {
         self.core.renewMark(olderThan: self.core.limits.markAgeMax)
         let quiet = DispatchTimeInterval.microseconds(Int(self.core.limits.idleBeforeCheckpoint.wholeMicroseconds))
         guard self.wakeUp.wait(timeout: .now() + quiet) == .timedOut else { return }
-        self.checkpoint(truncating: false)
+        self.checkpoint(.overwriting)
         self.wakeUp.wait()
     }
 
-    private func checkpoint(truncating: Bool) {
+    private func checkpoint(_ kind: SQLiteCore.Checkpoint) {
         let begin = ContinuousClock.now
         do {
-            guard try self.core.checkpoint(truncating: truncating) else { return }
+            guard try self.core.checkpoint(kind) else { return }
             let duration = ContinuousClock.now - begin
             self.statistics.withLock { $0.checkpointLatency.observe(duration.inSeconds) }
         } catch {
@@ -175,7 +175,7 @@ extension StoreThread {
         switch next {
         case .group(let group):
             self.observe(group) { self.core.apply($0, in: database) }
-            if self.core.needsCheckpoint { _ = try? self.core.checkpoint(database, truncating: true) }
+            if let due = self.core.dueCheckpoint { _ = try? self.core.checkpoint(database, due) }
         case .nothing: break
         case .end: throw StoreError.unavailable("the store is closed")
         }

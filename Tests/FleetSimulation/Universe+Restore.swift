@@ -85,7 +85,7 @@ extension Universe {
 
     private func copyDatabase() throws {
         guard let server = self.server else { throw Stuck(reason: "no server") }
-        _ = try server.store.inner.core.checkpoint(truncating: true)
+        _ = try server.store.inner.core.checkpoint(.truncating)
         try FileManager.default.copyItem(atPath: self.path, toPath: self.backupPath)
         self.trace.add("the database is copied")
     }

@@ -24,6 +24,24 @@ struct CheckpointTests {
         }
     }
 
+    @Test("Under steady commits the log is written back again and again, and its file overwritten and not cut")
+    func steady() async throws {
+        try await withFile { file in
+            var limits = SQLiteLimits()
+            limits.logBytesMax = 256 << 10
+            let store = try file.open(limits: limits)
+            var sizes: [Int] = []
+            for number in 0..<300 {
+                _ = try await store.commit(Sample.creation(number))
+                sizes.append(store.statistics.walBytes)
+            }
+            await store.close()
+            #expect(store.statistics.checkpointLatency.count > 3)
+            #expect(zip(sizes, sizes.dropFirst()).allSatisfy { $0 <= $1 })
+            #expect(try #require(sizes.last) < limits.logBytesMax + (256 << 10))
+        }
+    }
+
     @Test("The core asks for a checkpoint beyond the limit, and a log written back is overwritten instead of growing")
     func overwritten() async throws {
         try await withFile { file in

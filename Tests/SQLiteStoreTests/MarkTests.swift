@@ -63,7 +63,7 @@ struct MarkTests {
         try await withFile { file in
             let store = try file.openInline()
             _ = try await store.commit(Commit(audit: []))
-            _ = try store.core.checkpoint(truncating: true)
+            _ = try store.core.checkpoint(.truncating)
             let backup = file.directory + "/backup.db"
             try Self.copy(file.path, to: backup)
             store.close()

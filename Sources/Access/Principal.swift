@@ -27,7 +27,8 @@ package final class Principal: Sendable, Hashable {
     /// The caller of a server without configured identities, which therefore listens on loopback only.
     package static let local = Principal(id: "local", tenant: "default", role: .admin)
 
-    /// Whoever gave no token, for the few methods that need none. All of them share one limit.
+    /// Whoever gave no token, for the few methods that need none. Those of one host share one limit, so that a flood from
+    /// elsewhere takes nothing from an orchestrator's probe.
     package static let anonymous = Principal(id: "", tenant: "", role: .monitor)
 }
 

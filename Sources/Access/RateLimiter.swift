@@ -51,11 +51,14 @@ package final class RateLimiter: Sendable {
         self.burst = burst
     }
 
-    /// - Parameter now: of a clock that only goes forward.
-    package func admit(_ principal: Principal, at now: Duration) throws(AccessRefusal) {
+    /// - Parameters:
+    ///   - name: of those who share one limit; nil for the principal's own.
+    ///   - now: of a clock that only goes forward.
+    package func admit(_ principal: Principal, as name: String? = nil, at now: Duration) throws(AccessRefusal) {
+        let name = name ?? principal.id
         let (perSecond, burst) = self.limits(of: principal)
         let wait: Duration? = self.buckets.withLock { buckets in
-            if let index = buckets.index(forKey: principal.id) {
+            if let index = buckets.index(forKey: name) {
                 let bucket = buckets.values[index]
                 // Its limits may have been changed since.
                 if bucket.perSecond == perSecond, bucket.burst == burst { return buckets.values[index].take(at: now) }
@@ -63,7 +66,7 @@ package final class RateLimiter: Sendable {
                 buckets = buckets.filter { !$0.value.isFull(at: now) }
             }
             var fresh = TokenBucket(perSecond: perSecond, burst: burst, at: now)
-            defer { buckets[principal.id] = fresh }
+            defer { buckets[name] = fresh }
             return fresh.take(at: now)
         }
         if let wait { throw .tooManyCalls(retryAfter: wait) }

@@ -68,6 +68,8 @@ static void reserve_tables(void) {
     tables.returned = reserve(table_count * sizeof *tables.returned);
     if (tables.returned != NULL) tables.first = reserve((size_t)table_count * table_size);
     if (tables.first == NULL) tables.unused = table_count;
+    // A huge page would come with the first byte of any of its 512 tables.
+    else madvise(tables.first, (size_t)table_count * table_size, MADV_NOHUGEPAGE);
 }
 
 // NULL when there is none left.

@@ -22,7 +22,7 @@ package final class HTTP2Stream {
     /// Whether nghttp2 was told to wait for us with this stream's data.
     var isDeferred = false
     /// Whether the headers of our side have been submitted.
-    var isStarted = false
+    package internal(set) var isStarted = false
 
     enum End {
         case endStream

@@ -22,7 +22,7 @@ struct WireContent {
 
 /// Reads protobuf's primitives, bounds-checked. The caller keeps the position.
 extension Span<UInt8> {
-    /// Most numbers have one byte.
+    /// Most numbers have one byte, and most of the others, lengths of messages, two.
     @inline(__always)
     func varint(at position: inout Int, before end: Int) throws(WireError) -> UInt64 {
         if position < end {
@@ -30,6 +30,10 @@ extension Span<UInt8> {
             if byte < 0x80 {
                 position += 1
                 return UInt64(byte)
+            }
+            if position + 1 < end, self[position + 1] < 0x80 {
+                defer { position += 2 }
+                return UInt64(byte & 0x7F) | UInt64(self[position + 1]) << 7
             }
         }
         return try self.longVarint(at: &position, before: end)

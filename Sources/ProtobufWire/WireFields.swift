@@ -97,6 +97,9 @@ package struct WireWriter: Sendable {
         self.bytes.append(contentsOf: content)
     }
 
+    /// Fields that are encoded already.
+    package mutating func append(fields: [UInt8]) { self.bytes.append(contentsOf: fields) }
+
     private mutating func append(tag number: Int, _ type: WireType) {
         self.append(varint: UInt64(number) << 3 | UInt64(type.rawValue))
     }

@@ -170,9 +170,16 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
                 try await self.source.checkOpen()
             }
             self.isCompressed = self.batch.isFirstCompressed
-            // It may be long to unfold: whoever shares the thread comes first.
-            if self.isCompressed { await Task.yield() }
-            return try self.batch.decodeFirst()
+            return self.isCompressed ? try await self.unfoldFirst() : try self.batch.decodeFirst()
+        }
+
+        @usableFromInline
+        nonisolated(nonsending) mutating func unfoldFirst() async throws(RPCError) -> Message? {
+            guard let message = self.batch.popFirst() else { return nil }
+            if message.isLongToUnfold { return try await message.decodedBeside() }
+            // Whoever shares the thread comes first.
+            await Task.yield()
+            return try message.decoded()
         }
 
         @inlinable

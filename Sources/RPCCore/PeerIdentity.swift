@@ -13,11 +13,14 @@ package struct PeerCertificate: Sendable, Hashable {
     package let dnsNames: [String]
     /// SHA-256 over the certificate in DER.
     package let fingerprint: [UInt8]
+    /// Seconds since 1970 after which it proves nothing any more, though its connection may live on, or be resumed.
+    package let expiresAt: Int64
 
-    package init(uris: [String], dnsNames: [String], fingerprint: [UInt8]) {
+    package init(uris: [String], dnsNames: [String], fingerprint: [UInt8], expiresAt: Int64) {
         self.uris = uris
         self.dnsNames = dnsNames
         self.fingerprint = fingerprint
+        self.expiresAt = expiresAt
     }
 }
 

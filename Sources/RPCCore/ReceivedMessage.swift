@@ -24,6 +24,19 @@ package struct ReceivedMessage: Sendable {
     package var count: Int { self.range.count }
     package var isCompressed: Bool { self.decoder != nil }
 
+    /// Bytes of a compressed message that is unfolded where it is taken: zlib makes at most a MiB of them, in a millisecond or two.
+    private static let quickSize = 1024
+
+    /// Whether it may take so long to unfold that everybody else on the thread would notice.
+    package var isLongToUnfold: Bool { self.isCompressed && self.count > Self.quickSize }
+
+    /// As ``decoded(as:)``, on a thread that is there for long work.
+    package nonisolated(nonsending) func decodedBeside<M: RPCMessage>(as type: M.Type = M.self) async throws(RPCError) -> M {
+        try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            do throws(RPCError) { return Result<M, RPCError>.success(try self.decoded()) } catch { return .failure(error) }
+        }.get()
+    }
+
     /// Only here is a compressed message unfolded, so that what waits to be taken takes no more room than it did on the wire.
     package func decoded<M: RPCMessage>(as type: M.Type = M.self) throws(RPCError) -> M {
         try withRawBytes(of: self.storage, in: self.range) { (bytes) throws(RPCError) in

@@ -43,7 +43,8 @@ package struct Router: Sendable {
         self.add(
             method,
             .unary { message, context in
-                try await handler(context.decoded(message), context).framed(by: context.responseCodec)
+                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
+                return try await handler(request, context).framed(by: context.responseCodec)
             })
     }
 
@@ -52,7 +53,12 @@ package struct Router: Sendable {
     package mutating func register<Q: RPCMessage>(
         framing method: MethodDescriptor, handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
     ) {
-        self.add(method, .unary { message, context in try await handler(context.decoded(message), context) })
+        self.add(
+            method,
+            .unary { message, context in
+                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
+                return try await handler(request, context)
+            })
     }
 
     /// For a handler that keeps its replies encoded, each with its prefix as ``RPCMessage/framed()`` makes it.
@@ -66,6 +72,7 @@ package struct Router: Sendable {
         self.add(
             method,
             .promptUnary { message, context in
+                if message.isLongToUnfold { return .later { try await handler(context.decodedBeside(message), context) } }
                 let request: Q = try context.decoded(message)
                 if let reply = try prompt(request, context) { return .now(reply) }
                 return .later { try await handler(request, context) }
@@ -79,7 +86,8 @@ package struct Router: Sendable {
         self.add(
             method,
             .serverStreaming { message, sink, context in
-                try await handler(context.decoded(message), ResponseWriter(sink, context), context)
+                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
+                try await handler(request, ResponseWriter(sink, context), context)
             })
     }
 

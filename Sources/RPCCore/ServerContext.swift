@@ -127,4 +127,10 @@ extension ServerContext {
         if message.isCompressed { self.requestCompression.store(true, ordering: .relaxed) }
         return try message.decoded()
     }
+
+    /// As `decoded`, where a message may be long to unfold.
+    nonisolated(nonsending) func decodedBeside<M: RPCMessage>(_ message: ReceivedMessage) async throws(RPCError) -> M {
+        self.requestCompression.store(true, ordering: .relaxed)
+        return try await message.decodedBeside()
+    }
 }

@@ -5,14 +5,14 @@ internal import RPCCore
 protocol CallEndpoint: AnyObject, SendableMetatype {
     /// The next messages, or their end; nil when neither has come.
     func takeMessagesNow() -> Result<MessageBatch?, RPCError>?
-    func takeMessages(into reader: Waiter<MessageBatch?>)
+    func takeMessages(into reader: Waiter)
     /// - Throws: the reason why there is nothing to read any more.
     func checkOpen() throws(RPCError)
     /// - Returns: whether there is room for more.
     func send(_ message: [UInt8]) throws(RPCError) -> Bool
     /// Copies the message, which is small, and is as `send` otherwise.
     func send(lent message: RawSpan) throws(RPCError) -> Bool
-    func waitForRoom(_ writer: Waiter<Void>)
+    func waitForRoom(_ writer: Waiter)
     func sendHeaders() throws(RPCError)
     func finishSending() throws(RPCError)
     var hasRoomNow: Bool { get }
@@ -45,7 +45,7 @@ struct CallPort: MessageSink, MessageSource {
 
     nonisolated(nonsending) func next() async throws(RPCError) -> MessageBatch? {
         if self.loop.inEventLoop, let now = self.call.value.takeMessagesNow() { return try now.get() }
-        let reader = Waiter<MessageBatch?>()
+        let reader = Waiter()
         self.onLoop { $0.takeMessages(into: reader) }
         return try await reader.wait()
     }
@@ -70,16 +70,16 @@ struct CallPort: MessageSink, MessageSource {
     }
 
     nonisolated(nonsending) func untilRoom() async throws(RPCError) {
-        let writer = Waiter<Void>()
+        let writer = Waiter()
         self.onLoop { $0.waitForRoom(writer) }
         try await writer.wait()
     }
 
     nonisolated(nonsending) func send(_ message: [UInt8]) async throws(RPCError) {
-        let writer = Waiter<Void>()
+        let writer = Waiter()
         self.onLoop { call in
             do throws(RPCError) {
-                if try call.send(message) { writer.answer(.success(())) } else { call.waitForRoom(writer) }
+                if try call.send(message) { writer.answer(.success(nil)) } else { call.waitForRoom(writer) }
             } catch {
                 writer.answer(.failure(error))
             }
@@ -99,11 +99,11 @@ struct CallPort: MessageSink, MessageSource {
         async throws(RPCError)
     {
         if self.loop.inEventLoop { return try body(self.call.value) }
-        let waiter = Waiter<Void>()
+        let waiter = Waiter()
         self.onLoop { call in
             do throws(RPCError) {
                 try body(call)
-                waiter.answer(.success(()))
+                waiter.answer(.success(nil))
             } catch {
                 waiter.answer(.failure(error))
             }

@@ -32,7 +32,7 @@ final class ClientCall {
     /// The one response, until the status says that it counts.
     private var heldResponse: MessageBatch?
     private var initialMetadata = Metadata()
-    private var writers: [Waiter<Void>] = []
+    private var writers: [Waiter] = []
     private var deadlineTimer: Scheduled<Void>?
     private var retryTimer: Scheduled<Void>?
     private var end: ClientStreamMachine.End?
@@ -78,7 +78,7 @@ final class ClientCall {
         // What waited for the stream may be more than is kept once it is on its way.
         let isKept = self.attempts.mayRepeat && self.requests.bytes <= self.transport.configuration.retryBufferMax
         if !isKept { self.requests.drop() }
-        self.answerWriters(.success(()))
+        self.answerWriters(.success(nil))
     }
 
     // MARK: The response
@@ -199,7 +199,7 @@ final class ClientCall {
         self.options.onResponseMetadata?(self.initialMetadata, end.trailers)
         if end.error == nil, let response = self.heldResponse { self.inbox.deliver(response) }
         self.inbox.finish(end.error.map { .failure($0) } ?? .success(()))
-        self.answerWriters(end.error.map { .failure($0) } ?? .success(()))
+        self.answerWriters(end.error.map { .failure($0) } ?? .success(nil))
     }
 
     private func leaveStream(isStreamOpen: Bool) {
@@ -214,15 +214,15 @@ final class ClientCall {
         connection.scheduleFlush()
     }
 
-    private func answerWriters(_ result: Result<Void, RPCError>) {
+    private func answerWriters(_ answer: Waiter.Answer) {
         let writers = self.writers
         self.writers = []
-        for writer in writers { writer.answer(result) }
+        for writer in writers { writer.answer(answer) }
     }
 
     /// Something was sent.
     func outputDrained() {
-        if !self.writers.isEmpty, self.hasRoom { self.answerWriters(.success(())) }
+        if !self.writers.isEmpty, self.hasRoom { self.answerWriters(.success(nil)) }
     }
 
     var isBlocked: Bool { !self.writers.isEmpty }
@@ -241,7 +241,7 @@ extension ClientCall: CallEndpoint {
         return self.inbox.takeNow()
     }
 
-    func takeMessages(into reader: Waiter<MessageBatch?>) {
+    func takeMessages(into reader: Waiter) {
         self.inbox.take(into: reader)
         self.giveCredit()
     }
@@ -267,9 +267,9 @@ extension ClientCall: CallEndpoint {
         return self.hasRoom
     }
 
-    func waitForRoom(_ writer: Waiter<Void>) {
-        if let end { return _ = writer.answer(end.error.map { .failure($0) } ?? .success(())) }
-        if self.hasRoom { return _ = writer.answer(.success(())) }
+    func waitForRoom(_ writer: Waiter) {
+        if let end { return _ = writer.answer(end.error.map { .failure($0) } ?? .success(nil)) }
+        if self.hasRoom { return _ = writer.answer(.success(nil)) }
         self.writers.append(writer)
         self.carrier?.connection.writerBlocked(self)
     }

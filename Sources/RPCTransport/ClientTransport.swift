@@ -25,7 +25,7 @@ final class ClientTransport {
     private var lastUse = NIODeadline.now()
     /// Connections in a row whose server said goodbye as it greeted.
     private var greetingsAway = 0
-    private var shutDownWaiters: [Waiter<Void>] = []
+    private var shutDownWaiters: [Waiter] = []
     private var connectionsBegun: UInt64 = 0
     private var calls = CallCounts()
     private var lastCallAt: NIODeadline?
@@ -278,7 +278,7 @@ final class ClientTransport {
     // MARK: Shutdown
 
     /// Takes no further call, fails those that wait, and answers when the running ones have ended.
-    func shutDown(_ waiter: Waiter<Void>) {
+    func shutDown(_ waiter: Waiter) {
         self.pauseTimer?.cancel()
         self.idleTimer?.cancel()
         self.machine.shutDown()
@@ -295,6 +295,6 @@ final class ClientTransport {
         guard self.connections.isEmpty else { return }
         let waiters = self.shutDownWaiters
         self.shutDownWaiters = []
-        for waiter in waiters { waiter.answer(.success(())) }
+        for waiter in waiters { waiter.answer(.success(nil)) }
     }
 }

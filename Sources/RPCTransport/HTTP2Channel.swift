@@ -22,10 +22,10 @@ package final class HTTP2Channel: RPCChannel {
 
     /// Takes no further call and returns when the running ones have ended. Idempotent.
     package func shutDown() async {
-        let waiter = Waiter<Void>()
+        let waiter = Waiter()
         self.loop.execute { self.transport.value.shutDown(waiter) }
         // Fails only when this task is cancelled, and then the channel ends by itself.
-        try? await waiter.wait()
+        _ = try? await waiter.wait()
     }
 
     // MARK: RPCChannel
@@ -34,7 +34,7 @@ package final class HTTP2Channel: RPCChannel {
         _ request: Q, method: MethodDescriptor, options: CallOptions
     ) async throws(RPCError) -> R {
         let message = try request.framed(by: options.codec)
-        let reader = Waiter<MessageBatch?>()
+        let reader = Waiter()
         let box = NIOLoopBoundBox<ClientCall?>.makeEmptyBox(eventLoop: self.loop)
         self.loop.execute {
             let call = self.begin(method, options, message)

@@ -9,12 +9,15 @@ protocol HTTP2DriverDelegate: AnyObject {
     func outputDrained()
     /// The socket has been given what was sent, and has taken it or not.
     func outputFlushed()
+    /// What was read has been worked off, in so many nanoseconds.
+    func inputHandled(in nanoseconds: UInt64)
     /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way, or never came to be.
     func connectionClosed(reason: HTTP2SessionError?)
 }
 
 extension HTTP2DriverDelegate {
     func outputFlushed() {}
+    func inputHandled(in nanoseconds: UInt64) {}
 }
 
 /// Moves bytes between a socket and a session. One per connection, bound to its loop.
@@ -52,6 +55,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var isFlushScheduled = false
     /// Between what was read and the end of reading, which flushes anyway.
     private var isReading = false
+    /// In nanoseconds of uptime.
+    private var readingBeganAt: UInt64 = 0
     private var isReadHeld = false
     /// When something came last, in nanoseconds of uptime.
     private(set) var lastReceivedAt = NIODeadline.now().uptimeNanoseconds
@@ -84,10 +89,11 @@ final class HTTP2Driver: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard self.state == .open else { return }
         let bytes = self.unwrapInboundIn(data)
-        self.isReading = true
         self.receivedBytes += bytes.readableBytes
         do throws(HTTP2SessionError) {
             self.lastReceivedAt = NIODeadline.now().uptimeNanoseconds
+            if !self.isReading { self.readingBeganAt = self.lastReceivedAt }
+            self.isReading = true
             try self.session.receive(bytes.readableBytesUInt8Span, at: self.lastReceivedAt)
             self.processEvents()
         } catch {
@@ -97,8 +103,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        let isEnd = self.isReading
         self.isReading = false
         self.flush()
+        if isEnd { self.delegate?.inputHandled(in: NIODeadline.now().uptimeNanoseconds - self.readingBeganAt) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) { self.flush() }

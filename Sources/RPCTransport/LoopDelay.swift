@@ -26,11 +26,13 @@ final class LoopDelay {
     }
 
     /// What two measurements in a row show, and the beginning of another.
-    func sample(at now: ContinuousClock.Instant) -> Duration {
+    ///
+    /// - Parameter wait: has the loop do a piece of work when everything has been done that waits by now.
+    func sample(at now: ContinuousClock.Instant, behind wait: (@escaping () -> Void) -> Void) -> Duration {
         if self.begunAt == nil {
             if self.measuredAt.duration(to: now) >= Self.validity { (self.newest, self.before) = (.zero, .zero) }
             self.begunAt = now
-            self.loop.assumeIsolated().execute {
+            wait {
                 guard let begunAt = self.begunAt else { return }
                 self.begunAt = nil
                 self.measuredAt = .now

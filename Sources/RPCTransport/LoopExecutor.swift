@@ -5,7 +5,7 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnLength`, `rest`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
+// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnLength`, `turnMax`, `socketsLength`, `mark`, `rest`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
 // to and `drain` asserts; the rest is constant.
 package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
@@ -17,6 +17,12 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     private let ticks: LoopTicks
     /// Nanoseconds for which jobs have run in this tick of the loop.
     private var turnLength: UInt64 = 0
+    /// For how long they may.
+    private var turnMax = LoopExecutor.turnMin
+    /// For how long the loop's sockets have had it since the jobs' last turn.
+    private var socketsLength: UInt64 = 0
+    /// What is to be done behind so many of the queue's jobs, one thing at a time.
+    private var mark: (jobsAhead: Int, reached: () -> Void)?
     /// How long the jobs rest when that is too long.
     private var rest = LoopExecutor.restMin
     /// Of the loop; touched on it only.
@@ -68,29 +74,34 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
         if !self.isDrainScheduled { self.drain() }
     }
 
-    /// Nanoseconds that jobs may have of a tick of the loop: it looks at its sockets only after that.
-    private static let turnMax: UInt64 = 1_000_000
+    /// Nanoseconds that jobs may have of a tick of the loop, or as many as its sockets have had: it looks at these only after that.
+    private static let turnMin: UInt64 = 1_000_000
     /// What is left then waits for this long at least: were it due at once, the tick would not end. And twice as long each time that it comes
     /// too early all the same, as on a machine that takes longer than that to look for what is due.
     private static let restMin = TimeAmount.microseconds(20)
-    /// Jobs that are run between two looks at the clock: they mostly take microseconds.
-    private static let uncheckedJobs = 8
+    private static let restMax = TimeAmount.milliseconds(1)
 
     /// Runs what is queued. What is left after a turn, and what is queued meanwhile, comes after the sockets: whose calls need no job are then
     /// answered within a turn, however many jobs came in the same moment.
     private func drain() {
         self.loop.assertInEventLoop()
-        if self.ticks.isFirstAsking(of: self.loop) { (self.turnLength, self.rest) = (0, Self.restMin) }
+        if self.ticks.isFirstAsking(of: self.loop) { self.beginTurn() }
         self.isDrainScheduled = true
         self.runQueued()
         self.isDrainScheduled = !self.queue.isEmpty
         guard self.isDrainScheduled else { return }
-        if self.turnLength < Self.turnMax {
+        if self.turnLength < self.turnMax {
             self.loop.execute { self.drain() }
         } else {
+            // Lost with the loop, which ends only when no handler runs.
             self.loop.scheduleTask(in: self.rest) { self.drain() }
-            self.rest = self.rest * 2
+            self.rest = min(self.rest * 2, Self.restMax)
         }
+    }
+
+    private func beginTurn() {
+        self.turnMax = max(Self.turnMin, self.socketsLength)
+        (self.turnLength, self.socketsLength, self.rest) = (0, 0, Self.restMin)
     }
 
     /// Runs the jobs that are in the queue by now, or as many as the turn has time for.
@@ -98,15 +109,33 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
         let jobs = self.queue
         self.queue = []
         var (index, now) = (0, NIODeadline.now().uptimeNanoseconds)
-        while index < jobs.count, self.turnLength < Self.turnMax {
-            let piece = jobs[index..<min(index + Self.uncheckedJobs, jobs.count)]
+        while index < jobs.count, self.turnLength < self.turnMax {
             // The unowned reference lives for this call only, within a method of the executor that it refers to.
-            for job in piece { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-            index = piece.endIndex
+            unsafe jobs[index].runSynchronously(on: self.asUnownedTaskExecutor())
+            index += 1
+            self.passOne()
             let end = NIODeadline.now().uptimeNanoseconds
             self.turnLength += end - now
             now = end
         }
         if index < jobs.count { self.queue = jobs[index...] + self.queue }
+    }
+
+    /// The loop's sockets have had so many nanoseconds, and what was called from there.
+    func socketsWorked(_ nanoseconds: UInt64) { self.socketsLength += nanoseconds }
+
+    // MARK: How late it is
+
+    /// How long new work waits on the loop: both what a handler does at once and what it does when it comes back.
+    func sampleDelay(at now: ContinuousClock.Instant) -> Duration {
+        self.delay.sample(at: now) { done in
+            if self.queue.isEmpty { self.loop.assumeIsolated().execute(done) } else { self.mark = (self.queue.count, done) }
+        }
+    }
+
+    private func passOne() {
+        guard let (jobsAhead, reached) = self.mark else { return }
+        self.mark = jobsAhead > 1 ? (jobsAhead - 1, reached) : nil
+        if jobsAhead <= 1 { reached() }
     }
 }

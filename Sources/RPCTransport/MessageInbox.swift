@@ -5,7 +5,7 @@ internal import RPCCore
 /// taken, and for those that are taken together with another when their reader asks for more.
 struct MessageInbox {
     private var batches = Deque<MessageBatch>()
-    private var reader: Waiter<MessageBatch?>?
+    private var reader: Waiter?
     /// What comes after the last message.
     private var end: Result<Void, RPCError>?
 
@@ -57,7 +57,7 @@ struct MessageInbox {
     }
 
     /// Answers `reader` now or when something comes.
-    mutating func take(into reader: Waiter<MessageBatch?>) {
+    mutating func take(into reader: Waiter) {
         if let now = self.takeNow() {
             reader.answer(now)
         } else if self.reader?.answer(.failure(Self.twoReaders)) == true {

@@ -11,7 +11,7 @@ extension ServerCall: CallEndpoint {
         return self.inbox.takeNow()
     }
 
-    func takeMessages(into reader: Waiter<MessageBatch?>) {
+    func takeMessages(into reader: Waiter) {
         self.inbox.take(into: reader)
         self.giveCredit()
         self.noteHeld()
@@ -73,9 +73,9 @@ extension ServerCall: CallEndpoint {
         return metadata
     }
 
-    func waitForRoom(_ writer: Waiter<Void>) {
+    func waitForRoom(_ writer: Waiter) {
         if let ending { return _ = writer.answer(.failure(ending)) }
-        if self.connection.hasRoom(for: self) { return _ = writer.answer(.success(())) }
+        if self.connection.hasRoom(for: self) { return _ = writer.answer(.success(nil)) }
         if self.writers.isEmpty { self.connection.writerBlocked(self) }
         self.writers.append(writer)
     }

@@ -12,7 +12,7 @@ final class ServerCall {
     /// Set when the handler was suspended.
     var task: Task<Void, Never>?
     /// Those that wait for room in the stream's buffer.
-    var writers: [Waiter<Void>] = []
+    var writers: [Waiter] = []
 
     let connection: ServerConnection
     var machine: ServerStreamMachine
@@ -225,9 +225,9 @@ final class ServerCall {
         self.deadlineTimer = self.connection.loop.assumeIsolated().scheduleTask(in: delay) { self.expire() }
     }
 
-    func answerWriters(_ result: Result<Void, RPCError>) {
+    func answerWriters(_ answer: Waiter.Answer) {
         let writers = self.writers
         self.writers = []
-        for writer in writers { writer.answer(result) }
+        for writer in writers { writer.answer(answer) }
     }
 }

@@ -21,7 +21,8 @@ extension ServerConnection {
             if error.httpStatus == 200 || stream.isRemoteEnded {
                 self.session.submitResponse(stream, headers: refusal, endStream: true)
             } else {
-                stream.owner = UnreadRequest(refusal, on: self.loop) { [unowned stream] in
+                stream.owner = UnreadRequest(refusal, on: self.loop) { [weak stream] in
+                    guard let stream else { return }
                     self.refuse(stream, $0)
                     self.scheduleFlush()
                 }
@@ -35,7 +36,7 @@ extension ServerConnection {
         if let refusal = request.receive(byteCount, endStream: endStream) { self.refuse(stream, refusal) }
     }
 
-    private func refuse(_ stream: HTTP2Stream, _ refusal: OutgoingHeaders) {
+    func refuse(_ stream: HTTP2Stream, _ refusal: OutgoingHeaders) {
         self.forget(stream)
         self.session.submitResponse(stream, headers: refusal, endStream: true)
     }
@@ -56,7 +57,7 @@ extension ServerConnection {
         let deadline = head.timeout.map { now + .nanoseconds(Int64($0.nanoseconds)) }
         let context = ServerContext(
             method: method.descriptor, requestMetadata: head.metadata, beganAt: now, deadline: deadline, peer: self.peer,
-            identity: self.identity, memo: self.callerMemo, queueDelay: self.executor.delay.sample(at: now), connection: self.number,
+            identity: self.identity, memo: self.callerMemo, queueDelay: self.executor.sampleDelay(at: now), connection: self.number,
             stream: stream.id, offeredCodec: head.responseCodec)
         let interceptors = self.server.routes.interceptors
         let call = ServerCall(self, stream, head, context, startedAt: interceptors.isEmpty ? nil : now)

@@ -43,6 +43,9 @@ extension ServerConnection {
         guard let driver = self.openDriver else { return }
         let error = RPCError(code: .unavailable, message: "the connection is being closed; call again")
         for call in self.openCalls { call.end(error) }
+        for stream in self.session.openStreams {
+            if let request = stream.owner as? UnreadRequest { self.refuse(stream, request.refusal) }
+        }
         self.session.submitGoAway(.noError, debugText: reason)
         driver.close()
     }

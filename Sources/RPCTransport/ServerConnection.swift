@@ -88,7 +88,8 @@ final class ServerConnection: HTTP2DriverDelegate {
     func handle(_ event: consuming HTTP2Event) {
         switch consume event {
         case .headers(let stream, let block, let endStream):
-            if stream.owner == nil {
+            // Trailers that come when a refusal is out begin nothing.
+            if stream.owner == nil, !stream.isStarted {
                 self.activity.streams.started += 1
                 self.activity.lastStreamAt = self.driver?.lastReceivedAt ?? 0
                 // Whoever gives up a call in the breath that asks for it gets no work for it.
@@ -137,6 +138,8 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.report()
     }
 
+    func inputHandled(in nanoseconds: UInt64) { self.executor.socketsWorked(nanoseconds) }
+
     func connectionClosed(reason: HTTP2SessionError?) {
         self.isClosed = true
         self.clocks.stop()
@@ -172,7 +175,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     private func wakeWriters() {
         self.blockedCalls.removeAll { call in
             guard call.isOver || self.hasRoom(for: call) else { return false }
-            call.answerWriters(.success(()))
+            call.answerWriters(.success(nil))
             return true
         }
     }

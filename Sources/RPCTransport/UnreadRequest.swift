@@ -9,14 +9,15 @@ final class UnreadRequest {
     /// Likewise, one that is longer: what a client may send before it hears of a larger window.
     static let bytesMax = 65_535
 
-    private let refusal: OutgoingHeaders
+    let refusal: OutgoingHeaders
     private var timer: Scheduled<Void>?
     private var byteCount = 0
 
     /// - Parameter refuse: refuses the request now. Not called any more after ``end()``.
     init(_ refusal: OutgoingHeaders, on loop: any EventLoop, refuse: @escaping (OutgoingHeaders) -> Void) {
         self.refusal = refusal
-        self.timer = loop.assumeIsolated().scheduleTask(in: Self.patience) { refuse(refusal) }
+        // A timer that is due in the same moment as what ends the request is run although it was cancelled.
+        self.timer = loop.assumeIsolated().scheduleTask(in: Self.patience) { if self.timer != nil { refuse(refusal) } }
     }
 
     /// - Returns: the refusal when it is time for it.

@@ -1,20 +1,25 @@
 internal import RPCCore
 internal import Synchronization
 
-/// One suspended task and what it waits for. Whoever answers first, the connection or the task's cancellation, is heard.
-final class Waiter<Value: Sendable>: Sendable {
+/// One suspended task and what it waits for: messages, or something that has no value, which is answered with nil. Whoever answers first, the
+/// connection or the task's cancellation, is heard.
+// Not generic: what a stream waits for would be looked up by its type each time.
+final class Waiter: Sendable {
+    typealias Answer = Result<MessageBatch?, RPCError>
+
     private enum State {
         case idle
-        case waiting(CheckedContinuation<Result<Value, RPCError>, Never>)
+        case waiting(CheckedContinuation<Answer, Never>)
         /// Answered before the task came to wait.
-        case answered(Result<Value, RPCError>)
+        case answered(Answer)
         case over
     }
 
     private let state = Mutex(State.idle)
 
     /// Suspends until the answer. To be called once.
-    nonisolated(nonsending) func wait() async throws(RPCError) -> Value {
+    @discardableResult
+    nonisolated(nonsending) func wait() async throws(RPCError) -> MessageBatch? {
         try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in self.suspend(continuation) }
         } onCancel: {
@@ -24,11 +29,11 @@ final class Waiter<Value: Sendable>: Sendable {
 
     /// - Returns: false when the task has been answered already: what was to be given to it is still the caller's.
     @discardableResult
-    func answer(_ result: Result<Value, RPCError>) -> Bool {
-        let (isFirst, continuation) = self.state.withLock { state -> (Bool, CheckedContinuation<Result<Value, RPCError>, Never>?) in
+    func answer(_ answer: Answer) -> Bool {
+        let (isFirst, continuation) = self.state.withLock { state -> (Bool, CheckedContinuation<Answer, Never>?) in
             switch state {
             case .idle:
-                state = .answered(result)
+                state = .answered(answer)
                 return (true, nil)
             case .waiting(let continuation):
                 state = .over
@@ -37,18 +42,18 @@ final class Waiter<Value: Sendable>: Sendable {
                 return (false, nil)
             }
         }
-        continuation?.resume(returning: result)
+        continuation?.resume(returning: answer)
         return isFirst
     }
 
-    private func suspend(_ continuation: CheckedContinuation<Result<Value, RPCError>, Never>) {
-        let early = self.state.withLock { state -> Result<Value, RPCError>? in
-            guard case .answered(let result) = state else {
+    private func suspend(_ continuation: CheckedContinuation<Answer, Never>) {
+        let early = self.state.withLock { state -> Answer? in
+            guard case .answered(let answer) = state else {
                 state = .waiting(continuation)
                 return nil
             }
             state = .over
-            return result
+            return answer
         }
         if let early { continuation.resume(returning: early) }
     }

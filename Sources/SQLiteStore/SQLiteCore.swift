@@ -101,7 +101,7 @@ package final class SQLiteCore: Sendable {
 
     /// What becomes of the log's file when it is written back.
     package enum Checkpoint: Sendable {
-        /// It is kept, and overwritten by what comes then: later commits are cheaper.
+        /// It is kept, and overwritten by what comes then: later commits are cheaper. What stood behind that stays until then.
         case overwriting
         case truncating
     }
@@ -119,8 +119,10 @@ package final class SQLiteCore: Sendable {
 
     func checkpoint(_ database: Database, _ kind: Checkpoint) throws -> Bool {
         guard self.state.withLock({ !$0.isClosed && $0.hasLog }) else { return false }
+        // When it fails, as on a full disk, the next try is due when as much has been written again.
+        self.state.withLock { $0.logPages = 0 }
         _ = try database.checkpoint(kind == .truncating ? .truncate : .passive)
-        self.state.withLock { ($0.hasLog, $0.logPages) = (false, 0) }
+        self.state.withLock { $0.hasLog = false }
         return true
     }
 
@@ -156,9 +158,8 @@ package final class SQLiteCore: Sendable {
     /// How the log must be written back now, although the store is busy; nil when it need not.
     package var dueCheckpoint: Checkpoint? {
         let (hasLog, pages) = self.state.withLock { ($0.hasLog, $0.logPages) }
-        guard hasLog else { return nil }
-        if self.walBytes > self.limits.walBytesMax { return .truncating }
-        return pages * Self.pageBytes > self.limits.logBytesMax ? .overwriting : nil
+        guard hasLog, pages * Self.pageBytes > min(self.limits.logBytesMax, self.limits.walBytesMax) else { return nil }
+        return self.walBytes > self.limits.walBytesMax ? .truncating : .overwriting
     }
 
     /// Writes the log back, closes the file and ends its lock. Later operations fail with `unavailable`.

@@ -3,10 +3,10 @@ import HTTP2Frames
 import NIOCore
 import NIOEmbedded
 import NIOPosix
-import RPCCore
 import TestSupport
 import Testing
 
+@testable import RPCCore
 @testable import RPCTransport
 
 @Suite("Who has the event loop's time")
@@ -90,20 +90,101 @@ struct LoopTurnTests {
         }
     }
 
-    @Test("a turn of the loop that has lasted long already counts before it ends, when the one before it was long too")
-    func delayOfTheRunningTurn() {
-        let loop = EmbeddedEventLoop()
-        let delay = LoopDelay(loop: loop)
-        let now = ContinuousClock.now
-        #expect(delay.sample(at: now) == .zero)
-        #expect(delay.sample(at: now + .seconds(9)) == .zero, "one alone may be a pause")
-        loop.run()
-        _ = delay.sample(at: .now - .milliseconds(300))
-        loop.run()
-        let begin = ContinuousClock.now
-        #expect(delay.sample(at: begin) < .milliseconds(300))
-        #expect(delay.sample(at: begin + .milliseconds(150)) >= .milliseconds(150))
-        #expect(delay.sample(at: begin + .seconds(30)) >= .milliseconds(300))
+    /// Counts a loop's looks at its sockets.
+    private final class CountedTicks: NIOEventLoopMetricsDelegate {
+        let ticks = LoopTicks()
+        private let ended = Counter()
+
+        var count: Int { self.ended.value }
+
+        func processedTick(info: NIOEventLoopTickInfo) {
+            self.ended.add()
+            self.ticks.processedTick(info: info)
+        }
+    }
+
+    private static func withExecutor(_ body: (LoopExecutor, CountedTicks) async throws -> Void) async throws {
+        let ticks = CountedTicks()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1, metricsDelegate: ticks)
+        try await body(LoopExecutor(group.next(), ticks: ticks.ticks), ticks)
+        try await group.shutdownGracefully()
+    }
+
+    /// Twenty jobs that come in the same moment. To be called on the loop.
+    private static func begin(on executor: LoopExecutor, _ ticks: CountedTicks) -> [Task<Int, Never>] {
+        (0..<20).map { _ in
+            Task(executorPreference: executor) {
+                let end = ContinuousClock.now + .milliseconds(1)
+                while ContinuousClock.now < end {}
+                return ticks.count
+            }
+        }
+    }
+
+    @Test("jobs have a millisecond of each turn, or as long as the sockets had", arguments: [(0, 10...100), (60_000_000_000, 0...1)])
+    func shareOfJobs(sockets: UInt64, looks: ClosedRange<Int>) async throws {
+        try await Self.withExecutor { executor, ticks in
+            let jobs = try await executor.loop.submit {
+                executor.socketsWorked(sockets)
+                return Self.begin(on: executor, ticks)
+            }.get()
+            var seen: [Int] = []
+            for job in jobs { seen.append(await job.value) }
+            #expect(looks.contains(try #require(seen.last) - seen[0]), "\(seen)")
+            #expect(seen == seen.sorted(), "in their order")
+        }
+    }
+
+    @Test("a loop is as late as the jobs that wait for it", .timeLimit(.minutes(1)))
+    func delayOfJobs() async throws {
+        try await Self.withExecutor { executor, ticks in
+            // Two measurements in a row within a second show it, which a busy machine may not grant at once.
+            while try await executor.loop.submit({ executor.sampleDelay(at: .now) < .milliseconds(20) }).get() {
+                for _ in 1...2 {
+                    let jobs = try await executor.loop.submit {
+                        let jobs = Self.begin(on: executor, ticks)
+                        _ = executor.sampleDelay(at: .now)
+                        return jobs
+                    }.get()
+                    for job in jobs { _ = await job.value }
+                }
+            }
+        }
+    }
+
+    @Test("a message that may be long to unfold is unfolded beside the loop", arguments: [(1024, true), (1025, false), (5000, false)])
+    func unfoldingBeside(size: Int, isOnLoop: Bool) async throws {
+        try await Self.withExecutor { executor, _ in
+            let (onLoop, beside) = (Counter(), Counter())
+            let codec = MessageCodec(name: "counted") { message, _ in
+                [UInt8](copying: message)
+            } decompress: { _, _ in
+                (executor.loop.inEventLoop ? onLoop : beside).add()
+                return Array("unfolded".utf8)
+            }
+            let source = OneBatch(
+                try MessagePrefix.completed([UInt8](repeating: 1, count: MessagePrefix.size + size), isCompressed: true),
+                MessageDecoder(codec, limit: 1 << 20))
+            let task = Task(executorPreference: executor) {
+                var messages = MessageStream<BytesMessage>(source).makeAsyncIterator()
+                let message = try await messages.next()
+                return (message, executor.loop.inEventLoop)
+            }
+            let (message, isBack) = try await task.value
+            #expect(message == BytesMessage("unfolded") && isBack)
+            #expect((onLoop.value, beside.value) == (isOnLoop ? 1 : 0, isOnLoop ? 0 : 1))
+        }
+    }
+
+    /// A compressed message, and no more.
+    private struct OneBatch: MessageSource {
+        private let batch: MessageBatch
+
+        init(_ framed: [UInt8], _ decoder: MessageDecoder) {
+            self.batch = MessageBatch(storage: framed, range: framed.indices, count: 1, decoder: decoder)
+        }
+
+        nonisolated(nonsending) func next() async throws(RPCError) -> MessageBatch? { self.batch }
     }
 
     @Test("long work rests as long as it took, short work not at all")

@@ -28,7 +28,7 @@ struct MessageInboxTests {
     @Test("a reader that waits is lent what comes, and its asking for more gives it back")
     func waitingReader() async throws {
         var inbox = MessageInbox()
-        let reader = Waiter<MessageBatch?>()
+        let reader = Waiter()
         inbox.take(into: reader)
         #expect(inbox.isAwaited)
         inbox.deliver(try Self.batch(10, 20))
@@ -41,7 +41,7 @@ struct MessageInboxTests {
     @Test("what a reader gave up is there for the next one, and all is dropped when the call is over")
     func abandonedReader() async throws {
         var inbox = MessageInbox()
-        let abandoned = Waiter<MessageBatch?>()
+        let abandoned = Waiter()
         inbox.take(into: abandoned)
         abandoned.answer(.failure(RPCError(code: .cancelled, message: "the task was cancelled")))
         inbox.deliver(try Self.batch(10, 20))

@@ -41,10 +41,10 @@ struct MethodRolesTests {
             limiter: RateLimiter(perSecond: 1, burst: burst), clock: TestClock())
     }
 
-    private func call(_ method: MethodDescriptor, token: String?) throws -> ServerContext {
+    private func call(_ method: MethodDescriptor, token: String?, from peer: String = "ipv4:10.0.0.1:50") throws -> ServerContext {
         var metadata = Metadata()
         if let token { try metadata.append("Bearer \(token)", for: "authorization") }
-        return ServerContext(method: method, requestMetadata: metadata)
+        return ServerContext(method: method, requestMetadata: metadata, peer: peer)
     }
 
     @Test("a call goes on while its token is good for it")
@@ -70,6 +70,30 @@ struct MethodRolesTests {
         #expect(#expect(throws: RPCError.self) { try interceptor.recheck(context) }?.code == .unauthenticated)
     }
 
+    @Test("a certificate proves something until it expires, also on a connection that goes on, and a token is good without it")
+    func certificate() throws {
+        let clock = TestClock()
+        let holder = Principal(id: "c", tenant: "t", role: .viewer)
+        let token = TokenEntry(digest: SHA256Digest.of(Array("viewer-token".utf8)), principal: holder, expiresAt: nil)
+        let table = PrincipalTable(tokens: TokenTable([token]), proofs: [.dnsName("worker"): holder])
+        let interceptor = AccessInterceptor(
+            authenticator: Authenticator(table, digest: SHA256Digest.of), limiter: RateLimiter(perSecond: 100, burst: 100), clock: clock)
+        let expiry = clock.now.seconds + 100
+        let identity = PeerIdentity.certificate(PeerCertificate(uris: [], dnsNames: ["worker"], fingerprint: [1], expiresAt: expiry))
+        let method = NovitaiV1.InstanceService.watchInstances
+        let context = ServerContext(method: method, identity: identity)
+        try interceptor.admit(context)
+        clock.advance(by: .seconds(100))
+        try interceptor.recheck(context)
+        clock.advance(by: .seconds(1))
+        #expect(#expect(throws: RPCError.self) { try interceptor.recheck(context) }?.code == .unauthenticated)
+        let later = ServerContext(method: method, identity: identity)
+        #expect(#expect(throws: RPCError.self) { try interceptor.admit(later) }?.code == .unauthenticated)
+        var metadata = Metadata()
+        try metadata.append("Bearer viewer-token", for: "authorization")
+        try interceptor.admit(ServerContext(method: method, requestMetadata: metadata, identity: identity))
+    }
+
     @Test(
         "a call is let in by its token and its role",
         arguments: [
@@ -91,7 +115,7 @@ struct MethodRolesTests {
         #expect(refused.code == wanted && context.principal == nil)
     }
 
-    @Test("a health check needs no token, but has a limit")
+    @Test("a health check needs no token, but has a limit, which those of other hosts do not share")
     func probe() async throws {
         let interceptor = self.interceptor()
         let context = try self.call(GrpcHealthV1.Health.check, token: nil)
@@ -101,6 +125,14 @@ struct MethodRolesTests {
         // The bucket may fill while the test runs, but not as fast as this empties it.
         for _ in 1...RateLimiter.monitorPerSecond { if (try? interceptor.admit(context)) == nil { refused += 1 } }
         #expect(refused > 0)
+        #expect(throws: RPCError.self, "another port is no other host") {
+            for _ in 1...RateLimiter.monitorPerSecond {
+                try interceptor.admit(self.call(GrpcHealthV1.Health.check, token: nil, from: "ipv4:10.0.0.1:51"))
+            }
+        }
+        for peer in ["ipv4:10.0.0.2:50", "ipv6:[::1]:50", "unix:uid=0,gid=0,pid=1"] {
+            try interceptor.admit(self.call(GrpcHealthV1.Health.check, token: nil, from: peer))
+        }
     }
 
     @Test("without identities every caller is the local one")

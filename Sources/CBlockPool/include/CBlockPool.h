@@ -7,7 +7,7 @@
 // What malloc(3) and its siblings are, with an argument that is not looked at: nghttp2 passes one. A block may be freed by any thread.
 void *novitai_pool_malloc(size_t size, void *unused);
 void novitai_pool_free(void *block, void *unused);
-// A block of 4096 bytes takes no memory until it is written to.
+// A block of 4096 bytes takes no memory until it is written to, up to 65 536 of them.
 void *novitai_pool_calloc(size_t count, size_t size, void *unused);
 void *novitai_pool_realloc(void *block, size_t size, void *unused);
 

@@ -82,6 +82,7 @@ extension PeerCertificate {
             default: break
             }
         }
-        self.init(uris: uris, dnsNames: dnsNames, fingerprint: Array(SHA256.hash(data: try certificate.toDERBytes())))
+        let fingerprint = Array(SHA256.hash(data: try certificate.toDERBytes()))
+        self.init(uris: uris, dnsNames: dnsNames, fingerprint: fingerprint, expiresAt: Int64(certificate.notValidAfter))
     }
 }

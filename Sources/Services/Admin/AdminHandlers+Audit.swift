@@ -18,13 +18,13 @@ extension AdminHandlers {
                 throw FleetError.invalid([FieldViolation("order_by", "must be \"sequence desc\"")])
             }
             let page = try PageRequest(size: request.pageSize, token: request.pageToken, query: ["ListAuditEvents", request.filter])
-            let (records, token) = try await self.backend.onThreads(for: context) {
-                try await self.auditRecords(page) { $0.tenant == tenant && predicate.matches($0) }
+            return try await self.backend.onThreads(for: context) {
+                let (records, token) = try await self.auditRecords(page) { $0.tenant == tenant && predicate.matches($0) }
+                var response = NovitaiV1.ListAuditEventsResponse()
+                response.events = records.map { NovitaiV1.AuditEvent($0) }
+                response.nextPageToken = token
+                return response
             }
-            var response = NovitaiV1.ListAuditEventsResponse()
-            response.events = records.map { NovitaiV1.AuditEvent($0) }
-            response.nextPageToken = token
-            return response
         }
     }
 

@@ -22,7 +22,8 @@ package struct AccessInterceptor: ServerInterceptor {
             try MethodRoles.table.check(principal, for: MethodKey(context.method))
             try LoadShedding.check(
                 principal, timeLeft: context.deadline.map { context.beganAt.duration(to: $0) }, queueDelay: context.queueDelay)
-            try self.limiter.admit(principal, at: self.start.duration(to: context.beganAt))
+            let name = principal.id.isEmpty ? Self.host(of: context.peer) : nil
+            try self.limiter.admit(principal, as: name, at: self.start.duration(to: context.beganAt))
             try self.concurrency.begin(principal)
             context.principal = principal
         } catch {
@@ -30,7 +31,10 @@ package struct AccessInterceptor: ServerInterceptor {
         }
     }
 
-    /// The token may have been withdrawn, its time may be over, and the table may give its bearer another role.
+    /// Without the port, which each connection has another of.
+    private static func host(of peer: String) -> String { String(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]) }
+
+    /// The token may have been withdrawn, its time or the certificate's may be over, and the table may give its bearer another role.
     package func recheck(_ context: ServerContext) throws(RPCError) {
         guard let known = context.principal as? Principal else { return }
         do throws(AccessRefusal) {
@@ -49,7 +53,8 @@ package struct AccessInterceptor: ServerInterceptor {
         defer { if verified !== last { context.memo?.value = verified } }
         do throws(AccessRefusal) {
             return try self.authenticator.principal(
-                authorization: authorization, verified: &verified, proofs: context.identity?.proofs ?? [], at: self.clock.now.seconds)
+                authorization: authorization, verified: &verified, proofs: context.identity?.proofs(at: self.clock.now.seconds) ?? [],
+                at: self.clock.now.seconds)
         } catch {
             guard authorization == nil, error == .noCredentials, MethodRoles.withoutToken.contains(MethodKey(context.method)) else {
                 throw error
@@ -64,9 +69,11 @@ package struct AccessInterceptor: ServerInterceptor {
 }
 
 extension PeerIdentity {
-    /// As the table of principals lists it: a certificate itself before its names, and a URI, which names one party, before a host.
-    fileprivate var proofs: [Proof] {
+    /// As the table of principals lists it: a certificate itself before its names, and a URI, which names one party, before a host. A certificate
+    /// whose time is over proves nothing: its connection may be older, or resumed.
+    fileprivate func proofs(at now: Int64) -> [Proof] {
         switch self {
+        case .certificate(let certificate) where now > certificate.expiresAt: []
         case .certificate(let certificate):
             [.fingerprint(certificate.fingerprint)] + certificate.uris.map { .uri($0) } + certificate.dnsNames.map { .dnsName($0) }
         case .process(let process): [.userID(process.userID)]

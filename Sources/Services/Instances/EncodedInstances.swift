@@ -12,6 +12,11 @@ final class EncodedInstances: Sendable {
         let revision: Revision
         /// With its prefix, as it travels.
         let framed: [UInt8]
+
+        init(_ instance: Instance) throws(RPCError) {
+            self.revision = instance.revision
+            self.framed = try NovitaiV1.Instance(instance).framed()
+        }
     }
 
     fileprivate struct State {
@@ -36,27 +41,37 @@ final class EncodedInstances: Sendable {
         return try self.reply(instance)
     }
 
-    /// An instance of the read model as a part of another message: without the prefix.
+    /// An instance of the read model as a part of another message: without the prefix. Kept as long as there is room, so that lists of more
+    /// instances than that push out none that is asked for by itself.
     func part(_ instance: Instance) throws(RPCError) -> ArraySlice<UInt8> {
         let known = self.state.withLock { $0.replies[instance.id] }
-        let framed = if let known, known.revision == instance.revision { known.framed } else { try self.reply(instance) }
-        return framed[MessagePrefix.size...]
+        if let known, known.revision == instance.revision { return known.framed[MessagePrefix.size...] }
+        let reply = try Reply(instance)
+        self.state.withLock { if $0.bytes + reply.framed.count <= self.bytesMax { $0.keep(reply, for: instance.id) } }
+        return reply.framed[MessagePrefix.size...]
     }
 
     private func reply(_ instance: Instance) throws(RPCError) -> [UInt8] {
-        let reply = Reply(revision: instance.revision, framed: try NovitaiV1.Instance(instance).framed())
-        self.state.withLock { $0.keep(reply, for: instance.id, bytesMax: self.bytesMax) }
+        let reply = try Reply(instance)
+        // Freed when the lock is: there may be thousands, and event loops wait for it.
+        let forgotten = self.state.withLock { state in
+            state.keep(reply, for: instance.id)
+            return state.bytes > self.bytesMax ? state.forgetAll() : [:]
+        }
+        withExtendedLifetime(forgotten) {}
         return reply.framed
     }
 }
 
 extension EncodedInstances.State {
-    fileprivate mutating func keep(_ reply: EncodedInstances.Reply, for id: InstanceID, bytesMax: Int) {
+    fileprivate mutating func keep(_ reply: EncodedInstances.Reply, for id: InstanceID) {
         // A slower caller may come with an older revision; the next one then encodes again.
         if let before = self.replies.updateValue(reply, forKey: id) { self.bytes -= before.framed.count }
         self.bytes += reply.framed.count
-        guard self.bytes > bytesMax else { return }
-        self.replies.removeAll()
-        self.bytes = 0
+    }
+
+    fileprivate mutating func forgetAll() -> [InstanceID: EncodedInstances.Reply] {
+        defer { self = Self() }
+        return self.replies
     }
 }

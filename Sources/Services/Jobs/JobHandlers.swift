@@ -22,6 +22,9 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
 
     package func registerAll(in router: inout Router) {
         self.register(in: &router)
+        router.register(framing: NovitaiV1.JobService.listJobs) { (request: NovitaiV1.ListJobsRequest, context) in
+            try await self.list(request, context) { try $0.framed(by: context.responseCodec) }
+        }
         router.markWaiting(NovitaiV1.JobService.waitJob)
     }
 
@@ -32,6 +35,13 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
     }
 
     package func listJobs(_ request: NovitaiV1.ListJobsRequest, context: ServerContext) async throws -> NovitaiV1.ListJobsResponse {
+        try await self.list(request, context) { $0 }
+    }
+
+    /// `form` gives a list the form that is asked for, where the list is made.
+    private func list<Reply: Sendable>(
+        _ request: NovitaiV1.ListJobsRequest, _ context: ServerContext, as form: (NovitaiV1.ListJobsResponse) throws -> Reply
+    ) async throws -> Reply {
         try await self.backend.answer(context) {
             let tenant = try self.backend.tenant(of: context)
             let predicate = try Predicate(try Filter(request.filter), fields: Self.fields)
@@ -40,15 +50,15 @@ package struct JobHandlers: NovitaiV1.JobServiceProtocol {
             }
             let page = try PageRequest(
                 size: request.pageSize, token: request.pageToken, query: ["ListJobs", tenant.rawValue, request.filter])
-            let (jobs, token) = try await self.backend.onThreads(for: context) {
-                try await HistoryScan(page: page, tenant: tenant).run(
+            return try await self.backend.onThreads(for: context) {
+                let (jobs, token) = try await HistoryScan(page: page, tenant: tenant).run(
                     cursor: { HistoryCursor(createdAt: $0.createdAt, id: $0.id.rawValue) }, bytes: Self.bytes, where: predicate.matches
                 ) { query in try await self.backend.store.jobs(query) }
+                var response = NovitaiV1.ListJobsResponse()
+                response.jobs = jobs.map { NovitaiV1.Job($0) }
+                response.nextPageToken = token
+                return try form(response)
             }
-            var response = NovitaiV1.ListJobsResponse()
-            response.jobs = jobs.map { NovitaiV1.Job($0) }
-            response.nextPageToken = token
-            return response
         }
     }
 

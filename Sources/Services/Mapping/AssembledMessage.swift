@@ -25,7 +25,8 @@ package struct AssembledMessage<Rest: RPCMessage>: RPCMessage {
         let partsCount = self.parts.reduce(0) { $0 + $1.count + Self.partOverhead }
         var writer = WireWriter(reserving: prefix, capacity: prefix + partsCount + rest.count)
         for part in self.parts { writer.append(part, to: Self.partsField) }
-        return writer.bytes + rest
+        writer.append(fields: rest)
+        return writer.bytes
     }
 
     /// As the generated type.

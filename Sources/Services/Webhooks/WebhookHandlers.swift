@@ -34,13 +34,13 @@ package struct WebhookHandlers: NovitaiV1.WebhookServiceProtocol {
             }
             let page = try PageRequest(
                 size: request.pageSize, token: request.pageToken, query: ["ListDeliveries", tenant.rawValue, request.filter])
-            let (deliveries, token) = try await self.backend.onThreads(for: context) {
-                try await self.deliveries(page, of: tenant, where: predicate.matches)
+            return try await self.backend.onThreads(for: context) {
+                let (deliveries, token) = try await self.deliveries(page, of: tenant, where: predicate.matches)
+                var response = NovitaiV1.ListDeliveriesResponse()
+                response.deliveries = deliveries.map { NovitaiV1.WebhookDelivery($0) }
+                response.nextPageToken = token
+                return response
             }
-            var response = NovitaiV1.ListDeliveriesResponse()
-            response.deliveries = deliveries.map { NovitaiV1.WebhookDelivery($0) }
-            response.nextPageToken = token
-            return response
         }
     }
 

@@ -30,11 +30,22 @@ package struct ReceivedMessage: Sendable {
     /// Whether it may take so long to unfold that everybody else on the thread would notice.
     package var isLongToUnfold: Bool { self.isCompressed && self.count > Self.quickSize }
 
-    /// As ``decoded(as:)``, on a thread that is there for long work.
+    /// As ``decoded(as:)``, on a thread that is there for long work. Nobody waits for what a task that has been cancelled would make of it.
     package nonisolated(nonsending) func decodedBeside<M: RPCMessage>(as type: M.Type = M.self) async throws(RPCError) -> M {
-        try await withTaskExecutorPreference(globalConcurrentExecutor) {
-            do throws(RPCError) { return Result<M, RPCError>.success(try self.decoded()) } catch { return .failure(error) }
+        let message = try await withTaskExecutorPreference(globalConcurrentExecutor) { () -> Result<M, RPCError> in
+            do throws(RPCError) {
+                try Self.checkCancellation()
+                return .success(try self.decoded())
+            } catch {
+                return .failure(error)
+            }
         }.get()
+        try Self.checkCancellation()
+        return message
+    }
+
+    private static func checkCancellation() throws(RPCError) {
+        if Task.isCancelled { throw RPCError(code: .cancelled, message: "the task was cancelled") }
     }
 
     /// Only here is a compressed message unfolded, so that what waits to be taken takes no more room than it did on the wire.

@@ -19,7 +19,7 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     private var turnLength: UInt64 = 0
     /// For how long they may.
     private var turnMax = LoopExecutor.turnMin
-    /// For how long the loop's sockets have had it since the jobs' last turn.
+    /// For how long the loop's sockets have had it while jobs waited for their turn.
     private var socketsLength: UInt64 = 0
     /// What is to be done behind so many of the queue's jobs, one thing at a time.
     private var mark: (jobsAhead: Int, reached: () -> Void)?
@@ -62,6 +62,7 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
         self.queue.append(job)
         guard !self.isDrainScheduled else { return }
         self.isDrainScheduled = true
+        self.socketsLength = 0
         self.loop.execute { self.drain() }
     }
 
@@ -71,11 +72,14 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
             return jobs
         }
         // Otherwise it is to come anyway: two at a time would never come to one again while jobs queue others.
-        if !self.isDrainScheduled { self.drain() }
+        guard !self.isDrainScheduled else { return }
+        self.socketsLength = 0
+        self.drain()
     }
 
     /// Nanoseconds that jobs may have of a tick of the loop, or as many as its sockets have had: it looks at these only after that.
     private static let turnMin: UInt64 = 1_000_000
+    private static let turnLimit: UInt64 = 20_000_000
     /// What is left then waits for this long at least: were it due at once, the tick would not end. And twice as long each time that it comes
     /// too early all the same, as on a machine that takes longer than that to look for what is due.
     private static let restMin = TimeAmount.microseconds(20)
@@ -100,7 +104,7 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     }
 
     private func beginTurn() {
-        self.turnMax = max(Self.turnMin, self.socketsLength)
+        self.turnMax = min(max(Self.turnMin, self.socketsLength), Self.turnLimit)
         (self.turnLength, self.socketsLength, self.rest) = (0, 0, Self.restMin)
     }
 

@@ -122,7 +122,7 @@ final class StoreThread: Sendable {
         self.core.renewMark(olderThan: self.core.limits.markAgeMax)
         let quiet = DispatchTimeInterval.microseconds(Int(self.core.limits.idleBeforeCheckpoint.wholeMicroseconds))
         guard self.wakeUp.wait(timeout: .now() + quiet) == .timedOut else { return }
-        self.checkpoint(.overwriting)
+        self.checkpoint(self.core.walBytes > self.core.limits.walBytesMax ? .truncating : .overwriting)
         self.wakeUp.wait()
     }
 

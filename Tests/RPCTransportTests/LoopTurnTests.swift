@@ -121,11 +121,15 @@ struct LoopTurnTests {
         }
     }
 
-    @Test("jobs have a millisecond of each turn, or as long as the sockets had", arguments: [(0, 10...100), (60_000_000_000, 0...1)])
-    func shareOfJobs(sockets: UInt64, looks: ClosedRange<Int>) async throws {
+    /// Of sockets' time before there are jobs, and while they wait. A job has a millisecond at least, and 20 have no more than as many turns.
+    @Test(
+        "jobs have a millisecond of each turn, or as long as the sockets had while they waited",
+        arguments: [(0, 0, 10...20), (60_000_000_000, 0, 10...20), (0, 60_000_000_000, 0...8)])
+    func shareOfJobs(before: UInt64, meanwhile: UInt64, looks: ClosedRange<Int>) async throws {
         try await Self.withExecutor { executor, ticks in
             let jobs = try await executor.loop.submit {
-                executor.socketsWorked(sockets)
+                executor.socketsWorked(before)
+                defer { executor.socketsWorked(meanwhile) }
                 return Self.begin(on: executor, ticks)
             }.get()
             var seen: [Int] = []

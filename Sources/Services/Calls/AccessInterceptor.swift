@@ -31,8 +31,8 @@ package struct AccessInterceptor: ServerInterceptor {
         }
     }
 
-    /// Without the port, which each connection has another of.
-    private static func host(of peer: String) -> String { String(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]) }
+    /// Without the port, which each connection has another of. No principal has such a name.
+    private static func host(of peer: String) -> String { "\u{0}" + peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)] }
 
     /// The token may have been withdrawn, its time or the certificate's may be over, and the table may give its bearer another role.
     package func recheck(_ context: ServerContext) throws(RPCError) {

@@ -41,13 +41,16 @@ final class EncodedInstances: Sendable {
         return try self.reply(instance)
     }
 
-    /// An instance of the read model as a part of another message: without the prefix. Kept as long as there is room, so that lists of more
-    /// instances than that push out none that is asked for by itself.
+    /// An instance of the read model as a part of another message: without the prefix. Kept as long as three quarters are not full, so that long
+    /// lists push out none that is asked for by itself.
     func part(_ instance: Instance) throws(RPCError) -> ArraySlice<UInt8> {
         let known = self.state.withLock { $0.replies[instance.id] }
         if let known, known.revision == instance.revision { return known.framed[MessagePrefix.size...] }
         let reply = try Reply(instance)
-        self.state.withLock { if $0.bytes + reply.framed.count <= self.bytesMax { $0.keep(reply, for: instance.id) } }
+        self.state.withLock { state in
+            let bytesBefore = state.replies[instance.id]?.framed.count ?? 0
+            if state.bytes - bytesBefore + reply.framed.count <= self.bytesMax / 4 * 3 { state.keep(reply, for: instance.id) }
+        }
         return reply.framed[MessagePrefix.size...]
     }
 

@@ -49,18 +49,11 @@ package struct MessageBatch: Sendable {
 
     /// The next message, decoded where it lies.
     ///
-    /// - Precondition: there is one.
+    /// - Precondition: there is one, and it is not compressed.
     @inlinable
     mutating func decodeFirst<Message: RPCMessage>() throws(RPCError) -> Message {
-        guard self.storage[self.offset] == 0 else { return try self.unfoldFirst() }
         let range = self.takeRange()
         return try withRawBytes(of: self.storage, in: range) { (bytes) throws(RPCError) in try Message(decoding: bytes) }
-    }
-
-    @usableFromInline
-    mutating func unfoldFirst<Message: RPCMessage>() throws(RPCError) -> Message {
-        guard let message = self.popFirst() else { throw RPCError(code: .internal, message: "no message is there") }
-        return try message.decoded()
     }
 
     @inlinable

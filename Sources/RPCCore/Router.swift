@@ -43,8 +43,7 @@ package struct Router: Sendable {
         self.add(
             method,
             .unary { message, context in
-                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
-                return try await handler(request, context).framed(by: context.responseCodec)
+                try await handler(context.request(in: message), context).framed(by: context.responseCodec)
             })
     }
 
@@ -53,12 +52,7 @@ package struct Router: Sendable {
     package mutating func register<Q: RPCMessage>(
         framing method: MethodDescriptor, handler: @escaping @Sendable (Q, ServerContext) async throws -> [UInt8]
     ) {
-        self.add(
-            method,
-            .unary { message, context in
-                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
-                return try await handler(request, context)
-            })
+        self.add(method, .unary { message, context in try await handler(context.request(in: message), context) })
     }
 
     /// For a handler that keeps its replies encoded, each with its prefix as ``RPCMessage/framed()`` makes it.
@@ -72,7 +66,7 @@ package struct Router: Sendable {
         self.add(
             method,
             .promptUnary { message, context in
-                if message.isLongToUnfold { return .later { try await handler(context.decodedBeside(message), context) } }
+                if message.isLongToUnfold { return .later { try await handler(context.request(in: message), context) } }
                 let request: Q = try context.decoded(message)
                 if let reply = try prompt(request, context) { return .now(reply) }
                 return .later { try await handler(request, context) }
@@ -86,8 +80,7 @@ package struct Router: Sendable {
         self.add(
             method,
             .serverStreaming { message, sink, context in
-                let request: Q = message.isLongToUnfold ? try await context.decodedBeside(message) : try context.decoded(message)
-                try await handler(request, ResponseWriter(sink, context), context)
+                try await handler(context.request(in: message), ResponseWriter(sink, context), context)
             })
     }
 

@@ -128,8 +128,10 @@ extension ServerContext {
         return try message.decoded()
     }
 
-    /// As `decoded`, where a message may be long to unfold.
-    nonisolated(nonsending) func decodedBeside<M: RPCMessage>(_ message: ReceivedMessage) async throws(RPCError) -> M {
+    /// As `decoded`, and beside the call's thread where that may be long.
+    @inline(__always)
+    nonisolated(nonsending) func request<M: RPCMessage>(in message: ReceivedMessage) async throws(RPCError) -> M {
+        guard message.isLongToUnfold else { return try self.decoded(message) }
         self.requestCompression.store(true, ordering: .relaxed)
         return try await message.decodedBeside()
     }

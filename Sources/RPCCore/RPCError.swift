@@ -79,3 +79,8 @@ extension RPCError.Code: CustomStringConvertible {
         }
     }
 }
+
+extension RPCError {
+    /// Of a wait or of work that a cancelled task has no use for.
+    package static let taskCancelled = RPCError(code: .cancelled, message: "the task was cancelled")
+}

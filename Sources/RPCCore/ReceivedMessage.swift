@@ -45,7 +45,7 @@ package struct ReceivedMessage: Sendable {
     }
 
     private static func checkCancellation() throws(RPCError) {
-        if Task.isCancelled { throw RPCError(code: .cancelled, message: "the task was cancelled") }
+        if Task.isCancelled { throw RPCError.taskCancelled }
     }
 
     /// Only here is a compressed message unfolded, so that what waits to be taken takes no more room than it did on the wire.

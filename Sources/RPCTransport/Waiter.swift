@@ -23,7 +23,7 @@ final class Waiter: Sendable {
         try await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in self.suspend(continuation) }
         } onCancel: {
-            self.answer(.failure(RPCError(code: .cancelled, message: "the task was cancelled")))
+            self.answer(.failure(.taskCancelled))
         }.get()
     }
 

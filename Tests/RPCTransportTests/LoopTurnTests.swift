@@ -181,6 +181,16 @@ struct LoopTurnTests {
             let (message, isBack) = try await task.value
             #expect(message == BytesMessage("unfolded") && isBack)
             #expect((onLoop.value, beside.value) == (isOnLoop ? 1 : 0, isOnLoop ? 0 : 1))
+            guard !isOnLoop else { return }
+            // Of a call that has ended, none is unfolded, and its handler does not begin.
+            let ended = Task(executorPreference: executor) {
+                // The task is its own, within the closure that lends it.
+                unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+                var messages = MessageStream<BytesMessage>(source).makeAsyncIterator()
+                return try await messages.next()
+            }
+            await #expect(throws: RPCError.taskCancelled) { try await ended.value }
+            #expect((onLoop.value, beside.value) == (0, 1))
         }
     }
 

@@ -43,7 +43,7 @@ struct MessageInboxTests {
         var inbox = MessageInbox()
         let abandoned = Waiter()
         inbox.take(into: abandoned)
-        abandoned.answer(.failure(RPCError(code: .cancelled, message: "the task was cancelled")))
+        abandoned.answer(.failure(.taskCancelled))
         inbox.deliver(try Self.batch(10, 20))
         #expect(inbox.queuedBytes == 40)
         #expect(try inbox.takeNow()?.get()?.count == 2)

@@ -62,6 +62,24 @@ struct InstanceHandlersTests {
         }
     }
 
+    @Test("lists keep instances encoded while there is room, and push out none that was asked for by itself")
+    func encodedForLists() async throws {
+        let fixture = try await Fixture()
+        let ids = try await [fixture.create("a"), fixture.create("b"), fixture.create("c")].map {
+            InstanceID(rawValue: try #require($0.instance?.id))
+        }
+        let instances = try ids.map { try #require(fixture.view.instance($0)) }
+        let size = try instances.map { try NovitaiV1.Instance($0).framed().count }.max() ?? 0
+        for (bytesMax, kept) in [(size, 1), (100 * size, 3)] {
+            let encoded = EncodedInstances(bytesMax: bytesMax)
+            let own = try #require(try encoded.reply(ids[0], of: TenantID(rawValue: "default"), in: fixture.view))
+            for instance in instances + instances {
+                #expect(try NovitaiV1.Instance(decoding: Array(encoded.part(instance))) == NovitaiV1.Instance(instance))
+            }
+            #expect((encoded.bytes == own.count) == (kept == 1) && encoded.bytes >= kept * (size - 16))
+        }
+    }
+
     @Test("a request id that was not given is made, and named")
     func madeRequestID() async throws {
         let fixture = try await Fixture()

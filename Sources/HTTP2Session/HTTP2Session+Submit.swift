@@ -20,8 +20,7 @@ extension HTTP2Session {
     /// Sends a whole response: headers, one message, trailers.
     package func respond(_ stream: HTTP2Stream, headers: OutgoingHeaders, message: [UInt8], trailers: OutgoingHeaders) {
         guard stream.isOpen, !stream.isStarted else { return }
-        stream.outbound.append(message)
-        self.state.bufferedBytes += message.count
+        self.state.change(stream) { $0.append(message) }
         stream.end = .trailers(trailers)
         self.submitResponse(stream, headers: headers, endStream: false)
     }
@@ -46,16 +45,14 @@ extension HTTP2Session {
     /// Queues a message behind the stream's headers. Kept as it is until it is sent.
     package func enqueue(_ message: [UInt8], on stream: HTTP2Stream) {
         guard stream.isOpen, stream.end == nil else { return }
-        stream.outbound.append(message)
-        self.state.bufferedBytes += message.count
+        self.state.change(stream) { $0.append(message) }
         self.resume(stream)
     }
 
-    /// As `enqueue`, of bytes that are the caller's.
-    package func enqueue(copying message: RawSpan, on stream: HTTP2Stream) {
+    /// As `enqueue`, of a message of `size` bytes that `write` writes.
+    package func enqueue(_ size: Int, on stream: HTTP2Stream, _ write: (inout OutputSpan<UInt8>) -> Void) {
         guard stream.isOpen, stream.end == nil else { return }
-        stream.outbound.append(copying: message)
-        self.state.bufferedBytes += message.byteCount
+        self.state.change(stream) { $0.append(size, write) }
         self.resume(stream)
     }
 

@@ -77,36 +77,45 @@ internal import CNghttp2
     package static let drainSizeMin = 2 * SessionState.frameSizeMax
 
     /// Writes what is ready to be sent, as much as fits. Nothing written means that there is nothing to send now.
-    package func drain(into output: inout OutputRawSpan, at now: UInt64) {
+    package func drain(into output: inout OutputRawSpan, at now: UInt64) { _ = self.drain(into: &output, isLending: false, at: now) }
+
+    /// As `drain`, but that most of what belongs to large messages stays where it is.
+    ///
+    /// - Returns: its parts, which are to be sent between the bytes written. Nothing written means that there are none either.
+    package func gather(into output: inout OutputRawSpan, at now: UInt64) -> [LentPart] {
+        self.drain(into: &output, isLending: true, at: now)
+    }
+
+    private func drain(into output: inout OutputRawSpan, isLending: Bool, at now: UInt64) -> [LentPart] {
         self.state.now = now
         // The state writes behind the `count` bytes that are there, no more than the capacity that it is told, and says how many it wrote; it
         // forgets the address before the closure ends.
-        unsafe output.withUnsafeMutableBytes { buffer, count in
-            guard let base = buffer.baseAddress else { return }
-            unsafe self.state.beginOutput(base + count)
+        return unsafe output.withUnsafeMutableBytes { buffer, count in
+            guard let base = buffer.baseAddress else { return [] }
+            unsafe self.state.beginOutput(base + count, isLending: isLending)
             self.drain(capacity: buffer.count - count)
             // Resets that the peer has provoked count when they go out, and nothing may ever come in after them.
             if self.judge() != nil { self.drain(capacity: buffer.count - count) }
-            self.state.endOutput()
             count += self.state.outputCount
+            return self.state.endOutput()
         }
     }
 
     private func drain(capacity: Int) {
         self.state.outputCapacity = capacity
         if !self.leftover.isEmpty {
-            guard self.leftover.count <= capacity else { return }
+            guard self.leftover.count <= self.state.outputRoom else { return }
             unsafe self.leftover.withUnsafeBytes { unsafe self.state.write($0) }
             self.leftover = []
         }
-        while capacity - self.state.outputCount >= SessionState.frameSizeMax {
+        while self.state.outputRoom >= SessionState.frameSizeMax {
             var bytes: UnsafePointer<UInt8>?
             let count = unsafe nghttp2_session_mem_send(self.raw, &bytes)
             if count < 0 { self.failure = self.failure ?? HTTP2SessionError(nghttp2Code: count) }
             guard count > 0, let start = unsafe bytes else { return }
             // nghttp2's own bytes, which it keeps until it is called again: they are copied before that.
             let chunk = unsafe UnsafeRawBufferPointer(start: start, count: count)
-            guard count <= capacity - self.state.outputCount else { return unsafe self.leftover.append(contentsOf: chunk) }
+            guard count <= self.state.outputRoom else { return unsafe self.leftover.append(contentsOf: chunk) }
             unsafe self.state.write(chunk)
         }
     }
@@ -137,6 +146,9 @@ internal import CNghttp2
 
     /// Bytes of messages that wait to be sent, over all streams.
     package var bufferedBytes: Int { self.state.bufferedBytes }
+
+    /// Whether some of these messages are so large that it is better to send them from where they lie.
+    package var hasLargeMessages: Bool { self.state.hasLarge }
 
     /// Frames that wait to be sent.
     package var queuedFrameCount: Int { unsafe nghttp2_session_get_outbound_queue_size(self.raw) }

@@ -11,6 +11,8 @@ struct OutboundQueue {
     private var isLastOpen = false
     /// All that has not been sent.
     private(set) var byteCount = 0
+    /// Messages among it, the one that is being sent included, that can be sent from where they are.
+    private(set) var largeCount = 0
 
     /// Bytes of a message that is copied to others: more are cheaper to keep.
     private static let smallSize = 2048
@@ -19,19 +21,20 @@ struct OutboundQueue {
 
     mutating func append(_ message: [UInt8]) {
         if self.joinsLast(message.count) {
-            // `UInt8` has no padding, whose bytes would have no value.
-            self.joinLast(unsafe message.span.bytes)
+            let last = self.makeRoomInLast(message.count)
+            self.waiting[last] += message
         } else {
             self.start(message, isOpen: message.count <= Self.smallSize)
         }
     }
 
-    mutating func append(copying message: RawSpan) {
-        if self.joinsLast(message.byteCount) {
-            self.joinLast(message)
+    /// Appends a message of `size` bytes, which `write` writes.
+    mutating func append(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
+        if self.joinsLast(size) {
+            let last = self.makeRoomInLast(size)
+            self.waiting[last].append(addingCapacity: size, initializingWith: write)
         } else {
-            // The buffer is only read, within the call that lends it.
-            self.start(unsafe message.withUnsafeBytes { unsafe Array($0) }, isOpen: message.byteCount <= Self.smallSize)
+            self.start([UInt8](capacity: size, initializingWith: write), isOpen: size <= Self.smallSize)
         }
     }
 
@@ -39,10 +42,17 @@ struct OutboundQueue {
         self.isLastOpen && count <= Self.smallSize && self.waiting[self.waiting.count - 1].count + count <= Self.pieceSize
     }
 
-    private mutating func joinLast(_ message: RawSpan) {
-        // As above.
-        unsafe message.withUnsafeBytes { unsafe self.waiting[self.waiting.count - 1].append(contentsOf: $0) }
-        self.byteCount += message.byteCount
+    private mutating func makeRoomInLast(_ size: Int) -> Int {
+        let last = self.waiting.count - 1
+        let needed = self.waiting[last].count + size
+        if needed > self.waiting[last].capacity { self.waiting[last].reserveCapacity(self.roomOfLast(needed)) }
+        self.byteCount += size
+        return last
+    }
+
+    /// A piece that grew by doubling would be copied once more on the whole. Behind another that waits it has all its room at once.
+    private func roomOfLast(_ needed: Int) -> Int {
+        self.waiting.count - self.firstWaiting > 1 ? Self.pieceSize : min(4 * needed, Self.pieceSize)
     }
 
     /// Begins a piece.
@@ -55,6 +65,7 @@ struct OutboundQueue {
             self.isLastOpen = isOpen
         }
         self.byteCount += piece.count
+        if piece.count > Self.pieceSize { self.largeCount += 1 }
     }
 
     mutating func removeAll() { self = OutboundQueue() }
@@ -77,8 +88,21 @@ struct OutboundQueue {
         self.byteCount -= wanted
     }
 
+    /// Lends the next bytes, at most `count`, when they belong to a large message.
+    mutating func lend(atMost count: Int) -> (bytes: [UInt8], range: Range<Int>)? {
+        let count = min(count, self.current.count - self.offset)
+        // Small messages are in the cache, from which it takes less time to copy them than to send them piece by piece.
+        guard self.current.count > Self.pieceSize, count >= LentPart.sizeMin else { return nil }
+        let part = (self.current, self.offset..<(self.offset + count))
+        self.offset += count
+        self.byteCount -= count
+        if self.offset == self.current.count { self.advance() }
+        return part
+    }
+
     private mutating func advance() {
         self.offset = 0
+        if self.current.count > Self.pieceSize { self.largeCount -= 1 }
         guard self.firstWaiting < self.waiting.count else {
             self.current = []
             self.waiting.removeAll(keepingCapacity: true)

@@ -237,7 +237,7 @@ let provideData: nghttp2_data_source_read_callback = { session, id, _, length, f
 private let onSendData: nghttp2_send_data_callback = { _, _, head, length, source, context in
     guard let source = unsafe source else { return 0 }
     return unsafe withState(context) { state in
-        guard state.outputCapacity - state.outputCount >= 9 + length else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
+        guard state.outputRoom >= 9 + length else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
         return unsafe Unmanaged<HTTP2Stream>.fromOpaque(source.pointee.ptr)._withUnsafeGuaranteedRef { stream in
             // The frame's length was settled earlier: resets the stream should its bytes be gone.
             guard length <= stream.outbound.byteCount else { return failTemporarily }

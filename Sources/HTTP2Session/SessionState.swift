@@ -12,7 +12,10 @@ internal import CNghttp2
     /// Bytes of DATA received whose connection credit has not been given back.
     var unconsumed = 0
     /// Bytes waiting in all streams' queues.
-    var bufferedBytes = 0
+    private(set) var bufferedBytes = 0
+    /// Large messages among them.
+    private var largeCount = 0
+    var hasLarge: Bool { self.largeCount > 0 }
 
     /// The PING that is to follow the next GOAWAY. nghttp2 sends PINGs before everything else, so it is not submitted earlier.
     var pingAfterGoAway: UInt64?
@@ -38,6 +41,9 @@ internal import CNghttp2
     private var output: UnsafeMutableRawPointer?
     private(set) var outputCount = 0
     var outputCapacity = 0
+    /// What is sent from where it lies, together with the output; nil when all is to be copied.
+    private var lent: [LentPart]?
+    private var lentCount = 0
 
     init(role: HTTP2Role, configuration: HTTP2SessionConfiguration) {
         self.role = role
@@ -61,8 +67,7 @@ internal import CNghttp2
     }
 
     func remove(_ stream: HTTP2Stream) {
-        self.bufferedBytes -= stream.outbound.byteCount
-        stream.outbound.removeAll()
+        self.change(stream) { $0.removeAll() }
         stream.isOpen = false
         // Refused before its end, or at it.
         if stream.id == self.blockStream { self.isBlockOpen = false }
@@ -144,12 +149,33 @@ internal import CNghttp2
     /// Bytes that a frame of ours may have: the payload that we never exceed, the frame's head, and padding, which we do not use.
     static let frameSizeMax = 16_384 + 9
 
-    func beginOutput(_ base: UnsafeMutableRawPointer) {
-        unsafe self.output = base
-        self.outputCount = 0
+    /// Whatever becomes of a stream's queue is to be done here, where all of them are counted.
+    @inline(__always)
+    func change<R>(_ stream: HTTP2Stream, _ body: (inout OutboundQueue) -> R) -> R {
+        let (bytes, large) = (stream.outbound.byteCount, stream.outbound.largeCount)
+        defer {
+            self.bufferedBytes += stream.outbound.byteCount - bytes
+            self.largeCount += stream.outbound.largeCount - large
+        }
+        return body(&stream.outbound)
     }
 
-    func endOutput() { unsafe self.output = nil }
+    func beginOutput(_ base: UnsafeMutableRawPointer, isLending: Bool) {
+        unsafe self.output = base
+        self.outputCount = 0
+        self.lent = isLending ? [] : nil
+        self.lentCount = 0
+    }
+
+    /// - Returns: what is lent.
+    func endOutput() -> [LentPart] {
+        unsafe self.output = nil
+        defer { self.lent = nil }
+        return self.lent ?? []
+    }
+
+    /// Bytes that may still be written; none when enough is lent.
+    var outputRoom: Int { self.lentCount < LentPart.totalMax ? self.outputCapacity - self.outputCount : 0 }
 
     /// The caller has seen to it that the bytes fit, behind those that are written already.
     func write(_ bytes: UnsafeRawBufferPointer) {
@@ -161,8 +187,21 @@ internal import CNghttp2
     /// Moves `count` bytes of the stream's messages to the output. The caller has seen to it that they fit.
     func write(_ count: Int, from stream: HTTP2Stream) {
         guard let output = unsafe self.output else { return }
-        unsafe stream.outbound.copy(into: UnsafeMutableRawBufferPointer(start: output + self.outputCount, count: count))
-        self.outputCount += count
-        self.bufferedBytes -= count
+        self.change(stream) { queue in
+            let copied = self.lent == nil ? count : self.lend(count, from: &queue)
+            unsafe queue.copy(into: UnsafeMutableRawBufferPointer(start: output + self.outputCount, count: copied))
+            self.outputCount += copied
+        }
+    }
+
+    /// - Returns: how many of the `count` bytes have to be copied behind those that are lent.
+    private func lend(_ count: Int, from queue: inout OutboundQueue) -> Int {
+        var left = count
+        while let part = queue.lend(atMost: left) {
+            self.lent?.append(LentPart(position: self.outputCount, bytes: part.bytes, range: part.range))
+            self.lentCount += part.range.count
+            left -= part.range.count
+        }
+        return left
     }
 }

@@ -93,8 +93,8 @@ extension GoogleProtobuf.Duration {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Protobuf__Duration>) throws(WireError) {

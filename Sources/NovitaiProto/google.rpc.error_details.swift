@@ -71,8 +71,8 @@ extension GoogleRpc.ErrorInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__ErrorInfo>) throws(WireError) {
@@ -126,8 +126,8 @@ extension GoogleRpc.RetryInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__RetryInfo>) throws(WireError) {
@@ -164,8 +164,8 @@ extension GoogleRpc.DebugInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__DebugInfo>) throws(WireError) {
@@ -288,8 +288,8 @@ extension GoogleRpc.QuotaFailure {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__QuotaFailure>) throws(WireError) {
@@ -315,8 +315,8 @@ extension GoogleRpc.QuotaFailure.Violation {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__QuotaFailure__Violation>) throws(WireError) {
@@ -392,8 +392,8 @@ extension GoogleRpc.PreconditionFailure {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__PreconditionFailure>) throws(WireError) {
@@ -419,8 +419,8 @@ extension GoogleRpc.PreconditionFailure.Violation {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__PreconditionFailure__Violation>) throws(WireError) {
@@ -514,8 +514,8 @@ extension GoogleRpc.BadRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__BadRequest>) throws(WireError) {
@@ -541,8 +541,8 @@ extension GoogleRpc.BadRequest.FieldViolation {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__BadRequest__FieldViolation>) throws(WireError) {
@@ -588,8 +588,8 @@ extension GoogleRpc.RequestInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__RequestInfo>) throws(WireError) {
@@ -641,8 +641,8 @@ extension GoogleRpc.ResourceInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__ResourceInfo>) throws(WireError) {
@@ -695,8 +695,8 @@ extension GoogleRpc.Help {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__Help>) throws(WireError) {
@@ -722,8 +722,8 @@ extension GoogleRpc.Help.Link {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__Help__Link>) throws(WireError) {
@@ -765,8 +765,8 @@ extension GoogleRpc.LocalizedMessage {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Google__Rpc__LocalizedMessage>) throws(WireError) {

@@ -25,8 +25,8 @@ extension GrpcHealthV1.HealthCheckRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Grpc__Health__V1__HealthCheckRequest>) throws(WireError) {
@@ -76,8 +76,8 @@ extension GrpcHealthV1.HealthCheckResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Grpc__Health__V1__HealthCheckResponse>) throws(WireError) {
@@ -109,8 +109,8 @@ extension GrpcHealthV1.HealthListRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Grpc__Health__V1__HealthListRequest>) throws(WireError) {}
@@ -141,8 +141,8 @@ extension GrpcHealthV1.HealthListResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Grpc__Health__V1__HealthListResponse>) throws(WireError) {

@@ -72,8 +72,8 @@ extension NovitaiV1.GetServerInfoRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetServerInfoRequest>) throws(WireError) {}
@@ -116,8 +116,8 @@ extension NovitaiV1.ServerInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ServerInfo>) throws(WireError) {
@@ -171,8 +171,8 @@ extension NovitaiV1.Caller {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Caller>) throws(WireError) {
@@ -218,8 +218,8 @@ extension NovitaiV1.Limits {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Limits>) throws(WireError) {
@@ -265,8 +265,8 @@ extension NovitaiV1.GetHealthRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetHealthRequest>) throws(WireError) {}
@@ -301,8 +301,8 @@ extension NovitaiV1.HealthCheck {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__HealthCheck>) throws(WireError) {
@@ -354,8 +354,8 @@ extension NovitaiV1.Health {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Health>) throws(WireError) {
@@ -408,8 +408,8 @@ extension NovitaiV1.FleetControl {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__FleetControl>) throws(WireError) {
@@ -447,8 +447,8 @@ extension NovitaiV1.Freeze {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Freeze>) throws(WireError) {
@@ -487,8 +487,8 @@ extension NovitaiV1.Observation {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Observation>) throws(WireError) {
@@ -522,8 +522,8 @@ extension NovitaiV1.GetMetricsRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetMetricsRequest>) throws(WireError) {}
@@ -554,8 +554,8 @@ extension NovitaiV1.GetMetricsResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetMetricsResponse>) throws(WireError) {
@@ -589,8 +589,8 @@ extension NovitaiV1.ReconcileInstancesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ReconcileInstancesRequest>) throws(WireError) {
@@ -625,8 +625,8 @@ extension NovitaiV1.Difference {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Difference>) throws(WireError) {
@@ -671,8 +671,8 @@ extension NovitaiV1.UpstreamMachine {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__UpstreamMachine>) throws(WireError) {
@@ -734,8 +734,8 @@ extension NovitaiV1.ReconcileInstancesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ReconcileInstancesResponse>) throws(WireError) {
@@ -791,8 +791,8 @@ extension NovitaiV1.SetFreezeRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__SetFreezeRequest>) throws(WireError) {
@@ -832,8 +832,8 @@ extension NovitaiV1.SetFreezeResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__SetFreezeResponse>) throws(WireError) {
@@ -872,8 +872,8 @@ extension NovitaiV1.ActivateDeploymentRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ActivateDeploymentRequest>) throws(WireError) {
@@ -913,8 +913,8 @@ extension NovitaiV1.ActivateDeploymentResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ActivateDeploymentResponse>) throws(WireError) {
@@ -956,8 +956,8 @@ extension NovitaiV1.ListAuditEventsRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListAuditEventsRequest>) throws(WireError) {
@@ -1014,8 +1014,8 @@ extension NovitaiV1.AuditEvent {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__AuditEvent>) throws(WireError) {
@@ -1071,8 +1071,8 @@ extension NovitaiV1.ListAuditEventsResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListAuditEventsResponse>) throws(WireError) {
@@ -1106,8 +1106,8 @@ extension NovitaiV1.CreateBackupRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__CreateBackupRequest>) throws(WireError) {}
@@ -1147,8 +1147,8 @@ extension NovitaiV1.BackupInfo {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BackupInfo>) throws(WireError) {
@@ -1197,8 +1197,8 @@ extension NovitaiV1.BackupChunk {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BackupChunk>) throws(WireError) {
@@ -1246,8 +1246,8 @@ extension NovitaiV1.Cache {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Cache>) throws(WireError) {
@@ -1289,8 +1289,8 @@ extension NovitaiV1.ListCachesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListCachesRequest>) throws(WireError) {}
@@ -1320,8 +1320,8 @@ extension NovitaiV1.ListCachesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListCachesResponse>) throws(WireError) {
@@ -1359,8 +1359,8 @@ extension NovitaiV1.ClearCacheRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ClearCacheRequest>) throws(WireError) {
@@ -1399,8 +1399,8 @@ extension NovitaiV1.ClearCacheResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ClearCacheResponse>) throws(WireError) {

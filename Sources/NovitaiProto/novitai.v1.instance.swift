@@ -293,8 +293,8 @@ extension NovitaiV1.PortSpec {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PortSpec>) throws(WireError) {
@@ -336,8 +336,8 @@ extension NovitaiV1.PortProbe {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PortProbe>) throws(WireError) {
@@ -378,8 +378,8 @@ extension NovitaiV1.ReadinessRule {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ReadinessRule>) throws(WireError) {
@@ -422,8 +422,8 @@ extension NovitaiV1.ProbeResult {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ProbeResult>) throws(WireError) {
@@ -509,8 +509,8 @@ extension NovitaiV1.InstanceSpec {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__InstanceSpec>) throws(WireError) {
@@ -593,8 +593,8 @@ extension NovitaiV1.ProductRequirements {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ProductRequirements>) throws(WireError) {
@@ -633,8 +633,8 @@ extension NovitaiV1.VolumeMount {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__VolumeMount>) throws(WireError) {
@@ -673,8 +673,8 @@ extension NovitaiV1.Endpoint {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Endpoint>) throws(WireError) {
@@ -718,8 +718,8 @@ extension NovitaiV1.Placement {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Placement>) throws(WireError) {
@@ -767,8 +767,8 @@ extension NovitaiV1.Upstream {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Upstream>) throws(WireError) {
@@ -857,8 +857,8 @@ extension NovitaiV1.Instance {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Instance>) throws(WireError) {
@@ -963,8 +963,8 @@ extension NovitaiV1.InstanceBilling {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__InstanceBilling>) throws(WireError) {
@@ -1002,8 +1002,8 @@ extension NovitaiV1.AutoRenewal {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__AutoRenewal>) throws(WireError) {
@@ -1038,8 +1038,8 @@ extension NovitaiV1.AutoMigration {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__AutoMigration>) throws(WireError) {
@@ -1077,8 +1077,8 @@ extension NovitaiV1.SpotFacts {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__SpotFacts>) throws(WireError) {
@@ -1116,8 +1116,8 @@ extension NovitaiV1.Replacement {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Replacement>) throws(WireError) {
@@ -1182,8 +1182,8 @@ extension NovitaiV1.InstancePolicies {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__InstancePolicies>) throws(WireError) {
@@ -1237,8 +1237,8 @@ extension NovitaiV1.NextAction {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__NextAction>) throws(WireError) {
@@ -1276,8 +1276,8 @@ extension NovitaiV1.TouchInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__TouchInstanceRequest>) throws(WireError) {
@@ -1312,8 +1312,8 @@ extension NovitaiV1.TouchInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__TouchInstanceResponse>) throws(WireError) {
@@ -1355,8 +1355,8 @@ extension NovitaiV1.OwedMachine {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__OwedMachine>) throws(WireError) {
@@ -1403,8 +1403,8 @@ extension NovitaiV1.WastedMachine {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__WastedMachine>) throws(WireError) {
@@ -1445,8 +1445,8 @@ extension NovitaiV1.PlanInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PlanInstanceRequest>) throws(WireError) {
@@ -1490,8 +1490,8 @@ extension NovitaiV1.Candidate {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__Candidate>) throws(WireError) {
@@ -1549,8 +1549,8 @@ extension NovitaiV1.PlanInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PlanInstanceResponse>) throws(WireError) {
@@ -1592,8 +1592,8 @@ extension NovitaiV1.PlanObstacle {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PlanObstacle>) throws(WireError) {
@@ -1639,8 +1639,8 @@ extension NovitaiV1.CreateInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__CreateInstanceRequest>) throws(WireError) {
@@ -1690,8 +1690,8 @@ extension NovitaiV1.CreateInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__CreateInstanceResponse>) throws(WireError) {
@@ -1729,8 +1729,8 @@ extension NovitaiV1.GetInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetInstanceRequest>) throws(WireError) {
@@ -1764,8 +1764,8 @@ extension NovitaiV1.BatchGetInstancesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BatchGetInstancesRequest>) throws(WireError) {
@@ -1801,8 +1801,8 @@ extension NovitaiV1.BatchGetInstancesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BatchGetInstancesResponse>) throws(WireError) {
@@ -1838,8 +1838,8 @@ extension NovitaiV1.GetInstanceAccessRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetInstanceAccessRequest>) throws(WireError) {
@@ -1885,8 +1885,8 @@ extension NovitaiV1.GetInstanceAccessResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetInstanceAccessResponse>) throws(WireError) {
@@ -1946,8 +1946,8 @@ extension NovitaiV1.GetInstanceMetricsRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetInstanceMetricsRequest>) throws(WireError) {
@@ -1990,8 +1990,8 @@ extension NovitaiV1.MetricPoint {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__MetricPoint>) throws(WireError) {
@@ -2026,8 +2026,8 @@ extension NovitaiV1.MetricSeries {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__MetricSeries>) throws(WireError) {
@@ -2063,8 +2063,8 @@ extension NovitaiV1.GpuMetricSeries {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GpuMetricSeries>) throws(WireError) {
@@ -2113,8 +2113,8 @@ extension NovitaiV1.GetInstanceMetricsResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__GetInstanceMetricsResponse>) throws(WireError) {
@@ -2174,8 +2174,8 @@ extension NovitaiV1.ListInstancesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListInstancesRequest>) throws(WireError) {
@@ -2224,8 +2224,8 @@ extension NovitaiV1.ListInstancesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ListInstancesResponse>) throws(WireError) {
@@ -2270,8 +2270,8 @@ extension NovitaiV1.StartInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__StartInstanceRequest>) throws(WireError) {
@@ -2312,8 +2312,8 @@ extension NovitaiV1.StartInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__StartInstanceResponse>) throws(WireError) {
@@ -2353,8 +2353,8 @@ extension NovitaiV1.StopInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__StopInstanceRequest>) throws(WireError) {
@@ -2395,8 +2395,8 @@ extension NovitaiV1.StopInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__StopInstanceResponse>) throws(WireError) {
@@ -2439,8 +2439,8 @@ extension NovitaiV1.BatchStopInstancesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BatchStopInstancesRequest>) throws(WireError) {
@@ -2485,8 +2485,8 @@ extension NovitaiV1.BatchStopInstancesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__BatchStopInstancesResponse>) throws(WireError) {
@@ -2528,8 +2528,8 @@ extension NovitaiV1.RestartInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__RestartInstanceRequest>) throws(WireError) {
@@ -2570,8 +2570,8 @@ extension NovitaiV1.RestartInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__RestartInstanceResponse>) throws(WireError) {
@@ -2627,8 +2627,8 @@ extension NovitaiV1.UpdateInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__UpdateInstanceRequest>) throws(WireError) {
@@ -2713,8 +2713,8 @@ extension NovitaiV1.LabelSet {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__LabelSet>) throws(WireError) {
@@ -2751,8 +2751,8 @@ extension NovitaiV1.PortSet {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__PortSet>) throws(WireError) {
@@ -2786,8 +2786,8 @@ extension NovitaiV1.EnvironmentSet {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__EnvironmentSet>) throws(WireError) {
@@ -2826,8 +2826,8 @@ extension NovitaiV1.UpdateInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__UpdateInstanceResponse>) throws(WireError) {
@@ -2868,8 +2868,8 @@ extension NovitaiV1.MigrateInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__MigrateInstanceRequest>) throws(WireError) {
@@ -2912,8 +2912,8 @@ extension NovitaiV1.MigrateInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__MigrateInstanceResponse>) throws(WireError) {
@@ -2957,8 +2957,8 @@ extension NovitaiV1.SaveInstanceImageRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__SaveInstanceImageRequest>) throws(WireError) {
@@ -3004,8 +3004,8 @@ extension NovitaiV1.SaveInstanceImageResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__SaveInstanceImageResponse>) throws(WireError) {
@@ -3052,8 +3052,8 @@ extension NovitaiV1.ChangeInstanceBillingRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ChangeInstanceBillingRequest>) throws(WireError) {
@@ -3103,8 +3103,8 @@ extension NovitaiV1.ChangeInstanceBillingResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__ChangeInstanceBillingResponse>) throws(WireError) {
@@ -3146,8 +3146,8 @@ extension NovitaiV1.DeleteInstanceRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__DeleteInstanceRequest>) throws(WireError) {
@@ -3190,8 +3190,8 @@ extension NovitaiV1.DeleteInstanceResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__DeleteInstanceResponse>) throws(WireError) {
@@ -3237,8 +3237,8 @@ extension NovitaiV1.WatchInstancesRequest {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__WatchInstancesRequest>) throws(WireError) {
@@ -3283,8 +3283,8 @@ extension NovitaiV1.InstanceEvent {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__InstanceEvent>) throws(WireError) {
@@ -3328,8 +3328,8 @@ extension NovitaiV1.WatchInstancesResponse {
         try unsafe Wire.encode(self, reserving: prefix) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage {
-        try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage {
+        try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }
     }
 
     init(reading c: UnsafePointer<Novitai__V1__WatchInstancesResponse>) throws(WireError) {

@@ -28,8 +28,8 @@ package struct Arena {
         var budget: Int
         /// An allocation was refused. Tells a lack of memory from malformed input, both of which protobuf-c reports as NULL.
         var isExhausted: Bool
-        /// Bytes of it are lent to somebody who is to copy them (``Wire/lend(_:in:to:)``).
-        var isLent = false
+        /// A message that lies in it is being written elsewhere (``Wire/place(_:in:at:)``).
+        var isBusy = false
         var allocator: ProtobufCAllocator
     }
 
@@ -72,9 +72,9 @@ package struct Arena {
         return unsafe self.allocate(size)
     }
 
-    var isLent: Bool {
-        get { unsafe self.state.pointee.isLent }
-        nonmutating set { unsafe self.state.pointee.isLent = newValue }
+    var isBusy: Bool {
+        get { unsafe self.state.pointee.isBusy }
+        nonmutating set { unsafe self.state.pointee.isBusy = newValue }
     }
 
     /// Forgets everything that was allocated. What was added beyond the kept block goes back to the system.
@@ -113,7 +113,7 @@ extension Arena {
             } else {
                 Self.makeForThread()
             }
-        precondition(!arena.isLent, "a message was encoded or decoded while another was lent")
+        precondition(!arena.isBusy, "a message was encoded or decoded while another was being written")
         unsafe arena.state.pointee.budget = budget
         unsafe arena.state.pointee.isExhausted = false
         return arena

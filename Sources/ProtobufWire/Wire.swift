@@ -73,17 +73,16 @@ package enum Wire {
         } catch { throw RPCError(error) }
     }
 
-    /// Encodes `message` with its prefix and lends the bytes to `body` when they are few, for it to copy.
+    /// Packs `message` with its prefix where `place` has room for it, when it is small.
     @inlinable
-    package static func lend<Message, C>(
-        _ message: Message, to body: (RawSpan) throws(RPCError) -> SentNow,
-        _ write: (Message, Arena) throws(WireError) -> UnsafeMutablePointer<C>
-    ) throws(RPCError) -> LentMessage {
+    package static func place<Message, C>(
+        _ message: Message, at place: MessagePlace, _ write: (Message, Arena) throws(WireError) -> UnsafeMutablePointer<C>
+    ) throws(RPCError) -> PlacedMessage {
         let arena = Arena.begin(budget: WireLimits.arenaTotal)
         defer { withExtendedLifetime(message) { arena.reset() } }
         let structure: UnsafeMutableRawPointer
         do throws(WireError) { unsafe structure = UnsafeMutableRawPointer(try write(message, arena)) } catch { throw RPCError(error) }
-        return try unsafe self.lend(structure, in: arena, to: body)
+        return try unsafe self.place(structure, in: arena, at: place)
     }
 
     /// `descriptor` points to the `ProtobufCMessageDescriptor` of the type. Untyped, because the C modules of generated code have a
@@ -126,20 +125,26 @@ package enum Wire {
     }
 
     @usableFromInline
-    static func lend(
-        _ structure: UnsafeMutableRawPointer, in arena: Arena, to body: (RawSpan) throws(RPCError) -> SentNow
-    ) throws(RPCError) -> LentMessage {
+    static func place(_ structure: UnsafeMutableRawPointer, in arena: Arena, at place: MessagePlace) throws(RPCError) -> PlacedMessage {
         let message = unsafe structure.assumingMemoryBound(to: ProtobufCMessage.self)
         let size = unsafe protobuf_c_message_get_packed_size(message)
-        guard let small = unsafe self.packSmall(message, size, reserving: MessagePrefix.size, in: arena) else {
+        guard MessagePrefix.size + size <= self.smallSize else {
             return .large(try MessagePrefix.completed(unsafe self.pack(structure, reserving: MessagePrefix.size, in: arena)))
         }
-        var framed = unsafe small.mutableSpan
-        MessagePrefix.fill(&framed)
-        // A message that was encoded or decoded meanwhile would overwrite what is lent.
-        arena.isLent = true
-        defer { arena.isLent = false }
-        return .sent(try unsafe body(UnsafeRawBufferPointer(small).bytes))
+        // A message that was encoded or decoded meanwhile would overwrite what is to be packed.
+        arena.isBusy = true
+        defer { arena.isBusy = false }
+        return .sent(
+            try place(MessagePrefix.size + size) { output in
+                unsafe output.withUnsafeMutableBufferPointer { buffer, count in
+                    let framed = unsafe UnsafeMutableBufferPointer(rebasing: buffer[count..<(count + MessagePrefix.size + size)])
+                    guard let start = framed.baseAddress else { return }
+                    unsafe self.pack(message, size, at: start, behind: MessagePrefix.size)
+                    var span = unsafe framed.mutableSpan
+                    MessagePrefix.fill(&span)
+                    count += MessagePrefix.size + size
+                }
+            })
     }
 
     /// In the arena, until it is reset; nil for a message that is not small.

@@ -1,7 +1,7 @@
 /// From Swift values to protobuf-c's structures, all of them in the arena.
 extension Arena {
     // Proof of every `unsafe` in this file: `space` returns memory of the arena for exactly `count` values, aligned for any type that
-    // protobuf-c's structures have; it is initialised before it is handed on, and outlives the packing, which ends within `Wire.encode` or `Wire.lend`.
+    // protobuf-c's structures have; it is initialised before it is handed on, and outlives the packing, which ends within `Wire.encode` or `Wire.place`.
 
     @inlinable
     func space<T>(for type: T.Type, count: Int) throws(WireError) -> UnsafeMutablePointer<T> {
@@ -32,7 +32,7 @@ extension Arena {
     /// Bytes where the message has them: not copied.
     ///
     /// Proof: an array keeps its elements in one place from which it does not move them unless it is changed, and this one belongs to the
-    /// message that is being encoded, which nobody changes and which `Wire.encode` and `Wire.lend` keep until the bytes were packed.
+    /// message that is being encoded, which nobody changes and which `Wire.encode` and `Wire.place` keep until the bytes were packed.
     @inlinable
     package func borrow(_ bytes: [UInt8]) -> (UnsafeMutablePointer<UInt8>?, Int) {
         let start = unsafe bytes.withUnsafeBufferPointer { $0.baseAddress }

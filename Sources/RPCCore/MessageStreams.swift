@@ -9,8 +9,8 @@ package protocol MessageSink: Sendable {
     /// Takes a message as `send` does where that needs no waiting for another thread. Most messages go this way.
     func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow
 
-    /// Copies a message whose prefix is filled in, and takes it as `sendNow` does. To be used where `isHere`.
-    func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow
+    /// Has a message of `size` bytes written, whose prefix is filled in, and takes it as `sendNow` does. To be used where `isHere`.
+    func sendNow(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> SentNow
 
     /// Whether this is the call's thread.
     var isHere: Bool { get }
@@ -43,7 +43,9 @@ package enum SentNow: Sendable {
 
 extension MessageSink {
     package func sendNow(_ message: [UInt8]) throws(RPCError) -> SentNow { .elsewhere }
-    package func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow { try self.sendNow([UInt8](copying: message)) }
+    package func sendNow(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> SentNow {
+        try self.sendNow([UInt8](capacity: size, initializingWith: write))
+    }
     package var isHere: Bool { false }
     package nonisolated(nonsending) func untilRoom() async throws(RPCError) {}
 
@@ -92,7 +94,14 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     /// - Throws: CANCELLED or DEADLINE_EXCEEDED when the call is over.
     @inlinable
     package nonisolated(nonsending) func write(_ message: Message, compressed: Bool = true) async throws(RPCError) {
-        switch try self.offer(message, compressed: compressed) {
+        let outcome = try self.offer(message, compressed: compressed)
+        guard case .sent(.taken) = outcome else { return try await self.complete(outcome) }
+    }
+
+    /// Apart from `write`, which would need memory of its task's for a sink that it may have to wait for, and that for each message.
+    @usableFromInline
+    nonisolated(nonsending) func complete(_ outcome: PlacedMessage) async throws(RPCError) {
+        switch outcome {
         case .sent(.taken): break
         case .sent(.takenAndFull): try await self.sink.untilRoom()
         case .sent(.elsewhere): preconditionFailure("a sink takes what it is given where it is")
@@ -101,11 +110,11 @@ package struct ResponseWriter<Message: RPCMessage>: Sendable {
     }
 
     /// Most messages are small, go out where they are written, and cost neither memory of their own nor a call that may suspend.
-    @inlinable
-    func offer(_ message: Message, compressed: Bool) throws(RPCError) -> LentMessage {
+    @inlinable @inline(never)
+    func offer(_ message: Message, compressed: Bool) throws(RPCError) -> PlacedMessage {
         let codec = compressed ? self.context?.responseCodec : nil
         guard codec == nil, self.sink.isHere else { return .large(try message.framed(by: codec)) }
-        return try message.lend { bytes throws(RPCError) in try self.sink.sendNow(lent: bytes) }
+        return try message.place { size, write throws(RPCError) in try self.sink.sendNow(size, write) }
     }
 
     /// Sends the initial metadata before there is a message to send.
@@ -167,11 +176,15 @@ package struct MessageStream<Message: RPCMessage>: AsyncSequence, Sendable {
             if self.batch.isEmpty {
                 guard try await self.refill() else { return nil }
             } else if Task.isCancelled {
-                try await self.source.checkOpen()
+                try await self.checkOpen()
             }
             self.isCompressed = self.batch.isFirstCompressed
             return self.isCompressed ? try await self.unfoldFirst() : try self.batch.decodeFirst()
         }
+
+        /// Apart from `next`, as ``ResponseWriter/complete(_:)`` from its.
+        @usableFromInline
+        nonisolated(nonsending) func checkOpen() async throws(RPCError) { try await self.source.checkOpen() }
 
         @usableFromInline
         nonisolated(nonsending) mutating func unfoldFirst() async throws(RPCError) -> Message? {

@@ -10,23 +10,26 @@ package protocol RPCMessage: Sendable {
     /// The encoding, preceded by `prefix` bytes left for the caller to fill (gRPC's five-byte message prefix).
     func encoded(reserving prefix: Int) throws(RPCError) -> [UInt8]
 
-    /// Lends the encoding with its prefix to `body`, when it is so small that to copy it is cheaper than to have memory of its own for it.
-    ///
-    /// `body` is to copy it, and neither encodes nor decodes a message.
-    func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage
+    /// Writes the encoding with its prefix to `place`, when it is so small that it needs no memory of its own.
+    func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage
 }
 
-/// What became of a message that was to be lent.
+/// Where a small message is written: finds room for so many bytes, has them written, and says what becomes of them. It neither encodes nor decodes
+/// a message.
 @usableFromInline
-package enum LentMessage: Sendable {
-    /// It was lent, and this was done with it.
+package typealias MessagePlace = (_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> SentNow
+
+/// What became of a message that was to be placed.
+@usableFromInline
+package enum PlacedMessage: Sendable {
+    /// It was, and this was done with it.
     case sent(SentNow)
-    /// It was not lent: this is its encoding, with its prefix.
+    /// It was not: this is its encoding, with its prefix.
     case large([UInt8])
 }
 
 extension RPCMessage {
-    package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage { .large(try self.framed()) }
+    package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage { .large(try self.framed()) }
 }
 
 extension RPCMessage {

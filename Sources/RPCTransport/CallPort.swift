@@ -10,8 +10,8 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
     func checkOpen() throws(RPCError)
     /// - Returns: whether there is room for more.
     func send(_ message: [UInt8]) throws(RPCError) -> Bool
-    /// Copies the message, which is small, and is as `send` otherwise.
-    func send(lent message: RawSpan) throws(RPCError) -> Bool
+    /// Has a small message of `size` bytes written, and is as `send` otherwise.
+    func send(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> Bool
     func waitForRoom(_ writer: Waiter)
     func sendHeaders() throws(RPCError)
     func finishSending() throws(RPCError)
@@ -21,8 +21,10 @@ protocol CallEndpoint: AnyObject, SendableMetatype {
 extension CallEndpoint {
     /// A caller writes from its own task.
     var hasRoomNow: Bool { false }
-    /// For a caller, who lends nothing: a request may have to be sent again.
-    func send(lent message: RawSpan) throws(RPCError) -> Bool { try self.send([UInt8](copying: message)) }
+    /// For a caller: a request may have to be sent again.
+    func send(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> Bool {
+        try self.send([UInt8](capacity: size, initializingWith: write))
+    }
 }
 
 /// A call as its handler or its caller has it: usable from any task, without suspension where nothing has to be waited for.
@@ -65,8 +67,8 @@ struct CallPort: MessageSink, MessageSource {
 
     var isHere: Bool { self.loop.inEventLoop }
 
-    func sendNow(lent message: RawSpan) throws(RPCError) -> SentNow {
-        try self.call.value.send(lent: message) ? .taken : .takenAndFull
+    func sendNow(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> SentNow {
+        try self.call.value.send(size, write) ? .taken : .takenAndFull
     }
 
     nonisolated(nonsending) func untilRoom() async throws(RPCError) {

@@ -36,10 +36,10 @@ final class ClientConnection: HTTP2DriverDelegate {
         self.session = try HTTP2Session(role: .client, configuration: transport.configuration.session)
     }
 
-    func makeDriver() -> HTTP2Driver {
+    func makeDriver(isOnSocket: Bool) -> HTTP2Driver {
         // A client reads whatever its output does: servers need no protection from themselves.
         let limits = HTTP2Driver.Limits(unreadFramesMax: .max, unreadBytesMax: .max, lingerTimeout: .milliseconds(100))
-        let driver = HTTP2Driver(session: self.session, limits: limits, delegate: self)
+        let driver = HTTP2Driver(session: self.session, limits: limits, isOnSocket: isOnSocket, delegate: self)
         self.driver = driver
         return driver
     }

@@ -177,7 +177,7 @@ final class ClientTransport {
         self.connectionsBegun += 1
         let connection = try ClientConnection(self, address, ClientKeepalive(self.keepalive), number: self.connectionsBegun)
         self.connections[ObjectIdentifier(connection)] = connection
-        try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
+        try channel.pipeline.syncOperations.addHandler(connection.makeDriver(isOnSocket: self.configuration.tls == nil))
     }
 
     /// The server has shown that it speaks HTTP/2.

@@ -46,6 +46,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
     let session: HTTP2Session
     private let limits: Limits
     private let output: OutputBuffer
+    /// Whether nothing lies between this and the socket, as TLS would.
+    private let isOnSocket: Bool
+    /// The channel's, for as long as the channel is active: it closes the socket and stops being active with no call to us in between.
+    private var socket: NIOBSDSocket.Handle?
     /// Kept until the connection is closed.
     private var delegate: (any HTTP2DriverDelegate)?
     private var context: ChannelHandlerContext?
@@ -67,8 +71,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// Bytes that are collected before they are handed to the socket: the most that waits there.
     static let outputSize = 64 << 10
 
-    init(session: HTTP2Session, limits: Limits, output: OutputBuffer = OutputBuffer(), delegate: any HTTP2DriverDelegate) {
+    init(session: HTTP2Session, limits: Limits, output: OutputBuffer = OutputBuffer(), isOnSocket: Bool, delegate: any HTTP2DriverDelegate)
+    {
         self.session = session
+        self.isOnSocket = isOnSocket
         self.limits = limits
         self.output = output
         self.delegate = delegate
@@ -162,6 +168,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private func open() {
         guard self.state == .idle else { return }
         self.state = .open
+        if self.isOnSocket { self.socket = try? self.context?.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 } }
         self.delegate?.connectionOpened()
         self.flush()
     }
@@ -191,6 +198,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
         let now = NIODeadline.now().uptimeNanoseconds
         while context.channel.isWritable {
             self.output.bytes.clear()
+            if let socket = self.freeSocket(context) {
+                guard self.gather(to: socket, context, now) else { return }
+                continue
+            }
             self.output.bytes.writeWithOutputRawSpan(minimumWritableBytes: Self.outputSize) { output in
                 self.session.drain(into: &output, at: now)
             }
@@ -198,6 +209,26 @@ final class HTTP2Driver: ChannelDuplexHandler {
             self.sentBytes += self.output.bytes.readableBytes
             context.write(self.wrapOutboundOut(self.output.bytes), promise: nil)
         }
+    }
+
+    /// The socket, when there are messages to which it is worth to be given without the channel, and nothing is in their way.
+    private func freeSocket(_ context: ChannelHandlerContext) -> NIOBSDSocket.Handle? {
+        guard self.session.hasLargeMessages, let socket = self.socket, context.channel.isActive else { return nil }
+        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 ? socket : nil
+    }
+
+    /// - Returns: whether there may be more to send.
+    private func gather(to socket: NIOBSDSocket.Handle, _ context: ChannelHandlerContext, _ now: UInt64) -> Bool {
+        var lent: [LentPart] = []
+        self.output.bytes.writeWithOutputRawSpan(minimumWritableBytes: Self.outputSize) { output in
+            lent = self.session.gather(into: &output, at: now)
+        }
+        let output = GatheredOutput(written: self.output.bytes, lent: lent)
+        guard output.count > 0 else { return false }
+        self.sentBytes += output.count
+        let rest = output.rest(after: output.send(to: socket))
+        if rest.readableBytes > 0 { context.write(self.wrapOutboundOut(rest), promise: nil) }
+        return true
     }
 
     /// - Returns: whether there were any.

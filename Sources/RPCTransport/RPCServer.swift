@@ -236,7 +236,7 @@ package final class RPCServer: Sendable {
             if case .draining = state.phase { return true }
             return false
         }
-        try channel.pipeline.syncOperations.addHandler(connection.makeDriver())
+        try channel.pipeline.syncOperations.addHandler(connection.makeDriver(isOnSocket: self.tls == nil))
         if isDraining { connection.beginDrain() }
     }
 

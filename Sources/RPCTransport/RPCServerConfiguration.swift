@@ -50,7 +50,7 @@ package struct RPCServerConfiguration: Sendable {
     /// The share of a connection's streams that calls may hold that only wait, in percent: a delete can then always be sent.
     package var waitingCallsPercent = 50
     /// Bytes of responses that may wait for one stream before its writer is suspended.
-    package var streamBufferMax = 64 << 10
+    package var streamBufferMax = 128 << 10
     /// Bytes of responses that may wait for all streams of a connection before writers are suspended.
     package var connectionBufferMax = 4 << 20
     /// Frames, and bytes, that may wait for a peer that does not read before we do not read either.

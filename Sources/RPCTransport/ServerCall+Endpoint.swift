@@ -28,9 +28,9 @@ extension ServerCall: CallEndpoint {
         return self.connection.hasRoom(for: self)
     }
 
-    func send(lent message: RawSpan) throws(RPCError) -> Bool {
-        try self.prepareToSend(message.byteCount)
-        self.connection.session.enqueue(copying: message, on: self.stream)
+    func send(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) throws(RPCError) -> Bool {
+        try self.prepareToSend(size)
+        self.connection.session.enqueue(size, on: self.stream, write)
         return self.connection.hasRoom(for: self)
     }
 

@@ -64,12 +64,13 @@ final class ServerConnection: HTTP2DriverDelegate {
     }
 
     /// The handler for the channel's pipeline.
-    func makeDriver() -> HTTP2Driver {
+    func makeDriver(isOnSocket: Bool) -> HTTP2Driver {
         let configuration = self.server.configuration
         let limits = HTTP2Driver.Limits(
             unreadFramesMax: configuration.unreadFramesMax, unreadBytesMax: configuration.unreadBytesMax,
             lingerTimeout: configuration.lingerTimeout)
-        let driver = HTTP2Driver(session: self.session, limits: limits, output: self.executor.output, delegate: self)
+        let driver = HTTP2Driver(
+            session: self.session, limits: limits, output: self.executor.output, isOnSocket: isOnSocket, delegate: self)
         self.driver = driver
         return driver
     }

@@ -22,9 +22,9 @@ struct CodecWriter {
                 )
             }
             text.line()
-            text.block("package func lend(to body: (RawSpan) throws(RPCError) -> SentNow) throws(RPCError) -> LentMessage") { text in
+            text.block("package func place(at place: MessagePlace) throws(RPCError) -> PlacedMessage") { text in
                 text.line(
-                    "try unsafe Wire.lend(self, to: body) { message, arena throws(WireError) in try unsafe message.write(in: arena) }")
+                    "try unsafe Wire.place(self, at: place) { message, arena throws(WireError) in try unsafe message.write(in: arena) }")
             }
             text.line()
             text.block("init(reading c: UnsafePointer<\(cType)>) throws(WireError)") { self.writeReads(to: &$0) }

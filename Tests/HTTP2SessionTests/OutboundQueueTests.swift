@@ -67,22 +67,57 @@ struct OutboundQueueTests {
         #expect(queue.waiting.count <= 2 * 100 + 64)
     }
 
-    @Test("it does not matter which messages are given and which are copied", arguments: 0..<50 as Range<UInt64>)
+    @Test(
+        "it does not matter which messages are given and which are written, nor what is copied and what is lent",
+        arguments: 0..<50 as Range<UInt64>)
     func copies(_ seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var queue = OutboundQueue()
         var waiting: [UInt8] = []
+        /// Where the large messages end among all bytes.
+        var largeEnds: [Int] = []
+        var taken = 0
         for index in 0..<300 {
-            let message = [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: Int.random(in: 0...3000, using: &random))
-            // The span's bytes are those of the array, and `UInt8` has no padding.
-            if Bool.random(using: &random) { unsafe queue.append(copying: message.span.bytes) } else { queue.append(message) }
+            let sizeMax = index % 10 == 0 ? 40_000 : 3000
+            let message = [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: Int.random(in: 0...sizeMax, using: &random))
+            if Bool.random(using: &random) {
+                queue.append(message.count) { output in for byte in message { output.append(byte) } }
+            } else {
+                queue.append(message)
+            }
             waiting += message
+            if message.count > 16_384 { largeEnds.append(taken + waiting.count) }
             guard Int.random(in: 0..<4, using: &random) == 0 else { continue }
             let count = Int.random(in: 0...waiting.count, using: &random)
-            #expect(Self.take(count, from: &queue) == Array(waiting.prefix(count)))
+            var bytes: [UInt8] = []
+            while Bool.random(using: &random), let part = queue.lend(atMost: count - bytes.count) {
+                #expect(part.range.count >= 4096 && part.bytes.count > 16_384)
+                bytes += part.bytes[part.range]
+            }
+            bytes += Self.take(count - bytes.count, from: &queue)
+            #expect(bytes == Array(waiting.prefix(count)))
             waiting.removeFirst(count)
+            taken += count
             #expect(queue.byteCount == waiting.count)
+            #expect(queue.largeCount == largeEnds.count { $0 > taken })
         }
         #expect(Self.take(waiting.count, from: &queue) == waiting)
+        #expect(queue.largeCount == 0)
+    }
+
+    @Test("small messages are not lent, nor little of a large one")
+    func notLent() {
+        var queue = OutboundQueue()
+        #expect(queue.lend(atMost: 1 << 20) == nil)
+        for _ in 0..<20 { queue.append([UInt8](repeating: 1, count: 2000)) }
+        #expect(queue.largeCount == 0 && queue.lend(atMost: 1 << 20) == nil)
+        queue.removeAll()
+        queue.append([UInt8](repeating: 2, count: 16_385))
+        #expect(queue.largeCount == 1 && queue.lend(atMost: 4095) == nil)
+        #expect(queue.lend(atMost: 12_290)?.range == 0..<12_290)
+        #expect(queue.lend(atMost: 1 << 20) == nil, "its last 4095 bytes")
+        #expect(queue.byteCount == 4095)
+        queue.removeAll()
+        #expect(queue.largeCount == 0)
     }
 }

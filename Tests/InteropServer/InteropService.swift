@@ -90,6 +90,7 @@ struct InteropService: GrpcTesting.TestServiceProtocol {
     }
 
     /// Apart, because what it needs of its task's memory would be fetched for every request.
+    @inline(never)
     private nonisolated(nonsending) static func pause(_ interval: Duration) async throws { try await Task.sleep(for: interval) }
 
     private static func check(_ expected: GrpcTesting.BoolValue?, isCompressed: Bool) throws {

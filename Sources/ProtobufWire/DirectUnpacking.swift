@@ -21,6 +21,7 @@ struct DirectUnpacking {
     }
 
     /// An empty message of the type; nil when there is no memory for it, or when it is no use any more.
+    @inline(__always)
     mutating func make(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) -> UnsafeMutableRawPointer? {
         guard self.isComplete else { return nil }
         guard let initialize = unsafe descriptor.pointee.message_init,
@@ -34,6 +35,7 @@ struct DirectUnpacking {
     }
 
     /// Puts a field into its message, a number or bytes.
+    @inline(__always)
     mutating func set(_ field: UnsafePointer<ProtobufCFieldDescriptor>, of message: UnsafeMutableRawPointer, to content: WireContent) {
         let isRepeated = unsafe field.pointee.label == PROTOBUF_C_LABEL_REPEATED
         guard unsafe !isRepeated || field.pointee.type == PROTOBUF_C_TYPE_BYTES, let place = unsafe self.place(of: field, in: message),
@@ -42,6 +44,7 @@ struct DirectUnpacking {
     }
 
     /// The message that a field of message type is to be filled into, made here.
+    @inline(__always)
     mutating func nested(
         _ field: UnsafePointer<ProtobufCFieldDescriptor>, of message: UnsafeMutableRawPointer?,
         as descriptor: UnsafePointer<ProtobufCMessageDescriptor>
@@ -62,6 +65,7 @@ struct DirectUnpacking {
     // MARK: Where a field goes
 
     /// Where its value is to be stored, its presence being noted; nil when that is not so simple.
+    @inline(__always)
     private func place(of field: UnsafePointer<ProtobufCFieldDescriptor>, in message: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
         let place = unsafe message + Int(field.pointee.offset)
         let quantifier = unsafe message + Int(field.pointee.quantifier_offset)
@@ -102,6 +106,7 @@ struct DirectUnpacking {
     }
 
     /// - Returns: whether the type is one that can be stored so.
+    @inline(__always)
     private func store(_ content: WireContent, as type: ProtobufCType, at place: UnsafeMutableRawPointer) -> Bool {
         let value = content.value
         switch type {

@@ -64,6 +64,7 @@ struct PreScan {
         }
     }
 
+    @inline(__always)
     private mutating func countField() throws(WireError) {
         self.fields += 1
         guard self.fields <= WireLimits.fields else { throw WireError(.tooManyFields) }
@@ -74,6 +75,7 @@ struct PreScan {
         guard self.unknownFields <= WireLimits.unknownFields else { throw WireError(.tooManyUnknownFields) }
     }
 
+    @inline(__always)
     private mutating func countSingularMessage(_ index: Int, in seen: inout UInt128) throws(WireError) {
         // A shift beyond 127 gives 0, so an undeclared index would go unseen; the generator refuses such types.
         let mark: UInt128 = 1 << UInt128(index)
@@ -128,6 +130,7 @@ private struct FieldLookup {
 
 extension ProtobufCType {
     /// Whether a field of this type may have `wireType`. Repeated numbers may be packed or not, whatever the schema says.
+    @inline(__always)
     fileprivate func accepts(_ wireType: WireType, isRepeated: Bool) -> Bool {
         let isPacked = isRepeated && wireType == .lengthDelimited
         switch self {

@@ -83,3 +83,11 @@ struct GatheredOutput {
         return rest
     }
 }
+
+extension Channel {
+    /// The socket below, which is the channel's for as long as that is active; nil when it has none. To be asked on the loop.
+    var socketNow: NIOBSDSocket.Handle? {
+        // A number, which is used again only while the channel is active: it closes the socket and stops being active with no call to others between.
+        try? self.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 }
+    }
+}

@@ -168,7 +168,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private func open() {
         guard self.state == .idle else { return }
         self.state = .open
-        if self.isOnSocket { self.socket = try? self.context?.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 } }
+        if self.isOnSocket { self.socket = self.context?.channel.socketNow }
         self.delegate?.connectionOpened()
         self.flush()
     }

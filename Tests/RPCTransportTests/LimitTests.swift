@@ -16,8 +16,8 @@ struct LimitTests {
                 // Many round trips on the same connection, in which a handler without brakes would have written hundreds of megabytes.
                 for _ in 0..<300 { _ = try await rig.echo("x") }
                 let held = rig.service.floodedBytes.value
-                #expect(held <= (1 << 20) + (64 << 10) + 20_000, "the client's window, our buffer, and a message at either end")
-                #expect(rig.server.statistics.bufferedBytesNow <= (64 << 10) + 10_005)
+                #expect(held <= (1 << 20) + (128 << 10) + 20_000, "the client's window, our buffer, and a message at either end")
+                #expect(rig.server.statistics.bufferedBytesNow <= (128 << 10) + 10_005)
                 // It goes on when the client does.
                 for _ in 0..<1000 { _ = try await replies.next() }
                 #expect(rig.service.floodedBytes.value > held)

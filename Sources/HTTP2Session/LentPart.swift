@@ -7,5 +7,5 @@ package struct LentPart {
     /// Bytes of a part that is worth an entry of its own in what the socket is given: fewer are copied.
     static let sizeMin = 4096
     /// Bytes that are lent at once: more would be kept waiting in the socket rather than in their streams, and save little.
-    static let totalMax = 256 << 10
+    static let totalMax = 128 << 10
 }

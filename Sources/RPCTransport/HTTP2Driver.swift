@@ -70,6 +70,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     /// Bytes that are collected before they are handed to the socket: the most that waits there.
     static let outputSize = 64 << 10
+    /// Bytes that are sent in one go, half a millisecond's work: then others have their turn.
+    private static let turnSizeMax = 1 << 20
+    /// What is due at once would be done before the loop looks at its sockets.
+    private static let turnPause = TimeAmount.microseconds(20)
 
     init(session: HTTP2Session, limits: Limits, output: OutputBuffer = OutputBuffer(), isOnSocket: Bool, delegate: any HTTP2DriverDelegate)
     {
@@ -141,10 +145,19 @@ final class HTTP2Driver: ChannelDuplexHandler {
     func scheduleFlush() {
         guard !self.isFlushScheduled, !self.isReading, let context = self.context else { return }
         self.isFlushScheduled = true
-        context.eventLoop.assumeIsolated().execute {
-            self.isFlushScheduled = false
-            self.flush()
-        }
+        context.eventLoop.assumeIsolated().execute { self.flushScheduled() }
+    }
+
+    /// Goes on with what is too much for this turn.
+    private func scheduleFlush(in pause: TimeAmount) {
+        guard !self.isFlushScheduled, let context = self.context else { return }
+        self.isFlushScheduled = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: pause) { self.flushScheduled() }
+    }
+
+    private func flushScheduled() {
+        self.isFlushScheduled = false
+        self.flush()
     }
 
     /// Gives up the connection: sends what is queued (a GOAWAY), then closes.
@@ -196,7 +209,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private func drain() {
         guard let context = self.context else { return }
         let now = NIODeadline.now().uptimeNanoseconds
+        let limit = self.sentBytes + Self.turnSizeMax
         while context.channel.isWritable {
+            // A peer that reads as fast as this sends would keep the loop from all others for as long as there is something to send.
+            guard self.sentBytes < limit else { return self.scheduleFlush(in: Self.turnPause) }
             self.output.bytes.clear()
             if let socket = self.freeSocket(context) {
                 guard self.gather(to: socket, context, now) else { return }

@@ -61,6 +61,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var isReading = false
     /// In nanoseconds of uptime.
     private var readingBeganAt: UInt64 = 0
+    private var readAhead = ReadAhead()
     private var isReadHeld = false
     /// When something came last, in nanoseconds of uptime.
     private(set) var lastReceivedAt = NIODeadline.now().uptimeNanoseconds
@@ -100,6 +101,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard self.state == .open else { return }
         let bytes = self.unwrapInboundIn(data)
         self.receivedBytes += bytes.readableBytes
+        self.readAhead.received(bytes.readableBytes)
         do throws(HTTP2SessionError) {
             self.lastReceivedAt = NIODeadline.now().uptimeNanoseconds
             if !self.isReading { self.readingBeganAt = self.lastReceivedAt }
@@ -116,6 +118,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         let isEnd = self.isReading
         self.isReading = false
         self.flush()
+        if let count = self.readAhead.turnEnded() { try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: count) }
         if isEnd { self.delegate?.inputHandled(in: NIODeadline.now().uptimeNanoseconds - self.readingBeganAt) }
     }
 
@@ -256,6 +259,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         defer { self.events = events }
         self.session.takeEvents(into: &events)
         guard !events.isEmpty, let delegate = self.delegate else { return false }
+        if self.isReading { self.readAhead.handled(events.count) }
         for index in events.indices {
             // Moved out, where a loop over the list would copy each.
             var event = HTTP2Event.settings

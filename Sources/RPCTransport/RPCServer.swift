@@ -170,9 +170,9 @@ package final class RPCServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.guardAccepting(channel) } }
             .childChannelOption(.writeBufferWaterMark, value: .init(low: HTTP2Driver.outputSize / 2, high: HTTP2Driver.outputSize))
-            // Two buffers for each connection in a turn of the loop: its streams' readers are woken once for both, which takes a tenth less time for
-            // each message. More would make a turn long when many have much to say, and save little.
-            .childChannelOption(.maxMessagesPerRead, value: 2)
+            // One buffer for each connection in a turn of the loop, until it has shown what it sends (`ReadAhead`): a turn may not be long because
+            // many have much to say.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65536))
             .childChannelInitializer { channel in self.accept(channel) }
         switch self.shared.configuration.address {

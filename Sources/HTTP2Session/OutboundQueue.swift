@@ -1,5 +1,5 @@
-/// Messages on their way out of one stream. Kept as they were given, and copied once, when they are sent; small ones behind others are copied
-/// together at once, so that a stream of them is no list of allocations.
+/// Messages on their way out of one stream. Kept as they were given, and copied once, when they are sent, or lent when they are large; small ones
+/// behind others are put together at once, so that a stream of them is no list of allocations.
 struct OutboundQueue {
     private var current: [UInt8] = []
     /// How much of `current` has been sent.

@@ -232,7 +232,7 @@ let provideData: nghttp2_data_source_read_callback = { session, id, _, length, f
     }
 }
 
-/// Puts a DATA frame's head and its bytes into the output: the only time that a message is copied.
+/// Puts a DATA frame's head and its bytes into the output: the only time that a message is copied, if it is not lent.
 /// nghttp2 may call it several times while it looks for other frames to return, so the room is checked here.
 private let onSendData: nghttp2_send_data_callback = { _, _, head, length, source, context in
     guard let source = unsafe source else { return 0 }

@@ -23,7 +23,8 @@ extension HTTP2DriverDelegate {
 /// Moves bytes between a socket and a session. One per connection, bound to its loop.
 ///
 /// Output is collected in one buffer and flushed once per turn of the loop, and only while the socket takes it: what a peer does not read
-/// stays in the session, where it is bounded. Nothing is read from a peer that lets too much of our output wait.
+/// stays in the session, where it is bounded. Large messages go to the socket from where they lie (``GatheredOutput``). Nothing is read from a
+/// peer that lets too much of our output wait.
 final class HTTP2Driver: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never

@@ -174,7 +174,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// Ends the connection in the regular way: sends what can be sent, then closes.
     func close() {
         guard self.state == .open else { return }
-        self.drain()
+        // All of it: there is no other turn for what is left.
+        self.drain(atMost: .max)
         self.context?.flush()
         self.linger()
     }
@@ -194,7 +195,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard self.state == .open, let context = self.context else { return }
         let sentBefore = self.sentBytes
         repeat {
-            self.drain()
+            self.drain(atMost: Self.turnSizeMax)
             self.delegate?.outputDrained()
         } while self.processEvents()
         if self.sentBytes != sentBefore { context.flush() }
@@ -210,13 +211,13 @@ final class HTTP2Driver: ChannelDuplexHandler {
         }
     }
 
-    private func drain() {
+    private func drain(atMost turnSize: Int) {
         guard let context = self.context else { return }
         let now = NIODeadline.now().uptimeNanoseconds
-        let limit = self.sentBytes + Self.turnSizeMax
+        let sentBefore = self.sentBytes
         while context.channel.isWritable {
             // A peer that reads as fast as this sends would keep the loop from all others for as long as there is something to send.
-            guard self.sentBytes < limit else { return self.scheduleFlush(in: Self.turnPause) }
+            guard self.sentBytes - sentBefore < turnSize else { return self.scheduleFlush(in: Self.turnPause) }
             self.output.bytes.clear()
             if let socket = self.freeSocket(context) {
                 guard self.gather(to: socket, context, now) else { return }

@@ -19,7 +19,7 @@ struct ReadAhead {
     mutating func turnEnded() -> UInt? {
         defer { (self.bytes, self.events) = (0, 0) }
         guard self.bytes >= Self.fullSize else { return nil }
-        let isAhead = self.bytes >= Self.largeSize * self.events
+        let isAhead = self.events > 0 && self.bytes >= Self.largeSize * self.events
         guard isAhead != self.isAhead else { return nil }
         self.isAhead = isAhead
         return isAhead ? 2 : 1

@@ -15,6 +15,7 @@ struct ReadAheadTests {
         var ahead = ReadAhead()
         #expect(Self.turn(&ahead, [1000], events: 1) == nil, "little says nothing")
         #expect(Self.turn(&ahead, [65_536], events: 300) == nil, "small calls: as before")
+        #expect(Self.turn(&ahead, [65_536], events: 0) == nil, "frames that bring nothing are no large ones")
         #expect(Self.turn(&ahead, [65_536], events: 5) == 2)
         #expect(Self.turn(&ahead, [65_536, 65_536], events: 9) == nil, "and so on")
         #expect(Self.turn(&ahead, [100], events: 10) == nil, "a pause changes nothing")

@@ -6,6 +6,9 @@ import Testing
 /// Serialized: they wait for processes, and would take each other's time.
 @Suite("Crashes of the process", .serialized, .timeLimit(.minutes(2)))
 struct CrashTests {
+    /// Bytes of a file that is full for them: three of the largest groups fit at least, beside the tables themselves.
+    private static let fullSize = 1 << 20
+
     @Test("After kill -9 in a storm of commits every acknowledged one is there, whole, and nothing is half there")
     func killed() async throws {
         try await withFile { file in
@@ -26,7 +29,7 @@ struct CrashTests {
     @Test("While the disk is full commits are refused and leave nothing, also when the process is killed then")
     func killedWhileFull() async throws {
         try await withFile { file in
-            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: 400 << 10) { child in
+            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: Self.fullSize) { child in
                 try await child.read(until: 100, "unavailable")
                 child.kill()
             }
@@ -40,7 +43,7 @@ struct CrashTests {
     func fullDisk() async throws {
         try await withFile { file in
             var before = 0
-            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: 400 << 10) { child in
+            let child = try await CrashChild.run(path: file.path, first: 0, fileBytesMax: Self.fullSize) { child in
                 try await child.read(until: 100, "unavailable")
                 before = child.numbers("acknowledged").count
                 try await child.liftFileLimit()

@@ -28,13 +28,17 @@ struct OutboundQueue {
         }
     }
 
-    /// Appends a message of `size` bytes, which `write` writes.
+    /// Appends a message of `size` bytes, all of which `write` writes.
     mutating func append(_ size: Int, _ write: (inout OutputSpan<UInt8>) -> Void) {
         if self.joinsLast(size) {
             let last = self.makeRoomInLast(size)
+            let end = self.waiting[last].count + size
             self.waiting[last].append(addingCapacity: size, initializingWith: write)
+            precondition(self.waiting[last].count == end, "a message has as many bytes as it said")
         } else {
-            self.start([UInt8](capacity: size, initializingWith: write), isOpen: size <= Self.smallSize)
+            let piece = [UInt8](capacity: size, initializingWith: write)
+            precondition(piece.count == size, "a message has as many bytes as it said")
+            self.start(piece, isOpen: size <= Self.smallSize)
         }
     }
 
@@ -50,10 +54,8 @@ struct OutboundQueue {
         return last
     }
 
-    /// A piece that grew by doubling would be copied once more on the whole. Behind another that waits it has all its room at once.
-    private func roomOfLast(_ needed: Int) -> Int {
-        self.waiting.count - self.firstWaiting > 1 ? Self.pieceSize : min(4 * needed, Self.pieceSize)
-    }
+    /// A piece that grew by doubling would be copied once more on the whole. Behind as much as it may hold it has all its room at once.
+    private func roomOfLast(_ needed: Int) -> Int { self.byteCount >= Self.pieceSize ? Self.pieceSize : min(4 * needed, Self.pieceSize) }
 
     /// Begins a piece.
     private mutating func start(_ piece: [UInt8], isOpen: Bool) {

@@ -25,6 +25,9 @@ extension HTTP2DriverDelegate {
 /// Output is collected in one buffer and flushed once per turn of the loop, and only while the socket takes it: what a peer does not read
 /// stays in the session, where it is bounded. Large messages go to the socket from where they lie (``GatheredOutput``). Nothing is read from a
 /// peer that lets too much of our output wait.
+///
+/// A server's connections share their loop with others: they have so much of a turn (``OutputTurn``), and read as ``ReadAhead`` says. A client's
+/// do not.
 final class HTTP2Driver: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
@@ -62,7 +65,12 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var isReading = false
     /// In nanoseconds of uptime.
     private var readingBeganAt: UInt64 = 0
-    private var readAhead = ReadAhead()
+    private var readAhead: ReadAhead?
+    /// The loop's, when there are others to whom it is to be left.
+    private let turns: LoopTurns?
+    private var turn = OutputTurn()
+    /// Whether what can be sent now is the last.
+    private var isClosing = false
     private var isReadHeld = false
     /// When something came last, in nanoseconds of uptime.
     private(set) var lastReceivedAt = NIODeadline.now().uptimeNanoseconds
@@ -70,19 +78,20 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private(set) var receivedBytes = 0
     private(set) var sentBytes = 0
 
-    /// Bytes that are collected before they are handed to the socket: the most that waits there.
+    /// Bytes that are collected before they are handed to the channel. With so many that its socket has not taken it takes no more (NIO's high
+    /// water mark), so that twice as many may wait there, or as many and what was lent.
     static let outputSize = 64 << 10
-    /// Bytes that are sent in one go, half a millisecond's work: then others have their turn.
-    private static let turnSizeMax = 1 << 20
-    /// What is due at once would be done before the loop looks at its sockets.
-    private static let turnPause = TimeAmount.microseconds(20)
 
-    init(session: HTTP2Session, limits: Limits, output: OutputBuffer = OutputBuffer(), isOnSocket: Bool, delegate: any HTTP2DriverDelegate)
-    {
+    /// - Parameters:
+    ///   - output: one for each loop.
+    ///   - executor: of a server's loop.
+    init(session: HTTP2Session, limits: Limits, executor: LoopExecutor? = nil, isOnSocket: Bool, delegate: any HTTP2DriverDelegate) {
         self.session = session
-        self.isOnSocket = isOnSocket
         self.limits = limits
-        self.output = output
+        self.output = executor?.output ?? OutputBuffer()
+        self.turns = executor?.turns
+        self.readAhead = executor == nil ? nil : ReadAhead()
+        self.isOnSocket = isOnSocket
         self.delegate = delegate
     }
 
@@ -102,7 +111,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard self.state == .open else { return }
         let bytes = self.unwrapInboundIn(data)
         self.receivedBytes += bytes.readableBytes
-        self.readAhead.received(bytes.readableBytes)
+        self.readAhead?.received(bytes.readableBytes)
         do throws(HTTP2SessionError) {
             self.lastReceivedAt = NIODeadline.now().uptimeNanoseconds
             if !self.isReading { self.readingBeganAt = self.lastReceivedAt }
@@ -119,7 +128,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         let isEnd = self.isReading
         self.isReading = false
         self.flush()
-        if let count = self.readAhead.turnEnded() { try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: count) }
+        if let count = self.readAhead?.turnEnded() { try? context.channel.syncOptions?.setOption(.maxMessagesPerRead, value: count) }
         if isEnd { self.delegate?.inputHandled(in: NIODeadline.now().uptimeNanoseconds - self.readingBeganAt) }
     }
 
@@ -174,8 +183,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// Ends the connection in the regular way: sends what can be sent, then closes.
     func close() {
         guard self.state == .open else { return }
-        // All of it: there is no other turn for what is left.
-        self.drain(atMost: .max)
+        // All that the socket takes: there is no other turn for what is left.
+        self.isClosing = true
+        self.drain()
         self.context?.flush()
         self.linger()
     }
@@ -195,7 +205,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard self.state == .open, let context = self.context else { return }
         let sentBefore = self.sentBytes
         repeat {
-            self.drain(atMost: Self.turnSizeMax)
+            self.drain()
             self.delegate?.outputDrained()
         } while self.processEvents()
         if self.sentBytes != sentBefore { context.flush() }
@@ -211,13 +221,11 @@ final class HTTP2Driver: ChannelDuplexHandler {
         }
     }
 
-    private func drain(atMost turnSize: Int) {
+    private func drain() {
         guard let context = self.context else { return }
         let now = NIODeadline.now().uptimeNanoseconds
-        let sentBefore = self.sentBytes
-        while context.channel.isWritable {
-            // A peer that reads as fast as this sends would keep the loop from all others for as long as there is something to send.
-            guard self.sentBytes - sentBefore < turnSize else { return self.scheduleFlush(in: Self.turnPause) }
+        while self.state == .open, context.channel.isWritable {
+            if !self.isClosing, let turns = self.turns, let pause = self.turn.pause(in: turns) { return self.scheduleFlush(in: pause) }
             self.output.bytes.clear()
             if let socket = self.freeSocket(context) {
                 guard self.gather(to: socket, context, now) else { return }
@@ -227,15 +235,24 @@ final class HTTP2Driver: ChannelDuplexHandler {
                 self.session.drain(into: &output, at: now)
             }
             guard self.output.bytes.readableBytes > 0 else { return }
-            self.sentBytes += self.output.bytes.readableBytes
+            self.noteSent(self.output.bytes.readableBytes)
             context.write(self.wrapOutboundOut(self.output.bytes), promise: nil)
         }
+    }
+
+    private func noteSent(_ count: Int) {
+        self.sentBytes += count
+        self.turn.sent(count)
     }
 
     /// The socket, when there are messages to which it is worth to be given without the channel, and nothing is in their way.
     private func freeSocket(_ context: ChannelHandlerContext) -> NIOBSDSocket.Handle? {
         guard self.session.hasLargeMessages, let socket = self.socket, context.channel.isActive else { return nil }
-        return (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 ? socket : nil
+        return self.waitingInChannel(context) == 0 ? socket : nil
+    }
+
+    private func waitingInChannel(_ context: ChannelHandlerContext) -> Int? {
+        try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
     }
 
     /// - Returns: whether there may be more to send.
@@ -246,7 +263,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         }
         let output = GatheredOutput(written: self.output.bytes, lent: lent)
         guard output.count > 0 else { return false }
-        self.sentBytes += output.count
+        self.noteSent(output.count)
         let rest = output.rest(after: output.send(to: socket))
         if rest.readableBytes > 0 { context.write(self.wrapOutboundOut(rest), promise: nil) }
         return true
@@ -261,7 +278,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         defer { self.events = events }
         self.session.takeEvents(into: &events)
         guard !events.isEmpty, let delegate = self.delegate else { return false }
-        if self.isReading { self.readAhead.handled(events.count) }
+        if self.isReading { self.readAhead?.handled(events.count) }
         for index in events.indices {
             // Moved out, where a loop over the list would copy each.
             var event = HTTP2Event.settings
@@ -278,6 +295,12 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     /// Whether the socket takes nothing now.
     var isOutputBlocked: Bool { self.context.map { !$0.channel.isWritable } ?? false }
+
+    /// Bytes that have left the session and that the socket has not taken, when these are too many for it to be given more; 0 otherwise.
+    var blockedBytes: Int {
+        guard let context = self.context, !context.channel.isWritable else { return 0 }
+        return self.waitingInChannel(context) ?? 0
+    }
 
     private var isOutputStuck: Bool {
         guard let context = self.context, !context.channel.isWritable else { return false }

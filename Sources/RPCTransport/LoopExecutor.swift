@@ -5,7 +5,7 @@ internal import Synchronization
 /// Runs the jobs of tasks on one event loop, so that a handler that suspends comes back to its connection's thread.
 ///
 /// A handler that does not suspend is started by `Task.immediate` and never comes here: `enqueueCount` shows it.
-// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `turnLength`, `turnMax`, `socketsLength`, `mark`, `rest`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
+// `@unchecked Sendable`: `queue`, `isDrainScheduled`, `pacer`, `turnLength`, `turnMax`, `socketsLength`, `mark`, `delay`, `unfolding` and `output` are touched on the loop only, which `enqueue` sees
 // to and `drain` asserts; the rest is constant.
 package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     package let loop: any EventLoop
@@ -14,7 +14,9 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     /// What other threads have queued since the loop last looked: one look takes all of it, as when a change wakes thousands of watches.
     private let foreign = Mutex<[UnownedJob]>([])
     private var isDrainScheduled = false
-    private let ticks: LoopTicks
+    /// Of the loop; touched on it only.
+    let turns: LoopTurns
+    private var pacer = TurnPacer()
     /// Nanoseconds for which jobs have run in this tick of the loop.
     private var turnLength: UInt64 = 0
     /// For how long they may.
@@ -23,8 +25,6 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     private var socketsLength: UInt64 = 0
     /// What is to be done behind so many of the queue's jobs, one thing at a time.
     private var mark: (jobsAhead: Int, reached: () -> Void)?
-    /// How long the jobs rest when that is too long.
-    private var rest = LoopExecutor.restMin
     /// Of the loop; touched on it only.
     let delay: LoopDelay
     /// What the loop has for unfolding compressed messages; touched on it only.
@@ -35,7 +35,7 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
 
     init(_ loop: any EventLoop, ticks: LoopTicks) {
         self.loop = loop
-        self.ticks = ticks
+        self.turns = LoopTurns(loop, ticks)
         self.delay = LoopDelay(loop: loop)
     }
 
@@ -80,16 +80,12 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
     /// Nanoseconds that jobs may have of a tick of the loop, or as many as its sockets have had: it looks at these only after that.
     private static let turnMin: UInt64 = 1_000_000
     private static let turnLimit: UInt64 = 20_000_000
-    /// What is left then waits for this long at least: were it due at once, the tick would not end. And twice as long each time that it comes
-    /// too early all the same, as on a machine that takes longer than that to look for what is due.
-    private static let restMin = TimeAmount.microseconds(20)
-    private static let restMax = TimeAmount.milliseconds(1)
 
     /// Runs what is queued. What is left after a turn, and what is queued meanwhile, comes after the sockets: whose calls need no job are then
     /// answered within a turn, however many jobs came in the same moment.
     private func drain() {
         self.loop.assertInEventLoop()
-        if self.ticks.isFirstAsking(of: self.loop) { self.beginTurn() }
+        if self.pacer.beginsTurn(of: self.turns) { self.beginTurn() }
         self.isDrainScheduled = true
         self.runQueued()
         self.isDrainScheduled = !self.queue.isEmpty
@@ -98,14 +94,13 @@ package final class LoopExecutor: TaskExecutor, CallHome, @unchecked Sendable {
             self.loop.execute { self.drain() }
         } else {
             // Lost with the loop, which ends only when no handler runs.
-            self.loop.scheduleTask(in: self.rest) { self.drain() }
-            self.rest = min(self.rest * 2, Self.restMax)
+            self.loop.scheduleTask(in: self.pacer.nextPause()) { self.drain() }
         }
     }
 
     private func beginTurn() {
         self.turnMax = min(max(Self.turnMin, self.socketsLength), Self.turnLimit)
-        (self.turnLength, self.socketsLength, self.rest) = (0, 0, Self.restMin)
+        (self.turnLength, self.socketsLength) = (0, 0)
     }
 
     /// Runs the jobs that are in the queue by now, or as many as the turn has time for.

@@ -12,9 +12,11 @@ final class LoopTicks: NIOEventLoopMetricsDelegate {
     /// How many these are: most ticks end without a look at the set.
     private let askedCount = Atomic<Int>(0)
 
-    func processedTick(info: NIOEventLoopTickInfo) {
+    func processedTick(info: NIOEventLoopTickInfo) { self.tickEnded(of: info.eventLoopID) }
+
+    func tickEnded(of loop: ObjectIdentifier) {
         guard self.askedCount.load(ordering: .relaxed) > 0 else { return }
-        let hasAsked = self.asked.withLock { $0.remove(info.eventLoopID) != nil }
+        let hasAsked = self.asked.withLock { $0.remove(loop) != nil }
         if hasAsked { self.askedCount.wrappingSubtract(1, ordering: .relaxed) }
     }
 

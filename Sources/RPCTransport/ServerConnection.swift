@@ -70,7 +70,7 @@ final class ServerConnection: HTTP2DriverDelegate {
             unreadFramesMax: configuration.unreadFramesMax, unreadBytesMax: configuration.unreadBytesMax,
             lingerTimeout: configuration.lingerTimeout)
         let driver = HTTP2Driver(
-            session: self.session, limits: limits, output: self.executor.output, isOnSocket: isOnSocket, delegate: self)
+            session: self.session, limits: limits, executor: self.executor, isOnSocket: isOnSocket, delegate: self)
         self.driver = driver
         return driver
     }
@@ -136,8 +136,9 @@ final class ServerConnection: HTTP2DriverDelegate {
     func outputDrained() {
         if !self.blockedCalls.isEmpty { self.wakeWriters() }
         if self.session.bufferedBytes > 0 || self.session.openHeaderBlock != nil { self.watchStalls() }
-        self.report()
     }
+
+    func outputFlushed() { self.report() }
 
     func inputHandled(in nanoseconds: UInt64) { self.executor.socketsWorked(nanoseconds) }
 
@@ -192,7 +193,9 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.tally.receivedBytes = driver.receivedBytes - self.counted.received
         self.tally.sentBytes = driver.sentBytes - self.counted.sent
         (self.counted.received, self.counted.sent) = (driver.receivedBytes, driver.sentBytes)
-        let share = HeldMemory.Share(responses: self.session.bufferedBytes, requests: self.heldRequestBytes + self.startQueue.byteCount)
+        let share = HeldMemory.Share(
+            responses: self.session.bufferedBytes + (self.isClosed ? 0 : driver.blockedBytes),
+            requests: self.heldRequestBytes + self.startQueue.byteCount)
         if share != self.counted.memory {
             self.server.memory.change(from: self.counted.memory, to: share)
             self.counted.memory = share

@@ -1,4 +1,5 @@
 import HTTP2Frames
+import HTTP2Session
 import NIOCore
 import RPCCore
 import TestSupport
@@ -33,6 +34,24 @@ struct MemoryLimitTests {
             let frames = try await peer.frames { $0.contains { $0.type == 1 && $0.stream == 1 } }
             #expect(frames.filter { $0.type == 1 }.map(\.summary) == ["HEADERS END"], "only the one that went on")
             try await peer.close()
+        }
+    }
+
+    @Test("what has left the session and waits for its socket is counted too")
+    func blockedBytes() async throws {
+        let size = 16 << 20
+        let large = TestService.method("Large", .unary)
+        try await Rig.run {
+            $0.threadCount = 1
+        } router: { router in
+            router.register(unary: large) { (_: BytesMessage, _) in BytesMessage([UInt8](repeating: 1, count: size)) }
+        } _: { rig in
+            let reader = try await SilentReader(rig.address, method: large, timeout: "60S")
+            let inSession = { size - rig.server.statistics.sentBytes }
+            try await eventually("its socket takes no more") { rig.server.statistics.bufferedBytesNow > inSession() + (64 << 10) }
+            let (bytes, code) = try await reader.readToEnd()
+            #expect(bytes >= size && code == .noError)
+            try await eventually("all is sent") { rig.server.statistics.bufferedBytesNow == 0 }
         }
     }
 

@@ -124,7 +124,7 @@ let package = Package(
         library("CivilTime"),
         .target(name: "JSONText", swiftSettings: fast),
         library("Settings"),
-        library("Telemetry", ["CivilTime", "Traces", logging, systemPackage]),
+        library("Telemetry", ["CProcessLimits", "CivilTime", "Traces", logging, systemPackage]),
         library("TraceExport", ["Fleet", "NovitaiProto", "OTLPProto", "RPCCore", "Telemetry", "Traces", logging]),
         library(
             "Services", ["Access", "CivilTime", "Fleet", "NovitaiProto", "ProtobufWire", "RPCCore", "Telemetry", "Traces", crypto, logging]),

@@ -28,6 +28,12 @@ void novitai_keep_freed_memory(int bytes) {
     mallopt(M_MMAP_THRESHOLD, 8 << 20);
 }
 
+struct novitai_heap novitai_heap(void) {
+    const struct mallinfo2 info = mallinfo2();
+    const struct novitai_heap heap = {info.uordblks + info.hblkhd, info.fordblks};
+    return heap;
+}
+
 int novitai_forbid_memory_dumps(void) {
     const struct rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) != 0) return -1;

@@ -100,6 +100,16 @@ struct MetricsTests {
             ProcessMetrics.descriptorLimit(
                 "Limit   Soft Limit\nMax open files            1024                 4096                 files\n") == 1024)
         #expect(ProcessMetrics.descriptorLimit("Max open files            unlimited  unlimited files\n") == nil)
-        #expect(ProcessMetrics().families.count == 6)
+        #expect(ProcessMetrics().families.count == 8)
+    }
+
+    @Test("what is allocated is used, and what is freed no more")
+    func heap() {
+        func used() -> Double? { ProcessMetrics().families.first { $0.name == "novitai_process_heap_used_bytes" }?.samples[0].value }
+        // Far more than tests beside this one have or free meanwhile.
+        let size = 256 << 20
+        let before = used() ?? 0
+        withExtendedLifetime([UInt8](repeating: 1, count: size)) { #expect(before > 0 && (used() ?? 0) >= before + Double(size / 2)) }
+        #expect((used() ?? .infinity) <= before + Double(size / 2))
     }
 }

@@ -1,6 +1,7 @@
+internal import CProcessLimits
 internal import FoundationEssentials
 
-/// What the kernel says of this process (proc(5)).
+/// What the kernel says of this process (proc(5)), and its allocator.
 package struct ProcessMetrics: MetricSource {
     /// USER_HZ: what proc(5) counts processor time in, 100 on every Linux architecture we run on.
     private static let ticksPerSecond = 100.0
@@ -32,7 +33,19 @@ package struct ProcessMetrics: MetricSource {
             families.append(
                 MetricFamily(.gauge, "novitai_process_max_fds", "File descriptors that may be open.", [MetricFamily.Sample(most)]))
         }
-        return families
+        return families + Self.heapFamilies(novitai_heap())
+    }
+
+    /// A leak is seen in what is used; resident memory also rises with what the allocator keeps.
+    private static func heapFamilies(_ heap: novitai_heap) -> [MetricFamily] {
+        [
+            MetricFamily(
+                .gauge, "novitai_process_heap_used_bytes", "Allocated memory that the program uses, in bytes.",
+                [MetricFamily.Sample(Double(heap.used))]),
+            MetricFamily(
+                .gauge, "novitai_process_heap_kept_bytes", "Memory that was freed and that the allocator keeps, in bytes.",
+                [MetricFamily.Sample(Double(heap.kept))]),
+        ]
     }
 
     /// The soft limit; nil when there is none.

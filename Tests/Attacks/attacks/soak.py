@@ -9,6 +9,7 @@ import argparse
 import collections
 import contextlib
 import itertools
+import re
 import statistics
 import sys
 import threading
@@ -22,7 +23,7 @@ from . import frames
 from .attack import Target
 from .catalogue import ATTACKS, GET
 from .processes import exit_on_signals, open_files, resident_bytes, trusting
-from .scene import ATTACKER, HONEST, scene, spec
+from .scene import ATTACKER, HONEST, MONITOR, scene, spec
 
 # Caches have filled, and the allocator has seen the usual mixture, by then.
 WARM_UP_MINUTES = 5
@@ -157,8 +158,15 @@ class Soak:
                 thread.join(CALL_SECONDS)
         return samples
 
+    def heap_used(self):
+        """Without what the allocator keeps of what was freed."""
+        admin, request = self.place.api.services["admin"](self.channel), self.place.api.admin.GetMetricsRequest()
+        text = admin.GetMetrics(request, metadata=[("authorization", f"Bearer {MONITOR}")], timeout=CALL_SECONDS).text
+        return float(re.search(r"^novitai_process_heap_used_bytes (\S+)$", text, re.MULTILINE)[1])
+
     def tell(self, sample):
-        print(f"{sample[0] / 60:5.1f} min  {sample[1] / (1 << 20):6.1f} MiB  {sample[2]:4} descriptors  {dict(self.counts)}"
+        print(f"{sample[0] / 60:5.1f} min  {sample[1] / (1 << 20):6.1f} MiB, {self.heap_used() / (1 << 20):.1f} used  "
+              f"{sample[2]:4} descriptors  {dict(self.counts)}"
               f"  {sum(self.failures.values())} failures", file=sys.stderr, flush=True)  # fmt: skip
 
 

@@ -48,7 +48,8 @@ struct MemoryLimitTests {
         } _: { rig in
             let reader = try await SilentReader(rig.address, method: large, timeout: "60S")
             let inSession = { size - rig.server.statistics.sentBytes }
-            try await eventually("its socket takes no more") { rig.server.statistics.bufferedBytesNow > inSession() + (64 << 10) }
+            // A channel that takes no more has as much at least: NIO's low water mark. Frames' heads are among what is sent, a third of that.
+            try await eventually("its socket takes no more") { rig.server.statistics.bufferedBytesNow > inSession() + (32 << 10) }
             let (bytes, code) = try await reader.readToEnd()
             #expect(bytes >= size && code == .noError)
             try await eventually("all is sent") { rig.server.statistics.bufferedBytesNow == 0 }

@@ -97,7 +97,7 @@ class CppPeer(Peer):
 
 
 class SwiftPeer(Peer):
-    """Only a client. The generator of its messages is a program of swift-protobuf, one of the packages that it is built on."""
+    """Its client has no TLS. The generator of its messages is a program of swift-protobuf, one of the packages that it is built on."""
 
     name = "swift"
 

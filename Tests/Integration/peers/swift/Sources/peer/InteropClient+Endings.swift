@@ -1,7 +1,7 @@
 import GRPCCore
 
-private let echoInitial = "x-grpc-test-echo-initial"
-private let echoTrailing = "x-grpc-test-echo-trailing-bin"
+let echoInitial = "x-grpc-test-echo-initial"
+let echoTrailing = "x-grpc-test-echo-trailing-bin"
 
 extension InteropClient {
     func customMetadata() async throws {

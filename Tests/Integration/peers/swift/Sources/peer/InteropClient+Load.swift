@@ -19,7 +19,7 @@ extension InteropClient {
         report.requestCost = ["cost": 3456.32]
         let response = try await self.unaryCall(.with { $0.orcaPerQueryReport = report })
         _ = try response.message
-        let encoded = Array(response.trailingMetadata[binaryValues: "endpoint-load-metrics-bin"])
+        let encoded = Array(response.trailingMetadata[binaryValues: LoadReports.trailer])
         guard encoded.count == 1, isSame(try Xds_Data_Orca_V3_OrcaLoadReport(serializedBytes: encoded[0]), report) else {
             throw Mismatch("trailers \(response.trailingMetadata)")
         }
@@ -27,7 +27,7 @@ extension InteropClient {
 
     func loadApartFromCalls() async throws {
         try await self.serverStreaming(
-            "StreamCoreMetrics", Xds_Service_Orca_V3_OrcaLoadReportRequest(), in: "xds.service.orca.v3.OpenRcaService"
+            "StreamCoreMetrics", Xds_Service_Orca_V3_OrcaLoadReportRequest(), in: LoadService.name
         ) { (loads: RPCAsyncSequence<Xds_Data_Orca_V3_OrcaLoadReport, any Error>) in
             var received = loads.makeAsyncIterator()
             for report in [loadReport(0.8210, 0.5847, 0.30499), loadReport(0.29309, 0.2, 0.2039)] {

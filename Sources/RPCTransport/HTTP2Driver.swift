@@ -13,11 +13,14 @@ protocol HTTP2DriverDelegate: AnyObject {
     func inputHandled(in nanoseconds: UInt64)
     /// Nothing can be sent or received any more. `reason` is nil when the connection ended in the regular way, or never came to be.
     func connectionClosed(reason: HTTP2SessionError?)
+    /// Its channel is closed too, after the peer had a moment to read what came last.
+    func channelClosed()
 }
 
 extension HTTP2DriverDelegate {
     func outputFlushed() {}
     func inputHandled(in nanoseconds: UInt64) {}
+    func channelClosed() {}
 }
 
 /// Moves bytes between a socket and a session. One per connection, bound to its loop.
@@ -26,8 +29,7 @@ extension HTTP2DriverDelegate {
 /// stays in the session, where it is bounded. Large messages go to the socket from where they lie (``GatheredOutput``). Nothing is read from a
 /// peer that lets too much of our output wait.
 ///
-/// A server's connections share their loop with others: they have so much of a turn (``OutputTurn``), and read as ``ReadAhead`` says. A client's
-/// do not.
+/// A server's connections leave their loop to others: they have so much of a turn (``OutputTurn``), and read as ``ReadAhead`` says.
 final class HTTP2Driver: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
@@ -56,6 +58,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var socket: NIOBSDSocket.Handle?
     /// Kept until the connection is closed.
     private var delegate: (any HTTP2DriverDelegate)?
+    /// The same from then until the channel is closed.
+    private var formerDelegate: (any HTTP2DriverDelegate)?
     private var context: ChannelHandlerContext?
     private var state = State.idle
     private var failure: HTTP2SessionError?
@@ -71,6 +75,8 @@ final class HTTP2Driver: ChannelDuplexHandler {
     private var turn = OutputTurn()
     /// Whether what can be sent now is the last.
     private var isClosing = false
+    /// Whether the channel has been given something since it was flushed last.
+    private var isUnflushed = false
     private var isReadHeld = false
     /// When something came last, in nanoseconds of uptime.
     private(set) var lastReceivedAt = NIODeadline.now().uptimeNanoseconds
@@ -186,7 +192,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         // All that the socket takes: there is no other turn for what is left.
         self.isClosing = true
         self.drain()
-        self.context?.flush()
+        self.flushChannel()
         self.linger()
     }
 
@@ -203,12 +209,11 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     func flush() {
         guard self.state == .open, let context = self.context else { return }
-        let sentBefore = self.sentBytes
         repeat {
             self.drain()
             self.delegate?.outputDrained()
         } while self.processEvents()
-        if self.sentBytes != sentBefore { context.flush() }
+        self.flushChannel()
         self.delegate?.outputFlushed()
         if let failure = self.session.failure { return self.fail(failure) }
         if !self.session.isAlive {
@@ -225,7 +230,15 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard let context = self.context else { return }
         let now = NIODeadline.now().uptimeNanoseconds
         while self.state == .open, context.channel.isWritable {
-            if !self.isClosing, let turns = self.turns, let pause = self.turn.pause(in: turns) { return self.scheduleFlush(in: pause) }
+            if !self.isClosing, let turns = self.turns, self.turn.isOver(in: turns) {
+                if !self.isFlushScheduled { self.scheduleFlush(in: self.turn.nextPause()) }
+                return
+            }
+            // TLS says that its socket is full only when it has been given what was written.
+            if !self.isOnSocket, self.isUnflushed {
+                self.flushChannel()
+                continue
+            }
             self.output.bytes.clear()
             if let socket = self.freeSocket(context) {
                 guard self.gather(to: socket, context, now) else { return }
@@ -236,8 +249,19 @@ final class HTTP2Driver: ChannelDuplexHandler {
             }
             guard self.output.bytes.readableBytes > 0 else { return }
             self.noteSent(self.output.bytes.readableBytes)
-            context.write(self.wrapOutboundOut(self.output.bytes), promise: nil)
+            self.write(self.output.bytes, context)
         }
+    }
+
+    private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.write(self.wrapOutboundOut(bytes), promise: nil)
+        self.isUnflushed = true
+    }
+
+    private func flushChannel() {
+        guard self.isUnflushed else { return }
+        self.isUnflushed = false
+        self.context?.flush()
     }
 
     private func noteSent(_ count: Int) {
@@ -265,7 +289,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         guard output.count > 0 else { return false }
         self.noteSent(output.count)
         let rest = output.rest(after: output.send(to: socket))
-        if rest.readableBytes > 0 { context.write(self.wrapOutboundOut(rest), promise: nil) }
+        if rest.readableBytes > 0 { self.write(rest, context) }
         return true
     }
 
@@ -313,20 +337,29 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.state = .lingering
         context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: nil)
         context.close(mode: .output, promise: nil)
-        let timeout = TimeAmount(self.limits.lingerTimeout)
-        context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { self.abort() }
+        self.lookWhileLingering(Linger(waiting: self.waitingInChannel(context) ?? 0))
         self.closeDelegate()
+    }
+
+    private func lookWhileLingering(_ linger: Linger) {
+        self.context?.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.limits.lingerTimeout)) {
+            var linger = linger
+            guard let context = self.context else { return }
+            if linger.goesOn(waiting: self.waitingInChannel(context) ?? 0) { self.lookWhileLingering(linger) } else { self.abort() }
+        }
     }
 
     private func finish() {
         self.state = .closed
         self.context = nil
         self.closeDelegate()
+        self.formerDelegate?.channelClosed()
+        self.formerDelegate = nil
     }
 
     private func closeDelegate() {
         guard let delegate = self.delegate else { return }
-        self.delegate = nil
+        (self.delegate, self.formerDelegate) = (nil, delegate)
         delegate.connectionClosed(reason: self.failure)
     }
 }

@@ -3,11 +3,11 @@ internal import Synchronization
 
 /// What all connections of a server hold for their clients, against what they may hold together.
 ///
-/// Connections tell it once per turn of their loop, so what is known is a turn old at most.
+/// Connections tell it whenever they have sent or received something.
 final class HeldMemory: Sendable {
     /// One connection's part, in bytes.
     struct Share: Equatable {
-        /// Of responses that wait for the client's windows.
+        /// Of responses that wait for the client's windows, or for its socket when that takes no more.
         var responses = 0
         /// Of request messages that are incomplete, or that no handler has taken.
         var requests = 0

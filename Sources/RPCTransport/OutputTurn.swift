@@ -12,11 +12,14 @@ struct OutputTurn {
 
     mutating func sent(_ count: Int) { self.bytes += count }
 
-    /// - Returns: how long what is left is to wait; nil when more may be sent now.
-    mutating func pause(in turns: LoopTurns) -> TimeAmount? {
-        guard self.bytes >= Self.sizeMax else { return nil }
-        guard self.pacer.beginsTurn(of: turns) else { return self.pacer.nextPause() }
+    /// Whether no more is to be sent now.
+    mutating func isOver(in turns: LoopTurns) -> Bool {
+        guard self.bytes >= Self.sizeMax else { return false }
+        guard self.pacer.beginsTurn(of: turns) else { return true }
         self.bytes = 0
-        return nil
+        return false
     }
+
+    /// How long what is left is to wait.
+    mutating func nextPause() -> TimeAmount { self.pacer.nextPause() }
 }

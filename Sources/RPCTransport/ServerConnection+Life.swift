@@ -94,7 +94,7 @@ extension ServerConnection {
         guard let driver = self.openDriver else { return }
         let now = NIODeadline.now().uptimeNanoseconds
         let headerBlock = self.session.openHeaderBlock
-        let output = driver.isOutputBlocked ? driver.sentBytes : nil
+        let output = driver.isOutputBlocked ? driver.sentBytes - driver.blockedBytes : nil
         if let reason = self.clocks.stalls.look(at: now, headerBlock: headerBlock, output: output) {
             self.session.submitGoAway(.enhanceYourCalm, debugText: reason)
             return driver.fail(HTTP2SessionError(reason: reason))

@@ -13,7 +13,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     let peer: String
     let identity: PeerIdentity?
     let executor: LoopExecutor
-    /// nil before and after.
+    /// nil before, and after its channel is closed.
     private(set) var driver: HTTP2Driver?
     /// nil before the connection is open, and after it is closed.
     var openDriver: HTTP2Driver? { self.isOpened && !self.isClosed ? self.driver : nil }
@@ -138,7 +138,10 @@ final class ServerConnection: HTTP2DriverDelegate {
         if self.session.bufferedBytes > 0 || self.session.openHeaderBlock != nil { self.watchStalls() }
     }
 
-    func outputFlushed() { self.report() }
+    func outputFlushed() {
+        if self.driver?.isOutputBlocked ?? false { self.watchStalls() }
+        self.report()
+    }
 
     func inputHandled(in nanoseconds: UInt64) { self.executor.socketsWorked(nanoseconds) }
 
@@ -153,6 +156,10 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.startQueue.removeAll()
         for stream in self.session.abandonStreams() { self.forget(stream) }
         self.blockedCalls.removeAll()
+        self.report()
+    }
+
+    func channelClosed() {
         self.report()
         self.driver = nil
         self.endIfDone()
@@ -194,7 +201,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         self.tally.sentBytes = driver.sentBytes - self.counted.sent
         (self.counted.received, self.counted.sent) = (driver.receivedBytes, driver.sentBytes)
         let share = HeldMemory.Share(
-            responses: self.session.bufferedBytes + (self.isClosed ? 0 : driver.blockedBytes),
+            responses: self.session.bufferedBytes + driver.blockedBytes,
             requests: self.heldRequestBytes + self.startQueue.byteCount)
         if share != self.counted.memory {
             self.server.memory.change(from: self.counted.memory, to: share)
@@ -206,7 +213,7 @@ final class ServerConnection: HTTP2DriverDelegate {
     }
 
     func endIfDone() {
-        guard self.isClosed, self.runningCount == 0, self.waitingCount == 0 else { return }
+        guard self.isClosed, self.driver == nil, self.runningCount == 0, self.waitingCount == 0 else { return }
         self.onEnd(self.number)
     }
 }

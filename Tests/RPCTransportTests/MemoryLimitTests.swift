@@ -56,6 +56,22 @@ struct MemoryLimitTests {
         }
     }
 
+    @Test("a client that reads slowly gets all of the last response, when the server stops meanwhile too", arguments: [false, true])
+    func lastResponse(_ isStopped: Bool) async throws {
+        let size = 16 << 20
+        let large = TestService.method("Large", .unary)
+        try await Rig.run { _ in
+        } router: { router in
+            router.register(unary: large) { (_: BytesMessage, _) in BytesMessage([UInt8](repeating: 1, count: size)) }
+        } _: { rig in
+            let reader = try await SilentReader(rig.address, method: large, timeout: "60S")
+            try await eventually("its socket is full") { rig.server.statistics.bufferedBytesNow > 1 << 20 }
+            if isStopped { rig.server.beginGracefulShutdown() }
+            let (bytes, code) = try await reader.readToEnd()
+            #expect(bytes >= size && code == .noError)
+        }
+    }
+
     /// Whether an object is still there.
     // `@unchecked Sendable`: it is made once, and whether a weak reference is nil may be asked from any thread.
     private final class Trace: @unchecked Sendable {

@@ -125,6 +125,17 @@ struct OutputTurnTests {
         #expect(try connection.sent() >= 6 << 20)
     }
 
+    @Test("who is sent away is waited for as long as it takes something each time, and once more, and not for ever")
+    func linger() {
+        for (waiting, looks) in [
+            ([0, 0], 1), ([100, 100], 1), ([100, 50, 50], 2), ([100, 50, 0, 0], 3), (Array((0...100).reversed()), Linger.looksMax),
+        ] {
+            var linger = Linger(waiting: waiting[0])
+            let count = waiting.dropFirst().firstIndex { !linger.goesOn(waiting: $0) }
+            #expect(count == looks, "\(waiting)")
+        }
+    }
+
     @Test("who has had enough of a turn asks again ever later, until there is another")
     func pacing() {
         let (loop, ticks) = (EmbeddedEventLoop(), LoopTicks())

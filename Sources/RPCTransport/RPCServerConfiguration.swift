@@ -111,7 +111,7 @@ package struct RPCServerStatistics: Sendable, Equatable {
     package var failedHandshakes = 0
     /// Connections within TLS.
     package var handshakesNow = 0
-    /// Bytes of responses that wait for their clients' windows.
+    /// Bytes of responses that wait for their clients' windows, or for sockets that take no more.
     package var bufferedBytesNow = 0
     /// Bytes of requests whose handler has no place among the running ones yet.
     package var queuedBytesNow = 0

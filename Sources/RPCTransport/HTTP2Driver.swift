@@ -88,9 +88,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
     /// water mark), so that twice as many may wait there, or as many and what was lent.
     static let outputSize = 64 << 10
 
-    /// - Parameters:
-    ///   - output: one for each loop.
-    ///   - executor: of a server's loop.
+    /// - Parameter executor: of a server's loop, whose connections share it; nil for a client's.
     init(session: HTTP2Session, limits: Limits, executor: LoopExecutor? = nil, isOnSocket: Bool, delegate: any HTTP2DriverDelegate) {
         self.session = session
         self.limits = limits

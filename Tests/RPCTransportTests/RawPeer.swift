@@ -50,5 +50,12 @@ struct RawPeer {
         return SentFrame.parse(bytes)
     }
 
-    func close() async throws { try await self.channel.close() }
+    func close() async throws { try await self.channel.closeIfOpen() }
+}
+
+extension Channel {
+    /// Closes it, unless the server was first, as one that has sent its client away may be.
+    func closeIfOpen() async throws {
+        do { try await self.close() } catch ChannelError.alreadyClosed {}
+    }
 }

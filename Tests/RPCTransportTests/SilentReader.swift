@@ -55,7 +55,7 @@ struct SilentReader {
             for event in events {
                 if case .data(_, let data, _) = event { bytes += data.count }
                 if case .closed(_, let code) = event {
-                    try await self.channel.close()
+                    try await self.channel.closeIfOpen()
                     return (bytes, code)
                 }
             }

@@ -138,9 +138,10 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) { self.flush() }
 
-    /// Where backpressure towards the peer begins.
+    /// Where backpressure towards the peer begins. It ends with the connection: a socket that is closed with unread input takes what the peer has
+    /// not read with it.
     func read(context: ChannelHandlerContext) {
-        if self.isOutputStuck { self.isReadHeld = true } else { context.read() }
+        if self.state == .open, self.isOutputStuck { self.isReadHeld = true } else { context.read() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -218,10 +219,13 @@ final class HTTP2Driver: ChannelDuplexHandler {
             self.failure = self.failure ?? self.session.goAwayError
             return self.linger()
         }
-        if self.isReadHeld, !self.isOutputStuck {
-            self.isReadHeld = false
-            context.read()
-        }
+        if !self.isOutputStuck { self.resumeReading(context) }
+    }
+
+    private func resumeReading(_ context: ChannelHandlerContext) {
+        guard self.isReadHeld else { return }
+        self.isReadHeld = false
+        context.read()
     }
 
     private func drain() {
@@ -335,6 +339,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
         self.state = .lingering
         context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: nil)
         context.close(mode: .output, promise: nil)
+        self.resumeReading(context)
         self.lookWhileLingering(Linger(waiting: self.waitingInChannel(context) ?? 0))
         self.closeDelegate()
     }

@@ -21,9 +21,10 @@ final class LoopTurns {
 /// For somebody who may do so much in a turn of a loop: whether there is another one by now, and how long to wait for it. A value.
 struct TurnPacer {
     /// What is left waits for this long at least: were it due at once, the turn would not end. And twice as long each time that it comes too early
-    /// all the same, as on a machine that takes longer than that to look for what is due.
+    /// all the same, as on a machine that takes longer than that to look for what is due, or with so many who wait that the first are due again
+    /// when the last has asked: the most is to be longer than thousands take for that.
     private static let pauseMin = TimeAmount.microseconds(20)
-    private static let pauseMax = TimeAmount.milliseconds(1)
+    private static let pauseMax = TimeAmount.milliseconds(64)
 
     private var turn: UInt64 = 0
     private var pause = TurnPacer.pauseMin

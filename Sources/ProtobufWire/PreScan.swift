@@ -77,8 +77,8 @@ struct PreScan {
 
     @inline(__always)
     private mutating func countSingularMessage(_ index: Int, in seen: inout UInt128) throws(WireError) {
-        // A shift beyond 127 gives 0, so an undeclared index would go unseen; the generator refuses such types.
-        let mark: UInt128 = 1 << UInt128(index)
+        // An index beyond 127 would be taken for another; the generator refuses such types.
+        let mark: UInt128 = 1 &<< UInt128(truncatingIfNeeded: index)
         if seen & mark != 0 {
             self.repeatedMessages += 1
             guard self.repeatedMessages <= WireLimits.repeatedSingularMessages else { throw WireError(.tooManyRepeats) }

@@ -4,17 +4,22 @@ import Testing
 
 @Suite("Messages that are taken together")
 struct MessageStreamTests {
-    /// Gives one batch of three messages, then the end.
+    /// Gives one batch of messages, 1 and so on, then the end.
     private final class Source: MessageSource {
+        private let count: UInt8
         private let isGiven = Atomic(false)
         let reason = Mutex<RPCError?>(nil)
         let asked = Atomic(0)
+
+        init(_ count: UInt8 = 3) { self.count = count }
 
         func next() async throws(RPCError) -> MessageBatch? {
             self.asked.wrappingAdd(1, ordering: .relaxed)
             guard !self.isGiven.exchange(true, ordering: .relaxed) else { return nil }
             var reassembler = MessageReassembler(limit: 100)
-            reassembler.append(try BytesMessage([1]).framed() + BytesMessage([2]).framed() + BytesMessage([3]).framed())
+            var bytes: [UInt8] = []
+            for number in 1...self.count { bytes += try BytesMessage([number]).framed() }
+            reassembler.append(bytes)
             return try reassembler.next(atMost: .max)
         }
 
@@ -45,6 +50,21 @@ struct MessageStreamTests {
         }
         let error = await #expect(throws: RPCError.self) { try await reader.value }
         #expect(error?.code == .deadlineExceeded)
+    }
+
+    @Test("a cancelled reader works on seven more at most", arguments: 2...20 as ClosedRange<UInt8>)
+    func lookedAtWhileReading(_ count: UInt8) async throws {
+        let source = Source(count)
+        source.reason.withLock { $0 = .taskCancelled }
+        let reader = Task {
+            var messages = MessageStream<BytesMessage>(source).makeAsyncIterator()
+            _ = try await messages.next()
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            var read = 0
+            while (try? await messages.next()) != nil { read += 1 }
+            return read
+        }
+        #expect(try await reader.value <= min(7, Int(count) - 2))
     }
 
     @Test("a cancelled reader of a call that goes on loses nothing")

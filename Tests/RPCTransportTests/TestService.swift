@@ -226,6 +226,8 @@ struct Rig: Sendable {
         _ body: @Sendable @escaping (Rig) async throws -> Void
     ) async throws {
         var configuration = RPCServerConfiguration(address: .host("127.0.0.1", port: 0))
+        // On a busy machine the default can be over before a test has said hello. Tests of this limit set their own.
+        configuration.handshakeTimeout = .seconds(120)
         configure(&configuration)
         let service = TestService()
         var router = service.router

@@ -18,6 +18,8 @@ import h2.events
 
 ADDRESS = sys.argv[1]
 SERVICE = "/test.v1.Test/"
+# Seconds within which a call is answered, on a busy machine too.
+PATIENCE = 30
 channel = grpc.insecure_channel(ADDRESS, options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)])
 CASES = {}
 
@@ -28,7 +30,7 @@ def case(function):
 
 
 def call_unary(method, request=b"", **arguments):
-    return channel.unary_unary(SERVICE + method)(request, timeout=arguments.pop("timeout", 5), **arguments)
+    return channel.unary_unary(SERVICE + method)(request, timeout=arguments.pop("timeout", PATIENCE), **arguments)
 
 
 def fails_with(code, call, *arguments, **named):
@@ -62,20 +64,20 @@ def large_unary():
 
 @case
 def server_stream():
-    assert [int(m) for m in channel.unary_stream(SERVICE + "Repeat")(b"500", timeout=5)] == list(range(500))
+    assert [int(m) for m in channel.unary_stream(SERVICE + "Repeat")(b"500", timeout=PATIENCE)] == list(range(500))
 
 
 @case
 def client_stream():
     sizes = [27182, 8, 1828, 45904]
-    assert channel.stream_unary(SERVICE + "Sum")(iter([bytes(s) for s in sizes]), timeout=5) == b"74922"
+    assert channel.stream_unary(SERVICE + "Sum")(iter([bytes(s) for s in sizes]), timeout=PATIENCE) == b"74922"
 
 
 @case
 def ping_pong():
     import queue
     out = queue.Queue()
-    call = channel.stream_stream(SERVICE + "Chat")(iter(out.get, None), timeout=5)
+    call = channel.stream_stream(SERVICE + "Chat")(iter(out.get, None), timeout=PATIENCE)
     for size in (27182, 8, 1828, 45904, 0):
         out.put(bytes(size))
         assert len(next(call)) == size
@@ -85,16 +87,16 @@ def ping_pong():
 
 @case
 def empty_stream():
-    assert list(channel.stream_stream(SERVICE + "Chat")(iter([]), timeout=5)) == []
+    assert list(channel.stream_stream(SERVICE + "Chat")(iter([]), timeout=PATIENCE)) == []
 
 
 @case
 def custom_metadata():
     sent = (("x-initial", "one"), ("x-initial", "two"), ("x-trailing-bin", b"\xab\x00\xff"))
-    reply, call = channel.unary_unary(SERVICE + "Echo").with_call(b"", timeout=5, metadata=sent)
+    reply, call = channel.unary_unary(SERVICE + "Echo").with_call(b"", timeout=PATIENCE, metadata=sent)
     assert [v for k, v in call.initial_metadata() if k == "x-initial"] == ["one", "two"], call.initial_metadata()
     assert dict(call.trailing_metadata())["x-trailing-bin"] == b"\xab\x00\xff", call.trailing_metadata()
-    stream = channel.stream_stream(SERVICE + "Chat")(iter([b"x"]), timeout=5, metadata=sent)
+    stream = channel.stream_stream(SERVICE + "Chat")(iter([b"x"]), timeout=PATIENCE, metadata=sent)
     assert list(stream) == [b"x"]
     assert dict(stream.trailing_metadata())["x-trailing-bin"] == b"\xab\x00\xff"
 
@@ -135,7 +137,7 @@ def unimplemented_method():
 
 @case
 def unimplemented_service():
-    fails_with(grpc.StatusCode.UNIMPLEMENTED, channel.unary_unary("/test.v1.Nope/Echo"), b"", timeout=5)
+    fails_with(grpc.StatusCode.UNIMPLEMENTED, channel.unary_unary("/test.v1.Nope/Echo"), b"", timeout=PATIENCE)
 
 
 @case
@@ -145,7 +147,7 @@ def deadline():
 
 @case
 def cancel_unary():
-    call = channel.unary_unary(SERVICE + "Hang").future(b"", timeout=5)
+    call = channel.unary_unary(SERVICE + "Hang").future(b"", timeout=PATIENCE)
     call.cancel()
     assert call.code() == grpc.StatusCode.CANCELLED
     assert call_unary("Echo", b"on") == b"on"
@@ -153,14 +155,14 @@ def cancel_unary():
 
 @case
 def cancel_stream():
-    call = channel.stream_unary(SERVICE + "Deaf").future(iter([b"x"]), timeout=5)
+    call = channel.stream_unary(SERVICE + "Deaf").future(iter([b"x"]), timeout=PATIENCE)
     call.cancel()
     assert call.code() == grpc.StatusCode.CANCELLED
 
 
 @case
 def cancel_after_first_response():
-    call = channel.unary_stream(SERVICE + "Flood")(b"", timeout=5)
+    call = channel.unary_stream(SERVICE + "Flood")(b"", timeout=PATIENCE)
     next(call)
     call.cancel()
     assert call.code() == grpc.StatusCode.CANCELLED
@@ -178,7 +180,7 @@ def compressed_requests():
         for size in (0, 1, 1000, 1 << 20):
             assert call_unary("Echo", bytes(size), compression=coding) == bytes(size)
         sizes = [27182, 8, 0, 45904]
-        call = channel.stream_unary(SERVICE + "Sum")(iter([bytes(s) for s in sizes]), timeout=5, compression=coding)
+        call = channel.stream_unary(SERVICE + "Sum")(iter([bytes(s) for s in sizes]), timeout=PATIENCE, compression=coding)
         assert call == b"73094"
 
 
@@ -186,7 +188,7 @@ def compressed_requests():
 def compressed_responses():
     body = bytes(100_000)
     assert call_unary("Squeeze", body) == body
-    assert list(channel.stream_stream(SERVICE + "SqueezeEach")(iter([b"", b"x" * 5000, body]), timeout=5)) == [b"", b"x" * 5000, body]
+    assert list(channel.stream_stream(SERVICE + "SqueezeEach")(iter([b"", b"x" * 5000, body]), timeout=PATIENCE)) == [b"", b"x" * 5000, body]
 
 
 @case
@@ -196,7 +198,7 @@ def early_end():
         def requests():
             yield b"x"
             hold.wait(5)
-        call = channel.stream_stream(SERVICE + "Leave")(requests(), timeout=5)
+        call = channel.stream_stream(SERVICE + "Leave")(requests(), timeout=PATIENCE)
         assert list(call) == [b"bye"] and call.code() == grpc.StatusCode.OK
         hold.set()
 

@@ -2,8 +2,8 @@
 package enum HTTP2Event {
     /// A complete header block: a request, a response (1xx too), or trailers. The block is readable until the events are dropped.
     case headers(HTTP2Stream, HeaderBlock, endStream: Bool)
-    /// Bytes of a DATA frame, without padding. Credit for them is given back with `consume`.
-    case data(HTTP2Stream, [UInt8], endStream: Bool)
+    /// Bytes of a DATA frame, without padding: where they lie in what `receive` was given last. Credit for them is given back with `consume`.
+    case data(HTTP2Stream, Range<Int>, endStream: Bool)
     /// The stream is over: in the regular way (`noError`) or by a reset from either side. Nothing follows for it.
     case closed(HTTP2Stream, HTTP2ErrorCode)
     /// The peer's SETTINGS are in force.

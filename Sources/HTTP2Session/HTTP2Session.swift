@@ -38,8 +38,12 @@ internal import CNghttp2
     package func receive(_ bytes: Span<UInt8>, at now: UInt64) throws(HTTP2SessionError) {
         self.state.now = now
         let fit = self.role == .server ? self.state.guardian.inspect(bytes) : bytes.count
-        // nghttp2 reads no more than `fit` bytes, which are of the span, and keeps none of them.
-        let result = unsafe bytes.withUnsafeBufferPointer { bytes in unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, fit) }
+        // nghttp2 reads no more than `fit` bytes, which are of the span, and keeps none of them. The state forgets where they are as well.
+        let result = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe self.state.input = bytes
+            defer { unsafe self.state.input = UnsafeBufferPointer(start: nil, count: 0) }
+            return unsafe nghttp2_session_mem_recv(self.raw, bytes.baseAddress, fit)
+        }
         if result < 0 { throw self.fail(received: HTTP2SessionError(nghttp2Code: result)) }
         if self.state.unconsumed > 0 {
             // Fails only without memory, which the next call reports.
@@ -50,7 +54,7 @@ internal import CNghttp2
         if let error = self.judge() { throw error }
     }
 
-    /// Moves what happened since the last time into `events`. To be called after `receive` and after `drain`.
+    /// Moves what happened since the last time into `events`. To be called after each `receive` and after `drain`.
     /// Header blocks stay readable until `dropHeaders`.
     package func takeEvents(into events: inout [HTTP2Event]) {
         events.removeAll(keepingCapacity: true)

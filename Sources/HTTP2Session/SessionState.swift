@@ -9,6 +9,8 @@ internal import CNghttp2
     var guardian: FloodGuard
     /// The time of the feeding or draining under way, in nanoseconds.
     var now: UInt64 = 0
+    /// What is being fed to nghttp2; empty at other times.
+    var input = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// Bytes of DATA received whose connection credit has not been given back.
     var unconsumed = 0
     /// Bytes waiting in all streams' queues.
@@ -135,12 +137,21 @@ internal import CNghttp2
 
     // MARK: Data
 
+    /// Where `count` bytes at `address` lie in what is fed; nil when they are not part of it.
+    func place(of address: UnsafePointer<UInt8>?, _ count: Int) -> Range<Int>? {
+        guard let input = unsafe self.input.baseAddress, let address = unsafe address else { return nil }
+        // Addresses are compared, nothing is read.
+        let (start, size) = (UInt(bitPattern: address) &- UInt(bitPattern: input), unsafe self.input.count)
+        guard start <= UInt(size), count <= size - Int(start) else { return nil }
+        return Int(start)..<Int(start) + count
+    }
+
     /// The peer has ended its side with a DATA frame, whose bytes are the last event when it had any.
     func dataEnded(_ stream: HTTP2Stream) {
-        if case .data(let last, let bytes, _)? = self.events.last, last === stream {
-            self.events[self.events.count - 1] = .data(stream, bytes, endStream: true)
+        if case .data(let last, let range, _)? = self.events.last, last === stream {
+            self.events[self.events.count - 1] = .data(stream, range, endStream: true)
         } else {
-            self.events.append(.data(stream, [], endStream: true))
+            self.events.append(.data(stream, 0..<0, endStream: true))
         }
     }
 

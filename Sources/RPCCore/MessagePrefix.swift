@@ -9,7 +9,10 @@ package enum MessagePrefix {
     ///
     /// - Precondition: all of the prefix is there.
     @inlinable
-    static func length(in bytes: [UInt8], at start: Int) -> Int {
+    static func length(in bytes: [UInt8], at start: Int) -> Int { self.length(in: bytes.span, at: start) }
+
+    @inlinable
+    static func length(in bytes: Span<UInt8>, at start: Int) -> Int {
         Int(bytes[start + 1]) << 24 | Int(bytes[start + 2]) << 16 | Int(bytes[start + 3]) << 8 | Int(bytes[start + 4])
     }
 

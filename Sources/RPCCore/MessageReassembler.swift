@@ -1,19 +1,18 @@
 /// Cuts the bytes of a stream's DATA frames into messages. Frame borders mean nothing: a prefix may be cut anywhere, one frame may hold many.
 ///
-/// A message beyond the limit is refused on its prefix, and memory grows as bytes arrive: what a prefix announces is believed once a part of it
-/// has come.
+/// Bytes are copied once, from where they were read to where their message is decoded. A message beyond the limit is refused on its prefix, and
+/// memory grows as bytes arrive: what a prefix announces is believed once a part of it has come.
 package struct MessageReassembler: Sendable {
     /// A message of which more than this part has come is given the memory for all of it. Of one with 64 KiB the first DATA frame is enough, with
     /// the 16 KiB that most senders put into one.
     private static let believedShare = 5
+    /// Bytes of a message that is given memory as its parts come: it is complete with the next frame, mostly together with others.
+    private static let smallSize = 16_384
 
     /// Bytes of a message, its prefix not counted.
     private let limit: Int
     /// Of the coding that the sender's headers name; nil when they name none.
     package var decoder: MessageDecoder?
-    private var chunk: [UInt8] = []
-    /// How much of `chunk` has been used.
-    private var offset = 0
     /// The beginning of a message whose rest has not come.
     private var partial: [UInt8] = []
 
@@ -26,75 +25,73 @@ package struct MessageReassembler: Sendable {
     // Stored: to ask a computed property of a value within an object copies the value, and it is asked thrice for each message.
     package private(set) var partialCount = 0
 
-    /// Adds bytes. `next` is to be called until it returns nil before more are added.
-    package mutating func append(_ bytes: [UInt8]) {
-        self.chunk = bytes
-        self.offset = 0
-        self.partialCount = self.partial.count + bytes.count
+    /// The next messages that are complete with the bytes of `input` from `offset` on, which is moved behind what was taken. To be called until it
+    /// returns nil, when all has been.
+    ///
+    /// - Returns: no more than `limit` messages, and those before one that is refused apart from it.
+    /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag means nothing here.
+    package mutating func next(atMost limit: Int, from input: Span<UInt8>, at offset: inout Int) throws(RPCError) -> MessageBatch? {
+        defer { self.partialCount = self.partial.count }
+        if !self.partial.isEmpty { return try self.completePartial(atMost: limit, from: input, at: &offset) }
+        let whole = self.wholeMessages(in: input, from: offset, atMost: limit)
+        guard whole.count == 0 else {
+            defer { offset = whole.end }
+            return self.batch([UInt8](copying: input.extracting(offset..<whole.end)), whole.count)
+        }
+        let size = try self.announcedSize(input, at: offset)
+        self.keepRest(of: input, at: &offset, size: size)
+        return nil
     }
 
-    /// The next complete messages: no more than `limit`, and those before one that is refused apart from it.
-    ///
-    /// - Throws: RESOURCE_EXHAUSTED for a prefix that announces too much, INTERNAL for one whose flag means nothing here.
-    package mutating func next(atMost limit: Int) throws(RPCError) -> MessageBatch? {
-        defer { self.partialCount = self.partial.count + (self.chunk.count - self.offset) }
-        if self.partial.isEmpty, let batch = try self.nextWithinChunk(atMost: limit) { return batch }
-        try self.growPartial()
-        guard let length = try self.announcedLength(self.partial, at: 0), self.partial.count == MessagePrefix.size + length else {
+    /// The message whose beginning is here, if its rest has come, and those behind it.
+    private mutating func completePartial(atMost limit: Int, from input: Span<UInt8>, at offset: inout Int) throws(RPCError)
+        -> MessageBatch?
+    {
+        self.keep(min(MessagePrefix.size - self.partial.count, input.count - offset), of: input, at: &offset)
+        let announced = try self.announcedSize(self.partial.span, at: 0)
+        guard let size = announced, size - self.partial.count <= input.count - offset else {
+            self.keepRest(of: input, at: &offset, size: announced)
             return nil
         }
-        let message = MessageBatch(storage: self.partial, range: self.partial.indices, count: 1, decoder: self.decoder)
-        self.partial = []
-        return message
+        var whole = (count: 1, end: offset + size - self.partial.count)
+        let others = self.wholeMessages(in: input, from: whole.end, atMost: limit - 1)
+        // Memory for all of them may mean to move what is here, which is not to be more than what comes.
+        if others.end - offset >= self.partial.count { whole = (1 + others.count, others.end) }
+        self.partial.reserveCapacity(self.partial.count + whole.end - offset)
+        self.keep(whole.end - offset, of: input, at: &offset)
+        defer { self.partial = [] }
+        return self.batch(self.partial, whole.count)
     }
 
-    /// The next complete message.
-    package mutating func next() throws(RPCError) -> ReceivedMessage? {
-        var batch = try self.next(atMost: 1)
-        return batch?.popFirst()
+    private func batch(_ storage: [UInt8], _ count: Int) -> MessageBatch {
+        MessageBatch(storage: storage, range: storage.indices, count: count, decoder: self.decoder)
     }
 
-    /// The common case: the messages lie within one frame, and are handed over without copying.
-    private mutating func nextWithinChunk(atMost limit: Int) throws(RPCError) -> MessageBatch? {
-        let start = self.offset
-        var count = 0
-        do throws(RPCError) {
-            while count < limit, let length = try self.announcedLength(self.chunk, at: self.offset),
-                self.chunk.count - self.offset - MessagePrefix.size >= length
-            {
-                self.offset += MessagePrefix.size + length
-                count += 1
-            }
-        } catch {
-            // Those before it are fine: the next look finds it again.
-            if count == 0 { throw error }
+    /// How many messages, up to `limit`, lie one behind the other from `start` on, and where they end. None is counted from one that is refused on.
+    private func wholeMessages(in input: Span<UInt8>, from start: Int, atMost limit: Int) -> (count: Int, end: Int) {
+        var whole = (count: 0, end: start)
+        while whole.count < limit, let size = try? self.announcedSize(input, at: whole.end), input.count - whole.end >= size {
+            whole = (whole.count + 1, whole.end + size)
         }
-        return count == 0 ? nil : MessageBatch(storage: self.chunk, range: start..<self.offset, count: count, decoder: self.decoder)
+        return whole
     }
 
-    /// Moves to `partial` what belongs to its message.
-    private mutating func growPartial() throws(RPCError) {
-        self.move(upTo: MessagePrefix.size)
-        if let length = try self.announcedLength(self.partial, at: 0) {
-            let size = MessagePrefix.size + length
-            // Once a good part has come the rest is believed in: an array that doubles would take twice the message for its last step.
-            if self.partialCount > size / Self.believedShare { self.partial.reserveCapacity(size) }
-            self.move(upTo: size)
-        }
-        if self.offset == self.chunk.count {
-            self.chunk = []
-            self.offset = 0
-        }
+    /// Keeps all that there is of a message which has `size` bytes with its prefix; nil when that is not known.
+    private mutating func keepRest(of input: Span<UInt8>, at offset: inout Int, size: Int?) {
+        let count = input.count - offset
+        // Once a good part has come the rest is believed in: an array that doubles would take twice the message for its last step.
+        if let size, size > Self.smallSize, self.partial.count + count > size / Self.believedShare { self.partial.reserveCapacity(size) }
+        self.keep(count, of: input, at: &offset)
     }
 
-    private mutating func move(upTo size: Int) {
-        let count = min(size - self.partial.count, self.chunk.count - self.offset)
+    private mutating func keep(_ count: Int, of input: Span<UInt8>, at offset: inout Int) {
         guard count > 0 else { return }
-        self.partial.append(contentsOf: self.chunk[self.offset..<(self.offset + count)])
-        self.offset += count
+        self.partial.append(copying: input.extracting(offset..<offset + count))
+        offset += count
     }
 
-    private func announcedLength(_ bytes: [UInt8], at start: Int) throws(RPCError) -> Int? {
+    /// The bytes of the message that begins at `start`, its prefix included; nil when that has not come.
+    private func announcedSize(_ bytes: Span<UInt8>, at start: Int) throws(RPCError) -> Int? {
         guard bytes.count - start >= MessagePrefix.size else { return nil }
         guard bytes[start] == 0 || (bytes[start] == 1 && self.decoder != nil) else { throw Self.refusal(ofFlag: bytes[start]) }
         let length = MessagePrefix.length(in: bytes, at: start)
@@ -102,7 +99,7 @@ package struct MessageReassembler: Sendable {
             throw RPCError(
                 code: .resourceExhausted, message: "the message has \(length) bytes, more than the limit of \(self.limit)")
         }
-        return length
+        return MessagePrefix.size + length
     }
 
     private static func refusal(ofFlag flag: UInt8) -> RPCError {

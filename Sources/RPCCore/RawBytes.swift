@@ -16,4 +16,14 @@ extension Array where Element == UInt8 {
         // Proof: the buffer is only read, within the call that lends it.
         self = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
     }
+
+    package init(copying bytes: Span<UInt8>) {
+        // Proof: as above.
+        self = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
+    }
+
+    mutating func append(copying bytes: Span<UInt8>) {
+        // Proof: as above.
+        unsafe bytes.withUnsafeBufferPointer { unsafe self.append(contentsOf: $0) }
+    }
 }

@@ -9,14 +9,6 @@ extension String {
     }
 }
 
-extension Array where Element == UInt8 {
-    package init(copying bytes: Span<UInt8>) {
-        self.init()
-        self.reserveCapacity(bytes.count)
-        for index in bytes.indices { self.append(bytes[index]) }
-    }
-}
-
 extension Metadata {
     /// Takes a field that came from the peer. A value that is legal in HTTP but not in gRPC (bytes beyond ASCII) is dropped: it must not
     /// fail the call, and an echo of it must not either.

@@ -101,13 +101,15 @@ final class ClientCall {
         self.attemptEnded(self.machine.end(with: error), isStreamOpen: !endStream)
     }
 
-    func receive(_ bytes: [UInt8]) {
+    func receive(_ bytes: Span<UInt8>) {
         guard !self.machine.isOver else { return }
         self.credit.received(bytes.count)
-        self.reassembler.append(bytes)
         do throws(RPCError) {
             let atMost = self.method.kind.hasSingleResponse ? 1 : Int.max
-            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost) { self.receive(batch) }
+            var offset = 0
+            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost, from: bytes, at: &offset) {
+                self.receive(batch)
+            }
         } catch {
             self.cancel(error)
         }

@@ -104,7 +104,7 @@ final class ClientConnection: HTTP2DriverDelegate {
         }
     }
 
-    func handle(_ event: consuming HTTP2Event) {
+    func handle(_ event: consuming HTTP2Event, input: Span<UInt8>) {
         switch consume event {
         case .headers(let stream, let block, let endStream):
             guard !block.isTruncated else {
@@ -114,8 +114,8 @@ final class ClientConnection: HTTP2DriverDelegate {
             var head = ResponseHead()
             self.session.forEachField(of: block) { name, value in head.add(name: name, value: value) }
             (stream.owner as? ClientCall)?.receive(head, endStream: endStream)
-        case .data(let stream, let bytes, let endStream):
-            (stream.owner as? ClientCall)?.receive(bytes)
+        case .data(let stream, let range, let endStream):
+            (stream.owner as? ClientCall)?.receive(input.extracting(range))
             if endStream { (stream.owner as? ClientCall)?.dataEnded() }
         case .closed(let stream, let code):
             self.closed(stream, code)

@@ -4,7 +4,8 @@ internal import NIOCore
 /// Who makes sense of a connection's events: the server's side or the client's.
 protocol HTTP2DriverDelegate: AnyObject {
     func connectionOpened()
-    func handle(_ event: consuming HTTP2Event)
+    /// `input` is what was read last, in which the event's bytes lie, if it has any.
+    func handle(_ event: consuming HTTP2Event, input: Span<UInt8>)
     /// Something was sent, so there may be room for more.
     func outputDrained()
     /// The socket has been given what was sent, and has taken it or not.
@@ -121,9 +122,9 @@ final class HTTP2Driver: ChannelDuplexHandler {
             if !self.isReading { self.readingBeganAt = self.lastReceivedAt }
             self.isReading = true
             try self.session.receive(bytes.readableBytesUInt8Span, at: self.lastReceivedAt)
-            self.processEvents()
+            self.processEvents(input: bytes.readableBytesUInt8Span)
         } catch {
-            self.processEvents()
+            self.processEvents(input: bytes.readableBytesUInt8Span)
             self.fail(error)
         }
     }
@@ -297,7 +298,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
 
     /// - Returns: whether there were any.
     @discardableResult
-    private func processEvents() -> Bool {
+    private func processEvents(input: Span<UInt8> = Span()) -> Bool {
         // The list is this function's alone while it is looked at.
         var events: [HTTP2Event] = []
         swap(&events, &self.events)
@@ -309,7 +310,7 @@ final class HTTP2Driver: ChannelDuplexHandler {
             // Moved out, where a loop over the list would copy each.
             var event = HTTP2Event.settings
             swap(&event, &events[index])
-            delegate.handle(event)
+            delegate.handle(event, input: input)
         }
         events.removeAll(keepingCapacity: true)
         self.session.dropHeaders()

@@ -50,19 +50,21 @@ final class ServerCall {
 
     // MARK: Requests
 
-    func receive(_ bytes: [UInt8], endStream: Bool) {
+    func receive(_ bytes: Span<UInt8>, endStream: Bool) {
         self.receive(bytes)
         if endStream { self.requestsEnded() }
     }
 
-    private func receive(_ bytes: [UInt8]) {
+    private func receive(_ bytes: Span<UInt8>) {
         guard !bytes.isEmpty, !self.machine.isOver else { return }
         self.receivedBytes += bytes.count
         self.credit.received(bytes.count)
-        self.reassembler.append(bytes)
         do throws(RPCError) {
             let atMost = self.method.descriptor.kind.hasSingleRequest ? 1 : Int.max
-            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost) { try self.receive(batch) }
+            var offset = 0
+            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost, from: bytes, at: &offset) {
+                try self.receive(batch)
+            }
             if self.reassembler.partialCount > Self.smallRequest { try self.connection.server.memory.admitLargeRequest() }
         } catch {
             self.end(error)

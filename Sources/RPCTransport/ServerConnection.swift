@@ -86,7 +86,7 @@ final class ServerConnection: HTTP2DriverDelegate {
         }
     }
 
-    func handle(_ event: consuming HTTP2Event) {
+    func handle(_ event: consuming HTTP2Event, input: Span<UInt8>) {
         switch consume event {
         case .headers(let stream, let block, let endStream):
             // Trailers that come when a refusal is out begin nothing.
@@ -102,11 +102,11 @@ final class ServerConnection: HTTP2DriverDelegate {
             case let request as UnreadRequest: self.discard(request, 0, endStream: true, on: stream)
             default: break
             }
-        case .data(let stream, let bytes, let endStream):
+        case .data(let stream, let range, let endStream):
             guard stream.isOpen else { break }
             switch stream.owner {
-            case let call as ServerCall: call.receive(bytes, endStream: endStream)
-            case let request as UnreadRequest: self.discard(request, bytes.count, endStream: endStream, on: stream)
+            case let call as ServerCall: call.receive(input.extracting(range), endStream: endStream)
+            case let request as UnreadRequest: self.discard(request, range.count, endStream: endStream, on: stream)
             default: break
             }
         case .closed(let stream, let code):

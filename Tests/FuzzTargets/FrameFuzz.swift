@@ -34,7 +34,7 @@ enum FrameFuzz {
                 session.forEachField(of: block) { name, value in size += name.count + value.count }
                 precondition(size <= 1 << 20)
                 session.respond(stream, headers: self.headers, message: [0, 0, 0, 0, 1, 42], trailers: self.trailers)
-            case .data(let stream, let bytes, _): session.consume(bytes.count, on: stream)
+            case .data(let stream, let range, _): session.consume(range.count, on: stream)
             case .closed, .settings, .pingAcknowledged, .goAway: break
             }
         }

@@ -23,9 +23,12 @@ enum FramingFuzz {
         var reassembler = MessageReassembler(limit: self.limit)
         var outcome = Outcome()
         for piece in pieces where outcome.refusal == nil {
-            reassembler.append(piece)
+            var offset = 0
             do throws(RPCError) {
-                while let message = try reassembler.next() { outcome.messages.append(Array(message.storage[message.range])) }
+                while var batch = try reassembler.next(atMost: .max, from: piece.span, at: &offset) {
+                    while let message = batch.popFirst() { outcome.messages.append(Array(message.storage[message.range])) }
+                }
+                precondition(offset == piece.count, "all bytes are taken")
             } catch {
                 outcome.refusal = error.code
             }

@@ -47,7 +47,7 @@ enum ResponsesFuzz {
         for piece in Pieces(bytes.dropFirst(), selector: selector) {
             now += 1_000_000
             let isFed = session.feed(piece, at: now)
-            self.take(from: session, calls)
+            self.take(from: session, input: piece.span, calls)
             let output = session.output(at: now, upTo: self.outputMax)
             precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
             precondition(session.bufferedBytes >= 0 && session.openStreamCount <= self.calls)
@@ -62,7 +62,7 @@ enum ResponsesFuzz {
         HeaderField("content-type", "application/grpc"), HeaderField("te", "trailers"),
     ])
 
-    private static func take(from session: HTTP2Session, _ calls: [ObjectIdentifier: Call]) {
+    private static func take(from session: HTTP2Session, input: Span<UInt8>, _ calls: [ObjectIdentifier: Call]) {
         var events: [HTTP2Event] = []
         session.takeEvents(into: &events)
         for event in events {
@@ -77,10 +77,10 @@ enum ResponsesFuzz {
                     self.receive(head, endStream: endStream, call)
                 }
                 self.dropEnded(call, session)
-            case .data(let stream, let bytes, let endStream):
-                session.consume(bytes.count, on: stream)
+            case .data(let stream, let range, let endStream):
+                session.consume(range.count, on: stream)
                 let call = self.call(of: stream, calls)
-                self.receive(bytes, endStream: endStream, call)
+                self.receive(input.extracting(range), endStream: endStream, call)
                 self.dropEnded(call, session)
             case .closed(let stream, let code): self.close(stream, code.rawValue, calls)
             case .settings, .pingAcknowledged, .goAway: break
@@ -112,11 +112,11 @@ enum ResponsesFuzz {
         }
     }
 
-    private static func receive(_ bytes: [UInt8], endStream: Bool, _ call: Call) {
+    private static func receive(_ bytes: Span<UInt8>, endStream: Bool, _ call: Call) {
         guard !call.machine.isOver else { return }
-        call.reassembler.append(bytes)
+        var offset = 0
         do throws(RPCError) {
-            while !call.machine.isOver, try call.reassembler.next() != nil {
+            while !call.machine.isOver, try call.reassembler.next(atMost: 1, from: bytes, at: &offset) != nil {
                 switch call.machine.messageReceived() {
                 case .deliver: call.messages += 1
                 case .drop: break

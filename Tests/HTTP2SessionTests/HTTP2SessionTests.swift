@@ -18,27 +18,28 @@ struct HTTP2SessionTests {
         let out = try #require(pair.client.submitRequest(headers: Self.requestHeaders()))
         pair.client.enqueue([1, 2, 3], on: out)
         pair.client.finish(out)
-        try pair.exchange()
+        let request = try pair.exchange().toServer
         let events = pair.server.events()
-        guard case .headers(let stream, let block, false) = events[0], case .data(_, let bytes, endStream: true) = events[1] else {
+        guard case .headers(let stream, let block, false) = events[0], case .data(_, let range, endStream: true) = events[1] else {
             Issue.record("\(events)")
             return
         }
         #expect(pair.server.fields(of: block) == Frame.request().map { "\($0.0)=\($0.1)" })
-        #expect(bytes == [1, 2, 3])
+        #expect(request[range] == [1, 2, 3])
         pair.server.submitResponse(stream, headers: Self.okHeaders, endStream: false)
         pair.server.enqueue([4, 5], on: stream)
         pair.server.finish(stream, trailers: OutgoingHeaders(constant: Self.okTrailers.constant, fields: [HeaderField("x", "y")]))
         _ = pair.client.events()
-        try pair.exchange()
+        let response = try pair.exchange().toClient
         let back = pair.client.events()
-        guard case .headers(_, let head, false) = back[0], case .data(_, [4, 5], endStream: false) = back[1],
+        guard case .headers(_, let head, false) = back[0], case .data(_, let answer, endStream: false) = back[1],
             case .headers(_, let tail, true) = back[2],
             case .closed(_, .noError) = back[3]
         else {
             Issue.record("\(back)")
             return
         }
+        #expect(response[answer] == [4, 5])
         #expect(pair.client.fields(of: head) == [":status=200", "content-type=application/grpc"])
         #expect(pair.client.fields(of: tail) == ["grpc-status=0", "x=y"])
         #expect(pair.client.openStreamCount == 0 && pair.server.openStreamCount == 0)
@@ -95,9 +96,10 @@ struct HTTP2SessionTests {
         pair.server.finish(stream, trailers: Self.okTrailers)
         #expect(pair.server.bufferedBytes == count)
         _ = pair.client.events()
-        try pair.client.feed(pair.server.output(size: bufferSize))
+        let output = pair.server.output(size: bufferSize)
+        try pair.client.feed(output)
         var received: [UInt8] = []
-        for case .data(_, let bytes, _) in pair.client.events() { received += bytes }
+        for case .data(_, let range, _) in pair.client.events() { received += output[range] }
         #expect(received == message)
         #expect(pair.server.bufferedBytes == 0)
     }

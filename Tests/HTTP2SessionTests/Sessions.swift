@@ -72,13 +72,21 @@ struct Pair {
     }
 
     /// Until neither has anything to say.
-    func exchange() throws {
-        while true {
-            let there = self.client.output()
-            try self.server.feed(there)
-            let back = self.server.output()
-            try self.client.feed(back)
-            if there.isEmpty, back.isEmpty { return }
-        }
+    ///
+    /// - Returns: what they said first, in which the bytes of DATA lie that events tell of.
+    @discardableResult
+    func exchange() throws -> (toServer: [UInt8], toClient: [UInt8]) {
+        let first = try self.exchangeOnce()
+        var last = first
+        while !last.toServer.isEmpty || !last.toClient.isEmpty { last = try self.exchangeOnce() }
+        return first
+    }
+
+    private func exchangeOnce() throws -> (toServer: [UInt8], toClient: [UInt8]) {
+        let there = self.client.output()
+        try self.server.feed(there)
+        let back = self.server.output()
+        try self.client.feed(back)
+        return (there, back)
     }
 }

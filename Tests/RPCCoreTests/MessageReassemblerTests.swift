@@ -14,8 +14,8 @@ struct MessageReassemblerTests {
         var reassembler = MessageReassembler(limit: 1000)
         var messages: [[UInt8]] = []
         for start in stride(from: 0, to: Self.wire.count, by: chunkSize) {
-            reassembler.append(Array(Self.wire[start..<min(start + chunkSize, Self.wire.count)]))
-            while let message = try reassembler.next() { messages.append(Array(message.storage[message.range])) }
+            let chunk = Array(Self.wire[start..<min(start + chunkSize, Self.wire.count)])
+            messages += try reassembler.messages(in: chunk).map { Array($0.storage[$0.range]) }
         }
         #expect(messages.map(\.count) == [3, 0, 300])
         #expect(messages.first == [1, 2, 3])
@@ -25,26 +25,22 @@ struct MessageReassemblerTests {
     @Test("a message that is not complete counts as partial", arguments: 1..<8)
     func partial(_ count: Int) throws {
         var reassembler = MessageReassembler(limit: 1000)
-        reassembler.append(Array(Self.wire[..<count]))
-        #expect(try reassembler.next() == nil)
+        #expect(try reassembler.messages(in: Array(Self.wire[..<count])).isEmpty)
         #expect(reassembler.partialCount == count)
     }
 
     @Test("a message beyond the limit is refused on its prefix, one at the limit is not")
     func limit() throws {
         var exact = MessageReassembler(limit: 3)
-        exact.append(Self.frame([1, 2, 3]))
-        #expect(try exact.next()?.count == 3)
+        #expect(try exact.messages(in: Self.frame([1, 2, 3])).map(\.count) == [3])
         var beyond = MessageReassembler(limit: 3)
-        beyond.append([0, 0xFF, 0xFF, 0xFF, 0xFF])
-        #expect { try beyond.next() } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+        #expect { try beyond.messages(in: [0, 0xFF, 0xFF, 0xFF, 0xFF]) } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
     }
 
     @Test("a prefix whose flag is not 0 is an error: nothing is compressed without grpc-encoding", arguments: [1, 2, 255] as [UInt8])
     func flag(_ flag: UInt8) {
         var reassembler = MessageReassembler(limit: 10)
-        reassembler.append(Self.frame([1], flag: flag))
-        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .internal }
+        #expect { try reassembler.messages(in: Self.frame([1], flag: flag)) } throws: { ($0 as? RPCError)?.code == .internal }
     }
 
     @Test("with a coding each message says for itself whether it is in it", arguments: [1, 1000])
@@ -55,31 +51,26 @@ struct MessageReassemblerTests {
         let wire = Self.frame([1], flag: 1) + Self.frame([2]) + Self.frame([3], flag: 1)
         var messages: [ReceivedMessage] = []
         for start in stride(from: 0, to: wire.count, by: chunkSize) {
-            reassembler.append(Array(wire[start..<min(start + chunkSize, wire.count)]))
-            while let message = try reassembler.next() { messages.append(message) }
+            messages += try reassembler.messages(in: Array(wire[start..<min(start + chunkSize, wire.count)]))
         }
         #expect(messages.map(\.isCompressed) == [true, false, true])
         #expect(try messages.map { try $0.decoded(as: BytesMessage.self).bytes } == [[1, 1], [2], [3, 3]])
-        reassembler.append(Self.frame([1], flag: 2))
-        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .internal }
+        #expect { try reassembler.messages(in: Self.frame([1], flag: 2)) } throws: { ($0 as? RPCError)?.code == .internal }
     }
 
     @Test("the refused prefix may be cut")
     func cutRefusal() throws {
         var reassembler = MessageReassembler(limit: 3)
-        reassembler.append([0, 0])
-        #expect(try reassembler.next() == nil)
-        reassembler.append([0, 0, 4])
-        #expect { try reassembler.next() } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+        #expect(try reassembler.messages(in: [0, 0]).isEmpty)
+        #expect { try reassembler.messages(in: [0, 0, 4]) } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
     }
 
     @Test("messages that are complete within a frame come together, no more than are asked for", arguments: [1, 2, 3, 100])
     func batches(_ limit: Int) throws {
         var reassembler = MessageReassembler(limit: 1000)
-        reassembler.append(Self.wire + [0, 0])
         var counts: [Int] = []
         var messages: [Int] = []
-        while var batch = try reassembler.next(atMost: limit) {
+        for var batch in try reassembler.batches(in: Self.wire + [0, 0], atMost: limit) {
             counts.append(batch.count)
             #expect(batch.byteCount > batch.firstByteCount || batch.count == 1)
             while let message = batch.popFirst() { messages.append(message.count) }
@@ -90,12 +81,40 @@ struct MessageReassemblerTests {
         #expect(reassembler.partialCount == 2)
     }
 
-    @Test("what comes before a refused message in its frame is delivered before the refusal")
-    func refusalWithinBatch() throws {
+    @Test("what comes before a refused message in its frame is delivered before the refusal", arguments: [0, 1, 5, 6])
+    func refusalWithinBatch(_ cut: Int) throws {
         var reassembler = MessageReassembler(limit: 3)
-        reassembler.append(Self.frame([1]) + Self.frame([2, 3]) + Self.frame([4, 5, 6, 7]) + Self.frame([8]))
-        #expect(try reassembler.next(atMost: 100)?.count == 2)
-        #expect { try reassembler.next(atMost: 100) } throws: { ($0 as? RPCError)?.code == .resourceExhausted }
+        let wire = Self.frame([1]) + Self.frame([2, 3]) + Self.frame([4, 5, 6, 7]) + Self.frame([8])
+        var offset = 0
+        let first = Array(wire[..<cut])
+        let isFirstWhole = try reassembler.next(atMost: 100, from: first.span, at: &offset) != nil
+        #expect(offset == cut)
+        #expect(isFirstWhole == (cut == 6))
+        #expect(try reassembler.next(atMost: 100, from: wire.span, at: &offset)?.count == (isFirstWhole ? 1 : 2))
+        #expect { try reassembler.next(atMost: 100, from: wire.span, at: &offset) } throws: {
+            ($0 as? RPCError)?.code == .resourceExhausted
+        }
+    }
+
+    @Test(
+        "a message that is completed by a frame comes together with those behind it, unless more of it is here than they have with its rest",
+        arguments: [([20, 20, 300, 1], [4]), ([300, 298], [2]), ([300, 297], [1, 1]), ([300, 20, 20], [1, 2])])
+    func joined(_ sizes: [Int], _ counts: [Int]) throws {
+        var reassembler = MessageReassembler(limit: 1000)
+        let frames = sizes.map { Self.frame([UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: $0)) }
+        let wire = frames.flatMap { $0 }
+        let cut = frames[0].count - 1
+        #expect(try reassembler.batches(in: Array(wire[..<cut])).isEmpty)
+        var batches = try reassembler.batches(in: Array(wire[cut...]))
+        #expect(batches.map(\.count) == counts)
+        var messages: [Int] = []
+        for index in batches.indices {
+            while let message = batches[index].popFirst() {
+                messages.append(message.count)
+                #expect(message.storage[message.range].allSatisfy { $0 == UInt8(truncatingIfNeeded: message.count) })
+            }
+        }
+        #expect(messages == sizes)
     }
 
     @Test("credit goes back for what was taken, and for a part that is waited for")
@@ -109,5 +128,21 @@ struct MessageReassemblerTests {
         // The part became a message of 50 bytes that nobody took: the 40 that went back early count for it.
         #expect(credit.due(queued: 50, partial: 0, isAwaited: false) == 0)
         #expect(credit.due(queued: 0, partial: 0, isAwaited: false) == 10)
+    }
+}
+
+extension MessageReassembler {
+    /// All that is complete with `bytes`.
+    fileprivate mutating func batches(in bytes: [UInt8], atMost limit: Int = .max) throws(RPCError) -> [MessageBatch] {
+        var (batches, offset) = ([MessageBatch](), 0)
+        while let batch = try self.next(atMost: limit, from: bytes.span, at: &offset) { batches.append(batch) }
+        return batches
+    }
+
+    fileprivate mutating func messages(in bytes: [UInt8]) throws(RPCError) -> [ReceivedMessage] {
+        try self.batches(in: bytes, atMost: 1).map { batch throws(RPCError) in
+            var batch = batch
+            return batch.popFirst()
+        }.compactMap { $0 }
     }
 }

@@ -19,8 +19,8 @@ struct MessageStreamTests {
             var reassembler = MessageReassembler(limit: 100)
             var bytes: [UInt8] = []
             for number in 1...self.count { bytes += try BytesMessage([number]).framed() }
-            reassembler.append(bytes)
-            return try reassembler.next(atMost: .max)
+            var offset = 0
+            return try reassembler.next(atMost: .max, from: bytes.span, at: &offset)
         }
 
         func checkOpen() async throws(RPCError) {

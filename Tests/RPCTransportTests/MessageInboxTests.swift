@@ -8,8 +8,9 @@ struct MessageInboxTests {
     /// Messages of these sizes, out of one frame.
     private static func batch(_ sizes: Int...) throws -> MessageBatch {
         var reassembler = MessageReassembler(limit: 1000)
-        reassembler.append(try sizes.flatMap { try BytesMessage([UInt8](repeating: 7, count: $0)).framed() })
-        return try #require(try reassembler.next(atMost: .max))
+        let bytes = try sizes.flatMap { try BytesMessage([UInt8](repeating: 7, count: $0)).framed() }
+        var offset = 0
+        return try #require(try reassembler.next(atMost: .max, from: bytes.span, at: &offset))
     }
 
     @Test("bytes of messages taken together count as waiting, but for the first, until their reader asks for more")

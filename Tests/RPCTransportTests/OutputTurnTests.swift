@@ -10,7 +10,7 @@ import Testing
 struct OutputTurnTests {
     private final class Audience: HTTP2DriverDelegate {
         func connectionOpened() {}
-        func handle(_ event: consuming HTTP2Event) {}
+        func handle(_ event: consuming HTTP2Event, input: Span<UInt8>) {}
         func outputDrained() {}
         func connectionClosed(reason: HTTP2SessionError?) {}
     }

@@ -114,7 +114,7 @@ package enum Wire {
     @usableFromInline
     static func pack(_ message: UnsafeMutableRawPointer, reserving prefix: Int, in arena: Arena) -> [UInt8] {
         let message = unsafe message.assumingMemoryBound(to: ProtobufCMessage.self)
-        let size = unsafe protobuf_c_message_get_packed_size(message)
+        let size = unsafe DirectPacking.measure(message)
         // Copied once more: an array that is made from a buffer needs no look at the type's metadata, which takes longer.
         if let small = unsafe self.packSmall(message, size, reserving: prefix, in: arena) { return unsafe Array(small) }
         return unsafe [UInt8](unsafeUninitializedCapacity: prefix + size) { buffer, count in
@@ -127,7 +127,7 @@ package enum Wire {
     @usableFromInline
     static func place(_ structure: UnsafeMutableRawPointer, in arena: Arena, at place: MessagePlace) throws(RPCError) -> PlacedMessage {
         let message = unsafe structure.assumingMemoryBound(to: ProtobufCMessage.self)
-        let size = unsafe protobuf_c_message_get_packed_size(message)
+        let size = unsafe DirectPacking.measure(message)
         guard MessagePrefix.size + size <= self.smallSize else {
             return .large(try MessagePrefix.completed(unsafe self.pack(structure, reserving: MessagePrefix.size, in: arena)))
         }
@@ -149,7 +149,7 @@ package enum Wire {
 
     /// In the arena, until it is reset; nil for a message that is not small.
     private static func packSmall(
-        _ message: UnsafePointer<ProtobufCMessage>, _ size: Int, reserving prefix: Int, in arena: Arena
+        _ message: UnsafeMutablePointer<ProtobufCMessage>, _ size: Int, reserving prefix: Int, in arena: Arena
     ) -> UnsafeMutableBufferPointer<UInt8>? {
         guard prefix + size <= self.smallSize, let space = unsafe arena.allocate(prefix + size) else { return nil }
         let start = unsafe space.assumingMemoryBound(to: UInt8.self)
@@ -158,10 +158,10 @@ package enum Wire {
     }
 
     private static func pack(
-        _ message: UnsafePointer<ProtobufCMessage>, _ size: Int, at start: UnsafeMutablePointer<UInt8>, behind prefix: Int
+        _ message: UnsafeMutablePointer<ProtobufCMessage>, _ size: Int, at start: UnsafeMutablePointer<UInt8>, behind prefix: Int
     ) {
         unsafe start.initialize(repeating: 0, count: prefix)
-        let packed = unsafe protobuf_c_message_pack(message, start + prefix)
-        precondition(packed == size, "protobuf-c packed another size than it measured")
+        let end = unsafe DirectPacking.pack(message, at: start + prefix)
+        precondition(unsafe end - start == prefix + size, "a message was packed into another size than was measured")
     }
 }

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import resource
+import statistics
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .processes import Failure, Server, pinned
 
 # Connections at the fixed rate.
 CONNECTIONS = 10
+# Share of its core from which on the generator is the limit: what is left are its start and its end.
+GENERATOR_FULL = 0.97
 # Calls, one at a time.
 SEQUENTIAL_REQUESTS = 5_000
 
@@ -44,6 +50,8 @@ class FullLoad:
     cpu_seconds_per_request: float
     # Share of the time in which the server's core was busy with the server. Well below 1, the generator was the limit.
     busy: float
+    # The same of the generator and its core. Near 1, a faster server would not have moved more.
+    generator_busy: float
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,27 @@ def full_load(server: Server, request: Request, core: int, seconds: float, shape
     """Loads the server for about `seconds`."""
     warm_up = send(server, request, core, shape.warm_up_requests, shape)
     count = max(shape.warm_up_requests, int(warm_up * seconds))
-    before = server.cpu_seconds()
+    before, generator_before, start = server.cpu_seconds(), _ended_children_cpu_seconds(), time.monotonic()
     rate = send(server, request, core, count, shape)
     cpu = server.cpu_seconds() - before
-    return FullLoad(rate, cpu / count, cpu * rate / count)
+    generator_busy = (_ended_children_cpu_seconds() - generator_before) / (time.monotonic() - start)
+    return FullLoad(rate, cpu / count, cpu * rate / count, generator_busy)
+
+
+def generator_limits(samples: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Whose full load was no full load, because the generator had no more to give: a server that waits for it moves no more than a slower one."""
+    return [
+        f"{name} did not fill its core: the load generator or another program was the limit; compare the processor time"
+        for name, rounds in samples.items()
+        if statistics.median(sample.full.busy for sample in rounds) < 0.9
+        or statistics.median(sample.full.generator_busy for sample in rounds) > GENERATOR_FULL
+    ]
+
+
+def _ended_children_cpu_seconds() -> float:
+    """Of all programs that were run and have ended: between two looks that is the generator alone, for the server goes on."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def sequential(server: Server, request: Request, core: int, reply_bytes: int, folder: Path) -> Sequential:

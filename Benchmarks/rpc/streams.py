@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import competition, report
 from .contestants import BUILD, TEST_PROTOS, framed, inherited_environment, make, swift_programs
-from .load import FullLoad, Request, Shape, full_load, received_bytes
+from .load import FullLoad, Request, Shape, full_load, generator_limits, received_bytes
 from .processes import Failure, Server, free_port, running
 from .protocol import InteropProtocol, channel
 from .report import Metric
@@ -133,6 +133,7 @@ METRICS = (
     Metric("messages per second", "1/s", 0, lambda sample: sample.messages_per_second),
     Metric("CPU per message", "us", 3, lambda sample: sample.cpu_seconds_per_message * 1e6),
     Metric("server core busy", "%", 1, lambda sample: sample.full.busy * 100),
+    Metric("generator core busy", "%", 1, lambda sample: sample.full.generator_busy * 100),
 )
 
 
@@ -180,7 +181,7 @@ def arguments(names: list[str]) -> argparse.Namespace:
         description="Measures streams of messages and compressed calls on the stack of novitaid beside grpc C++, grpc-go and "
         "grpc-swift, one core for the server.",
     )
-    parser.add_argument("--case", metavar="TEXT", default="", help="only the cases whose name has this text, like '64' or 'server'")
+    parser.add_argument("--case", metavar="TEXT", default="", help="only the cases whose name has this text, like '65536' or 'server'")
     return competition.arguments(parser, names)
 
 
@@ -210,5 +211,8 @@ def main() -> None:
     print()
     for name, samples in results.items():
         print(f"{name}: {reference} moves, in messages per second, {report.times_the_others(METRICS[0], samples, reference)}")
+        print(f"{name}: a message takes, in processor time, {report.times_the_others(METRICS[1], samples, reference)}")
+        for warning in generator_limits(samples):
+            print(f"{name}: mind: {warning}")
     tables = {name: report.as_json(METRICS, samples, reference, facts) for name, samples in results.items()}
     competition.write_json(options, tables)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import secrets
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from google.protobuf import text_format
 from . import competition, report
 from .certificates import make_certificate
 from .contestants import BENCHMARKS, BUILD, PACER, REPOSITORY, Contestant, Fixture, Peer, StaticFile, make
-from .load import FixedRate, FullLoad, Shape, Sequential, fixed_rate, full_load, sequential
+from .load import FixedRate, FullLoad, Shape, Sequential, fixed_rate, full_load, generator_limits, sequential
 from .novitaid import Novitaid
 from .protocol import Protocol
 from .report import Metric
@@ -50,6 +49,7 @@ LOADED = (
     Metric("requests per second, full load", "1/s", 0, lambda sample: sample.full.requests_per_second),
     Metric("CPU per request, full load", "us", 2, lambda sample: sample.full.cpu_seconds_per_request * 1e6),
     Metric("server core busy, full load", "%", 1, lambda sample: sample.full.busy * 100),
+    Metric("generator core busy, full load", "%", 1, lambda sample: sample.full.generator_busy * 100),
     Metric("p50, one call at a time", "us", 1, lambda sample: sample.sequential.p50_seconds * 1e6),
     Metric("p99, one call at a time", "us", 1, lambda sample: sample.sequential.p99_seconds * 1e6),
     Metric("CPU per request, one call at a time", "us", 2, lambda sample: sample.sequential.cpu_seconds_per_request * 1e6),
@@ -125,12 +125,7 @@ def warnings(samples: report.Samples) -> list[str]:
         for name, rounds in samples.items()
         if any(sample.fixed is not None and sample.fixed.held < HELD for sample in rounds)
     ]
-    idle = [
-        f"{name} did not fill its core under full load: the load generator or another program was the limit; compare CPU per request"
-        for name, rounds in samples.items()
-        if statistics.median(sample.full.busy for sample in rounds) < 0.9
-    ]
-    return late + idle
+    return late + generator_limits(samples)
 
 
 def main() -> None:

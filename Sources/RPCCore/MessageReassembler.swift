@@ -6,7 +6,7 @@ package struct MessageReassembler: Sendable {
     /// A message of which more than this part has come is given the memory for all of it. Of one with 64 KiB the first DATA frame is enough, with
     /// the 16 KiB that most senders put into one.
     private static let believedShare = 5
-    /// Bytes of a message that is given memory as its parts come: it is complete with the next frame, mostly together with others.
+    /// Bytes of a message whose first part is given memory for itself alone: mostly the next frame completes it, together with others.
     private static let smallSize = 16_384
 
     /// Bytes of a message, its prefix not counted.
@@ -80,7 +80,8 @@ package struct MessageReassembler: Sendable {
     private mutating func keepRest(of input: Span<UInt8>, at offset: inout Int, size: Int?) {
         let count = input.count - offset
         // Once a good part has come the rest is believed in: an array that doubles would take twice the message for its last step.
-        if let size, size > Self.smallSize, self.partial.count + count > size / Self.believedShare { self.partial.reserveCapacity(size) }
+        let isFirstOfSmall = self.partial.isEmpty && (size ?? 0) <= Self.smallSize
+        if let size, !isFirstOfSmall, self.partial.count + count > size / Self.believedShare { self.partial.reserveCapacity(size) }
         self.keep(count, of: input, at: &offset)
     }
 

@@ -107,7 +107,11 @@ final class ClientCall {
         do throws(RPCError) {
             let atMost = self.method.kind.hasSingleResponse ? 1 : Int.max
             var offset = 0
-            while !self.machine.isOver, let batch = try self.reassembler.next(atMost: atMost, from: bytes, at: &offset) {
+            // No longer than the stream is the call's: what is left of it is not for the next attempt.
+            let stream = self.carrier?.stream
+            while !self.machine.isOver, self.carrier?.stream === stream,
+                let batch = try self.reassembler.next(atMost: atMost, from: bytes, at: &offset)
+            {
                 self.receive(batch)
             }
         } catch {

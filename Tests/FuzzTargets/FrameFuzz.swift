@@ -14,7 +14,7 @@ enum FrameFuzz {
         for piece in Pieces(bytes.dropFirst(), selector: selector) {
             now += 1_000_000
             let isFed = session.feed(piece, at: now)
-            self.answer(session)
+            self.answer(session, to: piece)
             let output = session.output(at: now, upTo: self.outputMax)
             precondition(output.count <= self.outputMax, "\(piece.count) bytes brought \(output.count)")
             precondition(session.bufferedBytes >= 0 && session.openStreamCount >= 0)
@@ -24,7 +24,7 @@ enum FrameFuzz {
         precondition(session.openStreamCount == 0 && abandoned.allSatisfy { !$0.isOpen })
     }
 
-    private static func answer(_ session: HTTP2Session) {
+    private static func answer(_ session: HTTP2Session, to input: [UInt8]) {
         var events: [HTTP2Event] = []
         session.takeEvents(into: &events)
         for event in events {
@@ -34,7 +34,9 @@ enum FrameFuzz {
                 session.forEachField(of: block) { name, value in size += name.count + value.count }
                 precondition(size <= 1 << 20)
                 session.respond(stream, headers: self.headers, message: [0, 0, 0, 0, 1, 42], trailers: self.trailers)
-            case .data(let stream, let range, _): session.consume(range.count, on: stream)
+            case .data(let stream, let range, _):
+                precondition(range.upperBound <= input.count, "what came lies within what was fed")
+                session.consume(range.count, on: stream)
             case .closed, .settings, .pingAcknowledged, .goAway: break
             }
         }

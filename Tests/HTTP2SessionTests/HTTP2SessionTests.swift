@@ -104,6 +104,23 @@ struct HTTP2SessionTests {
         #expect(pair.server.bufferedBytes == 0)
     }
 
+    @Test("bytes of DATA are found in what was fed: of streams in turns, within padding, and of a frame that is cut", arguments: 0...60)
+    func ranges(_ cut: Int) throws {
+        let server = try HTTP2Session.server()
+        try server.feed(Frame.headers(1, Frame.request()) + Frame.headers(3, Frame.request()))
+        _ = server.events()
+        let wire =
+            Frame.data(1, [1, 2, 3]) + Frame.raw(type: 0, flags: 8, stream: 3, [2, 30, 31, 0, 0]) + Frame.data(1, [4, 5])
+            + Frame.raw(type: 0, flags: 8, stream: 1, [0, 6]) + Frame.data(3, [32], end: true)
+        let parts = [Array(wire.prefix(cut)), Array(wire.dropFirst(cut))]
+        var received: [Int32: [UInt8]] = [:]
+        for part in parts {
+            try server.feed(part)
+            for case .data(let stream, let range, _) in server.events() { received[stream.id, default: []] += part[range] }
+        }
+        #expect(received == [1: [1, 2, 3, 4, 5, 6], 3: [30, 31, 32]])
+    }
+
     @Test("what the peer's window does not let through stays, and goes on when the peer has taken some")
     func window() throws {
         let pair = try Pair()

@@ -13,6 +13,12 @@ struct PackedBytesTests {
         return message
     }
 
+    static func leaf(_ count: Int) -> NovitaiTestV1.Leaf {
+        var leaf = NovitaiTestV1.Leaf()
+        leaf.text = String(repeating: "a", count: count)
+        return leaf
+    }
+
     static let cases: [(String, EveryField, [UInt8])] = [
         (
             "a default is left out",
@@ -62,6 +68,22 @@ struct PackedBytesTests {
                 $0.aLeaf?.text = String(repeating: "a", count: 126)
             },
             [0x8A, 0x01, 0x80, 0x01, 0x0A, 126] + [UInt8](repeating: 0x61, count: 126)
+        ),
+        ("a default in a oneof is there", message { $0.choice = .choiceUint32(0) }, [0x88, 0x05, 0]),
+        ("and so is an empty message", message { $0.choice = .choiceNothing(.init()) }, [0xBA, 0x05, 0]),
+        (
+            "each of several messages has its own length", message { $0.leaves = [leaf(1), leaf(0), leaf(2)] },
+            [0xCA, 0x03, 3, 0x0A, 1, 0x61, 0xCA, 0x03, 0, 0xCA, 0x03, 4, 0x0A, 2, 0x61, 0x61]
+        ),
+        (
+            "at every depth",
+            message {
+                $0.aNested = .init()
+                $0.aNested?.inner = .init()
+                $0.aNested?.inner?.leaves = [leaf(16_384), leaf(122)]
+            },
+            [0x92, 0x01, 0x8A, 0x81, 0x01, 0x12, 0x86, 0x81, 0x01, 0x0A, 0x84, 0x80, 0x01, 0x0A, 0x80, 0x80, 0x01]
+                + [UInt8](repeating: 0x61, count: 16_384) + [0x0A, 0x7C, 0x0A, 0x7A] + [UInt8](repeating: 0x61, count: 122)
         ),
     ]
 

@@ -6,7 +6,7 @@ struct MessageReassemblerTests {
     private static let wire: [UInt8] = frame([1, 2, 3]) + frame([]) + frame([UInt8](repeating: 9, count: 300))
 
     static func frame(_ message: [UInt8], flag: UInt8 = 0) -> [UInt8] {
-        [flag, 0, 0, UInt8(message.count >> 8), UInt8(message.count & 255)] + message
+        [flag, 0, UInt8(message.count >> 16), UInt8(message.count >> 8 & 255), UInt8(message.count & 255)] + message
     }
 
     @Test("frame borders mean nothing", arguments: 1...wire.count)
@@ -115,6 +115,24 @@ struct MessageReassemblerTests {
             }
         }
         #expect(messages == sizes)
+    }
+
+    @Test(
+        "a message in parts has little more memory than it needs, wherever it is cut",
+        arguments: [
+            (8000, [7995, 1, 4]), (8000, [4000, 4000]), (16_379, [16_000, 1, 300]), (16_380, [3000, 300, 13_000]),
+            (65_536, [16_384, 1, 49_000]),
+        ])
+    func memory(_ size: Int, _ cuts: [Int]) throws {
+        var reassembler = MessageReassembler(limit: 1 << 20)
+        var left = Self.frame([UInt8](repeating: 1, count: size))
+        for cut in cuts {
+            #expect(try reassembler.batches(in: Array(left.prefix(cut))).isEmpty)
+            left.removeFirst(cut)
+        }
+        let message = try #require(try reassembler.messages(in: left).first)
+        #expect(message.count == size)
+        #expect(message.storage.capacity <= size + MessagePrefix.size + 64)
     }
 
     @Test("credit goes back for what was taken, and for a part that is waited for")

@@ -26,9 +26,9 @@ enum DirectPacking {
     /// Writes `message` to `start`, where there is room for as many bytes as `measure` has said since it was made.
     ///
     /// - Returns: where it ends.
-    static func pack(_ message: UnsafeMutablePointer<ProtobufCMessage>, at start: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<
-        UInt8
-    > {
+    static func pack(
+        _ message: UnsafeMutablePointer<ProtobufCMessage>, at start: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeMutablePointer<UInt8> {
         var output = unsafe PackedOutput(next: start)
         unsafe self.pack(message, to: &output)
         return unsafe output.next

@@ -142,8 +142,7 @@ class Generator:
             return self.random.choice(TEXTS)
         if field.type == Field.TYPE_BYTES:
             return self.random.randbytes(self.random.choice([0, 1, 15, 200]))
-        # No negative zero: protobuf-c takes it for the default of a field without presence and leaves it out.
-        numbers = [0.0, 1.0, -1.5, 5e-324, 1.7e308, float("inf"), float("-inf"), float("nan"), self.random.gauss(0, 1e6)]
+        numbers = [0.0, -0.0, 1.0, -1.5, 5e-324, 1.7e308, float("inf"), float("-inf"), float("nan"), self.random.gauss(0, 1e6)]
         number = self.random.choice(numbers)
         return struct.unpack("f", struct.pack("f", number))[0] if field.type == Field.TYPE_FLOAT and abs(number) < 3e38 else number
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from . import competition, report
 from .contestants import BUILD, Contestant, Fixture, make
-from .load import Shape, send
+from .load import Shape, h2load, send
 from .report import Metric
 from .unary import CONTESTANTS, fixture
 
@@ -37,9 +37,9 @@ def turn(contestant: Contestant, shared: Fixture) -> Sample:
     with contestant.running(shared, LD_PRELOAD=str(COUNTER), ALLOCATIONS_FILE=str(counters)) as server:
         shape = Shape(contestant.verify(server, shared))
         request = contestant.request(shared)
-        send(server, request, shared.load_core, WARM_UP_REQUESTS, shape)
+        send(h2load, server, request, shared.load_core, WARM_UP_REQUESTS, shape)
         before = struct.unpack("QQ", counters.read_bytes())
-        send(server, request, shared.load_core, REQUESTS, shape)
+        send(h2load, server, request, shared.load_core, REQUESTS, shape)
         after = struct.unpack("QQ", counters.read_bytes())
     return Sample(*((late - early) / REQUESTS for early, late in zip(before, after, strict=True)))
 

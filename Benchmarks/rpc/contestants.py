@@ -22,7 +22,7 @@ BENCHMARKS = Path(__file__).resolve().parent.parent
 REPOSITORY = BENCHMARKS.parent
 BUILD = BENCHMARKS / ".build" / "rpc"
 TEST_PROTOS = REPOSITORY / "Tests" / "Protos"
-PACER = BUILD / "pacer"
+PACER, STREAMER = BUILD / "pacer", BUILD / "streamer"
 
 # Every call carries this deadline. It is far: a call that met it would end the measurement as a failure.
 GRPC_TIMEOUT = "5S"

@@ -1,13 +1,14 @@
-"""The two kinds of load: as many calls as the server takes (h2load), and calls at a fixed rate (pacer)."""
+"""The two kinds of load: as many calls as the server takes (h2load, streamer), and calls at a fixed rate (pacer)."""
 
 from __future__ import annotations
 
+import functools
 import re
 import resource
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from .processes import Failure, Server, pinned
 CONNECTIONS = 10
 # Share of its core from which on the generator is the limit: what is left are its start and its end.
 GENERATOR_FULL = 0.97
+# A generator that has not ended by then waits for an answer that does not come.
+FULL_LOAD_SECONDS_MAX = 120
 # Calls, one at a time.
 SEQUENTIAL_REQUESTS = 5_000
 
@@ -72,12 +75,25 @@ class FixedRate:
     held: float
 
 
-def full_load(server: Server, request: Request, core: int, seconds: float, shape: Shape) -> FullLoad:
+@dataclass(frozen=True)
+class Sent:
+    """Calls, as many at a time as a shape has, all of which succeeded."""
+
+    requests_per_second: float
+    # Of the bodies of all answers.
+    reply_bytes: int
+
+
+# Sends `count` requests from `core`: full load.
+Generator = Callable[[Server, Request, int, int, Shape], Sent]
+
+
+def full_load(generator: Generator, server: Server, request: Request, core: int, seconds: float, shape: Shape) -> FullLoad:
     """Loads the server for about `seconds`."""
-    warm_up = send(server, request, core, shape.warm_up_requests, shape)
+    warm_up = send(generator, server, request, core, shape.warm_up_requests, shape)
     count = max(shape.warm_up_requests, int(warm_up * seconds))
     before, generator_before, start = server.cpu_seconds(), _ended_children_cpu_seconds(), time.monotonic()
-    rate = send(server, request, core, count, shape)
+    rate = send(generator, server, request, core, count, shape)
     cpu = server.cpu_seconds() - before
     generator_busy = (_ended_children_cpu_seconds() - generator_before) / (time.monotonic() - start)
     return FullLoad(rate, cpu / count, cpu * rate / count, generator_busy)
@@ -105,7 +121,7 @@ def sequential(server: Server, request: Request, core: int, reply_bytes: int, fo
     log.unlink(missing_ok=True)
     shape = Shape(reply_bytes, connections=1, streams=1)
     before = server.cpu_seconds()
-    send(server, request, core, SEQUENTIAL_REQUESTS, shape, "--log-file", log)
+    send(functools.partial(h2load, options=("--log-file", log)), server, request, core, SEQUENTIAL_REQUESTS, shape)
     cpu = server.cpu_seconds() - before
     # A line of the log: when the call began, its status, the microseconds that it took.
     times = sorted(int(line.split("\t")[2]) * 1e-6 for line in log.read_text().splitlines())
@@ -116,8 +132,7 @@ def fixed_rate(server: Server, request: Request, core: int, seconds: float, rate
     """Calls at `rate` per second for `seconds`, evenly spaced; times count from when a call was due."""
     count = int(rate * seconds)
     before = server.cpu_seconds()
-    fields = [f"{name}={value}" for name, value in request.fields.items()]
-    command = [pacer, server.port, request.path, request.body, rate, count, CONNECTIONS, *fields]
+    command = [pacer, server.port, request.path, request.body, rate, count, CONNECTIONS, *_pairs(request)]
     output = _run(command, core, limit_seconds=seconds * 5 + 10)
     cpu = server.cpu_seconds() - before
     times = [int(line) * 1e-9 for line in output.split()]
@@ -132,39 +147,43 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def send(server: Server, request: Request, core: int, count: int, shape: Shape, *options: object) -> float:
+def send(generator: Generator, server: Server, request: Request, core: int, count: int, shape: Shape) -> float:
     """Sends `count` requests, returns requests per second.
 
     h2load does not look at grpc-status, but an answer without its message is shorter: so the bytes are counted.
     """
-    output = _h2load(server, request, core, count, shape.connections, shape.streams, *options)
-    succeeded, received = _succeeded(output), _received(output)
-    if succeeded != count or received != count * shape.reply_bytes:
-        raise Failure(f"{succeeded} of {count} calls succeeded, with {received} bytes instead of {count * shape.reply_bytes}:\n{output}")
-    return float(_find(r"finished in .*, ([0-9.]+) req/s", output))
+    sent = generator(server, request, core, count, shape)
+    if sent.reply_bytes != count * shape.reply_bytes:
+        raise Failure(f"{count} calls were answered with {sent.reply_bytes} bytes instead of {count * shape.reply_bytes}")
+    return sent.requests_per_second
 
 
-def received_bytes(server: Server, request: Request, core: int) -> int:
-    """Of the body of one answer."""
-    output = _h2load(server, request, core, 1, 1, 1)
-    return _received(output)
-
-
-def _h2load(server: Server, request: Request, core: int, count: int, connections: int, streams: int, *options: object) -> str:
+def h2load(server: Server, request: Request, core: int, count: int, shape: Shape, options: Sequence[object] = ()) -> Sent:
     fields = [argument for name, value in request.fields.items() for argument in ("-H", f"{name}: {value}")]
     command = [
-        "h2load", "-n", count, "-c", connections, "-m", streams, "-t", 1, "-d", request.body, *fields, *options,
+        "h2load", "-n", count, "-c", shape.connections, "-m", shape.streams, "-t", 1, "-d", request.body, *fields, *options,
         f"{server.scheme}://{server.address}{request.path}",
     ]  # fmt: skip
-    return _run(command, core, limit_seconds=120)
+    output = _run(command, core, FULL_LOAD_SECONDS_MAX)
+    succeeded = int(_find(r"(\d+) 2xx", output))
+    if succeeded != count:
+        raise Failure(f"{succeeded} of {count} calls succeeded:\n{output}")
+    return Sent(float(_find(r"finished in .*, ([0-9.]+) req/s", output)), int(_find(r"\((\d+)\) data", output)))
 
 
-def _succeeded(output: str) -> int:
-    return int(_find(r"(\d+) 2xx", output))
+def streamer(program: Path) -> Generator:
+    """What sends bodies of megabytes faster than h2load, and reads each grpc-status."""
+
+    def calls(server: Server, request: Request, core: int, count: int, shape: Shape) -> Sent:
+        command = [program, server.port, request.path, request.body, count, shape.connections, shape.streams, *_pairs(request)]
+        seconds, reply_bytes = _run(command, core, FULL_LOAD_SECONDS_MAX).split()
+        return Sent(count / float(seconds), int(reply_bytes))
+
+    return calls
 
 
-def _received(output: str) -> int:
-    return int(_find(r"\((\d+)\) data", output))
+def _pairs(request: Request) -> list[str]:
+    return [f"{name}={value}" for name, value in request.fields.items()]
 
 
 def _find(pattern: str, text: str) -> str:

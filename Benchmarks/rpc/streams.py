@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import competition, report
-from .contestants import BUILD, TEST_PROTOS, framed, inherited_environment, make, swift_programs
-from .load import FullLoad, Request, Shape, full_load, generator_limits, received_bytes
+from .contestants import BUILD, STREAMER, TEST_PROTOS, framed, inherited_environment, make, swift_programs
+from .load import FullLoad, Request, Shape, full_load, generator_limits, streamer
 from .processes import Failure, Server, free_port, running
 from .protocol import InteropProtocol, channel
 from .report import Metric
@@ -164,14 +164,14 @@ def measure(contestant: StreamsContestant, case: Case, options: argparse.Namespa
     with contestant.running(options, folder) as server:
         verify(server, protocol)
         request = request_of(case, folder)
-        reply_bytes = case.reply_bytes
+        reply_bytes, generator = case.reply_bytes, streamer(STREAMER)
         if reply_bytes is None:
-            reply_bytes = received_bytes(server, request, options.load_core)
+            reply_bytes = generator(server, request, options.load_core, 1, Shape(0, connections=1, streams=1)).reply_bytes
             if not 0 < reply_bytes < 200:
                 raise Failure(f"{contestant.name} answers {reply_bytes} bytes: not compressed")
         connections, streams = case.shape
         shape = Shape(reply_bytes, connections, streams, case.warm_up_calls)
-        full = full_load(server, request, options.load_core, options.seconds, shape)
+        full = full_load(generator, server, request, options.load_core, options.seconds, shape)
         return Sample(full, full.requests_per_second * case.messages, full.cpu_seconds_per_request / case.messages)
 
 
@@ -188,6 +188,7 @@ def arguments(names: list[str]) -> argparse.Namespace:
 def main() -> None:
     options = arguments([contestant.name for contestant in CONTESTANTS])
     contestants = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
+    make(STREAMER.name)
     for contestant in contestants:
         contestant.build()
     protocol = InteropProtocol(TEST_PROTOS, BUILD / "python")

@@ -16,7 +16,7 @@ from google.protobuf import text_format
 from . import competition, report
 from .certificates import make_certificate
 from .contestants import BENCHMARKS, BUILD, PACER, REPOSITORY, Contestant, Fixture, Peer, StaticFile, make
-from .load import FixedRate, FullLoad, Shape, Sequential, fixed_rate, full_load, generator_limits, sequential
+from .load import FixedRate, FullLoad, Shape, Sequential, fixed_rate, full_load, generator_limits, h2load, sequential
 from .novitaid import Novitaid
 from .protocol import Protocol
 from .report import Metric
@@ -104,7 +104,7 @@ def turn(contestant: Contestant, shared: Fixture, options: argparse.Namespace) -
         time.sleep(SETTLE_SECONDS)
         idle = server.memory()
         request = contestant.request(shared)
-        full = full_load(server, request, shared.load_core, options.seconds, Shape(reply_bytes=reply_bytes))
+        full = full_load(h2load, server, request, shared.load_core, options.seconds, Shape(reply_bytes=reply_bytes))
         loaded = server.peak_memory()
         alone = sequential(server, request, shared.load_core, reply_bytes, shared.folder)
         paced = None if options.tls else fixed_rate(server, request, shared.load_core, options.seconds, options.rate, PACER)
@@ -131,7 +131,7 @@ def warnings(samples: report.Samples) -> list[str]:
 def main() -> None:
     options = arguments()
     contestants = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
-    make("pacer")
+    make(PACER.name)
     for contestant in contestants:
         contestant.build()
     with fixture(options, contestants) as shared:

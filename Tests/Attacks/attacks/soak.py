@@ -40,8 +40,13 @@ CALL_SECONDS = 10
 WATCHES = 20
 # Machines live for so many changes of others.
 ALIVE_MAX = 8
-# What the server remembers on purpose: the newest changes of its log, and objects that have ended. Both are full before it is looked at.
-FILL_REVISIONS, FILL_CHANGES, FILL_THREADS = 8192, 2100, 8
+# What the server remembers on purpose: the newest changes of its log, and objects that have ended, which are larger when their machines ran.
+# Both are full before it is looked at.
+FILL_REVISIONS, FILL_MACHINES, FILL_AT_ONCE, FILL_THREADS = 8192, 2100, 300, 8
+# A machine of the simulator is there after a minute of its time, and is looked at every few seconds.
+FILL_SECONDS = 120
+# What the allocator keeps of freed memory is bounded too: the peaks of all attacks come together, on every event loop, this often.
+FILL_ATTACKS = 8
 # Of those attacks that end within a moment.
 HOSTILE = [attack for attack in ATTACKS if hasattr(attack, "strike") and attack.name not in ("connection-churn", "protobuf-bomb")]
 
@@ -66,12 +71,21 @@ class Soak:
     def list(self):
         self.instances.ListInstances(self.messages.ListInstancesRequest(page_size=50), metadata=METADATA, timeout=CALL_SECONDS)
 
-    def change(self):
+    def create(self, _=None):
         request = self.messages.CreateInstanceRequest(name=f"soak-{next(self.numbers)}", spec=spec(self.place.api))
-        self.alive.append(self.instances.CreateInstance(request, metadata=METADATA, timeout=CALL_SECONDS).instance.id)
+        return self.instances.CreateInstance(request, metadata=METADATA, timeout=CALL_SECONDS)
+
+    def wait(self, job):
+        request = self.place.api.job.WaitJobRequest(id=job)
+        return self.place.api.services["jobs"](self.channel).WaitJob(request, metadata=METADATA, timeout=FILL_SECONDS)
+
+    def delete(self, instance):
+        self.instances.DeleteInstance(self.messages.DeleteInstanceRequest(id=instance), metadata=METADATA, timeout=CALL_SECONDS)
+
+    def change(self):
+        self.alive.append(self.create().instance.id)
         if len(self.alive) > ALIVE_MAX:
-            old = self.messages.DeleteInstanceRequest(id=self.alive.popleft())
-            self.instances.DeleteInstance(old, metadata=METADATA, timeout=CALL_SECONDS)
+            self.delete(self.alive.popleft())
 
     def cancel(self):
         call = self.instances.WatchInstances(self.messages.WatchInstancesRequest(), metadata=METADATA)
@@ -124,18 +138,18 @@ class Soak:
                     self.failures[f"{work.__name__}: {str(error)[:300]}"] += 1
 
     def fill(self):
-        """Makes changes until everything that the server keeps a bounded number of is there in that number."""
-
-        def work():
-            while next(self.filled) < FILL_CHANGES:
-                self.change()
-
-        self.filled = itertools.count()
-        with futures.ThreadPoolExecutor(FILL_THREADS) as pool:
-            for done in [pool.submit(work) for _ in range(FILL_THREADS)]:
-                done.result()
+        """Makes changes and breaks rules until everything that the server keeps a bounded amount of is there in that amount."""
+        for _ in range(0, FILL_MACHINES, FILL_AT_ONCE):
+            made = self.together(self.create, range(FILL_AT_ONCE))
+            self.together(self.wait, [response.job.id for response in made])
+            self.together(self.delete, [response.instance.id for response in made])
+        self.together(lambda _: self.misbehave(), range(FILL_ATTACKS * len(HOSTILE)))
         info = self.place.api.services["admin"](self.channel).GetServerInfo(self.place.api.admin.GetServerInfoRequest(), metadata=METADATA)
         print(f"filled: revision {info.revision} of at least {FILL_REVISIONS}", file=sys.stderr, flush=True)
+
+    def together(self, work, values):
+        with futures.ThreadPoolExecutor(FILL_THREADS) as pool:
+            return list(pool.map(work, values))
 
     def run(self, seconds):
         work = [(0.02, self.read), (0.5, self.list), (2, self.change), (0.2, self.cancel), (0.5, self.reconnect), (1, self.misbehave)]

@@ -21,8 +21,8 @@ CONNECTIONS = 10
 GENERATOR_FULL = 0.97
 # A generator that has not ended by then waits for an answer that does not come.
 FULL_LOAD_SECONDS_MAX = 120
-# Calls, one at a time.
-SEQUENTIAL_REQUESTS = 5_000
+# Calls, one at a time: seconds of them, so that one slow moment of the machine, of some tens of milliseconds, is not yet a hundredth of all.
+SEQUENTIAL_REQUESTS = 20_000
 
 
 @dataclass(frozen=True)

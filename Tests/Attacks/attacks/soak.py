@@ -40,12 +40,12 @@ CALL_SECONDS = 10
 WATCHES = 20
 # Machines live for so many changes of others.
 ALIVE_MAX = 8
-# What the server remembers on purpose: the newest changes of its log, and objects that have ended, which are larger when their machines ran.
-# Both are full before it is looked at.
+# What the server remembers on purpose: the newest changes of its log, and objects that have ended, those of machines that ran. Both are full
+# before it is looked at.
 FILL_REVISIONS, FILL_MACHINES, FILL_AT_ONCE, FILL_THREADS = 8192, 2100, 300, 8
 # A machine of the simulator is there after a minute of its time, and is looked at every few seconds.
 FILL_SECONDS = 120
-# What the allocator keeps of freed memory is bounded too: the peaks of all attacks come together, on every event loop, this often.
+# So is what the allocator and the pools of blocks keep of freed memory: the peaks of all attacks come together, on every event loop, this often.
 FILL_ATTACKS = 8
 # Of those attacks that end within a moment.
 HOSTILE = [attack for attack in ATTACKS if hasattr(attack, "strike") and attack.name not in ("connection-churn", "protobuf-bomb")]

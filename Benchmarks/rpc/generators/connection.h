@@ -103,6 +103,7 @@ public:
     void receive() {
         const ssize_t count = recv(descriptor_, received_.data(), received_.size(), 0);
         if (count == 0) throw std::runtime_error("the server closed a connection");
+        if (count < 0 && errno != EAGAIN) throw std::runtime_error("a connection is broken");
         if (count < 0) return;
         if (nghttp2_session_mem_recv(session_, received_.data(), static_cast<size_t>(count)) < 0) {
             throw std::runtime_error("HTTP/2 violation");
